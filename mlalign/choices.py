@@ -1,0 +1,175 @@
+"""Settings that are one of a few words."""
+
+from enum import StrEnum
+
+
+class Pool(StrEnum):
+    """How a sentence becomes one vector."""
+
+    first = "first"
+    mean = "mean"
+
+
+class Attention(StrEnum):
+    """Which implementation of attention the backbone runs."""
+
+    eager = "eager"
+    sdpa = "sdpa"
+    flash_attention_2 = "flash_attention_2"
+
+
+class Similarity(StrEnum):
+    """How two sentence vectors are compared."""
+
+    cosine = "cosine"
+    dot = "dot"
+    scaled_dot = "scaled_dot"
+
+
+class Confusion(StrEnum):
+    """The generator's reward for hiding the language."""
+
+    flip = "flip"
+    minimax = "minimax"
+    uniform = "uniform"
+
+
+class Prediction(StrEnum):
+    """How the words of a sentence become one distribution."""
+
+    mixture = "mixture"
+    pooled = "pooled"
+
+
+class FusionForm(StrEnum):
+    """The map after the attention of Eq. 4."""
+
+    off = "off"
+    gated = "gated"
+    sigmoid = "sigmoid"
+
+
+class FusionKeys(StrEnum):
+    """What the fusions attend to: vectors of a language, or of this very pair (the paper)."""
+
+    prototype = "prototype"
+    pair = "pair"
+
+
+class WeightingForm(StrEnum):
+    """How the losses are added up."""
+
+    kendall = "kendall"
+    liebel = "liebel"
+    fixed = "fixed"
+
+
+class WeightingPer(StrEnum):
+    """What has a learned weight of its own."""
+
+    loss = "loss"
+    level = "level"
+
+
+class WordHead(StrEnum):
+    """From a word's vector to the vocabulary."""
+
+    backbone = "backbone"
+    layer_norm = "layer_norm"
+
+
+class LanguageTokenStart(StrEnum):
+    """The first embedding of a language token."""
+
+    type_mean = "type_mean"
+    freq_mean = "freq_mean"
+    exclusive_mean = "exclusive_mean"
+    random = "random"
+
+
+class AdversaryInput(StrEnum):
+    """What the discriminator sees of a sentence."""
+
+    mean = "mean"
+    first = "first"
+    language = "language"
+    token = "token"
+
+
+class AdversarySchedule(StrEnum):
+    """Both players from one backward, or the discriminator first."""
+
+    joint = "joint"
+    alternate = "alternate"
+
+
+class Partner(StrEnum):
+    """The second key of an English sentence in fine-tuning."""
+
+    sample = "sample"
+    mean = "mean"
+    source = "source"
+
+
+class Representation(StrEnum):
+    """What the task's head sees of a single sentence (docs/method.md)."""
+
+    prototype = "prototype"
+    self = "self"
+    mixed = "mixed"
+    backbone = "backbone"
+
+
+class Freeze(StrEnum):
+    """What fine-tuning leaves as alignment made it."""
+
+    nothing = "nothing"
+    embeddings = "embeddings"
+    encoder = "encoder"
+
+
+class Selection(StrEnum):
+    """Which checkpoint is tested."""
+
+    english_dev = "english_dev"
+    last = "last"
+
+
+class OnBadLine(StrEnum):
+    """What to do with a line that breaks its format."""
+
+    error = "error"
+    skip = "skip"
+
+
+class TaskFormat(StrEnum):
+    """Whose files these are; picks the reader."""
+
+    mldoc = "mldoc"
+    pawsx = "pawsx"
+    panx = "panx"
+    sib200 = "sib200"
+
+
+class Precision(StrEnum):
+    """Number format of the encoder's matrix products; ``auto``: bfloat16 where it is native."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Accelerator(StrEnum):
+    """The kind of device."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+class LoggerName(StrEnum):
+    """Where curves go besides the csv files, which are always written."""
+
+    csv = "csv"
+    wandb = "wandb"
+    tensorboard = "tensorboard"

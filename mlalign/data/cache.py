@@ -1,0 +1,237 @@
+"""Parallel text, tokenised once into a memory-mapped Arrow file per language."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset, Features, Sequence as ListOf, Value, concatenate_datasets
+from datasets.arrow_writer import ArrowWriter
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from mlalign.data.formats.parallel import parallel_path, read_pairs
+from mlalign.data.layout import Layout
+from mlalign.errors import DataError
+
+FORM = 1  # raise it when what is written below changes
+FEATURES = Features(
+    {
+        "source": ListOf(Value("int32")),
+        "target": ListOf(Value("int32")),
+        "source_key": Value(
+            "int64"
+        ),  # equal for sentences that are the same but for case and space
+        "target_key": Value("int64"),
+    }
+)
+CHUNK = 2000
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which pairs are kept; lengths in subwords."""
+
+    min_words: int
+    max_words: int
+    max_ratio: float
+    max_pairs: int | None
+
+    def reason(self, source: Sequence[int], target: Sequence[int]) -> str | None:
+        """Why a pair is left out, or None."""
+        shorter, longer = sorted((len(source), len(target)))
+        if shorter == 0:
+            return "tokenises to nothing"
+        if shorter < self.min_words:
+            return "too short"
+        if longer > self.max_words * 2:
+            return "too long"
+        if longer > self.max_ratio * shorter + 8:
+            return "lengths too different"
+        return None
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """The pairs English-``language``: rows of a memory-mapped table."""
+
+    language: str
+    rows: Dataset
+    lengths: NDArray[np.int32]  # subwords of both sides together
+    source_keys: NDArray[np.int64]
+    dropped: dict[str, int]
+    files: dict[str, dict[str, Any]]  # path -> rows, sha256
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: Sequence[int]) -> pa.Table:
+        """Rows as an Arrow table."""
+        return self.rows[list(rows)]
+
+    def counts(self, side: str, vocabulary: int) -> NDArray[np.int64]:
+        """How often each piece occurs on one side."""
+        total = np.zeros(vocabulary, np.int64)
+        for start in range(0, len(self), 100_000):
+            column = self.rows[start : start + 100_000][side].combine_chunks()
+            total += np.bincount(column.flatten().to_numpy(), minlength=vocabulary)
+        return total
+
+
+def tokenise(
+    root: Path,
+    corpora: Sequence[str],
+    language: str,
+    *,
+    layout: Layout,
+    keep: Filter,
+    on_bad_line: str,
+    cache: Path,
+    progress: Progress,
+) -> Tokenised:
+    """Read, filter and tokenise the pairs of one language, or find them done.
+
+    A pair whose two sides both occurred before is dropped. The cache's file name is a
+    fingerprint of the tokenizer, the text files and the filter.
+
+    Raises:
+        DataError: a file is missing or broken, or too few pairs are left.
+    """
+    paths = [parallel_path(root, corpus, language) for corpus in corpora]
+    digests = {str(path): sha256_of(path) for path in paths}
+    fingerprint = hashlib.sha256(
+        json.dumps(
+            [FORM, tokenizer_fingerprint(layout.tokenizer), list(digests.values())]
+            + [asdict(keep), on_bad_line]
+        ).encode()
+    ).hexdigest()[:20]
+    cache.mkdir(parents=True, exist_ok=True)
+    table, report = cache / f"en-{language}-{fingerprint}.arrow", cache / f"{fingerprint}.json"
+    with FileLock(cache / f"{fingerprint}.lock"):
+        if not (table.is_file() and report.is_file()):
+            done = _write(table, paths, layout, keep, on_bad_line, progress)
+            _write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
+    done = json.loads(report.read_text(encoding="utf-8"))
+    rows = Dataset.from_file(str(table))
+    if len(rows) < 2:
+        raise DataError(
+            f"{', '.join(map(str, paths))}: {len(rows)} pairs of English and {language} are left "
+            f"after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, and as "
+            "many as align.pairs for training"
+        )
+    keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
+    rows = rows.with_format("arrow")
+    lengths = sum(_lengths(rows, side) for side in ("source", "target"))
+    files = {
+        path: {"rows": done["rows"][path], "sha256": digest} for path, digest in digests.items()
+    }
+    return Tokenised(language, rows, lengths, keys, done["dropped"], files)
+
+
+def _write(
+    table: Path,
+    paths: Sequence[Path],
+    layout: Layout,
+    keep: Filter,
+    on_bad_line: str,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Fill the table; it takes its final name only when it is whole."""
+    dropped: Counter[str] = Counter()
+    read: dict[str, int] = {}
+    seen: set[tuple[int, int]] = set()
+    partial_table = table.with_suffix(f".{os.getpid()}.partial")
+    writer = ArrowWriter(path=str(partial_table), features=FEATURES)
+    kept = 0
+    try:
+        for path in paths:
+            read[str(path)] = 0
+            pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped)))
+            for chunk in iter(partial(_chunk, pairs), []):
+                read[str(path)] += len(chunk)
+                batch = _tokenise_chunk(chunk, layout, keep, seen, dropped)
+                if keep.max_pairs is not None:
+                    batch = {name: rows[: keep.max_pairs - kept] for name, rows in batch.items()}
+                if batch["source"]:
+                    writer.write_batch(batch)
+                kept += len(batch["source"])
+        writer.finalize()
+        partial_table.replace(table)
+    finally:
+        writer.close()
+        partial_table.unlink(missing_ok=True)
+    return {"dropped": dict(dropped), "rows": read}
+
+
+def _chunk(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    return list(islice(pairs, CHUNK))
+
+
+def _tokenise_chunk(
+    chunk: Sequence[tuple[str, str]],
+    layout: Layout,
+    keep: Filter,
+    seen: set[tuple[int, int]],
+    dropped: Counter[str],
+) -> dict[str, list[Any]]:
+    sources = layout.words([english for english, _ in chunk])
+    targets = layout.words([other for _, other in chunk])
+    batch: dict[str, list[Any]] = {name: [] for name in FEATURES}
+    for (english, other), source, target in zip(chunk, sources, targets, strict=True):
+        keys = (sentence_key(english), sentence_key(other))
+        reason = "repeated" if keys in seen else keep.reason(source, target)
+        if reason is not None:
+            dropped[reason] += 1
+            continue
+        seen.add(keys)
+        values = (source[: keep.max_words], target[: keep.max_words], *keys)
+        for name, value in zip(FEATURES, values, strict=True):
+            batch[name].append(value)
+    return batch
+
+
+def sentence_key(text: str) -> int:
+    """A 63-bit hash of a sentence, the same for texts that differ only in case and space."""
+    plain = " ".join(text.casefold().split()).encode()
+    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "big") >> 1
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """Equal for tokenizers that cut text alike; added language tokens do not change it."""
+    whole = json.loads(tokenizer.backend_tokenizer.to_str())
+    whole.pop("added_tokens")
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def together(parts: Sequence[Tokenised]) -> Dataset:
+    """The tables of several languages, one behind the other."""
+    return concatenate_datasets([part.rows for part in parts])
+
+
+def _lengths(rows: Dataset, side: str) -> NDArray[np.int32]:
+    column = rows.data.column(side)
+    return np.concatenate(
+        [chunk.value_lengths().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    ).astype(np.int32)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write under another name first, so that the final name never holds half a file."""
+    partial_file = path.with_suffix(f".{os.getpid()}.partial")
+    partial_file.write_text(text, encoding="utf-8")
+    partial_file.replace(path)

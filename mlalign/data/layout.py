@@ -1,0 +1,117 @@
+"""From text to the ids of a sequence: ``[CLS] [LANG_x] words [SEP]``, for every stage the same."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlalign.models.backbone import UNKNOWN
+from mlalign.models.subwords import Subwords, pad
+
+
+class Sequenced(NamedTuple):
+    """One sequence, not yet padded."""
+
+    ids: list[int]
+    is_word: list[bool]
+    token_types: list[int]
+
+
+class Layout:
+    """Places a backbone's special tokens and our language token around words.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        language_tokens: language -> id of its token, ``unk`` for all others; empty for none.
+        max_length: of a sequence in subwords, special tokens included.
+    """
+
+    def __init__(
+        self, tokenizer: Any, language_tokens: Mapping[str, int], *, max_length: int
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.language_tokens = dict(language_tokens)
+        self.max_length = max_length
+        self.padding = tokenizer.pad_token_id
+        self.first = tokenizer.cls_token_id
+        self.last = tokenizer.sep_token_id
+        self._special = set(tokenizer.all_special_ids) | set(self.language_tokens.values())
+        self._has_types = "token_type_ids" in tokenizer.model_input_names
+        empty_pair = tokenizer("", "")["input_ids"]
+        self._between = len(empty_pair) - 2  # BERT has one separator there, XLM-R two
+        self.overhead = 2 + bool(self.language_tokens)
+
+    @property
+    def budget(self) -> int:
+        """How many subwords of a single sentence fit."""
+        return self.max_length - self.overhead
+
+    def words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ordinary subwords of each text; what looks like a special token becomes unknown."""
+        batch = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
+        )["input_ids"]
+        return [self._plain(ids) for ids in batch]
+
+    def split_words(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Subwords of every word of each sentence; a word without any becomes unknown."""
+        encoded = self.tokenizer(
+            [list(words) for words in sentences],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            verbose=False,
+        )
+        result = []
+        for row, words in enumerate(sentences):
+            pieces: list[list[int]] = [[] for _ in words]
+            ids = self._plain(encoded["input_ids"][row])
+            for piece, word in zip(ids, encoded.word_ids(row), strict=True):
+                pieces[word].append(piece)
+            result.append([piece or [self.tokenizer.unk_token_id] for piece in pieces])
+        return result
+
+    def single(self, words: Sequence[int], language: str) -> Sequenced:
+        """One sentence, cut to the budget."""
+        head = self._head(language)
+        body = list(words[: self.budget])
+        return Sequenced(
+            ids=[*head, *body, self.last],
+            is_word=[False] * len(head) + [True] * len(body) + [False],
+            token_types=[0] * (len(head) + len(body) + 1),
+        )
+
+    def pair(self, one: Sequence[int], two: Sequence[int], language: str) -> Sequenced:
+        """Two sentences in one sequence; the longer one is cut first."""
+        head = self._head(language)
+        room = self.max_length - len(head) - self._between - 1
+        kept = min(len(two), max(room // 2, room - len(one)))
+        first, second = list(one[: room - kept]), list(two[:kept])
+        between = [self.last] * self._between
+        before = len(head) + len(first) + len(between)
+        return Sequenced(
+            ids=[*head, *first, *between, *second, self.last],
+            is_word=[False] * len(head)
+            + [True] * len(first)
+            + [False] * len(between)
+            + [True] * len(second)
+            + [False],
+            token_types=[0] * before + [1] * (len(second) + 1),
+        )
+
+    def batch(self, rows: Sequence[Sequenced]) -> Subwords:
+        """Pad to the longest."""
+        return pad(
+            [row.ids for row in rows],
+            [row.is_word for row in rows],
+            [row.token_types for row in rows] if self._has_types else None,
+            self.padding,
+        )
+
+    def _head(self, language: str) -> list[int]:
+        if not self.language_tokens:
+            return [self.first]
+        token = self.language_tokens.get(language, self.language_tokens[UNKNOWN])
+        return [self.first, token]
+
+    def _plain(self, ids: Sequence[int]) -> list[int]:
+        unknown = self.tokenizer.unk_token_id
+        return [unknown if piece in self._special else piece for piece in ids]

@@ -1,0 +1,239 @@
+"""Batches of translation pairs, one language pair each, and held-out pairs for the curves."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import lightning as L
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from mlalign.data.cache import Tokenised
+from mlalign.data.layout import Layout
+from mlalign.data.masking import mask_words
+from mlalign.data.sampling import BatchKey, PairBatches, stream
+from mlalign.errors import DataError
+from mlalign.models.encoder import SOURCE
+from mlalign.models.subwords import Subwords
+
+HASHES = 2**63  # sentence keys are below
+HELD_OUT_AT_MOST = 0.1
+EVALUATION_BATCH = 256
+
+
+class Side(NamedTuple):
+    """One language of a batch; ``subwords`` shows masks where a word is hidden."""
+
+    subwords: Subwords
+    original: Int[Tensor, "batch length"]
+    hidden: Bool[Tensor, "batch length"]
+
+
+class ParallelBatch(NamedTuple):
+    """Row i of ``target`` translates row i of ``source``; one language pair per batch."""
+
+    source: Side
+    target: Side
+    languages: tuple[str, str]  # ("en", "de")
+    same: Bool[Tensor, "batch batch"]  # rows that say the same, other than row and column alike
+    place: int  # of the batch in the run
+
+
+class HeldOutBatch(NamedTuple):
+    """Pairs that are never trained on."""
+
+    source: Subwords
+    target: Subwords
+    language: str
+    source_keys: Int[Tensor, " batch"]
+    target_keys: Int[Tensor, " batch"]
+
+
+class ParallelText(Dataset[ParallelBatch]):
+    """Makes the batch that a key names; the same key always gives the same batch.
+
+    Args:
+        tables: language -> tokenised pairs.
+        rows: language -> the rows of its table that are trained on.
+        layout: places special and language tokens.
+        mask_rate: share of words that are hidden; 0 for none.
+        seed: of the masks.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Tokenised],
+        rows: Mapping[str, NDArray[np.int64]],
+        layout: Layout,
+        *,
+        mask_rate: float,
+        seed: int,
+    ) -> None:
+        self.tables, self.rows, self.layout = tables, rows, layout
+        self.mask_rate, self.seed = mask_rate, seed
+        ids = np.arange(len(layout.tokenizer))
+        special = [*layout.tokenizer.all_special_ids, *layout.language_tokens.values()]
+        self.replacements = torch.from_numpy(np.setdiff1d(ids, special))
+
+    def __getitem__(self, key: BatchKey) -> ParallelBatch:
+        table = self.tables[key.language].take(self.rows[key.language][key.rows])
+        keys = [table[name].to_numpy() for name in ("source_key", "target_key")]
+        same = sum(side[:, None] == side for side in keys) > 0
+        np.fill_diagonal(same, False)
+        return ParallelBatch(
+            source=self._side(table["source"].to_pylist(), SOURCE, key),
+            target=self._side(table["target"].to_pylist(), key.language, key),
+            languages=(SOURCE, key.language),
+            same=torch.from_numpy(same),
+            place=key.batch,
+        )
+
+    def _side(self, sentences: list[list[int]], language: str, key: BatchKey) -> Side:
+        subwords = sentences_of(sentences, language, self.layout)
+        original = subwords.input_ids
+        if not self.mask_rate:
+            return Side(subwords, original, torch.zeros_like(subwords.is_word))
+        masked = mask_words(
+            subwords,
+            rate=self.mask_rate,
+            mask_id=self.layout.tokenizer.mask_token_id,
+            replacements=self.replacements,
+            random=stream(self.seed, "masks", key.epoch, key.batch, language, int(key.rows[0])),
+        )
+        return Side(subwords._replace(input_ids=masked.input_ids), original, masked.hidden)
+
+
+class ParallelDataModule(L.LightningDataModule):
+    """Sentence pairs English-X, tokenised.
+
+    Args:
+        tables: language -> tokenised pairs.
+        layout: places special and language tokens.
+        pairs: per batch and device: each sentence sees ``pairs - 1`` negatives.
+        batches: of the whole run, which is one epoch.
+        exponent: languages are drawn by size to this power.
+        held_out: how many pairs of the largest language are kept for the curves; other languages
+            give the same share, at most a tenth. A pair is chosen by a hash of its English side,
+            so that no held-out English sentence is trained on in any language.
+        mask_rate: share of words that are hidden; 0 for none.
+        seed: of order and masks.
+        workers: processes that make batches.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Tokenised],
+        layout: Layout,
+        *,
+        pairs: int,
+        batches: int,
+        exponent: float,
+        held_out: int,
+        mask_rate: float,
+        seed: int,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.tables, self.layout = dict(tables), layout
+        self.pairs, self.batches, self.exponent = pairs, batches, exponent
+        self.mask_rate, self.seed, self.workers = mask_rate, seed, workers
+        largest = max(len(table) for table in tables.values())
+        share = min(held_out / largest, HELD_OUT_AT_MOST)
+        self.kept_out: dict[str, NDArray[np.int64]] = {}
+        self.trained: dict[str, NDArray[np.int64]] = {}
+        for language, table in tables.items():
+            held = table.source_keys < share * HASHES
+            self.kept_out[language], self.trained[language] = (
+                np.flatnonzero(rows) for rows in (held, ~held)
+            )
+        self._resume_at = 0
+        self._check_sizes(1)
+
+    def _check_sizes(self, world: int) -> None:
+        needed = self.pairs * world
+        small = {lang: len(rows) for lang, rows in self.trained.items() if len(rows) < needed}
+        if small:
+            found = ", ".join(f"{language} {size}" for language, size in small.items())
+            raise DataError(
+                f"too few pairs for one batch of {needed} (align.pairs): {found}. Name more corpora "
+                "in data.parallel, lower align.pairs, or leave the language out of data.languages"
+            )
+
+    def train_dataloader(self) -> DataLoader[ParallelBatch]:
+        """Batches from where an interrupted run stopped; the last, smaller ones are left out."""
+        world, rank = (
+            (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        )
+        self._check_sizes(world)
+        sampler = PairBatches(
+            {lang: self.tables[lang].lengths[rows] for lang, rows in self.trained.items()},
+            pairs=self.pairs,
+            batches=self.batches,
+            exponent=self.exponent,
+            seed=self.seed,
+            rank=rank,
+            world=world,
+        )
+        sampler.start, self._resume_at = self._resume_at, 0
+        text = ParallelText(
+            self.tables, self.trained, self.layout, mask_rate=self.mask_rate, seed=self.seed
+        )
+        return DataLoader(
+            text,
+            sampler=sampler,
+            batch_size=None,
+            collate_fn=as_it_is,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            multiprocessing_context="fork" if self.workers else None,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> DataLoader[HeldOutBatch]:
+        """Held-out pairs, language by language, nothing masked."""
+        batches: Any = list(self._held_out_batches())
+        return DataLoader(batches, batch_size=None, collate_fn=as_it_is)
+
+    def _held_out_batches(self) -> Iterator[HeldOutBatch]:
+        for language, rows in self.kept_out.items():
+            for start in range(0, len(rows), EVALUATION_BATCH):
+                table = self.tables[language].take(rows[start : start + EVALUATION_BATCH])
+                yield HeldOutBatch(
+                    sentences_of(table["source"].to_pylist(), SOURCE, self.layout),
+                    sentences_of(table["target"].to_pylist(), language, self.layout),
+                    language,
+                    torch.from_numpy(table["source_key"].to_numpy().copy()),
+                    torch.from_numpy(table["target_key"].to_numpy().copy()),
+                )
+
+    def sentences(self, limit: int) -> Iterator[tuple[str, Subwords]]:
+        """Batches of up to ``limit`` training sentences of every language, English among them."""
+        share = -(-limit // len(self.tables))
+        for language, table in self.tables.items():
+            for side, of, most in (("source", SOURCE, share), ("target", language, limit)):
+                rows = self.trained[language][:most]
+                for start in range(0, len(rows), EVALUATION_BATCH):
+                    part = table.take(rows[start : start + EVALUATION_BATCH])
+                    yield of, sentences_of(part[side].to_pylist(), of, self.layout)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many batches of the run are done."""
+        assert self.trainer is not None
+        return {"batch": self.trainer.fit_loop.epoch_loop.batch_progress.current.processed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind the last finished batch."""
+        self._resume_at = state["batch"]
+
+
+def sentences_of(sentences: list[list[int]], language: str, layout: Layout) -> Subwords:
+    """A padded batch of single sentences of one language."""
+    return layout.batch([layout.single(words, language) for words in sentences])
+
+
+def as_it_is(batch: Any) -> Any:
+    """A batch that needs no collating."""
+    return batch

@@ -1,0 +1,129 @@
+"""Which pairs make batch t of epoch e: a pure function of the seed, e and t."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+POOL = 64  # batches whose sentences are sorted by length before they are cut into batches
+
+
+class BatchKey(NamedTuple):
+    """Where a batch stands in the run, and its rows in the table of its language."""
+
+    epoch: int
+    batch: int
+    language: str
+    rows: NDArray[np.int64]
+
+
+class PairBatches(Sampler[BatchKey]):
+    """Batches of one language pair each, the language drawn by size to a power.
+
+    Nothing is kept between batches, so a run resumes at any batch, and several devices see the
+    same language with rows of their own, whatever the number of workers. Within a language every
+    pair comes once before any comes twice; a pass over it is sorted by length in pools of 64
+    batches, so that little is padded.
+
+    Args:
+        lengths: language -> subwords per pair.
+        pairs: per batch and device.
+        batches: per epoch.
+        exponent: 1 draws languages by size, 0 all alike.
+        seed: another seed, another order.
+        rank: this device among ``world`` devices.
+    """
+
+    def __init__(
+        self,
+        lengths: Mapping[str, NDArray[np.int32]],
+        *,
+        pairs: int,
+        batches: int,
+        exponent: float,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.lengths = dict(lengths)
+        self.languages = sorted(lengths)
+        self.pairs = pairs
+        self.batches = batches
+        self.seed = seed
+        self.rank, self.world = rank, world
+        sizes = np.array([len(lengths[language]) for language in self.languages], float)
+        self.shares = sizes**exponent / (sizes**exponent).sum()
+        self.epoch = 0
+        self.start = 0
+        self._passes: dict[str, tuple[tuple[int, int], NDArray[np.int64]]] = {}
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[BatchKey]:
+        start, self.start = self.start, 0
+        for batch in range(start, self.batches):
+            yield self.key(self.epoch, batch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def key(self, epoch: int, batch: int) -> BatchKey:
+        """Language and rows of one batch."""
+        sequence = self._sequence(epoch)
+        language = self.languages[sequence[batch]]
+        before = int((sequence[:batch] == sequence[batch]).sum())
+        per_pass = max(1, len(self.lengths[language]) // (self.pairs * self.world))
+        order = self._pass(language, epoch, before // per_pass)
+        rows = order[before % per_pass]
+        return BatchKey(epoch, batch, language, rows[self.rank :: self.world])
+
+    def _sequence(self, epoch: int) -> NDArray[np.int64]:
+        """The languages of an epoch's batches."""
+        return self._random(epoch, "languages").choice(
+            len(self.languages), size=self.batches, p=self.shares
+        )
+
+    def _pass(self, language: str, epoch: int, number: int) -> NDArray[np.int64]:
+        """The batches ``[batch, row]`` of one pass over a language; the last one is kept."""
+        place = (epoch, number)
+        known = self._passes.get(language)
+        if known is None or known[0] != place:
+            random = self._random(epoch, language, number)
+            known = (
+                place,
+                length_grouped(self.lengths[language], self.pairs * self.world, random),
+            )
+            self._passes[language] = known
+        return known[1]
+
+    def _random(self, epoch: int, *purpose: str | int) -> np.random.Generator:
+        return stream(self.seed, "batches", epoch, *purpose)
+
+
+def length_grouped(
+    lengths: NDArray[np.int32], size: int, random: np.random.Generator, pool: int = POOL
+) -> NDArray[np.int64]:
+    """Full batches ``[batch, row]`` of rows of about one length, in random order.
+
+    Rows are shuffled, cut into pools, sorted by length within a pool and cut into batches; the
+    last rows that fill no batch are left out.
+    """
+    order = random.permutation(len(lengths))[: len(lengths) // size * size]
+    for start in range(0, len(order), pool * size):
+        part = order[start : start + pool * size]
+        order[start : start + pool * size] = part[np.argsort(lengths[part], kind="stable")]
+    batches = order.reshape(-1, size)
+    return batches[random.permutation(len(batches))]
+
+
+def stream(seed: int, *purpose: str | int) -> np.random.Generator:
+    """A random stream of its own for every purpose and place."""
+    words = [seed & 0xFFFFFFFF]
+    for part in purpose:
+        words.extend(part.encode() if isinstance(part, str) else [part & 0xFFFFFFFF])
+        words.append(0xFFFFFFFF)
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))

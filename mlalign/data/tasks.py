@@ -1,0 +1,289 @@
+"""A task's files as batches: English to learn from, every language to be tested in."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import lightning as L
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from mlalign.data.formats import FORMATS, LabelledText, Part, TaggedSentence
+from mlalign.data.layout import Layout, Sequenced
+from mlalign.data.parallel import as_it_is
+from mlalign.data.sampling import length_grouped, stream
+from mlalign.data.text import did_you_mean
+from mlalign.errors import ConfigError, DataError
+from mlalign.models.encoder import SOURCE
+from mlalign.models.subwords import Subwords
+
+log = logging.getLogger(__name__)
+
+IGNORED = -100  # the label of positions that are not scored
+EVALUATION_BATCH = 128
+AVAILABLE = "available"
+
+
+class TaskFiles:
+    """Where a task's files lie. Every file that a run needs is looked for at once; a test file is
+    read only when it is asked for, so that no target label can leak into training.
+
+    Args:
+        folder: of the task.
+        format: whose release it is, a key of ``FORMATS``.
+        labels: in the order of the classes.
+        languages: to be tested in, or ``available`` for all with a test part.
+        train_size: which of several train files.
+        on_bad_line: ``error`` or ``skip``.
+
+    Raises:
+        ConfigError: a language is named twice or unknown to the format.
+        DataError: a file is not there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        format: str,
+        labels: Sequence[str],
+        languages: Sequence[str] | str,
+        *,
+        train_size: int | None,
+        on_bad_line: Literal["error", "skip"],
+    ) -> None:
+        self.folder, self.format = folder, FORMATS[format]
+        self.labels, self.train_size, self.on_bad_line = list(labels), train_size, on_bad_line
+        there = self.format.languages(folder)
+        if languages == AVAILABLE:
+            languages = sorted(there, key=lambda language: (language != SOURCE, language))
+        if isinstance(languages, str):
+            raise ConfigError(
+                f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]"
+                f"{did_you_mean(languages, [AVAILABLE])}"
+            )
+        if not languages:
+            raise DataError(f"{folder}: no language with a test part there")
+        if len(set(languages)) < len(languages):
+            raise ConfigError(f"task.languages={list(languages)}: a language is named twice")
+        self.languages = list(languages)
+        for language, part in self.needed():
+            self.path(language, part)
+
+    def needed(self) -> list[tuple[str, str]]:
+        """Language and part of every file of a run."""
+        tests = [(language, "test") for language in self.languages]
+        return [(SOURCE, "train"), (SOURCE, "dev"), *tests]
+
+    def path(self, language: str, part: Any) -> Path:
+        """The file of a part."""
+        return self.format.path(self.folder, language, part, self.train_size)
+
+    def read(self, language: str, part: Any) -> Part[Any]:
+        """One part, whole."""
+        read = self.format.read(
+            self.path(language, part), self.labels, language=language, on_bad_line=self.on_bad_line
+        )
+        for reason, count in read.dropped.items():
+            log.warning("%s: %d left out: %s", read.path, count, reason)
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An example, or a piece of a long sentence, as one sequence.
+
+    Attributes:
+        sequence: its ids.
+        labels: of a text, its label; of a sentence, one per position or ``IGNORED``.
+        example: its place in the part.
+        first_word: the word of the sentence that the piece begins with.
+    """
+
+    sequence: Sequenced
+    labels: int | list[int]
+    example: int
+    first_word: int = 0
+
+
+class TaskBatch(NamedTuple):
+    """Examples of one language."""
+
+    subwords: Subwords
+    labels: Int[Tensor, " batch"] | Int[Tensor, "batch length"]
+    examples: list[int]
+    first_words: list[int]
+    language: str
+
+
+def prepare(examples: Sequence[Any], language: str, layout: Layout) -> list[Prepared]:
+    """Sequences of texts, of pairs of texts, or of tagged sentences."""
+    if isinstance(examples[0], TaggedSentence):
+        return _prepare_sentences(examples, language, layout)
+    return _prepare_texts(examples, language, layout)
+
+
+def _prepare_texts(
+    examples: Sequence[LabelledText], language: str, layout: Layout
+) -> list[Prepared]:
+    """A text that is too long is cut: its beginning tells the topic."""
+    sides = [layout.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
+    prepared = []
+    for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
+        sequence = (
+            layout.single(words[0], language) if len(words) == 1 else layout.pair(*words, language)
+        )
+        prepared.append(Prepared(sequence, example.label, place))
+    return prepared
+
+
+def _prepare_sentences(
+    examples: Sequence[TaggedSentence], language: str, layout: Layout
+) -> list[Prepared]:
+    """A sentence that is too long is split between words; its pieces are joined again after
+    tagging. The tag of a word stands on its first subword."""
+    prepared = []
+    split = layout.split_words([example.words for example in examples])
+    for place, (example, words) in enumerate(zip(examples, split, strict=True)):
+        start = 0
+        for end in _pieces([min(len(word), layout.budget) for word in words], layout.budget):
+            ids: list[int] = []
+            tags: list[int] = []
+            for word, tag in zip(words[start:end], example.tags[start:end], strict=True):
+                ids += word[: layout.budget]
+                tags += [tag, *[IGNORED] * (min(len(word), layout.budget) - 1)]
+            before = [IGNORED] * (layout.overhead - 1)
+            labels = [*before, *tags, IGNORED]
+            prepared.append(Prepared(layout.single(ids, language), labels, place, start))
+            start = end
+    return prepared
+
+
+def _pieces(sizes: Sequence[int], budget: int) -> list[int]:
+    """Ends of the longest runs of words whose subwords fit into the budget."""
+    ends, used = [], 0
+    for place, size in enumerate(sizes):
+        if used + size > budget:
+            ends.append(place)
+            used = 0
+        used += size
+    return [*ends, len(sizes)]
+
+
+class TaskText(Dataset[TaskBatch]):
+    """Makes batches of prepared examples from lists of their places."""
+
+    def __init__(self, prepared: Sequence[Prepared], language: str, layout: Layout) -> None:
+        self.prepared, self.language, self.layout = prepared, language, layout
+
+    def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
+        chosen = [self.prepared[row] for row in rows]
+        subwords = self.layout.batch([one.sequence for one in chosen])
+        length = subwords.input_ids.shape[1]
+        labels = [
+            one.labels
+            if isinstance(one.labels, int)
+            else one.labels + [IGNORED] * (length - len(one.labels))
+            for one in chosen
+        ]
+        return TaskBatch(
+            subwords,
+            torch.tensor(labels),
+            [one.example for one in chosen],
+            [one.first_word for one in chosen],
+            self.language,
+        )
+
+
+class ShuffledBatches(torch.utils.data.Sampler[list[int]]):
+    """Examples of about one length together, another order every epoch; none is left out."""
+
+    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
+        self.lengths = np.array(lengths, dtype=np.int32)
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.size)
+
+    def __iter__(self) -> Any:
+        random = stream(self.seed, "finetune", self.epoch)
+        order = random.permutation(len(self.lengths))
+        full = len(order) // self.size * self.size
+        if full:
+            for batch in length_grouped(self.lengths[order[:full]], self.size, random):
+                yield order[batch].tolist()
+        if full < len(order):
+            yield order[full:].tolist()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+
+class TaskDataModule(L.LightningDataModule):
+    """English train and dev, and the test parts one by one.
+
+    Args:
+        files: of the task.
+        layout: places special and language tokens.
+        batch_size: examples per batch.
+        seed: of the order.
+        workers: processes that make batches.
+    """
+
+    def __init__(
+        self, files: TaskFiles, layout: Layout, *, batch_size: int, seed: int, workers: int = 0
+    ) -> None:
+        super().__init__()
+        self.files, self.layout = files, layout
+        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.train, self.dev = (files.read(SOURCE, part) for part in ("train", "dev"))
+        self._train = prepare(self.train.examples, SOURCE, layout)
+        self._dev = prepare(self.dev.examples, SOURCE, layout)
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self._train) // self.batch_size)
+
+    def train_dataloader(self) -> DataLoader[TaskBatch]:
+        """English, shuffled."""
+        lengths = [len(one.sequence.ids) for one in self._train]
+        sampler = ShuffledBatches(lengths, self.batch_size, self.seed)
+        return self._loader(self._train, SOURCE, sampler)
+
+    def val_dataloader(self) -> DataLoader[TaskBatch]:
+        """English dev."""
+        return self.evaluation_loader(self._dev, SOURCE)
+
+    def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+        """The test part of a language: what is in it, and its batches."""
+        part = self.files.read(language, "test")
+        return part, self.evaluation_loader(prepare(part.examples, language, self.layout), language)
+
+    def evaluation_loader(
+        self, prepared: Sequence[Prepared], language: str
+    ) -> DataLoader[TaskBatch]:
+        """All examples once, sorted by length."""
+        order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
+        batches = [
+            order[start : start + EVALUATION_BATCH].tolist()
+            for start in range(0, len(order), EVALUATION_BATCH)
+        ]
+        return self._loader(prepared, language, batches)
+
+    def _loader(
+        self, prepared: Sequence[Prepared], language: str, sampler: Any
+    ) -> DataLoader[TaskBatch]:
+        return DataLoader(
+            TaskText(prepared, language, self.layout),
+            sampler=sampler,
+            batch_size=None,
+            collate_fn=as_it_is,
+            num_workers=self.workers,
+            multiprocessing_context="fork" if self.workers else None,
+        )

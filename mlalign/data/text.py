@@ -1,0 +1,69 @@
+"""Lines of UTF-8 text files, plain or gzip, and words for what is wrong with them."""
+
+import difflib
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from mlalign.errors import DataError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    r"""Yield ``(line number, line)``, the first line being 1, without the line end.
+
+    Lines end in ``\n`` or ``\r\n`` and in nothing else: U+2028, form feeds and their like are
+    ordinary characters of a sentence. A byte order mark at the start is removed. One line is held
+    at a time, so that memory does not grow with the file.
+
+    Args:
+        path: a UTF-8 file, compressed with gzip if its name ends in ``.gz``.
+
+    Raises:
+        DataError: the file is missing, a folder, unreadable, empty, no UTF-8 or broken gzip.
+    """
+    number = 0
+    try:
+        with _open(path) as stream:
+            for number, raw in enumerate(stream, start=1):
+                if number == 1:
+                    raw = raw.removeprefix(BYTE_ORDER_MARK)
+                yield number, raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check data.root and the name") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: expected a file, found a folder") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}, line {number}: expected UTF-8, found the byte "
+            f"0x{error.object[error.start]:02x} at byte {error.start + 1} of the line.\n"
+            "Convert the file, for example with: iconv -f LATIN1 -t UTF-8"
+        ) from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(
+            f"{path}, after line {number}: expected gzip, as its name says, found damaged or "
+            f"other data ({error}); get the file anew"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if not number:
+        raise DataError(f"{path}: expected lines of text, found an empty file; get it anew")
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def did_you_mean(found: str, choices: Iterable[str]) -> str:
+    """Return ``"; did you mean 'de'?"`` for the choice nearest to a misspelt name, or nothing."""
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(found.casefold(), folded, n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def excerpt(text: str, length: int = 40) -> str:
+    """Quote the beginning of a text for a message."""
+    return repr(text if len(text) <= length else f"{text[:length]}…")

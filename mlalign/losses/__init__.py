@@ -1,0 +1,17 @@
+"""The losses: pure functions of tensors, one file per level; and how they are weighted."""
+
+from mlalign.losses.language import confusion_loss, discriminator_loss
+from mlalign.losses.sentence import clamped_entries, inter_sentence_loss, intra_sentence_loss
+from mlalign.losses.weighting import UncertaintyWeights
+from mlalign.losses.word import masked_word_loss, word_distribution_loss
+
+__all__ = [
+    "UncertaintyWeights",
+    "clamped_entries",
+    "confusion_loss",
+    "discriminator_loss",
+    "inter_sentence_loss",
+    "intra_sentence_loss",
+    "masked_word_loss",
+    "word_distribution_loss",
+]

@@ -1,0 +1,162 @@
+"""Pretrained encoders from a folder, the hub's cache or the hub, and the language tokens we add."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, logging
+
+from mlalign.errors import DataError
+
+UNKNOWN = "unk"
+
+
+def load_backbone(
+    name: str, *, revision: str | None, path: str | Path | None, attention: str
+) -> tuple[PreTrainedModel, Any]:
+    """A masked-language model in float32 and its fast tokenizer.
+
+    Args:
+        name: the hub's id, for the message and for loading when there is no ``path``.
+        revision: branch, tag or commit on the hub.
+        path: a local folder in the hub's layout; wins over ``name``.
+        attention: transformers' ``attn_implementation``.
+
+    Raises:
+        DataError: neither the folder, nor the cache, nor the hub gives the files.
+    """
+    if path is not None and not (Path(path) / "config.json").is_file():
+        raise DataError(
+            f"backbone.path={path}: no config.json there; expected a folder with config.json, "
+            "model.safetensors and the tokenizer's files, as save_pretrained writes it"
+        )
+    where: dict[str, Any] = {"pretrained_model_name_or_path": str(path or name)}
+    if path is None:
+        where["revision"] = revision
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(**where, use_fast=True)
+        model = AutoModelForMaskedLM.from_pretrained(
+            **where, dtype=torch.float32, attn_implementation=attention
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise DataError(_how_to_get(name, revision, path, error)) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise DataError(f"backbone {path or name}: it has no fast tokenizer (tokenizer.json)")
+    return model, tokenizer
+
+
+def _how_to_get(name: str, revision: str | None, path: str | Path | None, error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0]
+    if path is not None:
+        return f"backbone.path={path}: transformers cannot load it: {reason}"
+    at = f" --revision {revision}" if revision else ""
+    return (
+        f"backbone {name}: its weights are neither in the hub's cache nor could they be fetched "
+        f"({reason}).\nGet them where there is a network:  hf download {name}{at} --local-dir "
+        f"{Path(name).name}\nthen run with  backbone.path={Path(name).name}  (any folder in this "
+        "layout will do), or run once with network and later with HF_HUB_OFFLINE=1"
+    )
+
+
+def word_transform(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
+    """What the backbone's own masked-word head does to a vector before the vocabulary matrix."""
+    if hasattr(model, "lm_head") and hasattr(model.lm_head, "dense"):  # RoBERTa, XLM-R
+        head = model.lm_head
+        return lambda rows: head.layer_norm(nn.functional.gelu(head.dense(rows)))
+    if hasattr(model, "cls"):  # BERT
+        return lambda rows: model.cls.predictions.transform(rows)
+    if hasattr(model, "head"):  # ModernBERT
+        return lambda rows: model.head(rows)
+    raise DataError(
+        f"{type(model).__name__}: its masked-word head is of no known form (lm_head, "
+        "cls.predictions, head); choose align.word_head=layer_norm"
+    )
+
+
+def head_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
+    """The masked-word head's own parameters, without those tied to the embeddings."""
+    encoder = {id(parameter) for parameter in model.base_model.parameters()}
+    return [parameter for parameter in model.parameters() if id(parameter) not in encoder]
+
+
+def unused_head(model: PreTrainedModel) -> None:
+    """Freeze the masked-word head where no loss uses it."""
+    for parameter in head_parameters(model):
+        parameter.requires_grad_(False)
+
+
+def language_token(language: str) -> str:
+    """How a language is written in front of a sentence."""
+    return f"[LANG_{language}]"
+
+
+def add_language_tokens(
+    model: PreTrainedModel,
+    tokenizer: Any,
+    counts: Mapping[str, Int[Tensor, " vocabulary"]],
+    *,
+    start: str,
+    least: int = 5,
+) -> None:
+    """Append ``[LANG_xx]`` rows to the embeddings without moving any other row.
+
+    The paper starts a language's token at the average of the language's word vectors.
+    ``[LANG_unk]`` stands for a language never seen and is the mean of them all.
+
+    Args:
+        model: resized in place.
+        tokenizer: extended in place.
+        counts: language -> how often each piece occurs in its text.
+        start: ``type_mean`` (each piece counts once), ``freq_mean``, ``exclusive_mean`` (pieces
+            of which at least half the occurrences are in this language) or ``random``.
+        least: occurrences below which a piece does not belong to a language.
+    """
+    rows = language_rows(
+        model.get_input_embeddings().weight.detach(), counts, start=start, least=least
+    )
+    names = [language_token(language) for language in (*counts, UNKNOWN)]
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": names}, replace_extra_special_tokens=False
+    )
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    places = tokenizer.convert_tokens_to_ids(names)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[places] = rows
+
+
+def language_rows(
+    words: Float[Tensor, "vocabulary dim"],
+    counts: Mapping[str, Int[Tensor, " vocabulary"]],
+    *,
+    start: str,
+    least: int,
+) -> Float[Tensor, "languages dim"]:
+    """First embeddings of the language tokens, and last that of the unknown language."""
+    table = torch.stack(list(counts.values())).to(words.dtype)  # [languages, vocabulary]
+    if start == "random":
+        spread = words.std()
+        rows = torch.randn(len(table), words.shape[1], dtype=words.dtype) * spread
+    else:
+        if start == "exclusive_mean":
+            table = table * (table >= 0.5 * table.sum(0))
+        share = table * (table >= least)
+        if start != "freq_mean":
+            share = (share > 0).to(words.dtype)
+        # A language with too little text for any piece to count gets all that it has.
+        share = torch.where(share.sum(1, keepdim=True) > 0, share, (table > 0).to(words.dtype))
+        rows = share @ words[: table.shape[1]] / share.sum(1, keepdim=True).clamp(min=1)
+    return torch.cat([rows, rows.mean(0, keepdim=True)])
+
+
+def known_languages(tokenizer: Any, languages: Sequence[str]) -> dict[str, int]:
+    """Ids of the language tokens that this tokenizer has, ``unk`` among them."""
+    vocabulary = tokenizer.get_vocab()
+    wanted = {language: language_token(language) for language in (*languages, UNKNOWN)}
+    return {
+        language: vocabulary[token] for language, token in wanted.items() if token in vocabulary
+    }

@@ -1,0 +1,121 @@
+"""The encoder that is aligned: a backbone, its two fusions and the language prototypes."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from mlalign.models.fusion import AttentionFusion
+from mlalign.models.prototypes import LanguagePrototypes
+from mlalign.models.subwords import Subwords, mean_pool
+
+SOURCE = "en"
+
+
+class Represented(NamedTuple):
+    """What a task's head sees: one vector per sentence and one per position."""
+
+    sentence: Float[Tensor, "batch dim"]
+    words: Float[Tensor, "batch length dim"]
+
+
+class Encoder(nn.Module):
+    """A backbone and what alignment adds to it.
+
+    Args:
+        backbone: a masked-language model; its head serves the word losses.
+        pool: ``first`` takes the vector of [CLS], ``mean`` that of the words.
+        sentence_fusion: Eqs. 2 and 3, or None.
+        word_fusion: Eqs. 10 and 11, or None.
+        prototypes: the fusions' keys where there is no translation; needed with a fusion.
+    """
+
+    def __init__(
+        self,
+        backbone: PreTrainedModel,
+        *,
+        pool: str,
+        sentence_fusion: AttentionFusion | None = None,
+        word_fusion: AttentionFusion | None = None,
+        prototypes: LanguagePrototypes | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pool = pool
+        self.sentence_fusion = sentence_fusion
+        self.word_fusion = word_fusion
+        self.prototypes = prototypes
+
+    @property
+    def dim(self) -> int:
+        """The width of a vector."""
+        return int(self.backbone.config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return next(self.parameters()).device
+
+    def forward(self, subwords: Subwords) -> Float[Tensor, "batch length dim"]:
+        """The last hidden states, before any fusion."""
+        extra = {} if subwords.token_types is None else {"token_type_ids": subwords.token_types}
+        outputs = self.backbone.base_model(
+            input_ids=subwords.input_ids, attention_mask=subwords.attention_mask, **extra
+        )
+        return outputs.last_hidden_state
+
+    def pooled(
+        self, states: Float[Tensor, "batch length dim"], subwords: Subwords
+    ) -> Float[Tensor, "batch dim"]:
+        """The sentence vector before any fusion."""
+        if self.pool == "first":
+            return states[:, 0]
+        return mean_pool(states, subwords.is_word)
+
+    def represent(
+        self,
+        subwords: Subwords,
+        *,
+        partner: Float[Tensor, "*batch dim"] | None,
+        representation: str,
+    ) -> Represented:
+        """Vectors of sentences that have no translation at hand (docs/method.md, single sentences).
+
+        Args:
+            subwords: sentences of any one or several languages.
+            partner: the second key of the sentence fusion, usually the prototype of the sentences'
+                language; None where there is no fusion.
+            representation: ``prototype`` (keys: English and ``partner``), ``mixed`` (English and
+                the sentence's own language token), ``self`` (the own token twice) or ``backbone``
+                (no fusion).
+        """
+        states = self(subwords)
+        sentence = self.pooled(states, subwords)
+        if self.sentence_fusion is None or representation == "backbone":
+            return Represented(sentence, states)
+        assert self.prototypes is not None
+        assert partner is not None
+        own = states[:, 1]
+        english = self.prototypes.of(SOURCE)
+        keys = {"prototype": (english, partner), "mixed": (english, own), "self": (own, own)}
+        fused = self.sentence_fusion(sentence, *keys[representation])
+        if self.word_fusion is None:
+            return Represented(fused, states)
+        key = fused[:, None]
+        return Represented(fused, self.word_fusion(states, key, key))
+
+    def embed(self, subwords: Subwords, language: str) -> Float[Tensor, "batch dim"]:
+        """Sentence vectors as at inference, for retrieval and probes."""
+        partner = None if self.prototypes is None else self.prototypes.of(language)
+        return self.represent(subwords, partner=partner, representation="prototype").sentence
+
+    def fitted_additions(self) -> dict[str, Tensor]:
+        """Everything besides the backbone, as it goes into ``mlalign.safetensors``."""
+        prefix = "backbone."
+        return {
+            name: value.detach().cpu().contiguous()
+            for name, value in self.state_dict().items()
+            if not name.startswith(prefix)
+        }

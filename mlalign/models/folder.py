@@ -1,0 +1,75 @@
+"""An aligned encoder on disk: a folder that transformers' AutoModel loads as it is."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from safetensors.torch import load_file, save_file
+
+from mlalign.errors import DataError
+from mlalign.models.backbone import load_backbone
+from mlalign.models.encoder import Encoder
+from mlalign.models.fusion import AttentionFusion
+from mlalign.models.prototypes import LanguagePrototypes
+
+ADDITIONS = "mlalign.safetensors"
+RECIPE = "alignment.yaml"
+
+
+def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
+    """Write backbone, tokenizer, additions and how they were made.
+
+    ``recipe`` is kept for the reader; this function adds what loading needs, under ``encoder``.
+    """
+    encoder.backbone.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    save_file(encoder.fitted_additions(), folder / ADDITIONS)
+    fusion = encoder.sentence_fusion
+    shape = {
+        "pool": encoder.pool,
+        "languages": list(encoder.prototypes.languages) if encoder.prototypes else [],
+        "fusion": fusion.form if fusion is not None else "off",
+        "temperature": fusion.temperature if fusion is not None else None,
+        "word_fusion": encoder.word_fusion is not None,
+    }
+    OmegaConf.save(OmegaConf.create({"encoder": shape, **recipe}), folder / RECIPE)
+
+
+def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
+    """The encoder and tokenizer that ``save_encoder`` wrote.
+
+    Raises:
+        DataError: a file is missing or does not fit the recipe.
+    """
+    for name in (RECIPE, ADDITIONS):
+        if not (folder / name).is_file():
+            raise DataError(
+                f"{folder}: no {name} there; expected a folder that an alignment wrote. For a "
+                "plain backbone set backbone.path"
+            )
+    shape = OmegaConf.load(folder / RECIPE)["encoder"]
+    backbone, tokenizer = load_backbone(
+        str(folder), revision=None, path=folder, attention=attention
+    )
+    dim = int(backbone.config.hidden_size)
+    languages = list(shape["languages"])
+    fused = shape["fusion"] != "off"
+
+    def fusion() -> AttentionFusion:
+        return AttentionFusion(dim, temperature=shape["temperature"], form=shape["fusion"])
+
+    encoder = Encoder(
+        backbone,
+        pool=shape["pool"],
+        sentence_fusion=fusion() if fused else None,
+        word_fusion=fusion() if shape["word_fusion"] else None,
+        prototypes=LanguagePrototypes(languages, dim) if languages else None,
+    )
+    missing, unexpected = encoder.load_state_dict(load_file(folder / ADDITIONS), strict=False)
+    missing = [name for name in missing if not name.startswith("backbone.")]
+    if missing or unexpected:
+        raise DataError(
+            f"{folder / ADDITIONS}: does not fit {RECIPE}: missing {missing}, unexpected "
+            f"{unexpected}; align again with resume=false"
+        )
+    return encoder, tokenizer

@@ -1,0 +1,62 @@
+"""One vector per language: what the fusions attend to when there is no translation at hand."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class LanguagePrototypes(nn.Module):
+    """Running averages of the language tokens' vectors, one row per language.
+
+    In training a batch uses its own mean, with gradient, and moves the row; at inference the row
+    stands in for it. A pair-specific key would tell both sides which pair they belong to: with it
+    even random vectors reach 80-97 % retrieval (docs/method.md).
+
+    Args:
+        languages: their codes, English among them.
+        dim: the encoder's width.
+        momentum: of the running average; the first batch of a language sets its row.
+    """
+
+    vectors: Tensor
+    seen: Tensor
+
+    def __init__(self, languages: Sequence[str], dim: int, *, momentum: float = 0.99) -> None:
+        super().__init__()
+        self.languages = tuple(languages)
+        self.momentum = momentum
+        self.register_buffer("vectors", torch.zeros(len(languages), dim))
+        self.register_buffer("seen", torch.zeros(len(languages), dtype=torch.bool))
+
+    @torch.no_grad()
+    def update(self, language: str, mean: Float[Tensor, " dim"]) -> None:
+        """Move a language's row towards the mean of a batch."""
+        row = self.languages.index(language)
+        mean = mean.to(self.vectors.dtype)
+        if self.seen[row]:
+            self.vectors[row].lerp_(mean, 1 - self.momentum)
+        else:
+            self.finalise(language, mean)
+
+    @torch.no_grad()
+    def finalise(self, language: str, mean: Float[Tensor, " dim"]) -> None:
+        """Set a language's row to an exact mean."""
+        row = self.languages.index(language)
+        self.vectors[row] = mean.to(self.vectors.dtype)
+        self.seen[row] = True
+
+    def of(self, language: str) -> Float[Tensor, " dim"]:
+        """A language's row; for one never seen, the mean of all rows."""
+        if language in self.languages:
+            row = self.languages.index(language)
+            if self.seen[row]:
+                return self.vectors[row]
+        return self.mean(self.languages)
+
+    def mean(self, languages: Sequence[str]) -> Float[Tensor, " dim"]:
+        """The mean of the rows of those among ``languages`` that were seen."""
+        rows = [self.languages.index(language) for language in languages]
+        chosen = self.vectors[rows][self.seen[rows]]
+        return chosen.mean(0) if len(chosen) else self.vectors.new_zeros(self.vectors.shape[1])

@@ -1,0 +1,51 @@
+"""A batch of sequences as the encoder reads it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class Subwords(NamedTuple):
+    """Sequences ``[CLS] [LANG_x] words [SEP]``, padded on the right.
+
+    ``is_word`` is true on ordinary subwords only: not on special or language tokens, nor padding;
+    a masked word stays a word. ``token_types`` is there for backbones that tell a pair's halves
+    apart by it.
+    """
+
+    input_ids: Int[Tensor, "batch length"]
+    attention_mask: Int[Tensor, "batch length"]
+    is_word: Bool[Tensor, "batch length"]
+    token_types: Int[Tensor, "batch length"] | None = None
+
+
+def pad(
+    ids: Sequence[Sequence[int]],
+    is_word: Sequence[Sequence[bool]],
+    token_types: Sequence[Sequence[int]] | None,
+    padding: int,
+) -> Subwords:
+    """Stack sequences of different lengths; the longest sets the width."""
+    length = max(map(len, ids))
+    lengths = torch.tensor([len(row) for row in ids])
+
+    def stack(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
+        return torch.tensor([[*row, *[fill] * (length - len(row))] for row in rows])
+
+    return Subwords(
+        input_ids=stack(ids, padding),
+        attention_mask=(torch.arange(length) < lengths[:, None]).long(),
+        is_word=stack(is_word, 0).bool(),
+        token_types=None if token_types is None else stack(token_types, 0),
+    )
+
+
+def mean_pool(
+    states: Float[Tensor, "batch length dim"], is_word: Bool[Tensor, "batch length"]
+) -> Float[Tensor, "batch dim"]:
+    """The mean of the word positions; zero for a sequence without any."""
+    share = is_word.to(states.dtype)
+    return torch.einsum("bld,bl->bd", states, share) / share.sum(1, keepdim=True).clamp(min=1)

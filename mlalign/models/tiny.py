@@ -1,0 +1,59 @@
+"""An XLM-R-type encoder from a fresh initialisation, with a tokenizer trained on given text."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaTokenizer
+
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0-3, as in XLM-R
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> XLMRobertaTokenizer:
+    """A unigram tokenizer in XLM-R's form; ``vocabulary_size`` is an upper bound."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary_size - 1,
+        special_tokens=list(SPECIAL),
+        unk_token="<unk>",
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    pieces = json.loads(tokenizer.to_str())["model"]["vocab"]
+    vocabulary = [(piece, score) for piece, score in pieces] + [("<mask>", 0.0)]
+    return XLMRobertaTokenizer(vocab=vocabulary)
+
+
+def build_tiny(
+    folder: Path,
+    tokenizer_folder: Path,
+    *,
+    layers: int,
+    width: int,
+    heads: int,
+    seed: int,
+) -> None:
+    """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would."""
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = XLMRobertaForMaskedLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

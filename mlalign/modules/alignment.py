@@ -1,0 +1,310 @@
+"""The first stage: two players align an encoder on parallel text."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from mlalign.data.parallel import HeldOutBatch, ParallelBatch
+from mlalign.data.sampling import stream
+from mlalign.losses import UncertaintyWeights
+from mlalign.metrics.retrieval import retrieval_accuracy
+from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.modules.adversary import LanguageGame
+from mlalign.modules.health import Health
+from mlalign.modules.objectives import LEVELS, Objective
+from mlalign.modules.pair import Pair, VocabularyHead
+from mlalign.modules.schedules import warmup_then_linear
+
+LOG_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the two players learn.
+
+    Attributes:
+        steps: updates of the generator in the whole run.
+        accumulate: batches per update.
+        max_grad_norm: of each player, or None.
+        warmup: share of the run over which the generator's learning rates rise.
+        backbone, embeddings, heads, discriminator: peak learning rates.
+        weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
+        discriminator_steps: updates of the discriminator per update of the generator.
+        alternate: whether the discriminator learns first and the generator then plays against what
+            it has learned; otherwise both learn from the same guesses in one backward.
+    """
+
+    steps: int
+    accumulate: int
+    max_grad_norm: float | None
+    warmup: float
+    backbone: float
+    embeddings: float
+    heads: float
+    discriminator: float
+    weights: float
+    discriminator_steps: int
+    alternate: bool
+
+
+class AlignmentModule(L.LightningModule):
+    """Both players learn from one pass of each language.
+
+    Args:
+        encoder: the generator.
+        objectives: losses by name, unweighted.
+        weighting: adds them up; knows the names, or the levels, of ``objectives``; None for none.
+        head: to the vocabulary, where a loss needs words.
+        game: the language level, or None.
+        weighted_game: whether the generator's reward gets a learned weight too (Eq. 15 as printed).
+        keys: what the fusions attend to in training, see ``Pair``.
+        partner_drop: share of batches in which masked words attend to their own sentence only.
+        per_level: whether ``weighting`` knows levels.
+        optimisation: learning rates, lengths, clipping.
+        seed: of dropout.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        objectives: Mapping[str, Objective],
+        weighting: UncertaintyWeights | None,
+        *,
+        head: VocabularyHead | None,
+        game: LanguageGame | None,
+        weighted_game: bool,
+        keys: str,
+        partner_drop: float,
+        per_level: bool,
+        optimisation: Optimisation,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.encoder, self.head, self.game = encoder, head, game
+        self.objectives, self.weighting = dict(objectives), weighting
+        self.weighted_game, self.per_level = weighted_game, per_level
+        self.keys, self.partner_drop = keys, partner_drop
+        self.optimisation, self.seed = optimisation, seed
+        self.health = Health()
+        self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
+        self._norms: dict[str, Tensor] = {}
+        self._since = (0, time.perf_counter())
+
+    # One step
+
+    def training_step(self, batch: ParallelBatch, batch_idx: int) -> None:
+        """Both players learn from one pass and one backward; each steps its own optimizer."""
+        own_stream(self.seed, "dropout", batch.place, self.global_rank)
+        progress = batch.place / (self.optimisation.steps * self.optimisation.accumulate)
+        pair = self.encoded(batch)
+        losses = {name: objective(pair) for name, objective in self.objectives.items()}
+        weighted, unweighted = dict(losses), []
+        if self.game is not None:
+            losses["discriminator"] = self.teach(self.game, pair)
+            losses["adversarial"] = self.game.confusion(pair)
+            reward = self.game.weight_at(progress) * losses["adversarial"]
+            if self.weighted_game:
+                weighted["adversarial"] = reward
+            else:
+                unweighted.append(reward)
+            if not self.optimisation.alternate:
+                unweighted.append(losses["discriminator"])
+        if self.weighting is not None:
+            unweighted.append(self.weighting(self.by_level(weighted)))
+        self.manual_backward(sum(unweighted) / self.optimisation.accumulate)
+        self.remember_languages(pair)
+        if (batch.place + 1) % self.optimisation.accumulate == 0:
+            self.step_players()
+        if batch.place % LOG_EVERY == 0:
+            self.report(pair, losses, batch.place)
+
+    def encoded(self, batch: ParallelBatch) -> Pair:
+        """One pass of each language; whether words may see their translation is drawn here."""
+        draw = stream(self.seed, "partner", batch.place).random()
+        partnered = self.encoder.word_fusion is not None and draw >= self.partner_drop
+        return Pair(batch, self.encoder, self.head, keys=self.keys, partnered=partnered)
+
+    def teach(self, game: LanguageGame, pair: Pair) -> Float[Tensor, ""]:
+        """The discriminator's loss; under the alternate schedule it learns from it at once."""
+        loss = game.teaching(pair)
+        if self.optimisation.alternate:
+            for _ in range(self.optimisation.discriminator_steps):
+                self.manual_backward(loss)
+                self.players()[1].step()
+                self.players()[1].zero_grad()
+                loss = game.teaching(pair)
+        return loss
+
+    def by_level(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The losses under the names that the weighting knows."""
+        if not self.per_level:
+            return losses
+        levels: dict[str, Tensor] = {}
+        for name, loss in losses.items():
+            levels[LEVELS[name]] = levels.get(LEVELS[name], loss.new_zeros(())) + loss
+        return levels
+
+    def step_players(self) -> None:
+        """End of a window of batches: update, move the learning rates, forget the gradients."""
+        generator, *discriminator = self.players()
+        if not self.optimisation.alternate:
+            for player in discriminator:
+                player.step()
+        generator.step()
+        if self.weighting is not None:
+            self.weighting.clamp_()
+        schedules = self.lr_schedulers()
+        for schedule in schedules if isinstance(schedules, list) else [schedules]:
+            schedule.step()
+        for player in (generator, *discriminator):
+            player.zero_grad()
+
+    def players(self) -> list[Any]:
+        """The generator's optimizer, then the discriminator's where there is one.
+
+        Lightning counts every optimizer's step in ``global_step`` (its issue 17958), and puts its
+        counting hooks back before every batch; only the generator's count, so that checkpoints,
+        loggers and limits mean updates.
+        """
+        optimizers = self.optimizers()
+        if not isinstance(optimizers, list):
+            return [optimizers]
+        profiler = self.trainer.profiler
+        optimizers[1]._on_before_step = lambda: profiler.start("optimizer_step")
+        optimizers[1]._on_after_step = lambda: profiler.stop("optimizer_step")
+        return optimizers
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip here: behind the un-scaling of mixed precision, and for each player by itself."""
+        clipped = [
+            parameter
+            for group in optimizer.param_groups
+            if group["name"] != "weights"
+            for parameter in group["params"]
+        ]
+        limit = self.optimisation.max_grad_norm
+        norm = nn.utils.clip_grad_norm_(clipped, math.inf if limit is None else limit)
+        self._norms[optimizer.param_groups[0]["name"]] = norm
+
+    @torch.no_grad()
+    def remember_languages(self, pair: Pair) -> None:
+        """Move the prototypes towards this batch's language vectors."""
+        if self.encoder.prototypes is not None:
+            for language, side in zip(pair.languages, pair.sides, strict=True):
+                self.encoder.prototypes.update(language, side.language.mean(0))
+
+    # Learning rates
+
+    def configure_optimizers(self) -> Any:
+        """Groups of parameters with rates of their own; the discriminator's optimizer apart."""
+        rates = self.optimisation
+        optimizer = Adam(self.parameter_groups())
+        rise = warmup_then_linear(rates.steps, rates.warmup)
+        fall = warmup_then_linear(rates.steps, 0.0)
+        configured = [{"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, rise)}]
+        if self.game is not None:
+            groups = [{"params": list(self.game.parameters()), "name": "discriminator"}]
+            discriminator = Adam(groups, lr=rates.discriminator)
+            configured.append(
+                {"optimizer": discriminator, "lr_scheduler": _schedule(discriminator, fall)}
+            )
+        return configured
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Every trained parameter of the generator once; groups without any are left out."""
+        rates = self.optimisation
+        backbone = self.encoder.backbone
+        embeddings = backbone.get_input_embeddings().weight
+        additions = [
+            parameter
+            for name, parameter in self.named_parameters()
+            if name.startswith(("encoder.sentence_fusion", "encoder.word_fusion", "head."))
+        ]
+        rest = [parameter for parameter in backbone.parameters() if parameter is not embeddings]
+        weights = [] if self.weighting is None else list(self.weighting.parameters())
+        groups = {
+            "backbone": (rest, rates.backbone),
+            "embeddings": ([embeddings], rates.embeddings),
+            "heads": (additions, rates.heads),
+            "weights": (weights, rates.weights * 20_000 / rates.steps),
+        }
+        trained = {
+            name: [parameter for parameter in parameters if parameter.requires_grad]
+            for name, (parameters, _) in groups.items()
+        }
+        return [
+            {"params": parameters, "lr": groups[name][1], "name": name}
+            for name, parameters in trained.items()
+            if parameters
+        ]
+
+    # What is shown
+
+    def report(self, pair: Pair, losses: Mapping[str, Tensor], place: int) -> None:
+        """Losses unweighted, their learned weights, norms, rates and speed."""
+        values: dict[str, Any] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
+        weights = {} if self.weighting is None else self.weighting.weights()
+        values |= {f"weight/{name}": float(weight) for name, weight in weights.items()}
+        values |= {f"gradient_norm/{name}": norm for name, norm in self._norms.items()}
+        for optimizer in self.players():
+            for group in optimizer.param_groups:
+                values[f"learning_rate/{group['name']}"] = group["lr"]
+        values["in_batch_accuracy"] = 100 * pair.in_batch_accuracy()
+        if self.game is not None:
+            values["discriminator/accuracy"] = 100 * self.game.balanced_accuracy(pair)
+            values["discriminator/chance"] = math.log(2)
+        before, then = self._since
+        self._since = (place, time.perf_counter())
+        if place > before:
+            pairs = (place - before) * len(pair.same) * self.trainer.world_size
+            values["pairs_per_second"] = pairs / (self._since[1] - then)
+        self.health.watch(values)
+        self.log_dict({f"align/{name}": value for name, value in values.items()}, batch_size=1)
+        shown = {"in_batch": values["in_batch_accuracy"]}
+        self.log_dict(shown, prog_bar=True, logger=False, batch_size=1)
+
+    def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
+        """Sentence vectors of pairs never trained on, made as at inference."""
+        vectors = (
+            self.encoder.embed(batch.source, SOURCE).float(),
+            self.encoder.embed(batch.target, batch.language).float(),
+        )
+        keys = (batch.source_keys, batch.target_keys)
+        self._held_out.setdefault(batch.language, []).append((*vectors, *keys))
+
+    def on_validation_epoch_end(self) -> None:
+        """Held-out retrieval, which in-batch accuracy is to be read beside."""
+        scores = {}
+        for language, parts in self._held_out.items():
+            source, target, source_keys, target_keys = map(torch.cat, zip(*parts, strict=True))
+            both = retrieval_accuracy(
+                source, target, source_key=source_keys, target_key=target_keys
+            )
+            scores[language] = 50 * (both[0] + both[1])
+        self._held_out.clear()
+        if scores:
+            mean = sum(scores.values()) / len(scores)
+            named = {f"held_out/retrieval/{language}": score for language, score in scores.items()}
+            self.log_dict({**named, "held_out/retrieval/mean": mean})
+            self.log("held_out", mean, prog_bar=True, logger=False)
+            self.health.compare(mean, 100 / max(1, len(source)))
+
+
+def own_stream(seed: int, *purpose: str | int) -> None:
+    """Give what follows (dropout) a random stream that depends on nothing but its place."""
+    torch.manual_seed(int(stream(seed, *purpose).integers(2**62)))
+
+
+def _schedule(optimizer: Optimizer, factor: Any) -> dict[str, Any]:
+    name = f"learning_rate/{optimizer.param_groups[0]['name']}"
+    return {"scheduler": LambdaLR(optimizer, factor), "name": name}

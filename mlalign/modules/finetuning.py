@@ -1,0 +1,178 @@
+"""The second stage: a head on the aligned encoder learns a task from English labels only."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import lightning as L
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from mlalign.data.parallel import SOURCE
+from mlalign.data.tasks import IGNORED, TaskBatch
+from mlalign.metrics.scores import METRICS
+from mlalign.models.encoder import Encoder
+from mlalign.modules.alignment import own_stream
+from mlalign.modules.schedules import warmup_then_linear
+
+
+class Predicted(NamedTuple):
+    """What the model says of one example."""
+
+    label: int | list[int]
+    probabilities: list[float] | None  # of a text's labels
+
+
+class FinetuningModule(L.LightningModule):
+    """Learns from English; tags or labels any language.
+
+    Args:
+        encoder: aligned or not.
+        labels: of the task.
+        tagging: whether every word has a label, or a text has one.
+        metric: a key of ``METRICS``.
+        gold: labels of English dev, in file order.
+        representation: what the head sees of a sentence, see ``Encoder.represent``.
+        partner: the second key of an English sentence in training: ``sample`` draws an aligned
+            language for each, ``mean`` takes the mean of all, ``source`` English itself. English
+            dev and test take the mean, or English.
+        freeze: ``nothing``, the word ``embeddings`` or the whole ``encoder``.
+        learning_rate, head_learning_rate: peaks.
+        steps: updates of the whole run.
+        warmup: share of the run over which learning rates rise.
+        weight_decay: of AdamW.
+        dropout: in front of the head.
+        seed: of dropout, partners and the head's first values.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        *,
+        tagging: bool,
+        metric: str,
+        gold: Sequence[Any],
+        representation: str,
+        partner: str,
+        freeze: str,
+        learning_rate: float,
+        head_learning_rate: float,
+        steps: int,
+        warmup: float,
+        weight_decay: float,
+        dropout: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.labels, self.tagging = encoder, list(labels), tagging
+        self.metric, self.gold = METRICS[metric], gold
+        self.representation, self.partner, self.freeze = representation, partner, freeze
+        self.rates = (learning_rate, head_learning_rate)
+        self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
+        self.seed = seed
+        own_stream(seed, "head")
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.dim, len(labels))
+        self._pieces: list[tuple[int, int, Any]] = []
+        for parameter in self._frozen():
+            parameter.requires_grad_(False)
+
+    def _frozen(self) -> list[nn.Parameter]:
+        """The backbone's vocabulary head is never used here."""
+        backbone = self.encoder.backbone
+        kept = {id(parameter) for parameter in backbone.base_model.parameters()}
+        unused = [one for one in backbone.parameters() if id(one) not in kept]
+        if self.freeze == "encoder":
+            return list(self.encoder.parameters())
+        if self.freeze == "embeddings":
+            return [*unused, backbone.get_input_embeddings().weight]
+        if not self.tagging and self.encoder.word_fusion is not None:
+            unused += list(self.encoder.word_fusion.parameters())
+        return unused
+
+    def forward(self, batch: TaskBatch) -> Tensor:
+        """Logits, ``[batch, labels]`` for texts and ``[batch, length, labels]`` for words."""
+        seen = self.encoder.represent(
+            batch.subwords,
+            partner=self.partner_of(batch),
+            representation=self.representation,
+        )
+        return self.head(self.dropout(seen.words if self.tagging else seen.sentence))
+
+    def partner_of(self, batch: TaskBatch) -> Float[Tensor, "*batch dim"] | None:
+        """The second key of the sentence fusion; stored vectors only, no target text."""
+        prototypes = self.encoder.prototypes
+        if prototypes is None:
+            return None
+        if batch.language != SOURCE or self.partner == "source":
+            return prototypes.of(batch.language)
+        targets = [language for language in prototypes.languages if language != SOURCE]
+        if self.partner == "sample" and self.training:
+            vectors = torch.stack([prototypes.of(language) for language in targets])
+            drawn = torch.randint(len(targets), (len(batch.examples),), device=vectors.device)
+            return vectors[drawn]
+        return prototypes.mean(targets)
+
+    def training_step(self, batch: TaskBatch, batch_idx: int) -> Tensor:
+        """Cross entropy of English labels."""
+        own_stream(self.seed, "finetune", self.global_step, self.global_rank)
+        logits = self(batch).float().flatten(0, -2)
+        loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=IGNORED)
+        if batch_idx % 10 == 0:
+            self.log("finetune/loss", loss.detach(), prog_bar=True, batch_size=len(batch.examples))
+        return loss
+
+    def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
+        """English dev."""
+        self._pieces += self.predict_step(batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """One score over whole sentences."""
+        predicted = [one.label for one in joined(self._pieces)]
+        self._pieces = []
+        self.log("finetune/dev", self.metric(predicted, self.gold, self.labels), prog_bar=True)
+
+    def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[tuple[int, int, Predicted]]:
+        """Example, first word and prediction of every sequence of a batch."""
+        logits = self(batch).float()
+        best = logits.argmax(-1).cpu()
+        if self.tagging:
+            scored = batch.labels.cpu() != IGNORED
+            rows = zip(best, scored, strict=True)
+            found = [Predicted(row[mask].tolist(), None) for row, mask in rows]
+        else:
+            shares = logits.softmax(-1).cpu().tolist()
+            found = [Predicted(*pair) for pair in zip(best.tolist(), shares, strict=True)]
+        return list(zip(batch.examples, batch.first_words, found, strict=True))
+
+    def configure_optimizers(self) -> Any:
+        """The encoder and the head, each with its rate, along one schedule."""
+        head = list(self.head.parameters())
+        encoder = [one for one in self.encoder.parameters() if one.requires_grad]
+        groups = [
+            {"params": parameters, "lr": rate}
+            for parameters, rate in zip((encoder, head), self.rates, strict=True)
+            if parameters
+        ]
+        optimizer = AdamW(groups, weight_decay=self.weight_decay)
+        schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def joined(pieces: Sequence[tuple[int, int, Predicted]]) -> list[Predicted]:
+    """Predictions in file order, the pieces of a split sentence behind one another."""
+    whole: list[Predicted] = []
+    previous = -1
+    for example, _, predicted in sorted(pieces, key=lambda piece: piece[:2]):
+        if example == previous:
+            whole[-1].label.extend(predicted.label)
+        else:
+            whole.append(predicted)
+        previous = example
+    return whole

@@ -1,0 +1,177 @@
+"""What the losses see of a batch: one pass of each language through the encoder, fused."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mlalign.data.parallel import ParallelBatch, Side
+from mlalign.models.encoder import Encoder
+from mlalign.models.subwords import mean_pool
+
+
+class VocabularyHead(nn.Module):
+    """From a word's vector to what is multiplied with the vocabulary matrix.
+
+    Args:
+        transform: applied to the vectors of words.
+        embeddings: the tied embedding matrix; rows behind ``size`` (language tokens) are no words.
+        bias: of the vocabulary, or None.
+        size: of the vocabulary before language tokens were added.
+    """
+
+    def __init__(
+        self,
+        transform: Callable[[Tensor], Tensor],
+        embeddings: nn.Parameter,
+        bias: nn.Parameter | None,
+        size: int,
+    ) -> None:
+        super().__init__()
+        self.transform = transform
+        self._embeddings, self._bias, self.size = [embeddings], [bias], size
+
+    @property
+    def weight(self) -> Float[Tensor, "vocabulary dim"]:
+        """One row per word of the vocabulary."""
+        return self._embeddings[0][: self.size]
+
+    @property
+    def bias(self) -> Float[Tensor, " vocabulary"] | None:
+        """One number per word of the vocabulary."""
+        bias = self._bias[0]
+        return None if bias is None else bias[: self.size]
+
+    def forward(self, words: Float[Tensor, "words dim"]) -> Float[Tensor, "words dim"]:
+        """Rows for ``masked_word_loss`` and ``word_distribution_loss``."""
+        return self.transform(words)
+
+
+class Encoded:
+    """One language of a batch, encoded.
+
+    Attributes:
+        states: ``[batch, length, dim]``.
+        sentence: fused sentence vectors h_s' ``[batch, dim]``; set by ``Pair``.
+        is_word: which positions are words ``[batch, length]``.
+    """
+
+    sentence: Float[Tensor, "batch dim"]
+
+    def __init__(self, side: Side, states: Float[Tensor, "batch length dim"]) -> None:
+        self.side, self.states = side, states
+        self.is_word = side.subwords.is_word
+
+    @cached_property
+    def language(self) -> Float[Tensor, "batch dim"]:
+        """Vectors of the language token h_l."""
+        return self.states[:, 1]
+
+    @cached_property
+    def mean(self) -> Float[Tensor, "batch dim"]:
+        """The mean of the words u."""
+        return mean_pool(self.states, self.is_word)
+
+    @cached_property
+    def words(self) -> Float[Tensor, "words dim"]:
+        """Vectors of all words h_w, one sentence behind the other."""
+        return self.states[self.is_word]
+
+    @cached_property
+    def sentence_of_word(self) -> Int[Tensor, " words"]:
+        """The row of the batch that each word belongs to."""
+        return self.is_word.nonzero()[:, 0]
+
+    @cached_property
+    def is_hidden(self) -> Bool[Tensor, " words"]:
+        """Which words were masked."""
+        return self.side.hidden[self.is_word]
+
+    @cached_property
+    def word_ids(self) -> Int[Tensor, " words"]:
+        """What the words were before any was masked."""
+        return self.side.original[self.is_word]
+
+
+class Pair:
+    """Both languages of a batch, fused as the method says.
+
+    Args:
+        batch: translations; row i of one side translates row i of the other.
+        encoder: runs once per language.
+        head: to the vocabulary; None where no loss needs words.
+        keys: what the fusions attend to: ``prototype`` (the batch's mean language vectors) or
+            ``pair`` (the paper: the vectors of this very pair, which leak who belongs to whom).
+        partnered: whether masked words may attend to the translation's sentence vector.
+    """
+
+    def __init__(
+        self,
+        batch: ParallelBatch,
+        encoder: Encoder,
+        head: VocabularyHead | None,
+        *,
+        keys: str,
+        partnered: bool,
+    ) -> None:
+        self.encoder, self.head = encoder, head
+        self.keys, self.partnered = keys, partnered
+        self.languages, self.same = batch.languages, batch.same
+        self.source = Encoded(batch.source, encoder(batch.source.subwords))
+        self.target = Encoded(batch.target, encoder(batch.target.subwords))
+        self._every_word: dict[Encoded, Tensor] = {}
+        for side in self.sides:
+            side.sentence = self._fused_sentence(side)
+
+    @property
+    def sides(self) -> tuple[Encoded, Encoded]:
+        """Source and target."""
+        return self.source, self.target
+
+    def _fused_sentence(self, side: Encoded) -> Float[Tensor, "batch dim"]:
+        """Eqs. 2 and 3."""
+        sentence = self.encoder.pooled(side.states, side.side.subwords)
+        if self.encoder.sentence_fusion is None:
+            return sentence
+        keys = [one.language for one in self.sides]
+        if self.keys == "prototype":
+            keys = [key.mean(0) for key in keys]
+        return self.encoder.sentence_fusion(sentence, *keys)
+
+    def distribution_words(self, side: Encoded) -> Float[Tensor, "words dim"]:
+        """All words for Eq. 13. Only the paper's keys let them see what they are to predict."""
+        if side not in self._every_word:
+            partners = self.sides if self.keys == "pair" else (side, side)
+            self._every_word[side] = self._headed(side, slice(None), partners)
+        return self._every_word[side]
+
+    def hidden_words(self, side: Encoded) -> Float[Tensor, "hidden dim"]:
+        """Masked words for Eq. 12; taken from all words where those are there and the same."""
+        if side in self._every_word and self.partnered == (self.keys == "pair"):
+            return self._every_word[side][side.is_hidden]
+        partners = self.sides if self.partnered else (side, side)
+        return self._headed(side, side.is_hidden, partners)
+
+    def _headed(
+        self, side: Encoded, chosen: Tensor | slice, partners: tuple[Encoded, Encoded]
+    ) -> Float[Tensor, "words dim"]:
+        """Eqs. 10 and 11 for chosen words, through the head."""
+        assert self.head is not None
+        words = side.words[chosen]
+        if self.encoder.word_fusion is not None:
+            row = side.sentence_of_word[chosen]
+            words = self.encoder.word_fusion(words, *(one.sentence[row] for one in partners))
+        return self.head(words)
+
+    @torch.no_grad()
+    def in_batch_accuracy(self) -> Float[Tensor, ""]:
+        """How often the translation is the nearest of the batch, both ways, by cosine."""
+        source, target = (
+            nn.functional.normalize(side.sentence.float(), dim=-1) for side in self.sides
+        )
+        similarity = source @ target.T
+        right = torch.arange(len(source), device=source.device)
+        hits = [(scores.argmax(1) == right).float().mean() for scores in (similarity, similarity.T)]
+        return (hits[0] + hits[1]) / 2

@@ -1,0 +1,226 @@
+"""The three stages in order: align, fine-tune on English, test in every language."""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from filelock import FileLock
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from mlalign.data.formats import Part
+from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.models.encoder import Encoder
+from mlalign.modules.alignment import AlignmentModule
+from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
+from mlalign.progress import StageBar
+from mlalign.reporting.results import write_whole
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "last"
+CHECKPOINTS = 20  # of an alignment, for resuming
+
+
+def fingerprint_of(settings: Any) -> str:
+    """A short name for everything that shaped something."""
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def found_or_made(
+    folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False
+) -> Path:
+    """A folder that holds ``complete``: as it is, or made now under another name.
+
+    Two processes that want the same folder wait for each other.
+
+    Args:
+        folder: the final name.
+        make: fills the folder that it is given, ``folder`` with ``.partial`` behind, which keeps
+            what an interrupted run left there.
+        complete: the file by which a whole folder is known.
+        fresh: make it anew even if it is there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(partial_of(folder), ignore_errors=True)
+        if not (folder / complete).is_file():
+            partial_of(folder).mkdir(exist_ok=True)
+            make(partial_of(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial_of(folder).rename(folder)
+    return folder
+
+
+def partial_of(folder: Path) -> Path:
+    """Where a folder is made before it gets its name."""
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def make_trainer(
+    *,
+    folder: Path,
+    accelerator: str,
+    precision: str,
+    loggers: Sequence[Any],
+    callbacks: Sequence[L.Callback],
+    bar: str | None,
+    options: Mapping[str, Any],
+    **stage: Any,
+) -> L.Trainer:
+    """Lightning's trainer as all stages use it."""
+    warnings.filterwarnings("ignore", module="lightning")
+    return L.Trainer(
+        default_root_dir=folder,
+        accelerator=accelerator,
+        precision=precision,
+        logger=list(loggers),
+        callbacks=[*callbacks, *([] if bar is None else [StageBar(bar)])],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        **{"devices": 1, "log_every_n_steps": 1, **stage, **options},
+    )
+
+
+def align(
+    module: AlignmentModule,
+    data: ParallelDataModule,
+    *,
+    folder: Path,
+    curves: int,
+    prototype_sentences: int,
+    trainer: Callable[..., L.Trainer],
+    resume_from: Path,
+) -> float:
+    """Train, then set the prototypes exactly; returns the seconds that it took.
+
+    The whole run is one epoch, so that a batch's place in it is all there is to resume from.
+    """
+    started = time.perf_counter()
+    steps = module.optimisation.steps
+    checkpoints = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename=CHECKPOINT,
+        every_n_train_steps=max(1, steps // CHECKPOINTS),
+        enable_version_counter=False,
+    )
+    loop = trainer(
+        folder=folder,
+        callbacks=[checkpoints],
+        max_epochs=1,
+        val_check_interval=max(1, data.batches // curves),
+    )
+    last = resume_from / "checkpoints" / f"{CHECKPOINT}.ckpt"
+    if last.is_file():
+        log.info("Going on from %s", last)
+    loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    finalise_prototypes(module.encoder, data, prototype_sentences, loop)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return time.perf_counter() - started
+
+
+@torch.inference_mode()
+def finalise_prototypes(
+    encoder: Encoder, data: ParallelDataModule, sentences: int, trainer: L.Trainer
+) -> None:
+    """Set every language's prototype to the mean of its language vectors in clean text."""
+    if encoder.prototypes is None:
+        return
+    encoder.eval()
+    sums: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    with trainer.precision_plugin.forward_context():
+        for language, subwords in data.sentences(sentences):
+            moved = trainer.strategy.batch_to_device(subwords, encoder.device)
+            vectors = encoder(moved)[:, 1].float()
+            sums[language] = sums.get(language, 0) + vectors.sum(0)
+            counts[language] = counts.get(language, 0) + len(vectors)
+    for language, total in sums.items():
+        encoder.prototypes.finalise(language, total / counts[language])
+
+
+def finetune(
+    module: FinetuningModule,
+    data: TaskDataModule,
+    *,
+    folder: Path,
+    epochs: int,
+    evaluations: int,
+    max_grad_norm: float | None,
+    best: bool,
+    trainer: Callable[..., L.Trainer],
+) -> L.Trainer:
+    """Learn English; leaves the module as English dev, or the last step, would have it."""
+    checkpoints = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="best",
+        monitor="finetune/dev",
+        mode="max",
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    total = epochs * data.batches
+    loop = trainer(
+        folder=folder,
+        callbacks=[*([checkpoints] if best else []), LearningRateMonitor("step")],
+        max_epochs=epochs,
+        gradient_clip_val=max_grad_norm,
+        val_check_interval=max(1, total // evaluations),
+        check_val_every_n_epoch=None,
+    )
+    loop.fit(module, data)
+    if best:
+        state = torch.load(checkpoints.best_model_path, weights_only=True)["state_dict"]
+        module.load_state_dict(state)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return loop
+
+
+def predict(
+    trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]
+) -> list[Predicted]:
+    """Predictions in file order."""
+    batches: Any = trainer.predict(module, loader)
+    return joined([piece for batch in batches for piece in batch])
+
+
+def gold_of(part: Part[Any]) -> list[Any]:
+    """The labels of a part, in file order."""
+    return [one.label if hasattr(one, "label") else list(one.tags) for one in part.examples]
+
+
+def write_predictions(
+    path: Path, part: Part[Any], predicted: Sequence[Predicted], labels: Sequence[str]
+) -> None:
+    """One JSON object a line: id, gold, predicted and, for texts, the labels' probabilities."""
+    lines = []
+    for example, gold, guess in zip(part.examples, gold_of(part), predicted, strict=True):
+        row: dict[str, Any] = {"id": example.id}
+        if guess.probabilities is None:
+            assert isinstance(guess.label, list)
+            row |= {"gold": [labels[tag] for tag in gold]}
+            row |= {"predicted": [labels[tag] for tag in guess.label]}
+        else:
+            assert isinstance(guess.label, int)
+            row |= {"gold": labels[gold], "predicted": labels[guess.label]}
+            row["probabilities"] = {
+                label: round(share, 6)
+                for label, share in zip(labels, guess.probabilities, strict=True)
+            }
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, "".join(lines))

@@ -1,0 +1,50 @@
+"""One progress bar per stage."""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import lightning as L
+from tqdm import tqdm
+
+
+def bar(shown: bool, what: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
+    """Wraps an iterable in a progress bar, where one is wanted."""
+    return lambda items: tqdm(items, what, disable=not shown, leave=False, **_pace())
+
+
+class StageBar(L.Callback):
+    """Counts the batches of a stage and shows what the module puts on the bar.
+
+    Args:
+        what: the stage, in front of the bar.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.bar: tqdm[Any] | None = None
+
+    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+        """Open the bar where the run stands."""
+        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        done = trainer.fit_loop.total_batch_idx + 1
+        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), **_pace())
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """One more."""
+        assert self.bar is not None
+        self.bar.update()
+        shown = {
+            name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()
+        }
+        self.bar.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, *_: Any) -> None:
+        """Leave the finished bar."""
+        assert self.bar is not None
+        self.bar.close()
+
+
+def _pace() -> dict[str, float]:
+    """A log file gets a line now and then, a terminal a live bar."""
+    return {"mininterval": 0.2 if sys.stderr.isatty() else 15.0}

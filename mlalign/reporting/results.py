@@ -1,0 +1,98 @@
+"""``results.json``: what a run found, and all that is needed to believe it."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlalign.errors import DataError
+
+SCHEMA = 1
+FILE = "results.json"
+SOURCE = "en"
+PACKAGES = (
+    "mlalign",
+    "torch",
+    "lightning",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "torchmetrics",
+)
+
+
+def summary(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Averages over all languages and over all but English, and what English is ahead."""
+    targets = [score for language, score in scores.items() if language != SOURCE]
+    transfer = sum(targets) / len(targets) if targets else None
+    english = scores.get(SOURCE)
+    gap = english - transfer if english is not None and transfer is not None else None
+    return {
+        "average": sum(scores.values()) / len(scores),
+        "transfer_average": transfer,
+        "transfer_gap": gap,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that a score depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def commit() -> str | None:
+    """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write under another name first, so that the final name never holds half a file."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def write_results(folder: Path, results: Mapping[str, Any]) -> None:
+    """Write ``results.json``; a folder that has one holds a finished run."""
+    text = json.dumps({"schema": SCHEMA, **results}, ensure_ascii=False, indent=1)
+    write_whole(folder / FILE, text + "\n")
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The results of a finished run.
+
+    Raises:
+        DataError: there are none, or they are of another schema.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected the folder of a finished run")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: no JSON ({error}); run again with resume=false") from error
+    if results.get("schema") != SCHEMA:
+        raise DataError(
+            f"{path}: schema {results.get('schema')}, expected {SCHEMA}; it was written by another "
+            "version of mlalign: run again with resume=false"
+        )
+    return results

@@ -1,0 +1,122 @@
+"""The real files, where they are at hand, read as a whole: every count is that of the release."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mlalign.data.formats import FORMATS, find_corpora, parallel_path, read_pairs
+
+BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(os.environ.get("MLALIGN_DATA", BESIDE))
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}")
+
+PANX = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
+SIB200 = [
+    "entertainment",
+    "geography",
+    "health",
+    "politics",
+    "science/technology",
+    "sports",
+    "travel",
+]
+
+
+def read(name, folder, labels, language, part):
+    folder = DATA / "tasks" / folder
+    path = FORMATS[name].path(folder, language, part, None)
+    return FORMATS[name].read(path, labels, language=language, on_bad_line="error")
+
+
+def test_pawsx():
+    part = read("pawsx", "pawsx", ["0", "1"], "de", "dev")
+    assert len(part.examples) == 1932
+    assert part.dropped == {"placeholder NS": 68}
+    assert part.examples[0].id == "4"
+
+
+@pytest.mark.parametrize(
+    ("language", "part", "rows"),
+    [("en", "train", 6102), ("en", "test", 560), ("de", "test", 2896), ("tr", "dev", 314)],
+)
+def test_tatopara(language, part, rows):
+    assert len(read("pawsx", "tatopara", ["0", "1"], language, part).examples) == rows
+
+
+def test_sib200_is_parallel_over_languages():
+    languages = FORMATS["sib200"].languages(DATA / "tasks" / "sib200")
+    assert " ".join(languages) == "ar bg de en es fr hi id it ja ko nl pl pt ru tr vi zh"
+    for part, rows in (("train", 701), ("dev", 99), ("test", 204)):
+        english = read("sib200", "sib200", SIB200, "en", part).examples
+        assert len(english) == rows
+        labels = {example.id: example.label for example in english}
+        for language in languages:
+            examples = read("sib200", "sib200", SIB200, language, part).examples
+            assert {example.id: example.label for example in examples} == labels
+
+
+def test_sib200_texts_have_no_leftover_quoting():
+    texts = [
+        example.texts[0] for example in read("sib200", "sib200", SIB200, "en", "train").examples
+    ]
+    assert not any('""' in text for text in texts)
+    assert sum('"' in text for text in texts) == 41
+
+
+@pytest.mark.parametrize(
+    ("folder", "language", "part", "sentences"),
+    [
+        ("panx", "en", "train", 20000),
+        ("panx", "en", "dev", 10000),
+        ("panx", "en", "test", 10000),
+        ("panx", "de", "test", 10000),
+        ("panx", "ru", "test", 10000),
+        ("uner", "en_ewt", "dev", 2001),
+        ("uner", "en_ewt", "test", 2077),
+        ("wikineural", "en", "dev", 11590),
+        ("wikineural", "pl", "test", 13585),
+    ],
+)
+def test_named_entities(folder, language, part, sentences):
+    labels = [*PANX, "B-MISC", "I-MISC"] if folder == "wikineural" else PANX
+    read_part = read("panx", folder, labels, language, part)
+    assert len(read_part.examples) == sentences
+    assert read_part.dropped == {}
+    assert all(len(example.words) == len(example.tags) > 0 for example in read_part.examples)
+
+
+def test_the_largest_file_of_named_entities_takes_less_than_a_second():
+    begin = time.process_time()
+    read("panx", "panx", PANX, "en", "train")
+    assert time.process_time() - begin < 1
+
+
+def test_parallel_text():
+    corpora = find_corpora(DATA)
+    rows = Counter()
+    dropped = Counter()
+    for corpus, languages in corpora.items():
+        for language in languages:
+            path = parallel_path(DATA, corpus, language)
+            rows[corpus] += sum(1 for _ in read_pairs(path, on_bad_line="error", dropped=dropped))
+    assert rows == {
+        "tatoeba": 149077,
+        "flores-sib": 19502,
+        "mozilla": 29475,
+        "xquad": 20441,
+        "tico19": 16761,
+        "xcopa-mt": 10724,
+        "globalvoices": 29917,
+        "indic-wiki": 5166,
+        "pud": 1000,
+    }
+    assert not dropped
+
+
+@pytest.mark.parametrize(("language", "rows"), [("de", 1000), ("sw", 390), ("th", 548)])
+def test_retrieval_pairs_have_the_same_form(language, rows):
+    path = DATA / "retrieval" / "tatoeba-v1" / f"en-{language}.tsv"
+    assert len(list(read_pairs(path, on_bad_line="error", dropped=Counter()))) == rows

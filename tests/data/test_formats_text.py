@@ -1,0 +1,110 @@
+"""``read_lines``: what a line is, and what is said of files that hold none."""
+
+import gzip
+import tracemalloc
+
+import pytest
+
+from mlalign.data.text import did_you_mean, read_lines
+from mlalign.errors import DataError
+
+
+def lines(path):
+    return list(read_lines(path))
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_plain_and_gzip_files_read_the_same(tmp_path, compress):
+    path = tmp_path / ("text.gz" if compress is gzip.compress else "text")
+    path.write_bytes(compress("Grüße\n日本\n".encode()))
+    assert lines(path) == [(1, "Grüße"), (2, "日本")]
+
+
+def test_only_newlines_end_a_line(tmp_path):
+    odd = "a\u2028b\u2029c\x0bd\x0ce\x85f\x1cg\rh"
+    path = tmp_path / "text"
+    path.write_bytes(f"{odd}\nlast".encode())
+    assert lines(path) == [(1, odd), (2, "last")]
+
+
+def test_windows_line_ends_are_removed_and_lines_kept(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a\r\n\r\nb\t\r\n")
+    assert lines(path) == [(1, "a"), (2, ""), (3, "b\t")]
+
+
+def test_a_byte_order_mark_is_removed_at_the_start_only(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes("\ufeffa\n\ufeffb\n".encode())
+    assert lines(path) == [(1, "a"), (2, "\ufeffb")]
+
+
+def test_broken_utf8_names_line_and_byte(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"fine\nGr\xfc\xdfe\n")
+    with pytest.raises(DataError, match=r"text, line 2: expected UTF-8, found the byte 0xfc at by"):
+        lines(path)
+    path.write_bytes(b"ab\xff\n")
+    with pytest.raises(DataError, match="at byte 3 of the line"):
+        lines(path)
+
+
+def test_lines_before_a_fault_are_read(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"fine\n\xff\n")
+    assert next(read_lines(path)) == (1, "fine")
+
+
+@pytest.mark.parametrize("name", ["text", "text.gz"])
+def test_an_empty_file_is_refused(tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    with pytest.raises(DataError, match="found an empty file"):
+        lines(path)
+    path.write_bytes(gzip.compress(b"") if name.endswith("gz") else b"")
+    with pytest.raises(DataError, match="found an empty file"):
+        lines(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.tsv: no such file"):
+        lines(tmp_path / "nowhere.tsv")
+    with pytest.raises(DataError, match="expected a file, found a folder"):
+        lines(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="cannot be read"):
+        lines(tmp_path / "file" / "below")
+
+
+def test_damaged_gzip_is_named_as_such(tmp_path):
+    whole = gzip.compress("\n".join(map(str, range(50_000))).encode())
+    path = tmp_path / "text.gz"
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    checksum = bytearray(whole)
+    checksum[-6] ^= 0xFF
+    for damaged in (b"plain text\n", whole[:-9], whole[: len(whole) // 2], whole[:5]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"text\.gz, after line \d+: expected gzip"):
+            lines(path)
+    for damaged in (flipped, checksum):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"text\.gz, (after )?line \d+: expected"):
+            lines(path)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(b"some words in a row\n" * 200_000, compresslevel=1))
+    tracemalloc.start()
+    for _ in read_lines(path):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000  # the text has 4 MB
+
+
+def test_a_misspelt_name_gets_the_nearest_choice():
+    assert did_you_mean("Germann", ["german", "french"]) == "; did you mean 'german'?"
+    assert did_you_mean("DE", ["de", "fr"]) == "; did you mean 'de'?"
+    assert did_you_mean("xx", ["de", "fr"]) == ""

@@ -1,0 +1,24 @@
+"""Align on parallel text, fine-tune on English labels, test in every language.
+
+python train.py                                       everything generated, one CPU, about a minute
+python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
+python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
+python train.py --help                                groups and keys
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from mlalign.command_line import resolve, run_command
+from mlalign.conf import CONF
+from mlalign.run import train
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+def main(composed: DictConfig) -> None:
+    """One run."""
+    train(resolve(composed))
+
+
+if __name__ == "__main__":
+    run_command(main)
