@@ -9,16 +9,19 @@ python train.py --help                                groups and keys
 import hydra
 from omegaconf import DictConfig
 
-from mlalign.command_line import resolve, run_command
+from mlalign.command_line import Command, resolve
 from mlalign.conf import CONF
-from mlalign.run import train
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
-def main(composed: DictConfig) -> None:
+def job(composed: DictConfig) -> None:
     """One run."""
-    train(resolve(composed))
+    config = resolve(composed)  # refuses what is wrong before anything slow is imported
+
+    from mlalign.run import train
+
+    train(config)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    command = Command(job)
+    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="train")(command.one))

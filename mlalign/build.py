@@ -12,11 +12,12 @@ import lightning as L
 import torch
 
 import mlalign
+from mlalign import choices
 from mlalign.checks import present
 from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
-from mlalign.data.formats import find_corpora, parallel_path, read_pairs
+from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.errors import DataError
@@ -35,9 +36,10 @@ from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.tiny import build_tiny, train_tokenizer
 from mlalign.modules.adversary import LanguageGame
-from mlalign.modules.alignment import AlignmentModule, Optimisation
+from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.objectives import LEVELS, build_objectives
 from mlalign.modules.pair import VocabularyHead
+from mlalign.modules.schedules import Optimisation
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
 
@@ -51,6 +53,11 @@ WORD_LOSSES = ("masked_words", "word_distribution")
 def plain(settings: Any) -> dict[str, Any]:
     """A group's settings as keyword arguments of a function."""
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
+
+
+def on_bad_line(config: Train) -> OnBadLine:
+    """As the readers call it."""
+    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
 
 
 class Aligner:
@@ -111,10 +118,10 @@ class Aligner:
         return {str(path): sha256_of(path) for path in paths}
 
     def _texts(self) -> Iterator[str]:
-        on_bad_line = self.config.data.on_bad_line.value
+        skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
         for path in bar(self.config.trainer.progress, "reading")(self.files):
-            for pair in read_pairs(Path(path), on_bad_line=on_bad_line, dropped=dropped):
+            for pair in read_pairs(Path(path), on_bad_line=skip, dropped=dropped):
                 yield from pair
 
     # Backbone
@@ -235,7 +242,7 @@ class Aligner:
                 language,
                 layout=layout,
                 keep=Filter(data.min_words, layout.budget - 1, data.max_ratio, data.max_pairs),
-                on_bad_line=data.on_bad_line.value,
+                on_bad_line=on_bad_line(self.config),
                 cache=Path(data.cache) / "tokens",
                 progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
             )
@@ -276,12 +283,13 @@ class Aligner:
             seed=self.seed,
             workers=config.trainer.workers,
         )
-        head = self._head(model, vocabulary) if words else unused_head(model)
+        if not words:
+            unused_head(model)
         module = AlignmentModule(
             encoder,
             build_objectives({name: plain(getattr(config.losses, name)) for name in self.losses}),
             self._weighting(),
-            head=head,
+            head=self._head(model, vocabulary) if words else None,
             game=self._game(encoder.dim),
             weighted_game=config.align.adversary.weighted,
             keys=config.fusion.keys.value,
@@ -295,11 +303,12 @@ class Aligner:
     def _encoder(self, model: Any, languages: list[str], words: bool) -> Encoder:
         fusion, dim = self.config.fusion, int(model.config.hidden_size)
         fused = fusion.form != FusionForm.off
+        form: Any = fusion.form.value
         sentences = words or any(name in self.losses for name in SENTENCE_LOSSES)
 
         def build() -> AttentionFusion:
             temperature = dim**0.5 if fusion.temperature is None else fusion.temperature
-            return AttentionFusion(dim, temperature=temperature, form=fusion.form.value)
+            return AttentionFusion(dim, temperature=temperature, form=form)
 
         return Encoder(
             model,
@@ -327,13 +336,14 @@ class Aligner:
         if self.config.weighting.per == WeightingPer.level:
             names = list(dict.fromkeys(LEVELS[name] for name in names))
         bound = self.config.weighting.bound
-        form = self.config.weighting.form.value
+        form: Any = self.config.weighting.form.value
         return UncertaintyWeights(names, form=form, bounds=(-bound, bound)) if names else None
 
     def _game(self, dim: int) -> LanguageGame | None:
         settings, adversary = self.config.losses.adversarial, self.config.align.adversary
         if settings is None:
             return None
+        confusion: Any = settings.form.value
         return LanguageGame(
             LanguageDiscriminator(
                 dim,
@@ -342,7 +352,7 @@ class Aligner:
                 normalise=adversary.normalise,
             ),
             sees=adversary.input.value,
-            form=settings.form.value,
+            form=confusion,
             smoothing=settings.smoothing,
             weight=adversary.weight,
             warmup=adversary.warmup,

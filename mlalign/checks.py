@@ -1,13 +1,11 @@
 """What a configuration must not say: ranges and contradictions, before anything is loaded."""
 
 import difflib
-import inspect
 import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from omegaconf import OmegaConf
 
 from mlalign.choices import (
@@ -157,7 +155,7 @@ def check(config: Train) -> None:
         if value is not None and not allowed(value):
             raise ConfigError(f"{key}={value}: expected {expected}")
     for key, value in config.trainer.options.items():
-        known = [name for name in inspect.signature(L.Trainer).parameters if name not in OURS]
+        known = _trainer_options()
         if key in OURS:
             raise ConfigError(f"trainer.options.{key}: set it through {OURS[key]}")
         if key not in known:
@@ -173,6 +171,15 @@ def check(config: Train) -> None:
             "losses.intra_sentence without losses.inter_sentence has a trivial minimum, all "
             "sentence vectors equal: watch held_out"
         )
+
+
+def _trainer_options() -> list[str]:
+    """What Lightning's Trainer takes besides what has a key of its own here."""
+    import inspect
+
+    import lightning as L
+
+    return [name for name in inspect.signature(L.Trainer).parameters if name not in OURS]
 
 
 def _contradictions(config: Train) -> list[tuple[bool, str]]:

@@ -2,84 +2,115 @@
 
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.checks import apply_ablation, check, nearest
+from mlalign.conf import CONF
 from mlalign.config import Train
 from mlalign.errors import ConfigError, UserError
 
 USAGE = 2
 INTERRUPTED = 130
+FREE = ("trainer.options", "logger.options")  # what users may add keys to
 
 
-def run_command(command: Callable[[], None]) -> NoReturn:
-    """Run a Hydra command; a user's mistake ends it with one message and status 2.
+class Command:
+    """A Hydra command whose users see one message for a mistake, and status 2.
 
-    With HYDRA_FULL_ERROR=1 the traceback is shown as well.
+    A run of a sweep that fails is told of at the end and does not stop the others. With
+    HYDRA_FULL_ERROR=1 the traceback is shown instead.
+
+    Args:
+        job: one run.
     """
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors come here instead of to Hydra's printer
+
+    def __init__(self, job: Callable[[DictConfig], None]) -> None:
+        self.job = job
+        self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.started = False
+        self.failures: list[str] = []
+
+    def one(self, composed: DictConfig) -> None:
+        """What Hydra calls for every run."""
+        self.started = True
+        try:
+            self.job(composed)
+        except UserError as error:
+            if self.full:
+                raise
+            self.failures.append(f"{self._which()}{type(error).__name__}: {error}")
+
+    def run(self, hydra_main: Callable[[], None]) -> NoReturn:
+        """Let Hydra compose and run; end the process."""
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of to Hydra's printer
+        quiet_libraries()
+        try:
+            hydra_main()
+        except KeyboardInterrupt:
+            print("\nStopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            if self.started or self.full:
+                raise
+            self.failures.append(f"ConfigError: {explain(error)}")
+        for failure in self.failures:
+            print(failure, file=sys.stderr)
+        sys.exit(USAGE if self.failures else 0)
+
+    def _which(self) -> str:
+        hydra = HydraConfig.get()
+        if hydra.mode != RunMode.MULTIRUN:
+            return ""
+        return f"run {hydra.job.num} ({' '.join(hydra.overrides.task)}): "
+
+
+def quiet_libraries() -> None:
+    """Our own messages plainly, and of the libraries' only what goes wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("lightning", "lightning.pytorch", "lightning.fabric", "datasets", "httpx"):
+    for noisy in ("datasets", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    try:
-        command()
-    except (UserError, HydraException, OmegaConfBaseException, AssertionError) as error:
-        if full or not (message := explain(error)):
-            raise
-        print(message, file=sys.stderr)
-        sys.exit(USAGE)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from the last checkpoint.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
 
 
 def explain(error: BaseException) -> str:
-    """One message for an error of the user, or nothing for an error of ours."""
-    chain: list[BaseException] = []
+    """What is wrong with what was typed: the full key, what was found, the choices."""
+    links: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
+    while link is not None and link not in links:
+        links.append(link)
         link = link.__cause__ or link.__context__
-    for one in chain:
-        if isinstance(one, UserError):
-            return f"{type(one).__name__}: {one}"
-    for one in chain:
-        if isinstance(one, OmegaConfBaseException):
-            return f"ConfigError: {_key_and_choices(one, chain)}"
-    if isinstance(error, HydraException):
-        return f"ConfigError: {_tidy(str(error))}"
-    if "Unexpected type for root: NoneType" in str(error):
+    for one in links:
+        if isinstance(one, OmegaConfBaseException) and one.full_key:
+            return _wrong_key(one.full_key, str(one).splitlines()[0], one.object_type)
+    if any("Unexpected type for root: NoneType" in str(one) for one in links):
         return (
-            f"ConfigError: {' '.join(sys.argv[1:])}: an override names a loss that this method "
-            "does not have; see `python train.py method=... --cfg job -p losses`"
+            f"{' '.join(sys.argv[1:])}: an override names a loss that this method does not have; "
+            "`python train.py method=NAME --cfg job -p losses` shows what it has"
         )
-    return ""
+    message = _tidy(str(error))
+    group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
+    if group:
+        options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
+        return f"{group[1]}={group[2]}: no such choice. {nearest(group[2], options)}"
+    return message
 
 
-def _key_and_choices(error: OmegaConfBaseException, chain: list[BaseException]) -> str:
-    """The full key, what was wrong and what would have been right."""
-    key = error.full_key or ""
-    reason = str(error).splitlines()[0] if error.msg is None else error.msg.splitlines()[0]
-    schema: Any = OmegaConf.structured(Train)
+def _wrong_key(key: str, reason: str, group: Any) -> str:
+    """Group is the dataclass in which the key was looked for."""
     parent, _, last = key.rpartition(".")
-    node = OmegaConf.select(schema, parent) if parent else schema
-    for one in chain:  # Hydra's message says which override it was
-        if isinstance(one, HydraException) and "override" in str(one):
-            reason = f"{_tidy(str(one))}"
-            break
-    if isinstance(node, DictConfig) and last not in node:
-        return f"{key}: no such key. {nearest(last, [str(name) for name in node])}"
+    if parent in FREE:
+        return f"{key}: {reason}; a new option is added with a plus sign: +{key}=VALUE"
+    if is_dataclass(group) and last not in (names := [one.name for one in fields(group)]):
+        return f"{key}: no such key. {nearest(last, names)}"
     return f"{key}: {reason}"
 
 
@@ -94,16 +125,27 @@ def _tidy(message: str) -> str:
     return "\n".join(kept)
 
 
+def refuse_missing(composed: DictConfig) -> None:
+    """Hydra lets a forgotten ``???`` pass.
+
+    Raises:
+        ConfigError: naming every missing key.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        keys = ", ".join(missing)
+        raise ConfigError(f"{keys}: a value is needed; give it as {missing[0]}=VALUE")
+
+
 def resolve(composed: DictConfig) -> Train:
     """A run's configuration, whole and free of contradictions.
 
     Raises:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        keys = ", ".join(missing)
-        raise ConfigError(f"{keys}: a value is needed; give it as {missing[0]}=VALUE")
+    refuse_missing(composed)
+    for key in _added_keys(composed, OmegaConf.structured(Train)):
+        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Train)
     apply_ablation(config)
@@ -113,3 +155,16 @@ def resolve(composed: DictConfig) -> Train:
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         config.output = str(Path(HydraConfig.get().sweep.dir))
     return config
+
+
+def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
+    """Keys that a plus sign put where the schema has none."""
+    for name in node:
+        key = f"{prefix}{name}"
+        if name not in list(schema.keys()):
+            yield key
+            continue
+        expected = schema._get_node(name)
+        known = isinstance(expected, DictConfig) and not expected._is_none()
+        if known and isinstance(node[name], DictConfig) and key not in FREE:
+            yield from _added_keys(node[name], schema[name], f"{key}.")

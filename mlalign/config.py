@@ -281,3 +281,15 @@ class Train:
 
 
 ConfigStore.instance().store("train_schema", Train)
+
+
+@dataclass
+class Evaluate:
+    """One call of ``evaluate.py``."""
+
+    runs: str = MISSING
+    baseline: str = MISSING
+    output: str | None = None  # a text file that the table is written to as well
+
+
+ConfigStore.instance().store("evaluate_schema", Evaluate)

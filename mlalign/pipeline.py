@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from mlalign.data.formats import Part
-from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
@@ -73,7 +73,7 @@ def make_trainer(
     *,
     folder: Path,
     accelerator: str,
-    precision: str,
+    precision: Any,
     loggers: Sequence[Any],
     callbacks: Sequence[L.Callback],
     bar: str | None,
@@ -82,6 +82,7 @@ def make_trainer(
 ) -> L.Trainer:
     """Lightning's trainer as all stages use it."""
     warnings.filterwarnings("ignore", module="lightning")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its import sets INFO
     return L.Trainer(
         default_root_dir=folder,
         accelerator=accelerator,
@@ -92,8 +93,19 @@ def make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        **{"devices": 1, "log_every_n_steps": 1, **stage, **options},
+        **{"devices": 1, "log_every_n_steps": 10, **stage, **options},
     )
+
+
+class BetweenUpdates(ModelCheckpoint):
+    """Saves only where no gradient is waiting for the rest of its window: it would be lost."""
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: ParallelBatch, batch_idx: int
+    ) -> None:
+        """Lightning asks only whether the step is one to save, also of the batches before it."""
+        if (batch.place + 1) % pl_module.optimisation.accumulate == 0:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 def align(
@@ -112,7 +124,7 @@ def align(
     """
     started = time.perf_counter()
     steps = module.optimisation.steps
-    checkpoints = ModelCheckpoint(
+    checkpoints = BetweenUpdates(
         dirpath=folder / "checkpoints",
         filename=CHECKPOINT,
         every_n_train_steps=max(1, steps // CHECKPOINTS),

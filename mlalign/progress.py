@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 def bar(shown: bool, what: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
     """Wraps an iterable in a progress bar, where one is wanted."""
-    return lambda items: tqdm(items, what, disable=not shown, leave=False, **_pace())
+    return lambda items: tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
 
 
 class StageBar(L.Callback):
@@ -28,7 +28,7 @@ class StageBar(L.Callback):
         """Open the bar where the run stands."""
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
         done = trainer.fit_loop.total_batch_idx + 1
-        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), **_pace())
+        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), mininterval=_pace())
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         """One more."""
@@ -45,6 +45,6 @@ class StageBar(L.Callback):
         self.bar.close()
 
 
-def _pace() -> dict[str, float]:
-    """A log file gets a line now and then, a terminal a live bar."""
-    return {"mininterval": 0.2 if sys.stderr.isatty() else 15.0}
+def _pace() -> float:
+    """Seconds between two drawings: a log file gets a line now and then, a terminal a live bar."""
+    return 0.2 if sys.stderr.isatty() else 15.0

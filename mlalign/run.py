@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.build import Aligner
+from mlalign.build import Aligner, on_bad_line
 from mlalign.choices import Accelerator, Selection
 from mlalign.config import Train
 from mlalign.data.cache import sha256_of
@@ -64,7 +64,7 @@ def train(config: Train) -> Path:
         else:
             Run(config, folder).make()
     results = read_results(folder)
-    print(f"\n{score_table([results])}\n\nresults  {folder / FILE}")
+    print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
     print(f"next     {suggestion(results)}")
     return folder
 
@@ -156,7 +156,7 @@ class Run:
             task.labels,
             task.languages,
             train_size=task.train_size,
-            on_bad_line=self.config.data.on_bad_line.value,
+            on_bad_line=on_bad_line(self.config),
         )
 
     def _finetune(

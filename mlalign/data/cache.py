@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset, Features, Sequence as ListOf, Value, concatenate_datasets
+from datasets import Dataset, Features, Value, concatenate_datasets
+from datasets import Sequence as ListOf
 from datasets.arrow_writer import ArrowWriter
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.parallel import parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import DataError
 
-FORM = 1  # raise it when what is written below changes
+FORM = 2  # raise it when what is written below changes
 FEATURES = Features(
     {
         "source": ListOf(Value("int32")),
@@ -74,7 +76,7 @@ class Tokenised:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, rows: Sequence[int]) -> pa.Table:
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> pa.Table:
         """Rows as an Arrow table."""
         return self.rows[list(rows)]
 
@@ -94,29 +96,35 @@ def tokenise(
     *,
     layout: Layout,
     keep: Filter,
-    on_bad_line: str,
+    on_bad_line: OnBadLine,
     cache: Path,
     progress: Progress,
 ) -> Tokenised:
     """Read, filter and tokenise the pairs of one language, or find them done.
 
-    A pair whose two sides both occurred before is dropped. The cache's file name is a
-    fingerprint of the tokenizer, the text files and the filter.
+    A pair that occurred before is dropped, and one whose sides are alike, whatever their case and
+    space. The cache's file name is a fingerprint of the tokenizer, the text files and the filter.
 
     Raises:
         DataError: a file is missing or broken, or too few pairs are left.
     """
-    paths = [parallel_path(root, corpus, language) for corpus in corpora]
+    paths = list(dict.fromkeys(parallel_path(root, corpus, language) for corpus in corpora))
     digests = {str(path): sha256_of(path) for path in paths}
     fingerprint = hashlib.sha256(
         json.dumps(
-            [FORM, tokenizer_fingerprint(layout.tokenizer), list(digests.values())]
-            + [asdict(keep), on_bad_line]
+            {
+                "form": FORM,
+                "tokenizer": tokenizer_fingerprint(layout.tokenizer),
+                "files": list(digests.values()),
+                "keep": asdict(keep),
+                "on_bad_line": on_bad_line,
+            }
         ).encode()
     ).hexdigest()[:20]
     cache.mkdir(parents=True, exist_ok=True)
-    table, report = cache / f"en-{language}-{fingerprint}.arrow", cache / f"{fingerprint}.json"
-    with FileLock(cache / f"{fingerprint}.lock"):
+    table = cache / f"en-{language}-{fingerprint}.arrow"
+    report = table.with_suffix(".json")
+    with FileLock(table.with_suffix(".lock")):
         if not (table.is_file() and report.is_file()):
             done = _write(table, paths, layout, keep, on_bad_line, progress)
             _write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
@@ -130,9 +138,10 @@ def tokenise(
         )
     keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
     rows = rows.with_format("arrow")
-    lengths = sum(_lengths(rows, side) for side in ("source", "target"))
+    lengths = _lengths(rows, "source") + _lengths(rows, "target")
     files = {
-        path: {"rows": done["rows"][path], "sha256": digest} for path, digest in digests.items()
+        path: {"rows": read, "sha256": digest}
+        for (path, digest), read in zip(digests.items(), done["rows"], strict=True)
     }
     return Tokenised(language, rows, lengths, keys, done["dropped"], files)
 
@@ -142,22 +151,24 @@ def _write(
     paths: Sequence[Path],
     layout: Layout,
     keep: Filter,
-    on_bad_line: str,
+    on_bad_line: OnBadLine,
     progress: Progress,
 ) -> dict[str, Any]:
     """Fill the table; it takes its final name only when it is whole."""
     dropped: Counter[str] = Counter()
-    read: dict[str, int] = {}
+    read: list[int] = []
     seen: set[tuple[int, int]] = set()
     partial_table = table.with_suffix(f".{os.getpid()}.partial")
     writer = ArrowWriter(path=str(partial_table), features=FEATURES)
     kept = 0
     try:
         for path in paths:
-            read[str(path)] = 0
+            read.append(0)
             pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped)))
             for chunk in iter(partial(_chunk, pairs), []):
-                read[str(path)] += len(chunk)
+                if kept == keep.max_pairs:
+                    break
+                read[-1] += len(chunk)
                 batch = _tokenise_chunk(chunk, layout, keep, seen, dropped)
                 if keep.max_pairs is not None:
                     batch = {name: rows[: keep.max_pairs - kept] for name, rows in batch.items()}
@@ -188,7 +199,12 @@ def _tokenise_chunk(
     batch: dict[str, list[Any]] = {name: [] for name in FEATURES}
     for (english, other), source, target in zip(chunk, sources, targets, strict=True):
         keys = (sentence_key(english), sentence_key(other))
-        reason = "repeated" if keys in seen else keep.reason(source, target)
+        if keys in seen:
+            reason: str | None = "repeated"
+        elif keys[0] == keys[1]:
+            reason = "both sides alike"
+        else:
+            reason = keep.reason(source, target)
         if reason is not None:
             dropped[reason] += 1
             continue
@@ -214,7 +230,8 @@ def sha256_of(path: Path) -> str:
 def tokenizer_fingerprint(tokenizer: Any) -> str:
     """Equal for tokenizers that cut text alike; added language tokens do not change it."""
     whole = json.loads(tokenizer.backend_tokenizer.to_str())
-    whole.pop("added_tokens")
+    whole["added_tokens"] = [token for token in whole["added_tokens"] if not token["special"]]
+    del whole["padding"], whole["truncation"]  # left there by the last call
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

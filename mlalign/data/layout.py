@@ -35,8 +35,7 @@ class Layout:
         self.last = tokenizer.sep_token_id
         self._special = set(tokenizer.all_special_ids) | set(self.language_tokens.values())
         self._has_types = "token_type_ids" in tokenizer.model_input_names
-        empty_pair = tokenizer("", "")["input_ids"]
-        self._between = len(empty_pair) - 2  # BERT has one separator there, XLM-R two
+        self._between = tokenizer.num_special_tokens_to_add(pair=True) - 2  # BERT 1, XLM-R 2
         self.overhead = 2 + bool(self.language_tokens)
 
     @property
@@ -52,9 +51,15 @@ class Layout:
         return [self._plain(ids) for ids in batch]
 
     def split_words(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
-        """Subwords of every word of each sentence; a word without any becomes unknown."""
+        """Subwords of every word of each sentence; a word without any becomes unknown.
+
+        All words but the first are cut as behind a space, which some tokenizers keep in a piece.
+        """
         encoded = self.tokenizer(
-            [list(words) for words in sentences],
+            [
+                [f" {word}" if place and word.strip() else word for place, word in enumerate(words)]
+                for words in sentences
+            ],
             is_split_into_words=True,
             add_special_tokens=False,
             split_special_tokens=True,

@@ -158,8 +158,8 @@ class ParallelDataModule(L.LightningDataModule):
         if small:
             found = ", ".join(f"{language} {size}" for language, size in small.items())
             raise DataError(
-                f"too few pairs for one batch of {needed} (align.pairs): {found}. Name more corpora "
-                "in data.parallel, lower align.pairs, or leave the language out of data.languages"
+                f"too few pairs for one batch of {needed} (align.pairs): {found}. Name more "
+                "corpora in data.parallel, lower align.pairs, or leave it out of data.languages"
             )
 
     def train_dataloader(self) -> DataLoader[ParallelBatch]:
@@ -222,7 +222,8 @@ class ParallelDataModule(L.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """How many batches of the run are done."""
         assert self.trainer is not None
-        return {"batch": self.trainer.fit_loop.epoch_loop.batch_progress.current.processed}
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        return {"batch": progress.processed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind the last finished batch."""

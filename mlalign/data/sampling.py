@@ -23,9 +23,9 @@ class PairBatches(Sampler[BatchKey]):
     """Batches of one language pair each, the language drawn by size to a power.
 
     Nothing is kept between batches, so a run resumes at any batch, and several devices see the
-    same language with rows of their own, whatever the number of workers. Within a language every
-    pair comes once before any comes twice; a pass over it is sorted by length in pools of 64
-    batches, so that little is padded.
+    same language with rows of their own, whatever the number of workers. A pass over a language
+    holds every pair once, but for the last few that fill no batch; it is sorted by length in pools
+    of 64 batches, so that little is padded.
 
     Args:
         lengths: language -> subwords per pair.

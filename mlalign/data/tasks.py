@@ -30,8 +30,10 @@ AVAILABLE = "available"
 
 
 class TaskFiles:
-    """Where a task's files lie. Every file that a run needs is looked for at once; a test file is
-    read only when it is asked for, so that no target label can leak into training.
+    """Where a task's files lie.
+
+    Every file that a run needs is looked for at once. A test file is read only when it is asked
+    for, so that no target label can leak into training.
 
     Args:
         folder: of the task.
@@ -134,9 +136,10 @@ def _prepare_texts(
     sides = [layout.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
     prepared = []
     for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
-        sequence = (
-            layout.single(words[0], language) if len(words) == 1 else layout.pair(*words, language)
-        )
+        if len(words) == 1:
+            sequence = layout.single(words[0], language)
+        else:
+            sequence = layout.pair(words[0], words[1], language)
         prepared.append(Prepared(sequence, example.label, place))
     return prepared
 
@@ -144,8 +147,10 @@ def _prepare_texts(
 def _prepare_sentences(
     examples: Sequence[TaggedSentence], language: str, layout: Layout
 ) -> list[Prepared]:
-    """A sentence that is too long is split between words; its pieces are joined again after
-    tagging. The tag of a word stands on its first subword."""
+    """Split a sentence that is too long between words; its pieces are joined again after tagging.
+
+    The tag of a word stands on its first subword.
+    """
     prepared = []
     split = layout.split_words([example.words for example in examples])
     for place, (example, words) in enumerate(zip(examples, split, strict=True)):

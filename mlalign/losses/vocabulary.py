@@ -9,7 +9,7 @@ from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
 KEPT_ENTRIES = 2**25  # up to so many logits are kept for the backward pass: 128 MiB in float32
-CACHED_ENTRIES = 2**20  # of which so many are worked on at a time: they stay in the cache
+CACHED_ENTRIES = 2**20  # so many fit a processor's cache
 
 
 class Chunks(NamedTuple):
@@ -19,11 +19,14 @@ class Chunks(NamedTuple):
     kept: bool
 
     @classmethod
-    def of(cls, rows: int, vocabulary: int, size: int | None) -> "Chunks":
-        """Of a given size, or what suits so many rows."""
-        kept = size is None and rows * vocabulary <= KEPT_ENTRIES
-        size = size or max(1, (CACHED_ENTRIES if kept else KEPT_ENTRIES) // rows)
-        columns = range(vocabulary)
+    def of(
+        cls, words: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], size: int | None
+    ) -> "Chunks":
+        """Parts of a given size, or what is quick for so many rows and has room."""
+        kept = size is None and len(words) * len(weight) <= KEPT_ENTRIES
+        entries = CACHED_ENTRIES if kept and words.device.type == "cpu" else KEPT_ENTRIES
+        size = size or max(1, entries // len(words))
+        columns = range(len(weight))
         return cls([columns[start : start + size] for start in columns[::size]], kept)
 
 
@@ -80,7 +83,7 @@ class MixtureDivergence(Function):
     backward pass needs the logits once more. They are kept if they are few, else computed again.
 
     Arguments of ``apply``: words [n, d], weight [v, d], bias [v] or None, the sentence of each
-    row [n], the number of rows of each sentence, the partner, and how many columns at a time.
+    row [n], the number of rows of each sentence, the partner, and the parts of the vocabulary.
     """
 
     @staticmethod
@@ -100,7 +103,8 @@ class MixtureDivergence(Function):
         for columns in chunks.columns:
             logits = _logits(words, weight, bias, columns)
             log_sum = torch.logaddexp(log_sum, logits.logsumexp(dim=1))
-            kept += [logits] * chunks.kept
+            if chunks.kept:
+                kept.append(logits)
 
         loss = words.new_zeros(())
         row_mass = words.new_zeros(len(words))
@@ -113,7 +117,8 @@ class MixtureDivergence(Function):
             loss += (torch.xlogy(p, p) - p * log_q).sum()
             pull = (p / mixture.total).index_select(0, sentence)
             row_mass += pull.mul_(mixture.share).sum(dim=1)
-            mixtures += mixture * chunks.kept
+            if chunks.kept:
+                mixtures.extend(mixture)
         ctx.save_for_backward(
             words, weight, bias, sentence, log_sum, row_mass, *partner[:3], *mixtures
         )

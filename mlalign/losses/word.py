@@ -48,7 +48,7 @@ def masked_word_loss(
         return functional.linear(words, weight, bias).sum()
     low, high = torch.stack(labels.aminmax()).tolist()
     _check_range("masked_word_loss", "labels", low, high, len(weight))
-    chunks = Chunks.of(len(words), len(weight), chunk_size)
+    chunks = Chunks.of(words, weight, chunk_size)
     if chunks.kept:
         return functional.cross_entropy(functional.linear(words, weight, bias), labels.long())
     # each row by itself is a sentence, and its translation the one word that was there
@@ -151,7 +151,7 @@ def word_distribution_loss(
     partner = Partner(
         partner_words.long(), partner_sentence.long(), partners.to(words.dtype), smoothing_mass
     )
-    chunks = Chunks.of(len(words), len(weight), chunk_size)
+    chunks = Chunks.of(words, weight, chunk_size)
     return MixtureDivergence.apply(words, weight, bias, sentence.long(), lengths, partner, chunks)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, logging
+from transformers import AddedToken, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, logging
 
 from mlalign.errors import DataError
 
@@ -43,10 +44,16 @@ def load_backbone(
         model = AutoModelForMaskedLM.from_pretrained(
             **where, dtype=torch.float32, attn_implementation=attention
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise DataError(_how_to_get(name, revision, path, error)) from error
+    found = f"backbone {name}" if path is None else f"backbone.path={path}"
     if not getattr(tokenizer, "is_fast", False):
-        raise DataError(f"backbone {path or name}: it has no fast tokenizer (tokenizer.json)")
+        raise DataError(f"{found}: it has no fast tokenizer (tokenizer.json)")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise DataError(
+            f"{found}: its tokenizer has no pieces but the special ones; expected the tokenizer's "
+            "files (tokenizer.json or the like) beside config.json"
+        )
     return model, tokenizer
 
 
@@ -116,14 +123,17 @@ def add_language_tokens(
             of which at least half the occurrences are in this language) or ``random``.
         least: occurrences below which a piece does not belong to a language.
     """
-    rows = language_rows(
-        model.get_input_embeddings().weight.detach(), counts, start=start, least=least
-    )
+    special = torch.tensor(tokenizer.all_special_ids)
+    ordinary = {language: count.index_fill(0, special, 0) for language, count in counts.items()}
+    words = model.get_input_embeddings().weight.detach()
+    rows = language_rows(words, ordinary, start=start, least=least)
     names = [language_token(language) for language in (*counts, UNKNOWN)]
+    # The space behind the token is part of it, so that a byte-level tokenizer does not see it.
+    tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in names]
     tokenizer.add_special_tokens(
-        {"additional_special_tokens": names}, replace_extra_special_tokens=False
+        {"additional_special_tokens": tokens}, replace_extra_special_tokens=False
     )
-    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.resize_token_embeddings(max(len(tokenizer), len(words)), mean_resizing=False)
     places = tokenizer.convert_tokens_to_ids(names)
     with torch.no_grad():
         model.get_input_embeddings().weight[places] = rows
@@ -142,9 +152,10 @@ def language_rows(
         spread = words.std()
         rows = torch.randn(len(table), words.shape[1], dtype=words.dtype) * spread
     else:
+        own = table >= least
         if start == "exclusive_mean":
-            table = table * (table >= 0.5 * table.sum(0))
-        share = table * (table >= least)
+            own &= table >= 0.5 * table.sum(0)
+        share = table * own
         if start != "freq_mean":
             share = (share > 0).to(words.dtype)
         # A language with too little text for any piece to count gets all that it has.

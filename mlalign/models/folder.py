@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mlalign.errors import DataError
@@ -47,7 +48,10 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
                 f"{folder}: no {name} there; expected a folder that an alignment wrote. For a "
                 "plain backbone set backbone.path"
             )
-    shape = OmegaConf.load(folder / RECIPE)["encoder"]
+    recipe: Any = OmegaConf.load(folder / RECIPE)
+    if "encoder" not in recipe:
+        raise DataError(f"{folder / RECIPE}: no entry `encoder`; align again with resume=false")
+    shape = recipe["encoder"]
     backbone, tokenizer = load_backbone(
         str(folder), revision=None, path=folder, attention=attention
     )
@@ -65,11 +69,19 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
         word_fusion=fusion() if shape["word_fusion"] else None,
         prototypes=LanguagePrototypes(languages, dim) if languages else None,
     )
-    missing, unexpected = encoder.load_state_dict(load_file(folder / ADDITIONS), strict=False)
-    missing = [name for name in missing if not name.startswith("backbone.")]
-    if missing or unexpected:
+    problem = _load_additions(encoder, folder / ADDITIONS)
+    if problem:
         raise DataError(
-            f"{folder / ADDITIONS}: does not fit {RECIPE}: missing {missing}, unexpected "
-            f"{unexpected}; align again with resume=false"
+            f"{folder / ADDITIONS}: does not fit {RECIPE}: {problem}; align again with resume=false"
         )
     return encoder, tokenizer
+
+
+def _load_additions(encoder: Encoder, path: Path) -> str:
+    """Load everything besides the backbone; what is wrong with the file, or nothing."""
+    try:
+        missing, unexpected = encoder.load_state_dict(load_file(path), strict=False)
+    except (RuntimeError, SafetensorError) as error:
+        return str(error).strip().splitlines()[-1].strip()
+    missing = [name for name in missing if not name.startswith("backbone.")]
+    return f"missing {missing}, unexpected {unexpected}" if missing or unexpected else ""

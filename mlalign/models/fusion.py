@@ -87,9 +87,9 @@ class AttentionFusion(nn.Module):
         """
         self._check(query, source_key, target_key)
         precision = torch.promote_types(query.dtype, torch.float32)
-        with torch.autocast(query.device.type, enabled=False):
-            difference = source_key.to(precision) - target_key.to(precision)
-            return torch.sigmoid((query.to(precision) * difference).sum(-1) / self.temperature)
+        difference = source_key.to(precision) - target_key.to(precision)
+        # no matrix product, which autocast would round
+        return torch.sigmoid((query.to(precision) * difference).sum(-1) / self.temperature)
 
     def _check(self, query: Tensor, *keys: Tensor) -> None:
         shapes = [tuple(tensor.shape) for tensor in (query, *keys)]

@@ -1,21 +1,23 @@
 """An XLM-R-type encoder from a fresh initialisation, with a tokenizer trained on given text."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, trainers
 from transformers import AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaTokenizer
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0-3, as in XLM-R
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> XLMRobertaTokenizer:
-    """A unigram tokenizer in XLM-R's form; ``vocabulary_size`` is an upper bound."""
+    """A unigram tokenizer in XLM-R's form; ``vocabulary_size`` is an upper bound.
+
+    Text is cut before training as it will be cut in use; the same texts give the same tokenizer.
+    """
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.pre_tokenizer = XLMRobertaTokenizer().backend_tokenizer.pre_tokenizer
     trainer = trainers.UnigramTrainer(
         vocab_size=vocabulary_size - 1,
         special_tokens=list(SPECIAL),
@@ -24,8 +26,23 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> XLMRobertaTok
     )
     tokenizer.train_from_iterator(texts, trainer)
     pieces = json.loads(tokenizer.to_str())["model"]["vocab"]
-    vocabulary = [(piece, score) for piece, score in pieces] + [("<mask>", 0.0)]
-    return XLMRobertaTokenizer(vocab=vocabulary)
+    specials = [(piece, 0.0) for piece in SPECIAL]
+    return XLMRobertaTokenizer(vocab=[*specials, *_settled(pieces), ("<mask>", 0.0)])
+
+
+def _settled(pieces: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Pieces by name, without what the trainer leaves to the order of its hash tables.
+
+    These are the last digits of a score, and which of the characters that were kept although they
+    are rare gets which score: the lowest, plus 0.0001 for each such character before it.
+    """
+    scores = {piece: score for piece, score in pieces if piece not in SPECIAL}
+    lowest = min(scores.values())
+    rare = lowest + 0.0001 * sum(len(piece) == 1 for piece in scores)
+    return [
+        (piece, round(lowest if len(piece) == 1 and score < rare else score, 6))
+        for piece, score in sorted(scores.items())
+    ]
 
 
 def build_tiny(

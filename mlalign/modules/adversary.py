@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from mlalign.losses import confusion_loss, discriminator_loss
+from mlalign.losses.language import ConfusionForm
 from mlalign.modules.pair import Encoded, Pair
 
 INPUTS: dict[str, Callable[[Encoded], Float[Tensor, "rows dim"]]] = {
@@ -39,7 +40,7 @@ class LanguageGame(nn.Module):
         discriminator: nn.Module,
         *,
         sees: str,
-        form: str,
+        form: ConfusionForm,
         smoothing: float,
         weight: float,
         warmup: float,

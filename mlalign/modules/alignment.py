@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -22,38 +21,7 @@ from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.health import Health
 from mlalign.modules.objectives import LEVELS, Objective
 from mlalign.modules.pair import Pair, VocabularyHead
-from mlalign.modules.schedules import warmup_then_linear
-
-LOG_EVERY = 10
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How the two players learn.
-
-    Attributes:
-        steps: updates of the generator in the whole run.
-        accumulate: batches per update.
-        max_grad_norm: of each player, or None.
-        warmup: share of the run over which the generator's learning rates rise.
-        backbone, embeddings, heads, discriminator: peak learning rates.
-        weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
-        discriminator_steps: updates of the discriminator per update of the generator.
-        alternate: whether the discriminator learns first and the generator then plays against what
-            it has learned; otherwise both learn from the same guesses in one backward.
-    """
-
-    steps: int
-    accumulate: int
-    max_grad_norm: float | None
-    warmup: float
-    backbone: float
-    embeddings: float
-    heads: float
-    discriminator: float
-    weights: float
-    discriminator_steps: int
-    alternate: bool
+from mlalign.modules.schedules import Optimisation, warmup_then_linear
 
 
 class AlignmentModule(L.LightningModule):
@@ -98,7 +66,7 @@ class AlignmentModule(L.LightningModule):
         self.health = Health()
         self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
         self._norms: dict[str, Tensor] = {}
-        self._since = (0, time.perf_counter())
+        self._since: tuple[int, float] | None = None
 
     # One step
 
@@ -108,7 +76,7 @@ class AlignmentModule(L.LightningModule):
         progress = batch.place / (self.optimisation.steps * self.optimisation.accumulate)
         pair = self.encoded(batch)
         losses = {name: objective(pair) for name, objective in self.objectives.items()}
-        weighted, unweighted = dict(losses), []
+        weighted, unweighted = dict(losses), [torch.zeros((), device=self.device)]
         if self.game is not None:
             losses["discriminator"] = self.teach(self.game, pair)
             losses["adversarial"] = self.game.confusion(pair)
@@ -121,12 +89,13 @@ class AlignmentModule(L.LightningModule):
                 unweighted.append(losses["discriminator"])
         if self.weighting is not None:
             unweighted.append(self.weighting(self.by_level(weighted)))
-        self.manual_backward(sum(unweighted) / self.optimisation.accumulate)
+        self.manual_backward(torch.stack(unweighted).sum() / self.optimisation.accumulate)
         self.remember_languages(pair)
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
+        if every and batch.place % every == 0:
+            self.report(pair, losses, batch.place)
         if (batch.place + 1) % self.optimisation.accumulate == 0:
             self.step_players()
-        if batch.place % LOG_EVERY == 0:
-            self.report(pair, losses, batch.place)
 
     def encoded(self, batch: ParallelBatch) -> Pair:
         """One pass of each language; whether words may see their translation is drawn here."""
@@ -163,7 +132,7 @@ class AlignmentModule(L.LightningModule):
         generator.step()
         if self.weighting is not None:
             self.weighting.clamp_()
-        schedules = self.lr_schedulers()
+        schedules: Any = self.lr_schedulers()
         for schedule in schedules if isinstance(schedules, list) else [schedules]:
             schedule.step()
         for player in (generator, *discriminator):
@@ -179,7 +148,7 @@ class AlignmentModule(L.LightningModule):
         optimizers = self.optimizers()
         if not isinstance(optimizers, list):
             return [optimizers]
-        profiler = self.trainer.profiler
+        profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by a connector
         optimizers[1]._on_before_step = lambda: profiler.start("optimizer_step")
         optimizers[1]._on_after_step = lambda: profiler.stop("optimizer_step")
         return optimizers
@@ -251,10 +220,10 @@ class AlignmentModule(L.LightningModule):
     # What is shown
 
     def report(self, pair: Pair, losses: Mapping[str, Tensor], place: int) -> None:
-        """Losses unweighted, their learned weights, norms, rates and speed."""
+        """Losses unweighted, their learned weights, rates and speed; norms of the update before."""
         values: dict[str, Any] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
         weights = {} if self.weighting is None else self.weighting.weights()
-        values |= {f"weight/{name}": float(weight) for name, weight in weights.items()}
+        values |= {f"weight/{name}": weight for name, weight in weights.items()}
         values |= {f"gradient_norm/{name}": norm for name, norm in self._norms.items()}
         for optimizer in self.players():
             for group in optimizer.param_groups:
@@ -263,15 +232,18 @@ class AlignmentModule(L.LightningModule):
         if self.game is not None:
             values["discriminator/accuracy"] = 100 * self.game.balanced_accuracy(pair)
             values["discriminator/chance"] = math.log(2)
-        before, then = self._since
-        self._since = (place, time.perf_counter())
-        if place > before:
+        now = time.perf_counter()
+        if self._since is not None:
+            before, then = self._since
             pairs = (place - before) * len(pair.same) * self.trainer.world_size
-            values["pairs_per_second"] = pairs / (self._since[1] - then)
+            values["pairs_per_second"] = pairs / (now - then)
+        self._since = (place, now)
+        values = {name: float(value) for name, value in values.items()}
         self.health.watch(values)
-        self.log_dict({f"align/{name}": value for name, value in values.items()}, batch_size=1)
-        shown = {"in_batch": values["in_batch_accuracy"]}
-        self.log_dict(shown, prog_bar=True, logger=False, batch_size=1)
+        for logger in self.loggers:  # `self.log` would repeat these numbers behind every batch
+            logger.log_metrics({f"align/{name}": value for name, value in values.items()}, place)
+            logger.save()
+        self.log("in_batch", values["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Sentence vectors of pairs never trained on, made as at inference."""

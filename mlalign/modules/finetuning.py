@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from mlalign.data.parallel import SOURCE
 from mlalign.data.tasks import IGNORED, TaskBatch
 from mlalign.metrics.scores import METRICS
-from mlalign.models.encoder import Encoder
+from mlalign.models.backbone import head_parameters
+from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.modules.alignment import own_stream
 from mlalign.modules.schedules import warmup_then_linear
 
@@ -21,7 +21,7 @@ from mlalign.modules.schedules import warmup_then_linear
 class Predicted(NamedTuple):
     """What the model says of one example."""
 
-    label: int | list[int]
+    label: Any  # the label of a text, or the list of a sentence's tags
     probabilities: list[float] | None  # of a text's labels
 
 
@@ -69,7 +69,7 @@ class FinetuningModule(L.LightningModule):
         super().__init__()
         self.encoder, self.labels, self.tagging = encoder, list(labels), tagging
         self.metric, self.gold = METRICS[metric], gold
-        self.representation, self.partner, self.freeze = representation, partner, freeze
+        self.representation, self.partner, self.frozen = representation, partner, freeze
         self.rates = (learning_rate, head_learning_rate)
         self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
         self.seed = seed
@@ -81,17 +81,21 @@ class FinetuningModule(L.LightningModule):
             parameter.requires_grad_(False)
 
     def _frozen(self) -> list[nn.Parameter]:
-        """The backbone's vocabulary head is never used here."""
-        backbone = self.encoder.backbone
-        kept = {id(parameter) for parameter in backbone.base_model.parameters()}
-        unused = [one for one in backbone.parameters() if id(one) not in kept]
-        if self.freeze == "encoder":
-            return list(self.encoder.parameters())
-        if self.freeze == "embeddings":
-            return [*unused, backbone.get_input_embeddings().weight]
-        if not self.tagging and self.encoder.word_fusion is not None:
-            unused += list(self.encoder.word_fusion.parameters())
-        return unused
+        """What is to stay, and what has no part in the task and would wait for a gradient."""
+        encoder = self.encoder
+        if self.frozen == "encoder":
+            return list(encoder.parameters())
+        frozen = head_parameters(encoder.backbone)
+        if self.frozen == "embeddings":
+            frozen.append(encoder.backbone.get_input_embeddings().weight)
+        fused = self.representation != "backbone"
+        for fusion, is_used in (
+            (encoder.sentence_fusion, not self.tagging or encoder.word_fusion is not None),
+            (encoder.word_fusion, self.tagging),
+        ):
+            if fusion is not None and not (fused and is_used):
+                frozen += fusion.parameters()
+        return frozen
 
     def forward(self, batch: TaskBatch) -> Tensor:
         """Logits, ``[batch, labels]`` for texts and ``[batch, length, labels]`` for words."""
@@ -121,8 +125,7 @@ class FinetuningModule(L.LightningModule):
         own_stream(self.seed, "finetune", self.global_step, self.global_rank)
         logits = self(batch).float().flatten(0, -2)
         loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=IGNORED)
-        if batch_idx % 10 == 0:
-            self.log("finetune/loss", loss.detach(), prog_bar=True, batch_size=len(batch.examples))
+        self.log("finetune/loss", loss.detach(), prog_bar=True, batch_size=len(batch.examples))
         return loss
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
@@ -171,7 +174,7 @@ def joined(pieces: Sequence[tuple[int, int, Predicted]]) -> list[Predicted]:
     previous = -1
     for example, _, predicted in sorted(pieces, key=lambda piece: piece[:2]):
         if example == previous:
-            whole[-1].label.extend(predicted.label)
+            whole[-1] = Predicted([*whole[-1].label, *predicted.label], None)
         else:
             whole.append(predicted)
         previous = example

@@ -36,8 +36,8 @@ def masked_words(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     def one(side: Encoded) -> Float[Tensor, ""]:
         return masked_word_loss(
             pair.hidden_words(side),
-            pair.head.weight,
-            pair.head.bias,
+            pair.vocabulary.weight,
+            pair.vocabulary.bias,
             side.word_ids[side.is_hidden],
             **settings,
         )
@@ -52,8 +52,8 @@ def word_distribution(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
         return word_distribution_loss(
             pair.distribution_words(side),
             side.sentence_of_word,
-            pair.head.weight,
-            pair.head.bias,
+            pair.vocabulary.weight,
+            pair.vocabulary.bias,
             partner.word_ids,
             partner.sentence_of_word,
             sentences=len(side.states),

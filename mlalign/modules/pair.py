@@ -140,6 +140,12 @@ class Pair:
             keys = [key.mean(0) for key in keys]
         return self.encoder.sentence_fusion(sentence, *keys)
 
+    @property
+    def vocabulary(self) -> VocabularyHead:
+        """The head, where a loss needs words."""
+        assert self.head is not None
+        return self.head
+
     def distribution_words(self, side: Encoded) -> Float[Tensor, "words dim"]:
         """All words for Eq. 13. Only the paper's keys let them see what they are to predict."""
         if side not in self._every_word:
@@ -158,12 +164,11 @@ class Pair:
         self, side: Encoded, chosen: Tensor | slice, partners: tuple[Encoded, Encoded]
     ) -> Float[Tensor, "words dim"]:
         """Eqs. 10 and 11 for chosen words, through the head."""
-        assert self.head is not None
         words = side.words[chosen]
         if self.encoder.word_fusion is not None:
             row = side.sentence_of_word[chosen]
             words = self.encoder.word_fusion(words, *(one.sentence[row] for one in partners))
-        return self.head(words)
+        return self.vocabulary(words)
 
     @torch.no_grad()
     def in_batch_accuracy(self) -> Float[Tensor, ""]:

@@ -1,6 +1,36 @@
-"""Learning rates over a run; every length is a share of the run."""
+"""How long and how fast the players learn; every length is a share of the run."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the two players learn.
+
+    Attributes:
+        steps: updates of the generator in the whole run.
+        accumulate: batches per update.
+        max_grad_norm: of each player, or None.
+        warmup: share of the run over which the generator's learning rates rise.
+        backbone, embeddings, heads, discriminator: peak learning rates.
+        weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
+        discriminator_steps: updates of the discriminator per batch, where it learns first.
+        alternate: whether the discriminator learns first and the generator then plays against what
+            it has learned; otherwise both learn from the same guesses in one backward.
+    """
+
+    steps: int
+    accumulate: int
+    max_grad_norm: float | None
+    warmup: float
+    backbone: float
+    embeddings: float
+    heads: float
+    discriminator: float
+    weights: float
+    discriminator_steps: int
+    alternate: bool
 
 
 def warmup_then_linear(steps: int, warmup: float) -> Callable[[int], float]:

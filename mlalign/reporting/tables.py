@@ -12,31 +12,33 @@ def name_of(results: Mapping[str, Any]) -> str:
     return results["method"] + ("" if ablation == "none" else f" {ablation}")
 
 
-def score_table(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Languages down, runs across, in per cent; averages only over what every run has."""
-    first = runs[0]
-    languages = list(dict.fromkeys(language for run in runs for language in run["scores"]))
-    rows: list[list[str]] = [["language", *(name_of(run) for run in runs)]]
-    for language in languages:
-        rows.append([language, *(_number(run["scores"].get(language)) for run in runs)])
-    for key, label in (
-        ("average", "average"),
-        ("transfer_average", "transfer average"),
-        ("transfer_gap", "transfer gap"),
-    ):
-        rows.append([label, *(_number(run[key]) for run in runs)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+def score_table(results: Mapping[str, Any]) -> str:
+    """One run, language by language, in per cent."""
+    rows = [["language", name_of(results)]]
+    rows += [[language, _number(score)] for language, score in results["scores"].items()]
+    averages = [
+        ["average", _number(results["average"])],
+        ["transfer average", _number(results["transfer_average"])],
+        ["transfer gap", _number(results["transfer_gap"])],
+    ]
+    lines = aligned([*rows, *averages])
+    rule = lines[1]
+    unit = UNITS[results["metric"]]
+    head = f"{results['task']}, zero-shot, {unit} in per cent"
+    return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :]])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose first row is its head; the first column is flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
-    rule = "-" * len(lines[0])
-    body = [lines[0], rule, *lines[1:-3], rule, *lines[-3:]]
-    head = f"{first['task']}, zero-shot, {UNITS[first['metric']]} in per cent"
-    return "\n".join([head, *body])
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
 def _number(value: float | None) -> str:

@@ -58,6 +58,27 @@ def test_chooses_a_chunk_that_fits(leaves, name, monkeypatch):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("name", ["mixture", "pooled"])
+def test_few_logits_are_kept_part_by_part(leaves, name, monkeypatch):
+    expected = torch.autograd.grad(losses(leaves, chunk_size=None)[name](), leaves)
+    monkeypatch.setattr(vocabulary, "CACHED_ENTRIES", ROWS * 7)
+    found = torch.autograd.grad(losses(leaves, chunk_size=None)[name](), leaves)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", ["masked", "mixture", "pooled"])
+def test_the_weight_may_be_a_view_of_a_tied_embedding(leaves, name):
+    """Rows beyond the vocabulary, the language tokens, learn nothing from the word losses."""
+    words, weight, bias = leaves
+    embedding = torch.cat([weight.detach(), torch.ones(4, WIDTH)]).requires_grad_()
+    for chunk_size in (30, None):
+        tied = (words, embedding[:VOCABULARY], bias)
+        (found,) = torch.autograd.grad(losses(tied, chunk_size)[name](), embedding)
+        (expected,) = torch.autograd.grad(losses(leaves, chunk_size)[name](), weight)
+        torch.testing.assert_close(found[:VOCABULARY], expected)
+        assert not found[VOCABULARY:].any()
+
+
 @pytest.mark.parametrize("chunk_size", [30, None])
 def test_gives_gradients_only_where_they_are_wanted(leaves, chunk_size):
     frozen = [leaves[0], leaves[1].detach(), leaves[2].detach()]

@@ -1,0 +1,35 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+FIRST := outputs/first
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test check clean
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+setup: $(READY)  ## create .venv with the pinned dependencies, once
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "mlalign needs Python 3.11, 3.12 or 3.13, found %d.%d: make PYTHON=python3.11 ..." % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+train: setup  ## the whole road on generated data, without alignment and with it: two minutes on one CPU
+	$(BIN)/python train.py method=none output=$(FIRST) resume=false
+	$(BIN)/python train.py output=$(FIRST) resume=false
+	@$(BIN)/python evaluate.py runs='$(FIRST)/**'
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, formatting, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove runs, generated data and the environment
+	rm -rf outputs multirun data .venv

@@ -1,0 +1,110 @@
+"""Chinese. Cells: ``公司 家 里`` (noun, measure word, localiser of places); ``了`` is left out."""
+
+from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
+from mlalign.data.sample.realiser import Realiser, grammatical_subject
+from mlalign.data.sample.words import OUTSIDE, Word, bracketed, name
+
+
+class Chinese(Realiser):
+    """Subject, time, place, verb, object; no spaces."""
+
+    comma = "，"
+    full_stop = "。"
+
+    def text(self, words: list[Word]) -> str:
+        """Write words without spaces."""
+        return "".join(word.text for word in words)
+
+    def clauses(self, plan: Sentence) -> list[Word]:
+        """Put what is earlier or the reason first, unless the reason is an afterthought."""
+        if plan.side is None or plan.connective is None:
+            return self.clause(plan.main)
+        main = self.clause(plan.main)
+        if plan.connective != "because":
+            relation = Word("之后" if plan.connective == "after" else "之前")
+            return [*self.clause(plan.side, aspect=""), relation, Word("，"), *main]
+        side = [Word("因为"), *self.clause(plan.side)]
+        if plan.side_first:
+            return [*side, Word("，"), Word("所以"), *main]
+        return [*main, Word("，"), *side]
+
+    def clause(self, clause: Clause, *, aspect: str = "了") -> list[Word]:
+        """Return a clause; the completed aspect is left out before ``之后`` and ``之前``."""
+        time = [Word(clause.time.forms["zh"])] if clause.time else []
+        place = self.location(clause.place) if clause.place else []
+        front: list[Word] = []
+        if clause.front == "time":
+            front, time = [*time, Word("，")], []
+        elif clause.front == "place":
+            front, place = [*place, Word("，")], []
+        agent: list[Word] = []
+        object_: list[Word] = []
+        if clause.passive:
+            agent = [Word("被"), *self.phrase(clause.subject)]
+        elif clause.object:
+            object_ = self.phrase(clause.object)
+        if clause.origin and clause.destination:
+            place = [*place, Word("从"), *self.phrase(clause.origin)]
+            object_ = self.phrase(clause.destination)
+        subject = self.phrase(grammatical_subject(clause))
+        verb = [Word(clause.verb.forms["zh"] + aspect)]
+        return [*front, *subject, *time, *place, *agent, *verb, *object_]
+
+    def location(self, phrase: Phrase) -> list[Word]:
+        """Return where: ``在慕尼黑``, ``在公园里``."""
+        words = [Word("在"), *self.phrase(phrase)]
+        if isinstance(phrase, Noun):
+            localiser = phrase.concept.forms["zh"].split()[-1]
+            return words if localiser == "-" else [*words, Word(localiser)]
+        return words
+
+    def phrase(self, phrase: Phrase) -> list[Word]:
+        """Return a noun phrase."""
+        match phrase:
+            case Noun():
+                return self.noun(phrase)
+            case Person():
+                return self.person(phrase)
+            case Named():
+                kind = "LOC" if phrase.pattern.kind == "square" else "ORG"
+                return bracketed(phrase.pattern.forms["zh"].format(phrase.base.forms["zh"]), kind)
+            case Place():
+                return name(phrase.concept.forms["zh"], "LOC")
+            case Both():
+                return [*self.phrase(phrase.first), Word("和"), *self.phrase(phrase.second)]
+
+    def noun(self, phrase: Noun) -> list[Word]:
+        """Return ``一位年老的教师``; a definite singular is bare."""
+        noun, measure, *_ = phrase.concept.forms["zh"].split()
+        words = [*self.phrase(phrase.of), Word("的")] if phrase.of else []
+        if phrase.plural:
+            words.append(Word("这些" if phrase.definite else "一些"))
+        elif not phrase.definite:
+            words.append(Word(f"一{measure}"))
+        if phrase.adjective:
+            words.append(Word(phrase.adjective.forms["zh"]))
+        return [*words, Word(noun)]
+
+    def person(self, phrase: Person) -> list[Word]:
+        """Return ``凯勒先生`` or ``教师托马斯·凯勒``."""
+        surname = phrase.surname.forms["zh"]
+        full = f"{phrase.given.forms['zh']}·{surname}" if phrase.given else surname
+        words = name(full, "PER")
+        if phrase.title is None:
+            return words
+        title = Word(phrase.title.forms["zh"].split()[0])
+        return [title, *words] if phrase.title.kind == "person" else [*words, title]
+
+
+def characters(words: list[Word]) -> list[Word]:
+    """Split words into characters, each tagged."""
+    return [
+        Word(character, inside(word.tag) if position else word.tag)
+        for word in words
+        for position, character in enumerate(word.text)
+    ]
+
+
+def inside(tag: str) -> str:
+    """Return the tag of what continues a word."""
+    return tag if tag == OUTSIDE else f"I-{tag[2:]}"

@@ -1,0 +1,208 @@
+"""German.
+
+Cells: ``f Firma Firmen`` (gender, singular, plural; ``mw`` is the weak declension), ``teuer`` or
+``teuer:teur`` (adjective, stem), ``stellte-ein eingestellt`` (past and its particle, participle;
+``ist`` behind it names the auxiliary).
+"""
+
+import re
+from functools import cache
+
+from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
+from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_plural
+from mlalign.data.sample.words import Word, bracketed, contract, name, plain
+
+CASES = ("nom", "acc", "dat", "gen")
+DEFINITE = {
+    "m": "der den dem des",
+    "f": "die die der der",
+    "n": "das das dem des",
+    "pl": "die die den der",
+}
+INDEFINITE = {
+    "m": "ein einen einem eines",
+    "f": "eine eine einer einer",
+    "n": "ein ein einem eines",
+    "pl": "einige einige einigen einiger",
+}
+WEAK = {"m": "e en en en", "f": "e e en en", "n": "e e en en", "pl": "en en en en"}
+MIXED = {"m": "er en en en", "f": "e e en en", "n": "es es en en", "pl": "e e en er"}
+CONTRACTIONS = {("in", "dem"): "im", ("an", "dem"): "am", ("von", "dem"): "vom"}
+CONNECTIVES = {"after": "nachdem", "before": "bevor", "because": "weil"}
+
+
+class German(Realiser):
+    """The finite verb second in main clauses, last in side clauses; time before the object."""
+
+    def clauses(self, plan: Sentence) -> list[Word]:
+        """Join by ``nachdem`` with the past perfect, ``bevor`` or ``weil``, always with a comma."""
+        if plan.side is None or plan.connective is None:
+            return self.main(plan.main)
+        connective = plain(CONNECTIVES[plan.connective])
+        side = [*connective, *self.side(plan.side, perfect=plan.connective == "after")]
+        if plan.side_first:
+            return [*side, Word(","), *self.main(plan.main, inverted=True)]
+        return [*self.main(plan.main), Word(","), *side]
+
+    def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
+        """Return a main clause: first place, finite verb, the rest, particle or participle."""
+        finite, particle, participle, _ = verb(clause.verb.forms["de"])
+        if clause.passive:
+            finite, particle = "wurde", participle
+        time, place = self.adjuncts(clause)
+        front: list[Word] = []
+        if clause.front == "time":
+            front, time = time, []
+        elif clause.front == "place":
+            front, place = place, []
+        subject = self.phrase(grammatical_subject(clause), "nom")
+        start = plain(conjugated(finite, is_plural(grammatical_subject(clause))))
+        start = [*front, *start, *subject] if front or inverted else [*subject, *start]
+        return [*start, *time, *self.complements(clause), *place, *plain(particle)]
+
+    def side(self, clause: Clause, *, perfect: bool) -> list[Word]:
+        """Return a side clause, its verbs last."""
+        finite, particle, participle, auxiliary = verb(clause.verb.forms["de"])
+        plural = is_plural(grammatical_subject(clause))
+        if perfect:
+            auxiliary = "war" if clause.passive else auxiliary
+            passive = "worden " if clause.passive else ""
+            verbs = f"{participle} {passive}{conjugated(auxiliary, plural)}"
+        elif clause.passive:
+            verbs = f"{participle} {conjugated('wurde', plural)}"
+        else:
+            verbs = particle + conjugated(finite, plural)
+        time, place = self.adjuncts(clause)
+        subject = self.phrase(grammatical_subject(clause), "nom")
+        return [*subject, *time, *self.complements(clause), *place, *plain(verbs)]
+
+    def adjuncts(self, clause: Clause) -> tuple[list[Word], list[Word]]:
+        """Return when and where."""
+        time = plain(clause.time.forms["de"]) if clause.time else []
+        return time, self.location(clause.place) if clause.place else []
+
+    def complements(self, clause: Clause) -> list[Word]:
+        """Return the object or the agent, and the way from and to."""
+        words: list[Word] = []
+        if clause.passive:
+            words += [Word("von"), *self.phrase(clause.subject, "dat")]
+        elif clause.object:
+            words += self.phrase(clause.object, "acc")
+        if clause.origin:
+            words += [Word("von"), *self.phrase(clause.origin, "dat")]
+        if clause.destination:
+            words += [Word("nach"), *self.phrase(clause.destination, "dat")]
+        return words
+
+    def location(self, phrase: Phrase) -> list[Word]:
+        """Return where: ``in München``, ``auf dem Keller-Platz``."""
+        concept = phrase.pattern if isinstance(phrase, Named) else None
+        if isinstance(phrase, Noun):
+            concept = phrase.concept
+        preposition = concept.forms["de"].split()[0] if concept else "in"
+        return [Word(preposition), *self.phrase(phrase, "dat")]
+
+    def phrase(self, phrase: Phrase, case: str) -> list[Word]:
+        """Return a noun phrase in a case."""
+        match phrase:
+            case Noun():
+                return self.noun(phrase, case)
+            case Person():
+                return self.person(phrase, case)
+            case Named():
+                square = phrase.pattern.kind == "square"
+                cell = phrase.pattern.forms["de"]
+                gender, text = cell.split(maxsplit=2)[1:] if square else cell.split(maxsplit=1)
+                text = text.format(phrase.base.forms["de"])
+                article = plain(inflected(DEFINITE, gender, case))
+                return article + bracketed(text, "LOC" if square else "ORG")
+            case Place():
+                return name(phrase.concept.forms["de"], "LOC")
+            case Both():
+                first, second = self.phrase(phrase.first, case), self.phrase(phrase.second, case)
+                return [*first, Word("und"), *second]
+
+    def noun(self, phrase: Noun, case: str) -> list[Word]:
+        """Return ``der alte Lehrer von München``."""
+        words = plain(
+            noun_phrase(
+                phrase.concept.forms["de"].removeprefix(preposition_of(phrase)),
+                phrase.adjective.forms["de"] if phrase.adjective else "",
+                case,
+                phrase.plural,
+                phrase.definite,
+            )
+        )
+        if isinstance(phrase.of, Noun):
+            return words + self.phrase(phrase.of, "gen")
+        of = Word("aus" if phrase.concept.kind == "person" else "von")
+        return [*words, of, *self.phrase(phrase.of, "dat")] if phrase.of else words
+
+    def person(self, phrase: Person, case: str) -> list[Word]:
+        """Return ``Herr Keller`` or ``der Lehrer Thomas Keller``."""
+        before: list[Word] = []
+        if phrase.title and phrase.title.kind == "person":
+            before = plain(noun_phrase(phrase.title.forms["de"], "", case, False, True))
+        elif phrase.title:
+            title = phrase.title.forms["de"]
+            before = plain("Herrn" if title == "Herr" and case != "nom" else title)
+        names = [phrase.given, phrase.surname] if phrase.given else [phrase.surname]
+        return before + name(" ".join(concept.forms["de"] for concept in names), "PER")
+
+    def smooth(self, words: list[Word]) -> list[Word]:
+        """Contract ``in dem`` and the like."""
+        return contract(words, CONTRACTIONS)
+
+
+def preposition_of(phrase: Noun) -> str:
+    """Return what a place's cell has before its gender."""
+    if phrase.concept.kind != "place":
+        return ""
+    return phrase.concept.forms["de"].split()[0] + " "
+
+
+@cache
+def noun_phrase(cell: str, adjective: str, case: str, plural: bool, definite: bool) -> str:
+    """Return article, adjective and noun."""
+    gender, singular, many = cell.split()
+    number = "pl" if plural else gender[0]
+    words = [inflected(DEFINITE if definite else INDEFINITE, number, case)]
+    if adjective:
+        stem = adjective.split(":")[-1].removesuffix("e")
+        words.append(stem + inflected(WEAK if definite else MIXED, number, case))
+    if plural:
+        words.append(many + ("n" if case == "dat" and many[-1] not in "ns" else ""))
+    elif gender == "mw" and case != "nom":
+        words.append(many)
+    else:
+        words.append(genitive(singular) if case == "gen" and gender != "f" else singular)
+    return " ".join(words)
+
+
+def genitive(noun: str) -> str:
+    """Return the genitive singular of a strong masculine or neuter."""
+    if noun.endswith("fonds"):
+        return noun
+    if noun.endswith("nis"):
+        return f"{noun}ses"
+    return noun + ("es" if re.search("(s|ß|x|z|zt|sch|st|nd|ld)$", noun) else "s")
+
+
+def inflected(table: dict[str, str], gender: str, case: str) -> str:
+    """Look up an article or an ending."""
+    return table[gender].split()[CASES.index(case)]
+
+
+@cache
+def verb(cell: str) -> tuple[str, str, str, str]:
+    """Return the past, its particle, the participle and the past auxiliary."""
+    past, participle, *auxiliary = cell.split()
+    finite, _, particle = past.partition("-")
+    return finite, particle, participle, "war" if auxiliary else "hatte"
+
+
+def conjugated(singular: str, plural: bool) -> str:
+    """Return the third person of the past in the right number."""
+    if not plural:
+        return singular
+    return singular + ("n" if singular.endswith("e") else "en")

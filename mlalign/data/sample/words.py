@@ -1,0 +1,71 @@
+"""Words with their tags, and how they are written as text."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+OUTSIDE = "O"
+NO_SPACE_BEFORE = frozenset(".,»")
+NO_SPACE_AFTER = ("«", "'")
+
+
+class Word(NamedTuple):
+    """A word or punctuation mark and its entity tag."""
+
+    text: str
+    tag: str = OUTSIDE
+
+
+def plain(text: str) -> list[Word]:
+    """Return the words of a text outside any name; ``_`` is a space inside a table's cell."""
+    return list(_plain(text))
+
+
+@cache
+def _plain(text: str) -> tuple[Word, ...]:
+    return tuple(Word(word) for word in text.replace("_", " ").split())
+
+
+def name(text: str, kind: str) -> list[Word]:
+    """Return the words of a name, tagged as one entity."""
+    return [
+        Word(word, f"{'I' if position else 'B'}-{kind}")
+        for position, word in enumerate(text.split())
+    ]
+
+
+def bracketed(text: str, kind: str) -> list[Word]:
+    """Return the words of ``company [Keller Group]``: the bracketed ones are the name."""
+    before, rest = text.split("[")
+    inside, after = rest.split("]")
+    return plain(before) + name(inside, kind) + plain(after)
+
+
+def contract(words: Iterable[Word], contractions: Mapping[tuple[str, str], str]) -> list[Word]:
+    """Merge neighbours such as ``de el`` outside names."""
+    merged: list[Word] = []
+    for word in words:
+        if merged and word.tag == merged[-1].tag == OUTSIDE:
+            short = contractions.get((merged[-1].text, word.text))
+            if short is not None:
+                merged[-1:] = plain(short)
+                continue
+        merged.append(word)
+    return merged
+
+
+def capitalise(words: list[Word]) -> list[Word]:
+    """Begin with a capital letter."""
+    first = next((position for position, word in enumerate(words) if word.text != "«"), 0)
+    text, tag = words[first]
+    return [*words[:first], Word(text[:1].upper() + text[1:], tag), *words[first + 1 :]]
+
+
+def spaced(words: Iterable[Word]) -> str:
+    """Write words with the spaces that European typesetting wants."""
+    text = ""
+    for word in words:
+        if text and word.text not in NO_SPACE_BEFORE and not text.endswith(NO_SPACE_AFTER):
+            text += " "
+        text += word.text
+    return text

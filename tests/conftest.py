@@ -1,0 +1,165 @@
+"""Made text in three languages, and a tiny random encoder of every family, saved in folders."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    XLMRobertaForMaskedLM,
+)
+
+from mlalign.models.tiny import build_tiny, train_tokenizer
+
+WORDS = {
+    "en": (
+        ["the cat", "a dog", "my friend", "the teacher", "our doctor"],
+        ["sees", "likes", "paints", "remembers"],
+        ["the river.", "an old house.", "Berlin!", "two small horses."],
+    ),
+    "de": (
+        ["die Katze", "ein Hund", "mein Freund", "die Lehrerin", "unser Arzt"],
+        ["sieht", "mag", "malt", "erinnert"],
+        ["den Fluss.", "ein altes Haus.", "Berlin!", "zwei kleine Pferde."],
+    ),
+    "ru": (
+        ["кошка", "собака", "мой друг", "учительница", "наш врач"],
+        ["видит", "любит", "рисует", "помнит"],
+        ["реку.", "старый дом.", "Берлин!", "двух маленьких лошадей."],
+    ),
+}
+SENTENCES = {
+    language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()
+}
+SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+FAMILIES = ("xlmr", "bert", "modernbert")
+
+
+@pytest.fixture(scope="session")
+def sentences() -> dict[str, list[str]]:
+    """Language -> 80 sentences; row i of each says the same."""
+    return SENTENCES
+
+
+def save_distinct(model: PreTrainedModel, folder: Path) -> None:
+    """Give every parameter, biases included, values that show in the output."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    model.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def xlmr_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("xlmr")
+    texts = [text for language in SENTENCES.values() for text in language]
+    train_tokenizer(texts, 400).save_pretrained(folder / "tokenizer")
+    build_tiny(folder, folder / "tokenizer", layers=2, width=32, heads=4, seed=1)
+    save_distinct(XLMRobertaForMaskedLM.from_pretrained(folder), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bert")
+    words = sorted(
+        {word.strip(".!") for text in SENTENCES.values() for word in " ".join(text).split()}
+    )
+    letters = sorted({letter for word in words for letter in word} | set("[]<>/_.!LANGMSK"))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words]
+    pieces += [f"##{letter}" for letter in letters]
+    vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=False)
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(vocab_size=len(tokenizer), intermediate_size=64, **SHAPE)
+    save_distinct(BertForMaskedLM(config), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def modernbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-level tokenizer, whose pieces hold the space before a word."""
+    folder = tmp_path_factory.mktemp("modernbert")
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((text for rows in SENTENCES.values() for text in rows), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)
+    ids = {"pad": 0, "cls": 2, "sep": 3, "bos": 2, "eos": 3}
+    config = ModernBertConfig(
+        vocab_size=len(tokenizer.get_vocab()),
+        intermediate_size=64,
+        **{f"{name}_token_id": number for name, number in ids.items()},
+        **SHAPE,
+    )
+    save_distinct(ModernBertForMaskedLM(config), folder)
+    return folder
+
+
+@pytest.fixture(params=FAMILIES)
+def family_folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of each family in turn."""
+    return request.getfixturevalue(f"{request.param}_folder")
+
+
+@pytest.fixture
+def tokenizer(xlmr_folder: Path) -> Any:
+    """The tiny XLM-R's, without language tokens."""
+    return AutoTokenizer.from_pretrained(xlmr_folder)
+
+
+@pytest.fixture
+def write_parallel(tmp_path: Path) -> Any:
+    """Write ``parallel/<corpus>/en-<language>.tsv`` and return the root."""
+
+    def write(language: str, pairs: Any, corpus: str = "made") -> Path:
+        path = tmp_path / "parallel" / corpus / f"en-{language}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{one}\t{two}\n" for one, two in pairs), encoding="utf-8")
+        return tmp_path
+
+    return write

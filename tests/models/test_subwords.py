@@ -1,0 +1,53 @@
+"""Padding and the mean of the words."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mlalign.models.subwords import mean_pool, pad
+
+IDS = [[0, 9, 5, 6, 2], [0, 9, 2], [0, 9, 7, 8, 8, 8, 2]]
+WORD = [[False, False, *[True] * (len(row) - 3), False] for row in IDS]
+
+
+def test_rows_are_padded_on_the_right_to_the_longest():
+    batch = pad(IDS, WORD, None, 1)
+    assert batch.input_ids.shape == batch.is_word.shape == (3, 7)
+    for row, (ids, word) in enumerate(zip(IDS, WORD, strict=True)):
+        rest = 7 - len(ids)
+        assert batch.input_ids[row].tolist() == ids + [1] * rest
+        assert batch.attention_mask[row].tolist() == [1] * len(ids) + [0] * rest
+        assert batch.is_word[row].tolist() == word + [False] * rest
+    assert batch.token_types is None
+    assert batch.input_ids.dtype == batch.attention_mask.dtype == torch.long
+    assert batch.is_word.dtype == torch.bool
+
+
+def test_token_types_are_padded_with_0():
+    batch = pad(IDS[:2], WORD[:2], [[0, 0, 0, 1, 1], [0, 0, 0]], 1)
+    assert batch.token_types.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
+
+
+def test_an_ordinary_piece_equal_to_padding_is_attended_to():
+    batch = pad([[0, 1, 2], [0, 2]], [[False, True, False], [False, False]], None, 1)
+    assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_mean_is_of_the_words_alone(dtype):
+    batch = pad(IDS, WORD, None, 1)
+    states = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+    pooled = mean_pool(states, batch.is_word)
+    assert pooled.dtype == dtype
+    for row, word in enumerate(WORD):
+        places = [place for place, is_word in enumerate(word) if is_word]
+        expected = sum((states[row, place] for place in places), torch.zeros(4, dtype=dtype))
+        assert_close(pooled[row], expected / max(1, len(places)))
+    assert not pooled[1].any()  # a sentence without words
+
+
+def test_what_stands_beside_the_words_does_not_matter():
+    batch = pad(IDS, WORD, None, 1)
+    states = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
+    other = torch.where(batch.is_word[..., None], states, 1e6)
+    assert_close(mean_pool(other, batch.is_word), mean_pool(states, batch.is_word))

@@ -1,0 +1,178 @@
+"""Every file in conf/ composes, and what a user mistypes is refused in one message."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mlalign.checks import LOSSES, present
+from mlalign.command_line import resolve
+from mlalign.conf import CONF
+from mlalign.config import Train
+from mlalign.errors import ConfigError
+
+ROOT = Path(__file__).parents[1]
+GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "trainer", "logger")
+FILES = ["data.root=somewhere", "data.parallel=[tatoeba]"]
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (Path(CONF) / group).glob("*.yaml"))
+
+
+def composed(*overrides: str) -> Train:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return resolve(compose("train", overrides=list(overrides)))
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)]
+)
+def test_every_choice_of_every_group_composes(group, choice):
+    extra = FILES if (group, choice) == ("data", "files") else []
+    config = composed(f"{group}={choice}", *extra)
+    assert isinstance(config, Train)
+
+
+def test_every_experiment_composes():
+    for path in (Path(CONF) / "experiment").glob("*.yaml"):
+        composed(f"experiment={path.stem}")
+
+
+def test_every_backbone_composes_with_every_task():
+    with initialize_config_dir(CONF, version_base="1.3"):
+        for backbone, task in itertools.product(choices("backbone"), choices("task")):
+            config = resolve(compose("train", overrides=[f"backbone={backbone}", f"task={task}"]))
+            assert config.task.name == task
+
+
+def test_an_ablation_takes_away_what_it_names_or_is_refused_for_the_lack_of_it():
+    removed = {}
+    with initialize_config_dir(CONF, version_base="1.3"):
+        for method, ablation in itertools.product(choices("method"), choices("ablation")):
+            whole = compose("train", overrides=[f"method={method}", f"ablation={ablation}"])
+            had = {name for name in LOSSES if whole.losses[name] is not None}
+            taken = set(whole.ablation.without)
+            fused = whole.fusion.form.value != "off"
+            possible = taken <= had and (whole.ablation.fusion or fused)
+            try:
+                config = resolve(whole)
+            except ConfigError as error:
+                assert not possible or had == taken, (method, ablation, str(error))
+                assert f"ablation={ablation}" in str(error)
+                continue
+            assert possible
+            assert set(present(config.losses)) == had - taken
+            removed[method, ablation] = taken
+    assert len([key for key in removed if key[0] == "multilevel"]) == 9
+
+
+def test_an_ablation_is_applied_after_everything_the_user_typed():
+    config = composed("ablation=no_afm", "fusion.form=sigmoid")
+    assert config.fusion.form == "off"
+
+
+def test_norwegian_survives():
+    assert composed("data.languages=['no',de]").data.languages == ["no", "de"]
+    assert composed('task.languages=["no"]').task.languages == ["no"]
+
+
+def test_seeds_of_the_stages_follow_the_seed_unless_set():
+    config = composed("seed=7", "finetune.seed=3")
+    assert (config.align.seed, config.finetune.seed) == (7, 3)
+
+
+def test_losses_can_be_chosen_and_their_settings_typed():
+    config = composed("method=none", "losses=[inter_sentence]", "losses.inter_sentence.margin=0.3")
+    assert present(config.losses) == ["inter_sentence"]
+    assert config.losses.inter_sentence.margin == 0.3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ("method=none ablation=no_inter", ["no_inter", "inter_sentence", "method=none"]),
+        ("method=inter_sentence ablation=no_inter", ["takes away all", "method=none"]),
+        ("method=none ablation=no_afm", ["fusion", "method=none"]),
+        ("losses.inter_sentence.temperature=0", ["losses.inter_sentence.temperature", "above 0"]),
+        ("align.pairs=1", ["align.pairs=1", "at least 2"]),
+        ("align.mask_rate=1.5", ["align.mask_rate", "share"]),
+        ("fusion.form=gated method=mlm", ["fusion.form", "method.language_tokens"]),
+        ("method=mlm finetune.representation=self", ["finetune.representation=self", "fusion"]),
+        (
+            "losses.adversarial.form=minimax align.adversary.weighted=true",
+            ["minimax", "align.adversary.weighted"],
+        ),
+        ("align.adversary.discriminator_steps=3", ["alternate"]),
+        ("fusion.keys=pair", ["fusion.partner_drop"]),
+        ("data=files data.root=x", ["data.parallel", "value is needed"]),
+        ("data.languages=[en,de]", ["data.languages", "English"]),
+        ("data.languages=[de,de]", ["twice"]),
+        ("data=files data.root=x data.parallel=[flores-sib] task=sib200", ["flores-sib", "sib200"]),
+        ("resume=no/such/folder", ["resume=no/such/folder"]),
+        ("backbone.width=130", ["backbone.width=130", "backbone.heads"]),
+        ("+trainer.options.max_steps=3", ["trainer.options.max_steps", "align.steps"]),
+        ("+trainer.options.devcies=2", ["devcies", "Did you mean devices"]),
+        ("+align.foo=1", ["align.foo"]),
+        ("ablation.without=[inter_sentense]", ["Did you mean inter_sentence"]),
+    ],
+)
+def test_contradictions_and_values_out_of_range_are_refused(overrides, words):
+    with pytest.raises(ConfigError) as caught:
+        composed(*overrides.split())
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("aligm.steps=3", ["aligm", "Did you mean align"]),
+        ("align.stesp=3", ["align.stesp", "Did you mean steps"]),
+        (
+            "losses.inter_sentence.temperature=abc",
+            ["losses.inter_sentence.temperature", "'abc'", "Float"],
+        ),
+        ("losses.inter_sentence.temp=1", ["losses.inter_sentence.temp", "temperature"]),
+        ("losses.intra_sentence.similarity=cosin", ["cosin", "cosine, dot, scaled_dot"]),
+        ("ablation=no_aff", ["ablation=no_aff", "Did you mean no_afm", "no_dist"]),
+        ("losses=[inter_sentence,foo]", ["losses=foo", "masked_words"]),
+        ("trainer.precision=16-mixed", ["trainer.precision", "bfloat16"]),
+        ("seed=abc", ["seed", "Integer"]),
+        ("method=none losses.inter_sentence.margin=0.1", ["does not have"]),
+        ("align.steps", ["align.steps"]),
+        ("-m method=none ablation=no_afm,no_inter", ["run 0", "run 1", "ablation=no_inter"]),
+        ("-m ablation=none,no_aff", ["no_aff", "no_afm"]),
+    ],
+)
+def test_a_mistake_ends_in_one_message_and_status_two(typed, words, tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), *typed.split()]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    for word in words:
+        assert word in ended.stderr
+
+
+def test_a_traceback_is_shown_to_who_asks_for_it(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "aligm.steps=3"]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"HYDRA_FULL_ERROR": "1", "PATH": ""},
+    )
+    assert "Traceback" in ended.stderr
+
+
+def test_help_lists_the_groups(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "--help"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0
+    for word in ("backbone: ", "no_afm", "multilevel", "align:", "sib200"):
+        assert word in ended.stdout

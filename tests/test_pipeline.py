@@ -1,0 +1,184 @@
+"""Folders that are found or made, fingerprints, and predictions on disk."""
+
+import json
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlalign import pipeline
+from mlalign.data.formats import LabelledText, Part, TaggedSentence
+from mlalign.modules.finetuning import Predicted
+from mlalign.pipeline import fingerprint_of, found_or_made, gold_of, partial_of, write_predictions
+
+WHOLE = "whole.txt"
+
+
+class Maker:
+    """Counts, in a file that all processes share, how often it was asked."""
+
+    def __init__(self, calls: Path, wait: float = 0.0) -> None:
+        self.calls, self.wait = calls, wait
+
+    def __call__(self, folder: Path) -> None:
+        assert folder.name.endswith(".partial")
+        with self.calls.open("a") as file:
+            file.write("x")
+        (folder / "first.txt").write_text("half")
+        time.sleep(self.wait)
+        (folder / WHOLE).write_text("all")
+
+    @property
+    def asked(self) -> int:
+        return len(self.calls.read_text()) if self.calls.exists() else 0
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "calls")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "aligned"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+
+
+def test_makes_a_folder_once_and_finds_it_again(folder, make):
+    for _ in range(3):
+        assert found_or_made(folder, make, complete=WHOLE) == folder
+    assert make.asked == 1
+    assert names(folder) == {"first.txt", WHOLE}
+    assert names(folder.parent) == {"aligned"}
+
+
+def test_a_failure_leaves_no_folder_but_what_was_done_so_far(folder, make):
+    def fail(part: Path) -> None:
+        (part / "first.txt").write_text("half")
+        raise RuntimeError("no power")
+
+    with pytest.raises(RuntimeError, match="no power"):
+        found_or_made(folder, fail, complete=WHOLE)
+    assert not folder.exists()
+    assert names(partial_of(folder)) == {"first.txt"}
+    seen: list[set[str]] = []
+    found_or_made(folder, lambda part: (seen.append(names(part)), make(part)), complete=WHOLE)
+    assert seen == [{"first.txt"}]
+    assert names(folder.parent) == {"aligned"}
+
+
+def test_a_folder_without_its_last_file_is_made_anew(folder, make):
+    folder.mkdir(parents=True)
+    (folder / "leftover.txt").write_text("old")
+    found_or_made(folder, make, complete=WHOLE)
+    assert names(folder) == {"first.txt", WHOLE}
+
+
+def test_fresh_forgets_the_folder_and_what_was_left_of_an_interrupted_run(folder, make):
+    found_or_made(folder, make, complete=WHOLE)
+    (folder / "old.txt").write_text("old")
+    partial_of(folder).mkdir()
+    (partial_of(folder) / "checkpoint").write_text("old")
+    found_or_made(folder, make, complete=WHOLE, fresh=True)
+    assert make.asked == 2
+    assert names(folder) == {"first.txt", WHOLE}
+
+
+def test_threads_wait_for_each_other(folder, tmp_path):
+    make = Maker(tmp_path / "calls", wait=0.1)
+    found: list[Path] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(found_or_made(folder, make, complete=WHOLE)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [folder] * 4
+    assert make.asked == 1
+
+
+def _find(folder: Path, make: Maker, results: Any) -> None:
+    found_or_made(folder, make, complete=WHOLE)
+    results.put((folder / WHOLE).read_text())
+
+
+def test_processes_wait_for_each_other(folder, tmp_path):
+    make = Maker(tmp_path / "calls", wait=0.2)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    both = [context.Process(target=_find, args=(folder, make, results)) for _ in range(2)]
+    for process in both:
+        process.start()
+    assert [results.get(timeout=20) for _ in both] == ["all", "all"]
+    for process in both:
+        process.join(timeout=20)
+        assert process.exitcode == 0
+    assert make.asked == 1
+
+
+def test_a_fingerprint_is_that_of_the_settings_whatever_their_order():
+    one = {"align": {"steps": 4, "pairs": 8}, "text": ["a", "b"]}
+    same = {"text": ["a", "b"], "align": {"pairs": 8, "steps": 4}}
+    assert fingerprint_of(one) == fingerprint_of(same)
+    others: list[Any] = [
+        {"align": {"steps": 4, "pairs": 9}, "text": ["a", "b"]},
+        {"align": {"steps": 4, "pairs": 8}, "text": ["b", "a"]},
+        {"align": {"steps": "4", "pairs": 8}, "text": ["a", "b"]},
+        {"align": {"steps": 4, "pairs": 8}, "text": ["a", "b"], "more": None},
+    ]
+    assert len({fingerprint_of(one), *map(fingerprint_of, others)}) == 5
+    assert fingerprint_of({}).isalnum()
+
+
+def test_predictions_stand_beside_the_gold_labels(tmp_path):
+    examples = [LabelledText("7", ("eins",), 1), LabelledText("9", ("zwei",), 0)]
+    part = Part(tmp_path / "test", examples, {})
+    predicted = [Predicted(0, [0.7, 0.3]), Predicted(0, [0.9999999, 0.0000001])]
+    path = tmp_path / "predictions" / "de.jsonl"
+    write_predictions(path, part, predicted, ["no", "yes"])
+    first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert first == {
+        "id": "7", "gold": "yes", "predicted": "no", "probabilities": {"no": 0.7, "yes": 0.3},
+    }  # fmt: skip
+    assert (second["id"], second["gold"], second["predicted"]) == ("9", "no", "no")
+    assert gold_of(part) == [1, 0]
+
+
+def test_predicted_tags_stand_beside_the_gold_tags(tmp_path):
+    part = Part(tmp_path / "test", [TaggedSentence("1", ("Ada", "ging"), (1, 0))], {})
+    path = tmp_path / "de.jsonl"
+    write_predictions(path, part, [Predicted([1, 1], None)], ["O", "B-PER"])
+    (row,) = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert row == {"id": "1", "gold": ["B-PER", "O"], "predicted": ["B-PER", "B-PER"]}
+    assert gold_of(part) == [[1, 0]]
+
+
+def test_a_prediction_too_many_or_too_few_is_an_error(tmp_path):
+    part = Part(tmp_path / "test", [LabelledText("1", ("eins",), 1)], {})
+    for predicted in ([], [Predicted(0, [1.0])] * 2):
+        with pytest.raises(ValueError, match="zip"):
+            write_predictions(tmp_path / "de.jsonl", part, predicted, ["no", "yes"])
+    assert not (tmp_path / "de.jsonl").exists()
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_checkpoints_lie_between_updates(monkeypatch, accumulate):
+    saved: list[int] = []
+    monkeypatch.setattr(
+        pipeline.ModelCheckpoint, "on_train_batch_end", lambda *given: saved.append(given[-1])
+    )
+    from types import SimpleNamespace
+
+    module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=accumulate))
+    callback = pipeline.BetweenUpdates()
+    for place in range(6):
+        callback.on_train_batch_end(None, module, None, SimpleNamespace(place=place), place)
+    assert saved == list(range(accumulate - 1, 6, accumulate))
