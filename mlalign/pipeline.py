@@ -140,6 +140,9 @@ def align(
     if last.is_file():
         log.info("Going on from %s", last)
     loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    module.encoder.to(
+        loop.strategy.root_device
+    )  # which Lightning takes it off behind the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return time.perf_counter() - started

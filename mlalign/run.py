@@ -58,8 +58,10 @@ def train(config: Train) -> Path:
     """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
+    if config.data.source == "sample":
+        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
     with FileLock(folder / ".lock"):
-        if (folder / FILE).is_file() and config.resume is not False:
+        if config.resume is not False and is_finished(folder):
             log.info("This run is finished; resume=false makes it anew.")
         else:
             Run(config, folder).make()
@@ -67,6 +69,18 @@ def train(config: Train) -> Path:
     print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
     print(f"next     {suggestion(results)}")
     return folder
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds results, and the files that they were made from are unchanged."""
+    if not (folder / FILE).is_file():
+        return False
+    for name, known in read_results(folder)["data"].items():
+        path = Path(name)
+        if path.is_file() and sha256_of(path) != known["sha256"]:
+            log.info("%s has changed since this run: it is made anew.", path)
+            return False
+    return True
 
 
 def run_folder(config: Train) -> Path:
@@ -119,8 +133,6 @@ class Run:
         config = self.config
         started = time.perf_counter()
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-        if config.data.source == "sample":
-            ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
         files = self._task_files()
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         aligned = aligner.folder

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from modules.toy import ABLATIONS, aligner, built, built_by, configured, trainer, write_toy
+from modules.toy import ABLATIONS, aligner, built, built_by, trainer, write_toy
 
 from mlalign.errors import DataError
 from mlalign.models.folder import RECIPE, load_encoder
@@ -262,9 +262,3 @@ def test_a_corpus_or_a_language_that_is_not_there_is_named(toy):
         _ = aligner(toy, "data.parallel=[nothing]").corpora
     with pytest.raises(DataError, match="zh"):
         _ = aligner(toy, "data.languages=[de,zh]").corpora
-
-
-def test_no_module_sees_the_configuration(toy):
-    module, _ = built(toy)
-    config = configured(toy)
-    assert not any(value == config for part in module.modules() for value in vars(part).values())

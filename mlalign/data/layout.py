@@ -7,6 +7,10 @@ from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
 
+SPACE = "▁"  # how sentencepiece writes it
+WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
+
+
 class Sequenced(NamedTuple):
     """One sequence, not yet padded."""
 
@@ -34,6 +38,7 @@ class Layout:
         self.first = tokenizer.cls_token_id
         self.last = tokenizer.sep_token_id
         self._special = set(tokenizer.all_special_ids) | set(self.language_tokens.values())
+        self._space = tokenizer.get_vocab().get(SPACE)
         self._has_types = "token_type_ids" in tokenizer.model_input_names
         self._between = tokenizer.num_special_tokens_to_add(pair=True) - 2  # BERT 1, XLM-R 2
         self.overhead = 2 + bool(self.language_tokens)
@@ -50,10 +55,14 @@ class Layout:
         )["input_ids"]
         return [self._plain(ids) for ids in batch]
 
-    def split_words(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+    def split_words(
+        self, sentences: Sequence[Sequence[str]], language: str
+    ) -> list[list[list[int]]]:
         """Subwords of every word of each sentence; a word without any becomes unknown.
 
         All words but the first are cut as behind a space, which some tokenizers keep in a piece.
+        Where a language writes no spaces, a piece that holds only the space is left out: running
+        text would not have it, and the tag would stand on it.
         """
         encoded = self.tokenizer(
             [
@@ -71,6 +80,11 @@ class Layout:
             ids = self._plain(encoded["input_ids"][row])
             for piece, word in zip(ids, encoded.word_ids(row), strict=True):
                 pieces[word].append(piece)
+            if language in WITHOUT_SPACES:
+                pieces = [
+                    piece[1:] if len(piece) > 1 and piece[0] == self._space else piece
+                    for piece in pieces
+                ]
             result.append([piece or [self.tokenizer.unk_token_id] for piece in pieces])
         return result
 

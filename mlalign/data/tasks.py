@@ -152,7 +152,7 @@ def _prepare_sentences(
     The tag of a word stands on its first subword.
     """
     prepared = []
-    split = layout.split_words([example.words for example in examples])
+    split = layout.split_words([example.words for example in examples], language)
     for place, (example, words) in enumerate(zip(examples, split, strict=True)):
         start = 0
         for end in _pieces([min(len(word), layout.budget) for word in words], layout.budget):

@@ -1,7 +1,7 @@
 """An XLM-R-type encoder from a fresh initialisation, with a tokenizer trained on given text."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -25,18 +25,17 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> XLMRobertaTok
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    pieces = json.loads(tokenizer.to_str())["model"]["vocab"]
-    specials = [(piece, 0.0) for piece in SPECIAL]
-    return XLMRobertaTokenizer(vocab=[*specials, *_settled(pieces), ("<mask>", 0.0)])
+    scores = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
+    specials = [(piece, scores.pop(piece)) for piece in SPECIAL]
+    return XLMRobertaTokenizer(vocab=[*specials, *_settled(scores), ("<mask>", 0.0)])
 
 
-def _settled(pieces: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+def _settled(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     """Pieces by name, without what the trainer leaves to the order of its hash tables.
 
     These are the last digits of a score, and which of the characters that were kept although they
     are rare gets which score: the lowest, plus 0.0001 for each such character before it.
     """
-    scores = {piece: score for piece, score in pieces if piece not in SPECIAL}
     lowest = min(scores.values())
     rare = lowest + 0.0001 * sum(len(piece) == 1 for piece in scores)
     return [

@@ -77,7 +77,7 @@ def test_token_types_are_there_only_for_families_that_read_them(layout, saved):
 
 def test_text_never_yields_special_ids(layout, saved):
     special = {*saved.all_special_ids, *layout.language_tokens.values()} - {saved.unk_token_id}
-    by_words = layout.split_words([text.split() for text in HOSTILE])
+    by_words = layout.split_words([text.split() for text in HOSTILE], "en")
     for pieces, words in zip(layout.words(HOSTILE), by_words, strict=True):
         assert pieces
         assert not special & set(pieces)
@@ -92,7 +92,7 @@ def test_language_tokens_do_not_change_how_text_is_cut(layout, family_folder, se
 
 def test_words_of_a_sentence_keep_their_place(layout, saved):
     words = ["my", "friend", "", "likes", "\u200b\u200b", "Berlin!", "unheard"]
-    split = layout.split_words([words, ["a"]])
+    split = layout.split_words([words, ["a"]], "en")
     assert len(split) == 2
     assert len(split[0]) == len(words)
     assert all(split[0])
@@ -105,7 +105,7 @@ def test_words_of_a_sentence_keep_their_place(layout, saved):
 def test_subwords_of_split_words_are_those_of_the_running_text(layout):
     words = ["our", "doctor", "paints", "two", "small", "horses"]
     running = layout.words([" ".join(words)])[0]
-    assert [piece for word in layout.split_words([words])[0] for piece in word] == running
+    assert [piece for word in layout.split_words([words], "en")[0] for piece in word] == running
 
 
 @pytest.mark.parametrize("language", ["sw", "xx"])

@@ -14,7 +14,7 @@ MASK, LOW, HIGH = 4, 10, 500  # specials lie below LOW
 def subwords(sizes, seed=0):
     """``[CLS] [LANG] words [SEP]`` with so many words each."""
     random = np.random.default_rng(seed)
-    ids = [[0, 9, *random.integers(LOW, HIGH, size), 2] for size in sizes]
+    ids = [[0, 9, *random.integers(LOW, HIGH, size).tolist(), 2] for size in sizes]
     return pad(ids, [[False, False, *[True] * size, False] for size in sizes], None, 1)
 
 

@@ -190,7 +190,7 @@ def test_a_words_tag_stands_on_its_first_subword_and_nowhere_else(panx, layout, 
                 end = (*starts, length - 1)[number + 1]
                 text = part.examples[example].words[word + number]
                 assert labels[start] == part.examples[example].tags[word + number]
-                whole = layout.split_words([[text]])[0][0]
+                whole = layout.split_words([[text]], "en")[0][0]
                 assert ids[start:end] == whole[: layout.budget]
 
 
@@ -219,7 +219,7 @@ def test_long_sentences_are_split_and_every_word_is_scored_once(panx, layout, ma
 def test_pieces_are_as_long_as_they_can_be(panx, layout):
     part, _ = module(panx, layout).test_loader("de")
     prepared = prepare(part.examples, "de", layout)
-    split = layout.split_words([example.words for example in part.examples])
+    split = layout.split_words([example.words for example in part.examples], "en")
     for one, following in itertools.pairwise(prepared):
         if following.example == one.example:
             next_word = split[one.example][following.first_word]

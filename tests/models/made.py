@@ -45,7 +45,7 @@ def make(folder, pool="mean", sentence=True, word=True, form="gated"):
         word_fusion=fusions[1] if word else None,
         prototypes=prototypes if sentence else None,
     )
-    layout = Layout(tokenizer, known_languages(tokenizer, counts), max_length=128)
+    layout = Layout(tokenizer, known_languages(tokenizer, list(counts)), max_length=128)
     return Made(encoder.eval(), layout, tokenizer)
 
 

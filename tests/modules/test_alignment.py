@@ -11,6 +11,7 @@ from modules.toy import STILL, Memory, batches, built, exact, fitted, gradients,
 from torch.utils.data import DataLoader
 
 from mlalign import pipeline
+from mlalign.modules import alignment
 from mlalign.modules.alignment import AlignmentModule
 
 AT_ONCE = ("align.adversary.warmup=0", "align.adversary.ramp=0", "fusion.partner_drop=0", *STILL)
@@ -305,6 +306,34 @@ def test_what_is_reported_is_read_beside_what_it_means(toy, tmp_path):
 def test_a_report_is_told_once(toy, tmp_path):
     memory = aligned(toy, tmp_path, "align.steps=12", curves=1)
     assert [step for step, told in memory.told if "align/in_batch_accuracy" in told] == [0, 10]
+
+
+def test_a_run_that_breaks_is_warned_of_once(toy, tmp_path, caplog):
+    module, data = built(toy, "align.steps=21", "ablation=no_word")
+    with torch.no_grad():
+        module.encoder.sentence_fusion.gate.fill_(math.nan)
+    fitted(module, batches(data, 21), tmp_path)  # three reports
+    broken = [one for one in caplog.records if one.name == "mlalign.modules.health"]
+    assert len(broken) == 1
+    assert "loss/inter_sentence is nan" in broken[0].getMessage()
+
+
+def test_health_holds_the_last_report_against_the_held_out_pairs(toy, tmp_path, monkeypatch):
+    seen: list[tuple[float, float, float]] = []
+    monkeypatch.setattr(
+        alignment.Health,
+        "compare",
+        lambda health, held_out, chance: seen.append((health._in_batch, held_out, chance)),
+    )
+    memory = aligned(toy, tmp_path, "align.steps=12", curves=2)
+    reported = [one["align/in_batch_accuracy"] for _, one in memory.told if "epoch" not in one]
+    curves = [one for _, one in memory.told if "held_out/retrieval/mean" in one]
+    assert [in_batch for in_batch, _, _ in seen] == reported
+    assert [held for _, held, _ in seen] == pytest.approx(
+        [one["held_out/retrieval/mean"] for one in curves]
+    )
+    _, data = built(toy, "align.steps=12")
+    assert {chance for _, _, chance in seen} == {100 / len(data.kept_out["fr"])}
 
 
 def test_speed_counts_only_what_was_done_since_the_last_report(toy, tmp_path):

@@ -377,7 +377,7 @@ def test_every_word_is_scored_once_and_in_its_place(toy, tmp_path):
         for example, guess in zip(part.examples, predicted, strict=True):
             if len(example.words) > 10:
                 continue
-            pieces = data.layout.split_words([example.words])[0]
+            pieces = data.layout.split_words([example.words], language)[0]
             ids = [piece for word in pieces for piece in word]
             batch = data.layout.batch([data.layout.single(ids, language)])
             with torch.no_grad():

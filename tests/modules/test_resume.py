@@ -1,6 +1,7 @@
 """An interrupted alignment goes on as if nothing had happened, bit for bit."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def bit_equal(found: Any, expected: Any, where: str = "") -> None:
 COMMON = ("align.steps=10", "align.adversary.ramp=0.3")
 
 
+@pytest.fixture(scope="module")
+def whole(toy, tmp_path_factory):
+    """What an uninterrupted run leaves, and its steps by batch; each is made once."""
+
+    @functools.cache
+    def made(*overrides: str) -> tuple[dict[int, int], dict[str, Any]]:
+        run = Run(toy, tmp_path_factory.mktemp("whole"), overrides)
+        witness = run.attempt()
+        return dict(zip(witness.places, witness.steps, strict=True)), run.left()
+
+    return made
+
+
 @pytest.fixture(autouse=True)
 def _every_second_step_is_saved(monkeypatch):
     monkeypatch.setattr(pipeline, "CHECKPOINTS", 5)
@@ -109,10 +123,9 @@ def _every_second_step_is_saved(monkeypatch):
         pytest.param(["method=mlm", "trainer.workers=1"], [5], id="with a worker"),
     ],
 )
-def test_resumes_bit_for_bit(toy, tmp_path, overrides, stops):
+def test_resumes_bit_for_bit(toy, whole, tmp_path, overrides, stops):
     overrides = [*COMMON, *overrides]
-    whole = Run(toy, tmp_path / "whole", overrides)
-    uninterrupted = whole.attempt()
+    steps, expected = whole(*overrides)
     run = Run(toy, tmp_path / "run", overrides)
     seen = {}
     for stop in [*stops, None]:
@@ -123,8 +136,8 @@ def test_resumes_bit_for_bit(toy, tmp_path, overrides, stops):
         for place, step in zip(witness.places, witness.steps, strict=True):
             assert seen.get(place, step) == step
             seen[place] = step
-    assert seen == dict(zip(uninterrupted.places, uninterrupted.steps, strict=True))
-    bit_equal(run.left(), whole.left())
+    assert seen == steps
+    bit_equal(run.left(), expected)
 
 
 def test_going_on_begins_behind_the_last_checkpoint(toy, tmp_path):
@@ -133,9 +146,10 @@ def test_going_on_begins_behind_the_last_checkpoint(toy, tmp_path):
     assert run.attempt().places == list(range(4, 10))
 
 
-def test_a_finished_training_whose_export_failed_is_not_made_again(toy, tmp_path, monkeypatch):
-    whole = Run(toy, tmp_path / "whole", COMMON)
-    whole.attempt()
+def test_a_finished_training_whose_export_failed_is_not_made_again(
+    toy, whole, tmp_path, monkeypatch
+):
+    _, expected = whole(*COMMON)
     run = Run(toy, tmp_path / "run", COMMON)
 
     def fail(*_: Any) -> None:
@@ -145,7 +159,7 @@ def test_a_finished_training_whose_export_failed_is_not_made_again(toy, tmp_path
         patched.setattr(pipeline, "finalise_prototypes", fail)
         assert run.attempt().places == list(range(10))
     assert run.attempt().places == []
-    bit_equal(run.left(), whole.left())
+    bit_equal(run.left(), expected)
 
 
 def test_checkpoints_are_gone_when_the_alignment_is_done(toy, tmp_path):

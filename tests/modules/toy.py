@@ -1,5 +1,7 @@
 """A toy world: text in ciphers of English, a tiny backbone, modules built from Hydra's files."""
 
+import copy
+import functools
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -126,19 +128,14 @@ class Memory(Logger):
 
 def configured(root: Path, *overrides: str) -> Train:
     """What a user gets who types these overrides, checked."""
+    return copy.deepcopy(_configured(root, overrides))
+
+
+@functools.cache
+def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
+    places = (f"data.root={root}", f"data.cache={root}/cache", f"aligned={root}/aligned")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return resolve(
-            compose(
-                "train",
-                [
-                    *SMALL,
-                    f"data.root={root}",
-                    f"data.cache={root}/cache",
-                    f"aligned={root}/aligned",
-                    *overrides,
-                ],
-            )
-        )
+        return resolve(compose("train", [*SMALL, *places, *overrides]))
 
 
 def trainer(

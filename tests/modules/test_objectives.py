@@ -1,0 +1,78 @@
+"""The losses of a pair of languages."""
+
+import pytest
+import torch
+from modules.toy import batches, built, exact
+
+from mlalign.losses import (
+    inter_sentence_loss,
+    intra_sentence_loss,
+    masked_word_loss,
+    word_distribution_loss,
+)
+from mlalign.modules.objectives import LEVELS, OBJECTIVES, build_objectives
+from mlalign.modules.pair import Pair
+
+
+@pytest.fixture(scope="module")
+def pair(toy):
+    module, data = built(toy)
+    exact(module)
+    return Pair(batches(data, 1)[0], module.encoder, module.head, keys=module.keys, partnered=True)
+
+
+def test_sentence_losses_see_fused_vectors_and_who_says_the_same(pair):
+    pair.same = torch.zeros(8, 8, dtype=torch.bool)
+    pair.same[0, 3] = True
+    settings = {"similarity": "cosine", "temperature": 0.2}
+    both = pair.source.sentence, pair.target.sentence
+    torch.testing.assert_close(
+        OBJECTIVES["inter_sentence"](pair, margin=0.1, **settings),
+        inter_sentence_loss(*both, same=pair.same, margin=0.1, **settings),
+    )
+    torch.testing.assert_close(
+        OBJECTIVES["intra_sentence"](pair, exclude_self=True, **settings),
+        intra_sentence_loss(*both, exclude_self=True, **settings),
+    )
+
+
+def test_masked_words_of_both_languages_add_up(pair):
+    expected = sum(
+        masked_word_loss(
+            pair.hidden_words(side),
+            pair.head.weight,
+            pair.head.bias,
+            side.side.original[side.side.hidden],
+        )
+        for side in pair.sides
+    )
+    torch.testing.assert_close(OBJECTIVES["masked_words"](pair, chunk_size=None), expected)
+
+
+def test_every_language_predicts_the_original_words_of_the_other(pair):
+    def one(side, partner):
+        is_word = partner.side.subwords.is_word
+        rows = [int(row) for row, _ in is_word.nonzero()]
+        return word_distribution_loss(
+            pair.distribution_words(side),
+            side.sentence_of_word,
+            pair.head.weight,
+            pair.head.bias,
+            partner.side.original[is_word],  # masked words count as what they were
+            torch.tensor(rows),
+            sentences=8,
+            smoothing_mass=0.05,
+        )
+
+    found = OBJECTIVES["word_distribution"](pair, smoothing_mass=0.05, prediction="mixture")
+    expected = one(pair.source, pair.target) + one(pair.target, pair.source)
+    torch.testing.assert_close(found, expected)
+
+
+def test_only_what_is_named_is_built_and_all_words_come_before_some():
+    names = ["masked_words", "intra_sentence", "word_distribution"]
+    built_ones = build_objectives({name: {} for name in names})
+    assert set(built_ones) == set(names)
+    assert list(built_ones).index("word_distribution") < list(built_ones).index("masked_words")
+    assert build_objectives({"adversarial": {}}) == {}  # the language level plays by itself
+    assert set(LEVELS) == {*OBJECTIVES, "adversarial"}
