@@ -34,7 +34,7 @@ from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, save_encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
-from mlalign.models.tiny import build_tiny, train_tokenizer
+from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.objectives import LEVELS, build_objectives
@@ -135,7 +135,7 @@ class Aligner:
         if settings.name != "tiny":
             return None
         cache = Path(self.config.data.cache) / "backbones"
-        text = [list(self.files.values()), settings.vocabulary_size, mlalign.__version__]
+        text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
             cache / f"tokenizer-{fingerprint_of(text)}",
             lambda folder: train_tokenizer(self._texts(), settings.vocabulary_size).save_pretrained(

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
-
 SPACE = "▁"  # how sentencepiece writes it
 WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
 

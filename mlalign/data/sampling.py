@@ -57,6 +57,7 @@ class PairBatches(Sampler[BatchKey]):
         self.shares = sizes**exponent / (sizes**exponent).sum()
         self.epoch = 0
         self.start = 0
+        self._drawn: tuple[int, NDArray[np.int64]] | None = None
         self._passes: dict[str, tuple[tuple[int, int], NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
@@ -83,9 +84,12 @@ class PairBatches(Sampler[BatchKey]):
 
     def _sequence(self, epoch: int) -> NDArray[np.int64]:
         """The languages of an epoch's batches."""
-        return self._random(epoch, "languages").choice(
-            len(self.languages), size=self.batches, p=self.shares
-        )
+        if self._drawn is None or self._drawn[0] != epoch:
+            drawn = self._random(epoch, "languages").choice(
+                len(self.languages), size=self.batches, p=self.shares
+            )
+            self._drawn = (epoch, drawn)
+        return self._drawn[1]
 
     def _pass(self, language: str, epoch: int, number: int) -> NDArray[np.int64]:
         """The batches ``[batch, row]`` of one pass over a language; the last one is kept."""

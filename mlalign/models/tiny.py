@@ -8,6 +8,7 @@ import torch
 from tokenizers import Tokenizer, models, trainers
 from transformers import AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaTokenizer
 
+FORM = 1  # raise it when what is built below changes
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0-3, as in XLM-R
 
 

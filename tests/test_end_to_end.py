@@ -1,0 +1,251 @@
+"""The whole road on small generated data: what a run leaves behind, and what it never looks at."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from transformers import AutoModel, AutoTokenizer
+
+from mlalign.command_line import resolve
+from mlalign.conf import CONF
+from mlalign.data.sample import write_sample
+from mlalign.errors import ConfigError, DataError
+from mlalign.reporting.comparison import comparison, find_runs
+from mlalign.run import train
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    "data=files",
+    "data.parallel=[sample]",
+    "data.languages=[de,ru]",
+    "backbone.vocabulary_size=600",
+    "backbone.layers=1",
+    "backbone.width=32",
+    "backbone.heads=2",
+    "align.steps=6",
+    "align.pairs=8",
+    "align.curves=2",
+    "finetune.epochs=1",
+    "finetune.evaluations=2",
+    "task.languages=[en,de,ru]",
+    "trainer=cpu",
+    "trainer.progress=false",
+    "trainer.precision=float32",
+]
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("release") / "sample"
+    write_sample(
+        root,
+        seed=3,
+        pairs=300,
+        documents=(60, 30, 30),
+        paraphrases=(60, 30, 30),
+        sentences=(60, 30, 30),
+    )
+    return root
+
+
+def run(release: Path, work: Path, *overrides: str) -> Path:
+    own = [
+        f"data.root={release}",
+        f"data.cache={work / 'cache'}",
+        f"output={work / 'outputs'}",
+        f"aligned={work / 'aligned'}",
+    ]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return train(resolve(compose("train", overrides=[*SMALL, *own, *overrides])))
+
+
+@pytest.fixture(scope="session")
+def finished(release, tmp_path_factory) -> tuple[Path, Path]:
+    work = tmp_path_factory.mktemp("work")
+    return work, run(release, work)
+
+
+def results_of(folder: Path) -> dict:
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def test_results_hold_what_the_contract_promises(finished):
+    results = results_of(finished[1])
+    assert results["schema"] == 1
+    assert (results["task"], results["metric"]) == ("mldoc", "accuracy")
+    assert (results["method"], results["ablation"]) == ("multilevel", "none")
+    assert (results["backbone"], results["seed"]) == ("tiny", 1)
+    assert list(results["scores"]) == ["en", "de", "ru"]
+    transfer = (results["scores"]["de"] + results["scores"]["ru"]) / 2
+    assert results["transfer_average"] == pytest.approx(transfer)
+    assert results["average"] == pytest.approx(sum(results["scores"].values()) / 3)
+    assert results["transfer_gap"] == pytest.approx(results["scores"]["en"] - transfer)
+    assert results["config"]["losses"]["inter_sentence"]["temperature"] == 0.1
+    assert {"python", "torch", "lightning", "transformers"} <= set(results["versions"])
+    assert {"align", "finetune", "test", "total"} <= set(results["seconds"])
+    assert results["peak_memory_bytes"] > 0
+    names = {Path(name).name: info for name, info in results["data"].items()}
+    assert names["en-de.tsv"]["rows"] == 300
+    assert names["german.test"]["rows"] == 30
+    assert all(len(info["sha256"]) == 64 for info in names.values())
+
+
+def test_predictions_are_the_scores(finished):
+    results = results_of(finished[1])
+    for language, score in results["scores"].items():
+        path = finished[1] / "predictions" / f"{language}.jsonl"
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert len(rows) == 30
+        assert 100 * sum(row["gold"] == row["predicted"] for row in rows) / 30 == pytest.approx(
+            score, abs=1e-3
+        )
+        assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_aligned_folder_loads_with_transformers_alone(finished):
+    folder = results_of(finished[1])["aligned"]
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    inputs = tokenizer("[LANG_de] Der alte Gärtner schlief.", return_tensors="pt")
+    assert inputs["input_ids"][0, 1] == tokenizer.convert_tokens_to_ids("[LANG_de]")
+    assert model(**inputs).last_hidden_state.isfinite().all()
+    for name in ("config.json", "model.safetensors", "mlalign.safetensors", "alignment.yaml"):
+        assert (Path(folder) / name).is_file()
+    left = [path for path in Path(folder).rglob("*") if path.suffix in (".ckpt", ".pkl", ".bin")]
+    assert not left
+
+
+def test_the_same_command_finds_its_finished_run(finished, release, capsys):
+    before = (finished[1] / "results.json").stat().st_mtime_ns
+    assert run(release, finished[0]) == finished[1]
+    assert (finished[1] / "results.json").stat().st_mtime_ns == before
+    assert "transfer average" in capsys.readouterr().out
+
+
+def test_another_task_takes_the_same_aligned_encoder(finished, release):
+    work, first = finished
+    for task in ("panx", "pawsx"):
+        other = run(release, work, f"task={task}")
+        assert results_of(other)["aligned"] == results_of(first)["aligned"]
+    assert len([path for path in (work / "aligned").iterdir() if path.is_dir()]) == 1
+
+
+def test_the_same_seed_gives_the_same_predictions(finished, release, tmp_path):
+    again = run(release, tmp_path)
+    for path in (finished[1] / "predictions").iterdir():
+        assert path.read_bytes() == (again / "predictions" / path.name).read_bytes()
+
+
+def test_no_target_label_is_read_before_the_test(finished, release, tmp_path):
+    """Corrupt every target label: predictions stay, byte for byte, and only the scores change."""
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-r", str(release), str(other)], check=True)
+    labels = ["CCAT", "ECAT", "GCAT", "MCAT"]
+    for language in ("german", "russian"):
+        path = other / "tasks" / "mldoc" / f"{language}.test"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        moved = [labels[(labels.index(line[:4]) + 1) % 4] + line[4:] for line in lines]
+        path.write_text("".join(moved), encoding="utf-8")
+        (other / "tasks" / "mldoc" / f"{language}.dev").write_text("broken", encoding="utf-8")
+    corrupted = run(other, tmp_path / "work")
+    assert results_of(corrupted)["scores"]["en"] == results_of(finished[1])["scores"]["en"]
+
+    def predicted(folder: Path, language: str) -> list:
+        lines = (folder / "predictions" / f"{language}.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line)["probabilities"] for line in lines.splitlines()]
+
+    for language in ("en", "de", "ru"):
+        assert predicted(corrupted, language) == predicted(finished[1], language)
+
+
+def test_changed_data_makes_a_finished_run_anew(release, tmp_path):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", str(release), str(copy)], check=True)
+    folder = run(copy, tmp_path, "method=none")
+    path = copy / "tasks" / "mldoc" / "german.test"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(True)[:-1]), "utf-8")
+    run(copy, tmp_path, "method=none")
+    names = {Path(name).name: info for name, info in results_of(folder)["data"].items()}
+    assert names["german.test"]["rows"] == 29
+
+
+@pytest.mark.parametrize("method", ["none", "mlm", "literal", "inter_sentence"])
+def test_every_method_runs_to_its_results(method, release, finished):
+    results = results_of(run(release, finished[0], f"method={method}"))
+    assert set(results["scores"]) == {"en", "de", "ru"}
+    assert (results["aligned"] is None) == (method == "none")
+
+
+def test_a_local_backbone_folder_is_used_and_exported_again(finished, release, tmp_path):
+    """`backbone=xlmr` with a folder of that type needs no network; so does an aligned folder."""
+    tiny = next((finished[0] / "cache" / "backbones").glob("tiny-*/config.json")).parent
+    options = [f"backbone.path={tiny}", "align.steps=2", "align.pairs=8", "ablation=no_afm"]
+    results = results_of(run(release, tmp_path, "backbone=xlmr", *options))
+    assert (results["backbone"], results["ablation"]) == ("FacebookAI/xlm-roberta-base", "no_afm")
+    again = [f"backbone.path={results['aligned']}", "method=none"]
+    assert results_of(run(release, tmp_path, *again))["aligned"] is None
+
+
+def test_without_network_a_hub_backbone_says_how_to_get_it(release, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        DataError, match=r"hf download FacebookAI/xlm-roberta-base.*\n.*backbone.path"
+    ):
+        run(release, tmp_path, "backbone=xlmr", "ablation=no_afm")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["data.parallel=[tatoba]"], "tatoba"),
+        (["data.languages=[de,pl]"], "pl"),
+        (["task.languages=[en,pl]"], "pl"),
+        (["task.languages=avialable"], "available"),
+        (["task.folder=mldok"], "mldoc"),
+        (["align.pairs=400"], "align.pairs"),
+        (["data.max_pairs=4"], "align.pairs"),
+    ],
+)
+def test_what_is_not_there_is_named(overrides, words, release, tmp_path):
+    with pytest.raises((DataError, ConfigError), match=words):
+        run(release, tmp_path, *overrides)
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_runs_are_compared_over_seeds(finished, release):
+    work = finished[0]
+    for seed in (1, 2):
+        run(release, work, "method=none", f"seed={seed}")
+        run(release, work, f"seed={seed}")
+    found = [one for one in find_runs(str(work / "outputs" / "mldoc")) if one["seed"] < 3]
+    kept = [one for one in found if one["method"] in ("none", "multilevel")]
+    kept = [one for one in kept if one["config"]["data"]["root"] == str(release)]
+    table = comparison(kept, "none")
+    rows = {line.split()[0]: line for line in table.splitlines() if line}
+    assert "±" in rows["multilevel"]
+    none, multilevel = (
+        [
+            one["transfer_average"]
+            for one in sorted(kept, key=lambda one: one["seed"])
+            if one["method"] == method
+        ]
+        for method in ("none", "multilevel")
+    )
+    gain = sum(b - a for a, b in zip(none, multilevel, strict=True)) / 2
+    assert f"{gain:+.1f}" in rows["multilevel"]
+
+
+def test_two_commands_of_a_stranger(tmp_path, release):
+    """From another folder: a sweep, then the comparison of its runs."""
+    small = [*SMALL, f"data.root={release}", "align.steps=2", "method=none,inter_sentence"]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *small]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((tmp_path / "multirun").rglob("results.json"))) == 2
+    command = [sys.executable, str(ROOT / "evaluate.py"), "runs=multirun/**"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert "inter_sentence" in ended.stdout
