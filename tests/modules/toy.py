@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra import compose, initialize_config_dir  # noqa: TID251
+from hydra import compose, initialize_config_dir
 from lightning.pytorch.loggers.logger import Logger
 from torch.utils.data import DataLoader
 
