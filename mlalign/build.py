@@ -168,8 +168,8 @@ class Aligner:
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
         if self.backbone_path is not None:
-            weights = sorted(self.backbone_path.glob("*.safetensors"))
-            backbone["files"] = [sha256_of(path) for path in weights]
+            files = sorted(path for path in self.backbone_path.iterdir() if path.is_file())
+            backbone["files"] = {path.name: sha256_of(path) for path in files}
         data = plain(config.data)
         return {
             "version": mlalign.__version__,
@@ -285,9 +285,12 @@ class Aligner:
         )
         if not words:
             unused_head(model)
+        settings = {name: plain(getattr(config.losses, name)) for name in self.losses}
+        if "word_distribution" in settings:
+            settings["word_distribution"]["every"] = config.align.word_distribution_every
         module = AlignmentModule(
             encoder,
-            build_objectives({name: plain(getattr(config.losses, name)) for name in self.losses}),
+            build_objectives(settings),
             self._weighting(),
             head=self._head(model, vocabulary) if words else None,
             game=self._game(encoder.dim),

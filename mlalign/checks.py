@@ -82,6 +82,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "align.accumulate": _at_least(1),
     "align.max_grad_norm": POSITIVE,
     "align.warmup": SHARE,
+    "align.word_distribution_every": _at_least(1),
     "align.mask_rate": ((lambda value: 0 < value < 1), "a share in (0, 1)"),
     "align.prototype_momentum": SHARE,
     "align.prototype_sentences": _at_least(1),
@@ -240,6 +241,14 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             and losses.adversarial.form == Confusion.minimax,
             "losses.adversarial.form=minimax with align.adversary.weighted=true: its value is "
             "negative, and a learned weight would grow without bound; choose form=flip or uniform",
+        ),
+        (
+            adversary.weighted
+            and learned
+            and losses.adversarial is not None
+            and adversary.warmup > 0,
+            f"align.adversary.warmup={adversary.warmup} with align.adversary.weighted=true: the "
+            "learned weight would run away while the reward is 0; set align.adversary.warmup=0",
         ),
         (
             losses.adversarial is not None

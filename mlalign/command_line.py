@@ -53,8 +53,8 @@ class Command:
     def run(self, hydra_main: Callable[[], None]) -> NoReturn:
         """Let Hydra compose and run; end the process."""
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of to Hydra's printer
-        # Threads that spin while they wait make a busy machine several times slower.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # Threads that spin for long while they wait make a busy machine several times slower.
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         quiet_libraries()
         try:
             hydra_main()

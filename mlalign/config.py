@@ -42,7 +42,7 @@ class Backbone:
     pool: Pool = MISSING
     attention: Attention = Attention.sdpa
     vocabulary_size: int = 4000  # this and the rest: `tiny` only
-    layers: int = 3
+    layers: int = 2
     width: int = 128
     heads: int = 4
 
@@ -103,6 +103,7 @@ class Align:
     max_grad_norm: float | None = 1.0
     warmup: float = 0.05
     mask_rate: float = 0.15
+    word_distribution_every: int = 1  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
     prototype_momentum: float = 0.99

@@ -9,5 +9,9 @@ class ConfigError(UserError):
     """A setting is missing, mistyped, unknown or contradicts another one."""
 
 
+class TrainingError(UserError):
+    """A run went wrong in a way that its settings can mend."""
+
+
 class DataError(UserError):
     """A file or folder does not hold what its format promises."""

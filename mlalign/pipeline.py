@@ -54,9 +54,8 @@ def found_or_made(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(partial_of(folder), ignore_errors=True)
-        if not (folder / complete).is_file():
+        if fresh or not (folder / complete).is_file():
             partial_of(folder).mkdir(exist_ok=True)
             make(partial_of(folder))
             shutil.rmtree(folder, ignore_errors=True)

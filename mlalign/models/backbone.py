@@ -1,5 +1,6 @@
 """Pretrained encoders from a folder, the hub's cache or the hub, and the language tokens we add."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AddedToken, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, logging
+from transformers import AddedToken, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import DataError
+
+log = logging.getLogger(__name__)
 
 UNKNOWN = "unk"
 
@@ -37,15 +41,21 @@ def load_backbone(
     where: dict[str, Any] = {"pretrained_model_name_or_path": str(path or name)}
     if path is None:
         where["revision"] = revision
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where, use_fast=True)
-        model = AutoModelForMaskedLM.from_pretrained(
-            **where, dtype=torch.float32, attn_implementation=attention
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            **where, dtype=torch.float32, attn_implementation=attention, output_loading_info=True
         )
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise DataError(_how_to_get(name, revision, path, error)) from error
+    if loading["missing_keys"]:
+        log.warning(
+            "%s has no weights for %s: they start at random",
+            path or name,
+            ", ".join(sorted(loading["missing_keys"])),
+        )
     found = f"backbone {name}" if path is None else f"backbone.path={path}"
     if not getattr(tokenizer, "is_fast", False):
         raise DataError(f"{found}: it has no fast tokenizer (tokenizer.json)")

@@ -1,6 +1,7 @@
 """The encoder that is aligned: a backbone, its two fusions and the language prototypes."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -14,11 +15,22 @@ from mlalign.models.subwords import Subwords, mean_pool
 SOURCE = "en"
 
 
-class Represented(NamedTuple):
-    """What a task's head sees: one vector per sentence and one per position."""
+class Represented:
+    """What a task's head sees: one vector per sentence, and one per position if it asks.
 
-    sentence: Float[Tensor, "batch dim"]
-    words: Float[Tensor, "batch length dim"]
+    Args:
+        sentence: fused sentence vectors ``[batch, dim]``.
+        make_words: makes the fused vectors of all positions ``[batch, length, dim]``.
+    """
+
+    def __init__(self, sentence: Tensor, make_words: Callable[[], Tensor]) -> None:
+        self.sentence: Float[Tensor, "batch dim"] = sentence
+        self._make_words = make_words
+
+    @cached_property
+    def words(self) -> Float[Tensor, "batch length dim"]:
+        """Fused vectors of all positions."""
+        return self._make_words()
 
 
 class Encoder(nn.Module):
@@ -94,17 +106,17 @@ class Encoder(nn.Module):
         states = self(subwords)
         sentence = self.pooled(states, subwords)
         if self.sentence_fusion is None or representation == "backbone":
-            return Represented(sentence, states)
+            return Represented(sentence, lambda: states)
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]
         english = self.prototypes.of(SOURCE)
         keys = {"prototype": (english, partner), "mixed": (english, own), "self": (own, own)}
         fused = self.sentence_fusion(sentence, *keys[representation])
-        if self.word_fusion is None:
-            return Represented(fused, states)
-        key = fused[:, None]
-        return Represented(fused, self.word_fusion(states, key, key))
+        word_fusion, key = self.word_fusion, fused[:, None]
+        if word_fusion is None:
+            return Represented(fused, lambda: states)
+        return Represented(fused, lambda: word_fusion(states, key, key))
 
     def embed(self, subwords: Subwords, language: str) -> Float[Tensor, "batch dim"]:
         """Sentence vectors as at inference, for retrieval and probes."""

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.parallel import HeldOutBatch, ParallelBatch
 from mlalign.data.sampling import stream
+from mlalign.errors import TrainingError
 from mlalign.losses import UncertaintyWeights
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.models.encoder import SOURCE, Encoder
@@ -259,6 +260,11 @@ class AlignmentModule(L.LightningModule):
         scores = {}
         for language, parts in self._held_out.items():
             source, target, source_keys, target_keys = map(torch.cat, zip(*parts, strict=True))
+            if not (source.isfinite().all() and target.isfinite().all()):
+                raise TrainingError(
+                    f"align: sentence vectors of {language} are no numbers any more; lower "
+                    "align.learning_rate.* or set align.max_grad_norm"
+                )
             both = retrieval_accuracy(
                 source, target, source_key=source_keys, target_key=target_keys
             )

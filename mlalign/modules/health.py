@@ -1,9 +1,11 @@
-"""Warnings while an alignment runs: what looks like success and is none."""
+"""Warnings while an alignment runs: what looks like success and is none; an end to what failed."""
 
 import logging
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from mlalign.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +23,17 @@ class Health:
         self._won = self._dead = 0
 
     def watch(self, values: Mapping[str, Any]) -> None:
-        """Look at what one step reports."""
+        """Look at what one step reports.
+
+        Raises:
+            TrainingError: a loss is no number any more.
+        """
         self._in_batch = float(values["in_batch_accuracy"])
         for name, value in values.items():
             if name.startswith("loss/") and not math.isfinite(float(value)):
-                self._warn(
-                    "not finite",
-                    f"{name} is {float(value)}: lower align.learning_rate.* or set "
-                    "align.max_grad_norm",
+                raise TrainingError(
+                    f"align: {name} is {float(value)}, and nothing can be learned from that; lower "
+                    "align.learning_rate.* or set align.max_grad_norm"
                 )
         if "discriminator/accuracy" in values:
             accuracy = float(values["discriminator/accuracy"])

@@ -45,25 +45,25 @@ def masked_words(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     return one(pair.source) + one(pair.target)
 
 
-def word_distribution(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
-    """Eq. 13, the sum of both directions."""
+def word_distribution(pair: Pair, *, every: int, **settings: Any) -> Float[Tensor, ""]:
+    """Eq. 13, the sum of both directions, over every so many-th pair of the batch."""
 
     def one(side: Encoded, partner: Encoded) -> Float[Tensor, ""]:
+        chosen, theirs = (one.sentence_of_word % every == 0 for one in (side, partner))
         return word_distribution_loss(
-            pair.distribution_words(side),
-            side.sentence_of_word,
+            pair.distribution_words(side, chosen),
+            side.sentence_of_word[chosen] // every,
             pair.vocabulary.weight,
             pair.vocabulary.bias,
-            partner.word_ids,
-            partner.sentence_of_word,
-            sentences=len(side.states),
+            partner.word_ids[theirs],
+            partner.sentence_of_word[theirs] // every,
+            sentences=-(-len(side.states) // every),
             **settings,
         )
 
     return one(pair.source, pair.target) + one(pair.target, pair.source)
 
 
-# Every word is needed before some of them, so that masked words can be taken from all.
 OBJECTIVES: dict[str, Callable[..., Float[Tensor, ""]]] = {
     "inter_sentence": inter_sentence,
     "intra_sentence": intra_sentence,

@@ -121,7 +121,6 @@ class Pair:
         self.languages, self.same = batch.languages, batch.same
         self.source = Encoded(batch.source, encoder(batch.source.subwords))
         self.target = Encoded(batch.target, encoder(batch.target.subwords))
-        self._every_word: dict[Encoded, Tensor] = {}
         for side in self.sides:
             side.sentence = self._fused_sentence(side)
 
@@ -146,22 +145,20 @@ class Pair:
         assert self.head is not None
         return self.head
 
-    def distribution_words(self, side: Encoded) -> Float[Tensor, "words dim"]:
-        """All words for Eq. 13. Only the paper's keys let them see what they are to predict."""
-        if side not in self._every_word:
-            partners = self.sides if self.keys == "pair" else (side, side)
-            self._every_word[side] = self._headed(side, slice(None), partners)
-        return self._every_word[side]
+    def distribution_words(
+        self, side: Encoded, chosen: Bool[Tensor, " words"]
+    ) -> Float[Tensor, "chosen dim"]:
+        """Words for Eq. 13. Only the paper's keys let them see what they are to predict."""
+        partners = self.sides if self.keys == "pair" else (side, side)
+        return self._headed(side, chosen, partners)
 
     def hidden_words(self, side: Encoded) -> Float[Tensor, "hidden dim"]:
-        """Masked words for Eq. 12; taken from all words where those are there and the same."""
-        if side in self._every_word and self.partnered == (self.keys == "pair"):
-            return self._every_word[side][side.is_hidden]
+        """Masked words for Eq. 12."""
         partners = self.sides if self.partnered else (side, side)
         return self._headed(side, side.is_hidden, partners)
 
     def _headed(
-        self, side: Encoded, chosen: Tensor | slice, partners: tuple[Encoded, Encoded]
+        self, side: Encoded, chosen: Bool[Tensor, " words"], partners: tuple[Encoded, Encoded]
     ) -> Float[Tensor, "words dim"]:
         """Eqs. 10 and 11 for chosen words, through the head."""
         words = side.words[chosen]

@@ -11,6 +11,7 @@ from modules.toy import STILL, Memory, batches, built, exact, fitted, gradients,
 from torch.utils.data import DataLoader
 
 from mlalign import pipeline
+from mlalign.errors import TrainingError
 from mlalign.modules import alignment
 from mlalign.modules.alignment import AlignmentModule
 
@@ -308,14 +309,12 @@ def test_a_report_is_told_once(toy, tmp_path):
     assert [step for step, told in memory.told if "align/in_batch_accuracy" in told] == [0, 10]
 
 
-def test_a_run_that_breaks_is_warned_of_once(toy, tmp_path, caplog):
+def test_a_run_that_breaks_ends_at_once(toy, tmp_path):
     module, data = built(toy, "align.steps=21", "ablation=no_word")
     with torch.no_grad():
         module.encoder.sentence_fusion.gate.fill_(math.nan)
-    fitted(module, batches(data, 21), tmp_path)  # three reports
-    broken = [one for one in caplog.records if one.name == "mlalign.modules.health"]
-    assert len(broken) == 1
-    assert "loss/inter_sentence is nan" in broken[0].getMessage()
+    with pytest.raises(TrainingError, match="loss/inter_sentence is nan"):
+        fitted(module, batches(data, 21), tmp_path)
 
 
 def test_health_holds_the_last_report_against_the_held_out_pairs(toy, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from mlalign.errors import TrainingError
 from mlalign.modules.health import PATIENCE, Health
 
 
@@ -24,13 +25,10 @@ def test_a_healthy_run_is_not_warned_of(warnings):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_no_number_is_named_once(warnings, value):
-    health = Health()
-    for _ in range(3):
-        health.watch(HEALTHY | {"loss/intra_sentence": value, "gradient_norm/backbone": value})
-    (message,) = warnings()
-    assert "loss/intra_sentence" in message
-    assert "max_grad_norm" in message
+def test_a_loss_that_is_no_number_ends_the_run(value):
+    broken = HEALTHY | {"loss/intra_sentence": value, "gradient_norm/backbone": value}
+    with pytest.raises(TrainingError, match=r"loss/intra_sentence.*max_grad_norm"):
+        Health().watch(broken)
 
 
 def test_cheating_is_named_once_with_both_numbers(warnings):

@@ -54,7 +54,7 @@ def test_every_language_predicts_the_original_words_of_the_other(pair):
         is_word = partner.side.subwords.is_word
         rows = [int(row) for row, _ in is_word.nonzero()]
         return word_distribution_loss(
-            pair.distribution_words(side),
+            pair.distribution_words(side, torch.ones_like(side.is_hidden)),
             side.sentence_of_word,
             pair.head.weight,
             pair.head.bias,
@@ -64,15 +64,36 @@ def test_every_language_predicts_the_original_words_of_the_other(pair):
             smoothing_mass=0.05,
         )
 
-    found = OBJECTIVES["word_distribution"](pair, smoothing_mass=0.05, prediction="mixture")
+    found = OBJECTIVES["word_distribution"](
+        pair, every=1, smoothing_mass=0.05, prediction="mixture"
+    )
     expected = one(pair.source, pair.target) + one(pair.target, pair.source)
     torch.testing.assert_close(found, expected)
 
 
-def test_only_what_is_named_is_built_and_all_words_come_before_some():
+def test_every_other_pair_alone_can_enter_the_word_distribution(pair):
+    """The mean over rows 0, 2, 4 and 6 only, in both directions."""
+
+    def one(side, partner):
+        words, theirs = (one.sentence_of_word % 2 == 0 for one in (side, partner))
+        return word_distribution_loss(
+            pair.distribution_words(side, torch.ones_like(words))[words],
+            side.sentence_of_word[words] // 2,
+            pair.head.weight,
+            pair.head.bias,
+            partner.word_ids[theirs],
+            partner.sentence_of_word[theirs] // 2,
+            sentences=4,
+            smoothing_mass=0.05,
+        )
+
+    found = OBJECTIVES["word_distribution"](pair, every=2, smoothing_mass=0.05)
+    torch.testing.assert_close(found, one(pair.source, pair.target) + one(pair.target, pair.source))
+
+
+def test_only_what_is_named_is_built():
     names = ["masked_words", "intra_sentence", "word_distribution"]
     built_ones = build_objectives({name: {} for name in names})
     assert set(built_ones) == set(names)
-    assert list(built_ones).index("word_distribution") < list(built_ones).index("masked_words")
     assert build_objectives({"adversarial": {}}) == {}  # the language level plays by itself
     assert set(LEVELS) == {*OBJECTIVES, "adversarial"}
