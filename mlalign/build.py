@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from mlalign.progress import bar
 
 log = logging.getLogger(__name__)
 
+TOKENIZER_PAIRS = 10_000  # of every file
 SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
 WORD_LOSSES = ("masked_words", "word_distribution")
@@ -118,10 +120,12 @@ class Aligner:
         return {str(path): sha256_of(path) for path in paths}
 
     def _texts(self) -> Iterator[str]:
+        """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
         for path in bar(self.config.trainer.progress, "reading")(self.files):
-            for pair in read_pairs(Path(path), on_bad_line=skip, dropped=dropped):
+            pairs = read_pairs(Path(path), on_bad_line=skip, dropped=dropped)
+            for pair in islice(pairs, TOKENIZER_PAIRS):
                 yield from pair
 
     # Backbone
@@ -138,9 +142,9 @@ class Aligner:
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
             cache / f"tokenizer-{fingerprint_of(text)}",
-            lambda folder: train_tokenizer(self._texts(), settings.vocabulary_size).save_pretrained(
-                folder
-            ),
+            lambda folder: train_tokenizer(
+                list(self._texts()), settings.vocabulary_size
+            ).save_pretrained(folder),
             complete="tokenizer.json",
         )
         shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}

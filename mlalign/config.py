@@ -41,7 +41,7 @@ class Backbone:
     path: str | None = None  # a local folder; wins over the hub
     pool: Pool = MISSING
     attention: Attention = Attention.sdpa
-    vocabulary_size: int = 4000  # this and the rest: `tiny` only
+    vocabulary_size: int = 12000  # this and the rest: `tiny` only
     layers: int = 2
     width: int = 128
     heads: int = 4
