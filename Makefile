@@ -4,7 +4,7 @@ READY := .venv/.ready
 FIRST := outputs/first
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check clean
+.PHONY: help setup train test check tables clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -30,6 +30,12 @@ check: setup  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+tables: setup  ## write the tables of docs/results anew from the committed results
+	$(BIN)/python evaluate.py runs='docs/results/sample/**' output=docs/results/sample.txt
+	$(BIN)/python evaluate.py runs='docs/results/sample/**' baseline=mlm output=docs/results/sample_against_mlm.txt
+	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
+	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
 
 clean:  ## remove runs, generated data and the environment
 	rm -rf outputs multirun data .venv

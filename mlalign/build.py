@@ -130,6 +130,10 @@ class Aligner:
 
     # Backbone
 
+    def _train_tokenizer(self, folder: Path) -> None:
+        texts = list(self._texts())
+        train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
+
     @cached_property
     def backbone_path(self) -> Path | None:
         """A local folder, or None for the hub; the tiny backbone is built on first use."""
@@ -142,9 +146,7 @@ class Aligner:
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
             cache / f"tokenizer-{fingerprint_of(text)}",
-            lambda folder: train_tokenizer(
-                list(self._texts()), settings.vocabulary_size
-            ).save_pretrained(folder),
+            self._train_tokenizer,
             complete="tokenizer.json",
         )
         shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}

@@ -58,7 +58,10 @@ class Command:
         quiet_libraries()
         try:
             hydra_main()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as end:
+            # Lightning turns Ctrl-C into an exit of its own.
+            if not isinstance(end.__context__ or end, KeyboardInterrupt):
+                raise
             print("\nStopped. The same command goes on from the last checkpoint.", file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:

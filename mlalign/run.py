@@ -24,7 +24,7 @@ from mlalign.device import choose_precision, keep_freed_memory, peak_memory_byte
 from mlalign.errors import ConfigError
 from mlalign.loggers import build_loggers, check_logger, finish_loggers
 from mlalign.metrics.scores import METRICS
-from mlalign.models.backbone import known_languages
+from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
@@ -125,6 +125,7 @@ class Run:
             torch.set_num_threads(config.trainer.threads)
         check_logger(config.logger.name.value)
         keep_freed_memory()
+        quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
 

@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 UNKNOWN = "unk"
 
 
+def quiet_transformers() -> None:
+    """Leave out its load reports and the bars of files that take no time."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+
+
 def load_backbone(
     name: str, *, revision: str | None, path: str | Path | None, attention: str
 ) -> tuple[PreTrainedModel, Any]:
@@ -41,8 +47,7 @@ def load_backbone(
     where: dict[str, Any] = {"pretrained_model_name_or_path": str(path or name)}
     if path is None:
         where["revision"] = revision
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    quiet_transformers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where, use_fast=True)
         model, loading = AutoModelForMaskedLM.from_pretrained(

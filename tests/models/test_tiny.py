@@ -69,3 +69,18 @@ def test_the_model_fits_its_tokenizer_and_follows_the_seed(texts, tmp_path):
 def test_512_positions_can_be_used(xlmr_folder):
     model = AutoModelForMaskedLM.from_pretrained(xlmr_folder)
     assert model(input_ids=torch.full((1, 512), 9)).logits.shape[1] == 512
+
+
+def test_a_text_of_more_characters_than_pieces_still_gives_a_tokenizer(texts):
+    """Rare ones become unknown, the frequent ones stay."""
+    many = [chr(0x4E00 + place) for place in range(500)]
+    tokenizer = train_tokenizer([*texts * 3, *many], 160)
+    assert len(tokenizer) <= 160
+    assert tokenizer.unk_token_id not in tokenizer("the cat", add_special_tokens=False)["input_ids"]
+    assert tokenizer.unk_token_id in tokenizer(many[-1], add_special_tokens=False)["input_ids"]
+
+
+def test_ideographs_are_pieces_of_their_own(texts):
+    tokenizer = train_tokenizer(["在那不勒斯 老师"] * 20 + list(texts), 300)
+    pieces = tokenizer.tokenize("在那不勒斯")
+    assert [piece.strip("▁") for piece in pieces if piece != "▁"] == list("在那不勒斯")
