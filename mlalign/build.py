@@ -1,4 +1,4 @@
-"""From a checked configuration to the objects of an alignment; what it builds knows no config."""
+"""Finds or makes the aligned encoder that a checked configuration describes."""
 
 import logging
 from collections import Counter
@@ -10,51 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 
 import mlalign
 from mlalign import choices
+from mlalign.assembly import Assembly, plain
 from mlalign.checks import present
-from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
 from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
-from mlalign.data.parallel import ParallelDataModule
-from mlalign.errors import DataError
-from mlalign.losses import UncertaintyWeights
+from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import (
-    add_language_tokens,
-    known_languages,
     load_backbone,
-    unused_head,
-    word_transform,
+    positions,
 )
-from mlalign.models.discriminator import LanguageDiscriminator
-from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, save_encoder
-from mlalign.models.fusion import AttentionFusion
-from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
-from mlalign.modules.adversary import LanguageGame
-from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.objectives import LEVELS, build_objectives
-from mlalign.modules.pair import VocabularyHead
-from mlalign.modules.schedules import Optimisation
+from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
 
 log = logging.getLogger(__name__)
 
 TOKENIZER_PAIRS = 10_000  # of every file
-SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
-WORD_LOSSES = ("masked_words", "word_distribution")
-
-
-def plain(settings: Any) -> dict[str, Any]:
-    """A group's settings as keyword arguments of a function."""
-    return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
 
 
 def on_bad_line(config: Train) -> OnBadLine:
@@ -159,12 +138,21 @@ class Aligner:
     def load_backbone(self) -> tuple[Any, Any]:
         """The untouched model and its tokenizer."""
         settings = self.config.backbone
-        return load_backbone(
+        own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
+        model, tokenizer = load_backbone(
             settings.name,
             revision=settings.revision,
             path=self.backbone_path,
             attention=settings.attention.value,
         )
+        limit = positions(model)
+        for key in ("align", "finetune"):
+            if (length := getattr(self.config, key).max_length) > limit:
+                raise ConfigError(
+                    f"{key}.max_length={length}: {settings.name} has {limit} positions; set "
+                    f"{key}.max_length={limit} or less"
+                )
+        return model, tokenizer
 
     # The aligned encoder
 
@@ -203,6 +191,11 @@ class Aligner:
         folder = Path(self.config.aligned) / fingerprint_of(self.recipe)
         resume = self.config.resume
         source = partial_of(folder) if isinstance(resume, bool) else Path(str(resume))
+        if source.name != partial_of(folder).name:
+            raise ConfigError(
+                f"resume={resume}: this configuration goes on from {partial_of(folder).name} only; "
+                "that folder was begun by another one"
+            )
         if (folder / RECIPE).is_file() and resume is not False:
             log.info("Found the aligned encoder %s", folder)
         return found_or_made(
@@ -216,7 +209,7 @@ class Aligner:
         model, tokenizer = self.load_backbone()
         vocabulary = model.get_input_embeddings().num_embeddings
         tables = self.tables(tokenizer)
-        module, data = self.module(model, tokenizer, tables, vocabulary)
+        module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
         log.info(
             "Aligning %d languages (%s pairs) for %d steps",
             len(tables),
@@ -257,130 +250,3 @@ class Aligner:
         if not tables:
             raise DataError(f"{self.root}: no languages in {self.config.data.parallel}")
         return tables
-
-    def module(
-        self, model: Any, tokenizer: Any, tables: dict[str, Tokenised], vocabulary: int
-    ) -> tuple[AlignmentModule, ParallelDataModule]:
-        """What is trained, and on what."""
-        config = self.config
-        torch.manual_seed(self.seed)
-        languages = [SOURCE, *tables]
-        tokens: dict[str, int] = {}
-        if config.method.language_tokens:
-            counts = {SOURCE: sum(one.counts("source", vocabulary) for one in tables.values())}
-            counts |= {name: one.counts("target", vocabulary) for name, one in tables.items()}
-            add_language_tokens(
-                model,
-                tokenizer,
-                {name: torch.as_tensor(count) for name, count in counts.items()},
-                start=config.align.language_token_start.value,
-            )
-            tokens = known_languages(tokenizer, languages)
-        words = any(name in self.losses for name in WORD_LOSSES)
-        encoder = self._encoder(model, languages, words)
-        data = ParallelDataModule(
-            tables,
-            Layout(tokenizer, tokens, max_length=config.align.max_length),
-            pairs=config.align.pairs,
-            batches=config.align.steps * config.align.accumulate,
-            exponent=config.data.sampling_exponent,
-            held_out=config.data.held_out,
-            mask_rate=config.align.mask_rate if "masked_words" in self.losses else 0.0,
-            seed=self.seed,
-            workers=config.trainer.workers,
-        )
-        if not words:
-            unused_head(model)
-        settings = {name: plain(getattr(config.losses, name)) for name in self.losses}
-        if "word_distribution" in settings:
-            settings["word_distribution"]["every"] = config.align.word_distribution_every
-        module = AlignmentModule(
-            encoder,
-            build_objectives(settings),
-            self._weighting(),
-            head=self._head(model, vocabulary) if words else None,
-            game=self._game(encoder.dim),
-            weighted_game=config.align.adversary.weighted,
-            keys=config.fusion.keys.value,
-            partner_drop=config.fusion.partner_drop,
-            per_level=config.weighting.per == WeightingPer.level,
-            optimisation=self._optimisation(),
-            seed=self.seed,
-        )
-        return module, data
-
-    def _encoder(self, model: Any, languages: list[str], words: bool) -> Encoder:
-        fusion, dim = self.config.fusion, int(model.config.hidden_size)
-        fused = fusion.form != FusionForm.off
-        form: Any = fusion.form.value
-        sentences = words or any(name in self.losses for name in SENTENCE_LOSSES)
-
-        def build() -> AttentionFusion:
-            temperature = dim**0.5 if fusion.temperature is None else fusion.temperature
-            return AttentionFusion(dim, temperature=temperature, form=form)
-
-        return Encoder(
-            model,
-            pool=self.config.backbone.pool.value,
-            sentence_fusion=build() if fused and sentences else None,
-            word_fusion=build() if fused and words else None,
-            prototypes=LanguagePrototypes(
-                languages, dim, momentum=self.config.align.prototype_momentum
-            )
-            if fused
-            else None,
-        )
-
-    def _head(self, model: Any, vocabulary: int) -> VocabularyHead:
-        output = model.get_output_embeddings()
-        if self.config.align.word_head == WordHead.layer_norm:
-            unused_head(model)
-            transform: Any = torch.nn.LayerNorm(int(model.config.hidden_size))
-            return VocabularyHead(transform, output.weight, None, vocabulary)
-        return VocabularyHead(word_transform(model), output.weight, output.bias, vocabulary)
-
-    def _weighting(self) -> UncertaintyWeights | None:
-        outside = not self.config.align.adversary.weighted
-        names = [name for name in self.losses if not (outside and name == "adversarial")]
-        if self.config.weighting.per == WeightingPer.level:
-            names = list(dict.fromkeys(LEVELS[name] for name in names))
-        bound = self.config.weighting.bound
-        form: Any = self.config.weighting.form.value
-        return UncertaintyWeights(names, form=form, bounds=(-bound, bound)) if names else None
-
-    def _game(self, dim: int) -> LanguageGame | None:
-        settings, adversary = self.config.losses.adversarial, self.config.align.adversary
-        if settings is None:
-            return None
-        confusion: Any = settings.form.value
-        return LanguageGame(
-            LanguageDiscriminator(
-                dim,
-                hidden=adversary.hidden,
-                dropout=adversary.dropout,
-                normalise=adversary.normalise,
-            ),
-            sees=adversary.input.value,
-            form=confusion,
-            smoothing=settings.smoothing,
-            weight=adversary.weight,
-            warmup=adversary.warmup,
-            ramp=adversary.ramp,
-        )
-
-    def _optimisation(self) -> Optimisation:
-        align, adversary = self.config.align, self.config.align.adversary
-        rates = align.learning_rate
-        return Optimisation(
-            steps=align.steps,
-            accumulate=align.accumulate,
-            max_grad_norm=align.max_grad_norm,
-            warmup=align.warmup,
-            backbone=rates.backbone,
-            embeddings=rates.backbone if rates.embeddings is None else rates.embeddings,
-            heads=rates.heads,
-            discriminator=rates.discriminator,
-            weights=rates.weights,
-            discriminator_steps=adversary.discriminator_steps,
-            alternate=adversary.schedule == AdversarySchedule.alternate,
-        )

@@ -141,6 +141,14 @@ OURS = {  # options of Lightning's Trainer that have keys of their own here
     "enable_progress_bar": "trainer.progress",
     "use_distributed_sampler": "none: batches are sliced by rank already",
     "val_check_interval": "align.curves and finetune.evaluations",
+    "default_root_dir": "output",
+    "devices": "none yet: a run takes one device",
+    "num_nodes": "none yet: a run takes one device",
+    "strategy": "none yet: a run takes one device",
+    "enable_model_summary": "none: it is off",
+    "num_sanity_val_steps": "none: it is off",
+    "fast_dev_run": "align.steps and finetune.epochs",
+    "limit_train_batches": "align.steps and finetune.epochs",
 }
 
 
@@ -267,13 +275,19 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "always see the pair; set fusion.partner_drop=0",
         ),
         (
+            config.backbone.name == "tiny" and config.backbone.path is not None,
+            f"backbone.path={config.backbone.path} with backbone=tiny, which is built here from "
+            "scratch: choose the backbone whose settings suit that folder, as backbone=xlmr",
+        ),
+        (
             config.backbone.width % config.backbone.heads != 0,
             f"backbone.width={config.backbone.width} is no multiple of "
             f"backbone.heads={config.backbone.heads}",
         ),
         (
-            not isinstance(resume, bool) and not Path(str(resume)).is_dir(),
+            not isinstance(resume, bool)
+            and not (Path(str(resume)) / "checkpoints" / "last.ckpt").is_file(),
             f"resume={resume}: expected true, false or the folder of an unfinished alignment "
-            "(outputs/aligned/*.partial)",
+            "with a checkpoint in it (outputs/aligned/*.partial)",
         ),
     ]

@@ -45,10 +45,12 @@ class Command:
         self.started = True
         try:
             self.job(composed)
-        except UserError as error:
+        except (UserError, OSError, OmegaConfBaseException) as error:
             if self.full:
                 raise
-            self.failures.append(f"{self._which()}{type(error).__name__}: {error}")
+            kind = type(error).__name__
+            message = error if isinstance(error, UserError) else str(error).splitlines()[0]
+            self.failures.append(f"{self._which()}{kind}: {message}")
 
     def run(self, hydra_main: Callable[[], None]) -> NoReturn:
         """Let Hydra compose and run; end the process."""
@@ -62,7 +64,10 @@ class Command:
             # Lightning turns Ctrl-C into an exit of its own.
             if not isinstance(end.__context__ or end, KeyboardInterrupt):
                 raise
-            print("\nStopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+            print(
+                "\nStopped. The same command goes on; an alignment from its last checkpoint.",
+                file=sys.stderr,
+            )
             sys.exit(INTERRUPTED)
         except Exception as error:
             if self.started or self.full:
@@ -105,7 +110,8 @@ def explain(error: BaseException) -> str:
     group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
     if group:
         options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
-        return f"{group[1]}={group[2]}: no such choice. {nearest(group[2], options)}"
+        known = nearest(group[2], options) if options else "There are none here"
+        return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
 
 
@@ -158,7 +164,8 @@ def resolve(composed: DictConfig) -> Train:
     for stage in (config.align, config.finetune):
         stage.seed = config.seed if stage.seed is None else stage.seed
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        config.output = str(Path(HydraConfig.get().sweep.dir))
+        default = Train().output
+        config.output = HydraConfig.get().sweep.dir if config.output == default else config.output
     return config
 
 

@@ -1,8 +1,9 @@
 """One run: its folder, its three stages, its results."""
 
 import logging
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
 from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
+from mlalign.data.text import read_lines
 from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.loggers import build_loggers, check_logger, finish_loggers
@@ -61,26 +63,51 @@ def train(config: Train) -> Path:
     if config.data.source == "sample":
         ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
     with FileLock(folder / ".lock"):
-        if config.resume is not False and is_finished(folder):
+        files = task_files(config)
+        if config.resume is not False and is_finished(folder, files.languages):
             log.info("This run is finished; resume=false makes it anew.")
         else:
-            Run(config, folder).make()
+            Run(config, folder).make(files)
     results = read_results(folder)
     print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
     print(f"next     {suggestion(results)}")
     return folder
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a folder holds results, and the files that they were made from are unchanged."""
+def is_finished(folder: Path, languages: Sequence[str]) -> bool:
+    """Whether a folder holds results for these languages, from files that have not changed."""
     if not (folder / FILE).is_file():
         return False
-    for name, known in read_results(folder)["data"].items():
+    results = read_results(folder)
+    if set(results["scores"]) != set(languages):
+        log.info("Other languages are there than when this was run: it is made anew.")
+        return False
+    for name, known in results["data"].items():
         path = Path(name)
-        if path.is_file() and sha256_of(path) != known["sha256"]:
+        if not path.is_file() or sha256_of(path) != known["sha256"]:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
+
+
+def task_files(config: Train) -> TaskFiles:
+    """The files of the task, all looked for at once.
+
+    Raises:
+        ConfigError: the metric or a language is none there is.
+        DataError: a file is not there.
+    """
+    task = config.task
+    if task.metric not in METRICS:
+        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
+    return TaskFiles(
+        Path(config.data.root) / "tasks" / task.folder,
+        task.format.value,
+        task.labels,
+        task.languages,
+        train_size=task.train_size,
+        on_bad_line=on_bad_line(config),
+    )
 
 
 def run_folder(config: Train) -> Path:
@@ -129,18 +156,23 @@ class Run:
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
 
-    def make(self) -> None:
+    def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
         config = self.config
         started = time.perf_counter()
+        (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
+        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-        files = self._task_files()
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         aligned = aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
             encoder = Encoder(model, pool=config.backbone.pool.value)
+            if config.backbone.name == "tiny":  # its tokenizer was trained on them
+                for path, digest in aligner.files.items():
+                    rows = sum(1 for _ in read_lines(Path(path)))
+                    self.data[path] = {"rows": rows, "sha256": digest}
         else:
             encoder, tokenizer = load_encoder(aligned, attention=config.backbone.attention.value)
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
@@ -158,19 +190,6 @@ class Run:
     def _note(self, part: Part[Any]) -> None:
         rows = len(part.examples) + sum(part.dropped.values())
         self.data[str(part.path)] = {"rows": rows, "sha256": sha256_of(part.path)}
-
-    def _task_files(self) -> TaskFiles:
-        task = self.config.task
-        if task.metric not in METRICS:
-            raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
-        return TaskFiles(
-            Path(self.config.data.root) / "tasks" / task.folder,
-            task.format.value,
-            task.labels,
-            task.languages,
-            train_size=task.train_size,
-            on_bad_line=on_bad_line(self.config),
-        )
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles

@@ -43,17 +43,16 @@ def test_an_aligned_encoder_is_made_once_and_found_again(toy, tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_the_folder_holds_the_encoder_that_was_trained(toy, tmp_path):
-    maker = aligner(toy, f"aligned={tmp_path}")
+def test_the_folder_holds_the_encoder_that_was_trained(toy, tmp_path, monkeypatch):
     kept: list[Any] = []
-    original = maker.module
+    original = Assembly.module
 
     def keep(*given: Any) -> Any:
         kept.append(original(*given))
         return kept[0]
 
-    maker.module = keep
-    folder = maker.folder
+    monkeypatch.setattr(Assembly, "module", keep)
+    folder = aligner(toy, f"aligned={tmp_path}").folder
     module, data = kept[0]
     loaded, tokenizer = load_encoder(folder, attention="eager")
     batch = next(iter(data.val_dataloader()))
@@ -112,8 +111,13 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
 
     original = build.align
 
+    class Seen(Exception):  # noqa: N818
+        pass
+
     def watched(*given: Any, resume_from: Path, **settings: Any) -> float:
         seen.append(resume_from)
+        if resume_from.parent.name == "elsewhere":
+            raise Seen
         return original(*given, resume_from=resume_from, **settings)
 
     monkeypatch.setattr(build, "align", watched)
@@ -122,9 +126,15 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
     (folder / "mark").write_text("old")
     assert aligner(toy, where, "resume=false").folder == folder
     assert not (folder / "mark").exists()
-    (tmp_path / "unfinished").mkdir()
-    aligner(toy, where, "align.steps=5", f"resume={tmp_path}/unfinished").folder  # noqa: B018
-    assert seen == [partial_of(folder), partial_of(folder), tmp_path / "unfinished"]
+    moved = tmp_path / "elsewhere" / partial_of(folder).name
+    (moved / "checkpoints").mkdir(parents=True)
+    (moved / "checkpoints" / "last.ckpt").touch()
+    with pytest.raises(ConfigError, match="begun by another one"):
+        aligner(toy, where, "align.steps=5", f"resume={moved}").folder  # noqa: B018
+    (folder / "alignment.yaml").unlink()
+    with pytest.raises(Seen):
+        aligner(toy, where, f"resume={moved}").folder  # noqa: B018
+    assert seen == [partial_of(folder), partial_of(folder), moved]
 
 
 # The name of an encoder: everything that shapes it, and nothing else

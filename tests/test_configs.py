@@ -39,7 +39,8 @@ def test_every_choice_of_every_group_composes(group, choice):
 
 def test_every_experiment_composes():
     for path in (Path(CONF) / "experiment").glob("*.yaml"):
-        composed(f"experiment={path.stem}")
+        config = composed(f"experiment={path.stem}", *FILES)
+        assert config.data.source == "files"
 
 
 def test_every_backbone_composes_with_every_task():
@@ -112,7 +113,7 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("resume=no/such/folder", ["resume=no/such/folder"]),
         ("backbone.width=130", ["backbone.width=130", "backbone.heads"]),
         ("+trainer.options.max_steps=3", ["trainer.options.max_steps", "align.steps"]),
-        ("+trainer.options.devcies=2", ["devcies", "Did you mean devices"]),
+        ("+trainer.options.benchmrk=true", ["benchmrk", "Did you mean benchmark"]),
         ("+align.foo=1", ["align.foo"]),
         ("ablation.without=[inter_sentense]", ["Did you mean inter_sentence"]),
     ],

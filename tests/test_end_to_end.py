@@ -184,7 +184,7 @@ def test_a_local_backbone_folder_is_used_and_exported_again(finished, release, t
     options = [f"backbone.path={tiny}", "align.steps=2", "align.pairs=8", "ablation=no_afm"]
     results = results_of(run(release, tmp_path, "backbone=xlmr", *options))
     assert (results["backbone"], results["ablation"]) == ("FacebookAI/xlm-roberta-base", "no_afm")
-    again = [f"backbone.path={results['aligned']}", "method=none"]
+    again = ["backbone=xlmr", f"backbone.path={results['aligned']}", "method=none"]
     assert results_of(run(release, tmp_path, *again))["aligned"] is None
 
 

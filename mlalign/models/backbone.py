@@ -100,6 +100,12 @@ def word_transform(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
     )
 
 
+def positions(model: PreTrainedModel) -> int:
+    """How many subwords a sequence may have; RoBERTa's types count from behind the padding."""
+    table = int(model.config.max_position_embeddings)
+    return table - (model.config.pad_token_id + 1) * ("roberta" in model.config.model_type)
+
+
 def head_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
     """The masked-word head's own parameters, without those tied to the embeddings."""
     encoder = {id(parameter) for parameter in model.base_model.parameters()}

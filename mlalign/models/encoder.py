@@ -118,9 +118,13 @@ class Encoder(nn.Module):
             return Represented(fused, lambda: states)
         return Represented(fused, lambda: word_fusion(states, key, key))
 
-    def embed(self, subwords: Subwords, language: str) -> Float[Tensor, "batch dim"]:
-        """Sentence vectors as at inference, for retrieval and probes."""
-        partner = None if self.prototypes is None else self.prototypes.of(language)
+    def embed(self, subwords: Subwords, target: str) -> Float[Tensor, "batch dim"]:
+        """Sentence vectors as at inference, for retrieval and probes.
+
+        ``target`` is the target language of the pair, for English sentences too: these are the keys
+        that both sides had in alignment.
+        """
+        partner = None if self.prototypes is None else self.prototypes.of(target)
         return self.represent(subwords, partner=partner, representation="prototype").sentence
 
     def fitted_additions(self) -> dict[str, Tensor]:

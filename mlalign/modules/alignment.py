@@ -17,7 +17,7 @@ from mlalign.data.sampling import stream
 from mlalign.errors import TrainingError
 from mlalign.losses import UncertaintyWeights
 from mlalign.metrics.retrieval import retrieval_accuracy
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.health import Health
 from mlalign.modules.objectives import LEVELS, Objective
@@ -249,7 +249,7 @@ class AlignmentModule(L.LightningModule):
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Sentence vectors of pairs never trained on, made as at inference."""
         vectors = (
-            self.encoder.embed(batch.source, SOURCE).float(),
+            self.encoder.embed(batch.source, batch.language).float(),
             self.encoder.embed(batch.target, batch.language).float(),
         )
         keys = (batch.source_keys, batch.target_keys)

@@ -13,10 +13,13 @@ from mlalign.reporting.results import FILE, read_results
 from mlalign.reporting.significance import paired_t_test
 from mlalign.reporting.tables import UNITS, aligned, name_of
 
-# What may differ between the runs of one table: what its rows and their seeds are.
+Run = Mapping[str, Any]
+Seeds = tuple[int | None, ...]
+
+# What may differ between the rows of one table, and what says nothing about a score.
 ROWS = ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone")
-FREE = (*ROWS, "seed", "resume", "output", "aligned", "logger", "trainer")
-SEEDS = ("finetune.seed",)
+NOTHING = ("resume", "output", "aligned", "logger", "trainer")
+SEEDS = ("seed", "align.seed", "finetune.seed")
 
 
 def find_runs(patterns: str) -> list[dict[str, Any]]:
@@ -40,82 +43,103 @@ def find_runs(patterns: str) -> list[dict[str, Any]]:
     return [read_results(path.parent) for path in sorted(files)]
 
 
-def comparison(runs: Sequence[Mapping[str, Any]], baseline: str) -> str:
+def comparison(runs: Sequence[Run], baseline: str) -> str:
     """One table per task: a row per method, mean ± sd over seeds, paired t-test.
+
+    A row is named by method and ablation, and where runs of one name have other settings, by
+    these too. The same run found twice counts once.
 
     Args:
         runs: finished, of any task, method and seed.
         baseline: the row that the others are tested against, where a task has it.
 
     Raises:
-        ConfigError: two runs are the same, or runs of a task differ in what no row names.
+        ConfigError: runs of a task differ in what no row names.
     """
-    by_task: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_task[run["task"]].append(run)
     return "\n\n".join(_task_table(task, found, baseline) for task, found in by_task.items())
 
 
-def _task_table(task: str, runs: Sequence[Mapping[str, Any]], baseline: str) -> str:
+def _task_table(task: str, runs: Sequence[Run], baseline: str) -> str:
     _refuse_other_differences(task, runs)
-    rows: dict[str, dict[int, Mapping[str, Any]]] = defaultdict(dict)
-    for run in runs:
-        if run["seed"] in rows[name_of(run)]:
-            raise ConfigError(
-                f"task {task}: two runs of {name_of(run)} with seed {run['seed']}; name fewer runs"
-            )
-        rows[name_of(run)][run["seed"]] = run
+    rows = _rows(runs)
     languages = list(dict.fromkeys(language for run in runs for language in run["scores"]))
     head = ["", *languages, "average", "transfer", "gap", "seeds", f"against {baseline}", "p"]
-    base = {seed: run["transfer_average"] for seed, run in rows.get(baseline, {}).items()}
+    base = _transfer(rows.get(baseline, {}))
     body = []
     for name, seeds in rows.items():
         cells = [[run["scores"].get(language) for run in seeds.values()] for language in languages]
         for key in ("average", "transfer_average", "transfer_gap"):
             cells.append([run[key] for run in seeds.values()])
-        own = {seed: run["transfer_average"] for seed, run in seeds.items()}
-        test = paired_t_test(own, base) if name != baseline and None not in own.values() else None
-        body.append(
-            [name, *map(_mean_and_spread, cells), str(len(seeds))]
-            + ["", ""] * (test is None)
-            + ([f"{test.difference:+.1f}", _p(test.p)] if test else [])
-        )
+        test = paired_t_test(_transfer(seeds), base) if name != baseline else None
+        tested = ["", ""] if test is None else [f"{test.difference:+.1f}", _p(test.p)]
+        body.append([name, *map(_mean_and_spread, cells), str(len(seeds)), *tested])
     body.sort(key=lambda row: row[0] != baseline)
     unit = UNITS[runs[0]["metric"]]
     title = f"{task}, zero-shot, {unit} in per cent, mean ± sd over seeds"
     return "\n".join([title, *aligned([head, *body])])
 
 
-def _refuse_other_differences(task: str, runs: Sequence[Mapping[str, Any]]) -> None:
-    first = _comparable(runs[0])
-    for run in runs[1:]:
-        other = _comparable(run)
-        keys = sorted(
-            key for key in first.keys() | other.keys() if first.get(key) != other.get(key)
+def _rows(runs: Sequence[Run]) -> dict[str, dict[Seeds, Run]]:
+    """Name -> seeds -> run."""
+    by_name: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_name[name_of(run)].append(run)
+    rows: dict[str, dict[Seeds, Run]] = defaultdict(dict)
+    for name, found in by_name.items():
+        settings = [_flat(run, ROWS) for run in found]
+        differing = _differing(settings)
+        for run, flat in zip(found, settings, strict=True):
+            more = [f"{key}={flat.get(key)}" for key in differing]
+            everything = _flat(run, run["config"], seeds=True)
+            seeds = tuple(everything.get(key) for key in SEEDS)
+            rows[" ".join([name, *more])][seeds] = run
+    return rows
+
+
+def _transfer(seeds: Mapping[Seeds, Run]) -> dict[Seeds, float]:
+    """Seeds -> transfer average, where there is one."""
+    return {
+        seed: run["transfer_average"]
+        for seed, run in seeds.items()
+        if run["transfer_average"] is not None
+    }
+
+
+def _refuse_other_differences(task: str, runs: Sequence[Run]) -> None:
+    shared = [[key for key in run["config"] if key not in (*ROWS, *NOTHING)] for run in runs]
+    settings = [_flat(run, keys) for run, keys in zip(runs, shared, strict=True)]
+    if keys := _differing(settings):
+        found = "; ".join(
+            f"{key}: {', '.join(sorted({str(flat.get(key)) for flat in settings}))}" for key in keys
         )
-        if keys:
-            raise ConfigError(
-                f"task {task}: runs differ in more than a table's rows may: "
-                + "; ".join(f"{key}: {first.get(key)} and {other.get(key)}" for key in keys)
-                + ". Name runs that agree in this"
-            )
+        raise ConfigError(
+            f"task {task}: runs differ in more than a table's rows may: {found}. Name runs that "
+            "agree in this"
+        )
 
 
-def _comparable(run: Mapping[str, Any]) -> dict[str, str]:
-    """Flat settings that all runs of a table must share."""
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    keys = sorted({key for flat in settings for key in flat})
+    return [key for key in keys if any(flat.get(key) != settings[0].get(key) for flat in settings)]
 
-    def flatten(node: Any, prefix: str) -> dict[str, str]:
+
+def _flat(run: Run, keys: Any, *, seeds: bool = False) -> dict[str, Any]:
+    """Settings under some top-level keys by their full name; seeds only where asked for."""
+
+    def flatten(node: Any, prefix: str) -> dict[str, Any]:
         if not isinstance(node, Mapping):
-            return {prefix: json.dumps(node)}
+            return {prefix: node if isinstance(node, int | float | str) else json.dumps(node)}
         return {
             name: value
             for key, child in node.items()
             for name, value in flatten(child, f"{prefix}.{key}" if prefix else str(key)).items()
         }
 
-    shared = {key: value for key, value in run["config"].items() if key not in FREE}
-    flat = flatten(shared, "")
-    return {key: value for key, value in flat.items() if key not in SEEDS}
+    flat = flatten({key: value for key, value in run["config"].items() if key in keys}, "")
+    return {key: value for key, value in flat.items() if seeds or key not in SEEDS}
 
 
 def _mean_and_spread(values: Sequence[float | None]) -> str:

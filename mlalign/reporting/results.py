@@ -90,6 +90,8 @@ def read_results(folder: Path) -> dict[str, Any]:
         results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); run again with resume=false") from error
+    if not isinstance(results, dict) or "config" not in results:
+        raise DataError(f"{path}: not the results of a run; run again with resume=false")
     if results.get("schema") != SCHEMA:
         raise DataError(
             f"{path}: schema {results.get('schema')}, expected {SCHEMA}; it was written by another "

@@ -1,7 +1,7 @@
 """Whether one method beats another beyond the noise of seeds."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scipy import stats
 
@@ -14,7 +14,7 @@ class Paired(NamedTuple):
     p: float | None  # two-sided; None where it cannot be told
 
 
-def paired_t_test(scores: Mapping[int, float], baseline: Mapping[int, float]) -> Paired | None:
+def paired_t_test(scores: Mapping[Any, float], baseline: Mapping[Any, float]) -> Paired | None:
     """Two-sided paired t-test over the seeds that both have.
 
     With five seeds a mean difference must exceed 1.24 standard deviations of the differences to
@@ -27,7 +27,7 @@ def paired_t_test(scores: Mapping[int, float], baseline: Mapping[int, float]) ->
     Returns:
         None where no seed is shared.
     """
-    seeds = sorted(set(scores) & set(baseline))
+    seeds = [seed for seed in scores if seed in baseline]
     if not seeds:
         return None
     differences = [scores[seed] - baseline[seed] for seed in seeds]

@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch.loggers.logger import Logger
 from torch.utils.data import DataLoader
 
+from mlalign.assembly import Assembly
 from mlalign.build import Aligner
 from mlalign.command_line import resolve
 from mlalign.config import Train
@@ -168,7 +169,7 @@ def built_by(maker: Aligner) -> tuple[AlignmentModule, ParallelDataModule]:
     """As ``Aligner`` does it before it trains."""
     model, tokenizer = maker.load_backbone()
     vocabulary = model.get_input_embeddings().num_embeddings
-    return maker.module(model, tokenizer, maker.tables(tokenizer), vocabulary)
+    return Assembly(maker.config).module(model, tokenizer, maker.tables(tokenizer), vocabulary)
 
 
 def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:

@@ -114,9 +114,19 @@ def test_runs_that_differ_in_more_than_their_row_are_refused():
         comparison([run("none"), other], "none")
 
 
-def test_the_same_run_twice_is_refused():
-    with pytest.raises(ConfigError, match="two runs of none with seed 1"):
-        comparison([run(), run()], "none")
+def test_the_same_run_found_twice_counts_once():
+    assert "±" not in comparison([run(), run()], "none").split("\n", 1)[1]
+
+
+def test_other_settings_of_one_method_are_rows_of_their_own():
+    runs = [run("multilevel", seed, align={"steps": steps}) for seed in (1, 2) for steps in (4, 8)]
+    rows = rows_of(comparison(runs, "none"))
+    assert {"multilevel align.steps=4", "multilevel align.steps=8"} <= set(rows)
+
+
+def test_seeds_of_one_stage_are_seeds():
+    runs = [run("none", 1, finetune={"seed": seed}) for seed in (1, 2, 3)]
+    assert rows_of(comparison(runs, "mlm"))["none"].split()[-1] == "3"
 
 
 def test_an_ablation_is_a_row_of_its_own():
@@ -136,7 +146,7 @@ def test_what_is_no_result_is_named(tmp_path):
     (tmp_path / "results.json").write_text('{"schema": 1, "task"')
     with pytest.raises(DataError, match="no JSON"):
         read_results(tmp_path)
-    (tmp_path / "results.json").write_text(json.dumps({"schema": 99}))
+    (tmp_path / "results.json").write_text(json.dumps({"schema": 99, "config": {}}))
     with pytest.raises(DataError, match="schema 99"):
         read_results(tmp_path)
 
