@@ -7,7 +7,8 @@ import pytest
 import torch
 from modules.toy import ABLATIONS, aligner, built, built_by, trainer, write_toy
 
-from mlalign.errors import DataError
+from mlalign.assembly import Assembly
+from mlalign.errors import ConfigError, DataError
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.pipeline import fingerprint_of, partial_of
 
