@@ -23,7 +23,7 @@ train: setup  ## the whole road on generated data, without alignment and with it
 	@$(BIN)/python evaluate.py runs='$(FIRST)/**'
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .
