@@ -56,3 +56,11 @@ def test_every_key_that_is_named_exists():
     known = set(Train.__dataclass_fields__)
     for key in re.findall(r"`([a-z_]+)\.[a-z_.]+=", README):
         assert key in known, key
+
+
+def test_every_number_of_the_first_table_was_measured():
+    table = (ROOT / "docs" / "results" / "sample.txt").read_text(encoding="utf-8")
+    found = re.findall(r"\d+\.\d ± \d+\.\d", README)
+    assert len(found) == 6
+    for number in found:
+        assert re.search(rf"(?<!\d){re.escape(number)}", table), number

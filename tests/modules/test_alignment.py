@@ -208,7 +208,8 @@ def test_every_trained_parameter_is_in_one_group(toy, method):
 
 def test_the_discriminators_optimizer_owns_the_discriminator_alone(toy):
     for weighted in ("true", "false"):
-        module, _ = built(toy, f"align.adversary.weighted={weighted}")
+        options = [f"align.adversary.weighted={weighted}", "align.adversary.warmup=0"]
+        module, _ = built(toy, *options)
         _, discriminator = (one["optimizer"] for one in module.configure_optimizers())
         (group,) = discriminator.param_groups
         assert {id(one) for one in group["params"]} == {id(one) for one in module.game.parameters()}
