@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from mlalign.build import Aligner, on_bad_line
 from mlalign.choices import Accelerator, Selection
 from mlalign.config import Train
-from mlalign.data.cache import sha256_of
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
 from mlalign.data.release import ensure_sample
