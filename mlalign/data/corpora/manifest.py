@@ -1,4 +1,4 @@
-"""``manifest.json`` of a prepared corpus: where each file comes from, and what became of its rows."""
+"""``manifest.json`` of a prepared corpus: where its files come from, what became of the rows."""
 
 import json
 from pathlib import Path
@@ -33,8 +33,8 @@ class Manifest:
             self.entries = content["languages"]
         except (ValueError, KeyError, TypeError):
             raise DataError(
-                f"{self.path}: expected what a preparation wrote (schema {SCHEMA}), found something "
-                "else; delete it to prepare the corpus anew"
+                f"{self.path}: expected the manifest of a preparation (schema {SCHEMA}), found "
+                "something else; delete it to prepare the corpus anew"
             ) from None
 
     def done(self, language: str, recipe: dict[str, Any]) -> bool:

@@ -46,8 +46,8 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
         raise DataError(
             f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew"
         ) from None
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
         raise DataError(f"{path}: cannot be unpacked ({error})") from None
 

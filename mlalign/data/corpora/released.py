@@ -50,20 +50,26 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
             return [place]
         stem, _ = moses.split_name(place.name)
         return moses.find_files(place.parent, stem, language, form.codes)
-    found = [
-        path
-        for path in sorted(place.rglob("*"))
-        if path.is_file()
-        and form_of(path) in FORMS
-        and english_side(str(path.relative_to(place)), language, form.codes) is not None
+    tables = [
+        path for path in sorted(place.rglob("*")) if path.is_file() and form_of(path) in FORMS
     ]
-    if not found:
+    names = {path: str(path.relative_to(place)) for path in tables}
+    found = [
+        path for path, name in names.items() if english_side(name, language, form.codes) is not None
+    ]
+    if not tables:
         return moses.find_files(place, None, language, form.codes)
+    if not found:
+        raise DataError(
+            f"{place}: expected a file of English and {language}, named like "
+            f"{language}-en.txt.zip, found {', '.join(names.values())}; name the file that is "
+            f"meant with prepare.from=FILE, or its code with prepare.codes={{{language}: CODE}}"
+        )
     if len(found) > 1 and any(form_of(path) != ".parquet" for path in found):
         raise DataError(
             f"{place}: expected one file of English and {language}, found "
-            f"{' and '.join(str(path.relative_to(place)) for path in found)}; name the one that "
-            "is meant with prepare.from=FILE"
+            f"{' and '.join(names[path] for path in found)}; name the one that is meant with "
+            "prepare.from=FILE"
         )
     return found
 

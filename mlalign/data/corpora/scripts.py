@@ -53,7 +53,7 @@ SCRIPTS = {  # languages that are not written with Latin letters alone
     "Latin": (
         "af ast az br bs ca ceb cs cy da de en eo es et eu fi fo fr fy ga gd gl ha hr ht hu ia id "
         "ig ilo is it jv la lb lt lv mg ms mt nds nl no nb nn oc pl pt qu ro sk sl so sq su sv sw "
-        "tl tr tn uz vi wo xh yo zu"
+        "tl tn tr vi wo xh yo zu"
     ),
     "Malayalam": "ml",
     "Myanmar": "my",

@@ -34,22 +34,19 @@ class Spool:
         waiting += HEADER.pack(key, len(line))
         waiting += line
         if len(waiting) > FULL:
-            self._flush(bucket)
+            with self._path(bucket).open("ab") as file:
+                file.write(waiting)
+            waiting.clear()
 
     def groups(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield every key, rising, with the lines that share it; may be called once."""
         for bucket in range(BUCKETS):
-            self._flush(bucket)
             path = self._path(bucket)
-            rows = sorted(_rows(path.read_bytes()), key=itemgetter(0))
-            path.unlink()
+            content = path.read_bytes() if path.exists() else b""
+            rows = sorted(_rows(content + self.waiting[bucket]), key=itemgetter(0))
+            path.unlink(missing_ok=True)
             for key, copies in groupby(rows, key=itemgetter(0)):
                 yield key, [line for _, line in copies]
-
-    def _flush(self, bucket: int) -> None:
-        with self._path(bucket).open("ab") as file:
-            file.write(self.waiting[bucket])
-        self.waiting[bucket] = bytearray()
 
     def _path(self, bucket: int) -> Path:
         return self.folder / f"{bucket:02x}"
