@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config import Train
-from mlalign.data.formats import FORMATS, find_corpora
+from mlalign.data.formats import find_corpora
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.tasks import AVAILABLE
 from mlalign.errors import ConfigError, DataError
 from mlalign.progress import bar
+from mlalign.task import task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -35,7 +36,7 @@ def prepare_task(config: Train) -> None:
         ConfigError: there is no release on the hub, and the files are not there either.
         DataError: see ``releases.prepare_release``.
     """
-    task, folder = config.task, Path(config.data.root) / "tasks" / config.task.folder
+    task, folder = config.task, task_folder(config)
     if task.release is None:
         if not folder.is_dir():
             how = task.obtain or f"get it from {task.source}"
@@ -54,7 +55,7 @@ def prepare_task(config: Train) -> None:
         Release(task.release.repo, task.release.revision, files, task.release.languages),
         Layout(
             folder,
-            FORMATS[task.format.value],
+            task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
             task.sizes or {},
