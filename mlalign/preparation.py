@@ -11,7 +11,7 @@ from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.tasks import AVAILABLE
 from mlalign.errors import ConfigError, DataError
 from mlalign.progress import bar
-from mlalign.task import task_folder, task_format
+from mlalign.task import official_sizes, task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -58,7 +58,7 @@ def prepare_task(config: Train) -> None:
             task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
-            task.sizes or {},
+            official_sizes(config),
         ),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,

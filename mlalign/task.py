@@ -30,9 +30,15 @@ def task_files(config: Train) -> TaskFiles:
         train_size=task.train_size,
         on_bad_line=on_bad_line(config),
         english=None if english is None else (folder.parent / english, replace(form, codes={})),
-        sizes=task.sizes if config.data.source != "sample" else None,
+        sizes=official_sizes(config),
         is_official=config.data.source == "hub",
     )
+
+
+def official_sizes(config: Train) -> dict[str, dict[str, int]]:
+    """Rows of the task's official release, as far as they are to be checked."""
+    task = config.task
+    return asdict(task.sizes) if task.check_sizes and config.data.source != "sample" else {}
 
 
 def task_folder(config: Train) -> Path:
