@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import httpx2
-from huggingface_hub import HfApi, constants, hf_hub_download
+from huggingface_hub import HfApi, constants, get_cached_repo_tree, hf_hub_download
 from huggingface_hub.errors import (
+    CachedRepoTreeNotFoundError,
     EntryNotFoundError,
     GatedRepoError,
     HFValidationError,
@@ -68,17 +69,16 @@ def hub_repo(name: str, revision: str, kind: Kind = "dataset") -> Repo:
 
 
 def hub_files(repo: Repo) -> list[str]:
-    """Names of all its files, sorted.
+    """Names of all its files, sorted; from the cache where a whole download left them there.
 
     Raises:
         DataError: see ``hub_repo``.
     """
-    names = _patiently(
-        lambda: HfApi().list_repo_files(repo.name, repo_type=repo.kind, revision=repo.revision),
-        repo,
-        "",
-    )
-    return sorted(names)
+    where: dict[str, str] = {"repo_type": repo.kind, "revision": repo.revision}
+    try:
+        return sorted(file.path for file in get_cached_repo_tree(repo.name, **where))
+    except CachedRepoTreeNotFoundError:
+        return sorted(_patiently(lambda: HfApi().list_repo_files(repo.name, **where), repo, ""))
 
 
 def hub_file(repo: Repo, name: str) -> Path:
