@@ -17,6 +17,7 @@ from mlalign.choices import (
     WeightingForm,
 )
 from mlalign.config import Losses, Train
+from mlalign.corpora_config import prepare_contradictions
 from mlalign.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,12 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "losses.masked_words.chunk_size": _at_least(1),
     "losses.word_distribution.chunk_size": _at_least(1),
     "losses.word_distribution.smoothing_mass": SHARE,
+    "prepare.min_characters": _at_least(1),
+    "prepare.max_characters": _at_least(1),
+    "prepare.max_ratio": _at_least(1),
+    "prepare.min_letters": CLOSED_SHARE,
+    "prepare.max_pairs": _at_least(2),
+    "prepare.seed": _at_least(0),
     "task.train_size": _at_least(1),
     "trainer.threads": _at_least(1),
     "trainer.workers": _at_least(0),
@@ -205,6 +212,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             config.data.source not in ("sample", "files", "hub"),
             f"data.source={config.data.source}: expected sample, files or hub",
         ),
+        *prepare_contradictions(config.prepare, config.data.source),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),

@@ -43,7 +43,7 @@ def test_text_is_cleaned_and_near_copies_are_dropped(prepare, tmp_path):
     rows, entry = prepare(tsv(tmp_path / "x.tsv", [*PAIRS, *copies]))
     assert ("We met & left < early.", "Wir trafen uns & gingen < früh.") in rows
     assert len([row for row in rows if row[0].casefold().startswith("it rained in")]) == 2
-    assert (entry["rows_in"], entry["rows_out"]) == (7, 5)
+    assert (entry["rows_in"], entry["rows"]) == (7, 5)
     assert entry["dropped"] == {"repeated": 2}
 
 
@@ -51,14 +51,14 @@ def test_the_manifest_tells_where_the_rows_went(prepare, tmp_path):
     place = tsv(tmp_path / "x.tsv", [*MANY, ("same", "Same!"), ("only",), ("", "leer"), MANY[0]])
     rows, entry = prepare(place, on_bad_line="skip", max_pairs=300)
     folder = tmp_path / "root" / "parallel" / "made"
-    assert json.loads((folder / "manifest.json").read_text())["languages"] == {"de": entry}
+    assert json.loads((folder / "manifest.json").read_text())["files"] == {"en-de.tsv.gz": entry}
     output = (folder / "en-de.tsv.gz").read_bytes()
     assert entry["sha256"] == hashlib.sha256(output).hexdigest()
     content = place.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     assert entry["inputs"] == {"x.tsv": {"bytes": len(content), "sha256": digest}}
     assert entry["rows_in"] == 404
-    assert entry["rows_out"] == len(rows) == 300
+    assert entry["rows"] == len(rows) == 300
     assert sum(entry["dropped"].values()) == 104
     for reason in ("both sides alike", "wrong number of fields", "empty side"):
         assert entry["dropped"][reason] == 1
@@ -80,7 +80,7 @@ def test_neither_order_nor_form_of_the_release_changes_a_byte(
     _, second = prepare(place, root=tmp_path / "elsewhere", max_pairs=max_pairs)
     assert first["sha256"] == second["sha256"]
     assert first["dropped"] == second["dropped"]
-    assert first["rows_out"] == (max_pairs or len(MANY))
+    assert first["rows"] == (max_pairs or len(MANY))
 
 
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(prepare, tmp_path):
@@ -119,7 +119,7 @@ def test_another_recipe_or_input_is_prepared_anew(prepare, tmp_path, change):
     prepare(place)
     tsv(place, change.pop("rows", MANY))
     rows, entry = prepare(place, **change)
-    assert len(rows) == entry["rows_out"] < len(MANY)
+    assert len(rows) == entry["rows"] < len(MANY)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"half")])
@@ -134,12 +134,12 @@ def test_other_languages_are_kept(prepare, tmp_path):
     prepare(tsv(tmp_path / "x.tsv", MANY))
     prepare(tsv(tmp_path / "y.tsv", [("A house.", "Une maison.")]), "fr")
     manifest = json.loads((tmp_path / "root/parallel/made/manifest.json").read_text())
-    assert list(manifest["languages"]) == ["de", "fr"]
+    assert list(manifest["files"]) == ["en-de.tsv.gz", "en-fr.tsv.gz"]
 
 
 def test_files_of_others_are_not_replaced(prepare, tmp_path):
-    own = tsv(tmp_path / "root" / "parallel" / "made" / "en-de.tsv", PAIRS)
-    with pytest.raises(DataError, match=r"en-de\.tsv: a file that was not prepared here"):
+    own = tsv(tmp_path / "root" / "parallel" / "made" / "en-de.tsv.gz", PAIRS)
+    with pytest.raises(DataError, match=r"en-de\.tsv\.gz: a file that was not prepared here"):
         prepare(tsv(tmp_path / "x.tsv", MANY))
     assert own.is_file()
 
@@ -180,7 +180,7 @@ def test_an_entry_without_its_file_is_prepared_anew(prepare, tmp_path, monkeypat
     place = tsv(tmp_path / "x.tsv", MANY)
 
     def killed(folder, language, manifest, entry):
-        manifest.record(language, entry)  # and no more
+        manifest.record(f"en-{language}.tsv.gz", **entry)  # and no more
 
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "_finish", killed)
@@ -202,7 +202,7 @@ def test_a_foreign_manifest_is_refused(prepare, tmp_path):
     path = tmp_path / "root" / "parallel" / "made" / "manifest.json"
     path.parent.mkdir(parents=True)
     path.write_text('{"schema": 99}')
-    with pytest.raises(DataError, match=r"manifest\.json: expected .* delete it"):
+    with pytest.raises(DataError, match=r"manifest\.json: expected .* delete"):
         prepare(tsv(tmp_path / "x.tsv", MANY))
 
 
