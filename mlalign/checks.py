@@ -19,6 +19,7 @@ from mlalign.choices import (
 from mlalign.config import Losses, Train
 from mlalign.corpora_config import prepare_contradictions
 from mlalign.errors import ConfigError
+from mlalign.task_checks import task_faults
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.min_words": _at_least(1),
     "data.max_ratio": _at_least(1),
     "data.sampling_exponent": CLOSED_SHARE,
-    "finetune.epochs": _at_least(1),
+    "finetune.epochs": _at_least(0),
     "finetune.batch_size": _at_least(1),
     "finetune.learning_rate": _at_least(0),
     "finetune.head_learning_rate": _at_least(0),
@@ -125,12 +126,6 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "losses.masked_words.chunk_size": _at_least(1),
     "losses.word_distribution.chunk_size": _at_least(1),
     "losses.word_distribution.smoothing_mass": SHARE,
-    "prepare.min_characters": _at_least(1),
-    "prepare.max_characters": _at_least(1),
-    "prepare.max_ratio": _at_least(1),
-    "prepare.min_letters": CLOSED_SHARE,
-    "prepare.max_pairs": _at_least(2),
-    "prepare.seed": _at_least(0),
     "task.train_size": _at_least(1),
     "trainer.threads": _at_least(1),
     "trainer.workers": _at_least(0),
@@ -179,6 +174,8 @@ def check(config: Train) -> None:
                 f"trainer.options.{key}={value}: Lightning's Trainer has no such option. "
                 f"{nearest(key, known)}"
             )
+    for message in task_faults(config.task, config.finetune.epochs):
+        raise ConfigError(message)
     for wrong, message in _contradictions(config):
         if wrong:
             raise ConfigError(message)

@@ -145,10 +145,21 @@ class OnBadLine(StrEnum):
 class TaskFormat(StrEnum):
     """Whose files these are; picks the reader."""
 
+    bitext = "bitext"
+    entities = "entities"
     mldoc = "mldoc"
     pawsx = "pawsx"
-    panx = "panx"
-    sib200 = "sib200"
+    slots = "slots"
+    table = "table"
+
+
+class LanguageCodes(StrEnum):
+    """What a release calls its languages."""
+
+    iso639_1 = "iso639_1"
+    iso639_3 = "iso639_3"
+    flores = "flores"
+    locale = "locale"
 
 
 class Conversion(StrEnum):

@@ -25,13 +25,12 @@ from mlalign.choices import (
     Representation,
     Selection,
     Similarity,
-    TaskFormat,
     WeightingForm,
     WeightingPer,
     WordHead,
 )
 from mlalign.corpora_config import Prepare
-from mlalign.release_config import Release
+from mlalign.task_config import Task
 
 
 @dataclass
@@ -202,25 +201,6 @@ class Ablation:
     name: str = MISSING
     without: list[str] = field(default_factory=list)
     fusion: bool = True
-
-
-@dataclass
-class Task:
-    """A task that is learned on English and tested in every language."""
-
-    name: str = MISSING
-    format: TaskFormat = MISSING
-    folder: str = MISSING  # under <root>/tasks
-    labels: list[str] = MISSING
-    languages: Any = MISSING  # a list, or `available`
-    metric: str = MISSING
-    train_size: int | None = None
-    never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
-    licence: str = MISSING
-    source: str = MISSING
-    sizes: dict[str, dict[str, int]] | None = None  # part -> language or "*" -> rows
-    release: Release | None = None  # on the hub
-    obtain: str | None = None  # how to get it where there is no release on the hub
 
 
 @dataclass

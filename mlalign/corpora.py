@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from mlalign.build import on_bad_line
 from mlalign.config import Train
 from mlalign.corpora_config import Corpus, CorpusKind, Prepare, read_catalogue
 from mlalign.data.corpora.filters import Rules
@@ -16,6 +15,7 @@ from mlalign.data.formats import find_corpora
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError
 from mlalign.progress import bar
+from mlalign.task import on_bad_line
 
 
 def prepare_parallel(config: Train) -> None:

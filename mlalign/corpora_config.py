@@ -31,7 +31,19 @@ class Prepare:
 
 def prepare_contradictions(prepare: Prepare, source: str) -> list[tuple[bool, str]]:
     """What must not hold of ``prepare`` under ``data.source``, and what to say if it does."""
+    least = {"min_characters": 1, "max_ratio": 1, "min_letters": 0, "max_pairs": 1, "seed": 0}
     return [
+        *(
+            (
+                (value := getattr(prepare, key)) is not None and value < lowest,
+                f"prepare.{key}={value}: expected at least {lowest}",
+            )
+            for key, lowest in least.items()
+        ),
+        (
+            prepare.min_letters > 1,
+            f"prepare.min_letters={prepare.min_letters}: expected a share in [0, 1]",
+        ),
         (
             prepare.path is not None and source == "sample",
             f"prepare.path={prepare.path} with data=sample, which is generated: add "

@@ -6,12 +6,12 @@ from typing import Any
 
 from mlalign.config import Train
 from mlalign.corpora import prepare_parallel
-from mlalign.data.formats import FORMATS
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.tasks import AVAILABLE
 from mlalign.errors import ConfigError
 from mlalign.progress import bar
+from mlalign.task import task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -37,7 +37,7 @@ def prepare_task(config: Train) -> None:
         ConfigError: there is no release on the hub, and the files are not there either.
         DataError: see ``releases.prepare_release``.
     """
-    task, folder = config.task, Path(config.data.root) / "tasks" / config.task.folder
+    task, folder = config.task, task_folder(config)
     if task.release is None:
         if not folder.is_dir():
             how = task.obtain or f"get it from {task.source}"
@@ -56,7 +56,7 @@ def prepare_task(config: Train) -> None:
         Release(task.release.repo, task.release.revision, files, task.release.languages),
         Layout(
             folder,
-            FORMATS[task.format.value],
+            task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
             task.sizes or {},

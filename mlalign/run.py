@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.build import Aligner, on_bad_line
+from mlalign.build import Aligner
 from mlalign.choices import Accelerator, Selection
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
@@ -49,6 +49,7 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.task import task_files
 
 log = logging.getLogger(__name__)
 
@@ -87,28 +88,6 @@ def is_finished(folder: Path, languages: Sequence[str]) -> bool:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
-
-
-def task_files(config: Train) -> TaskFiles:
-    """The files of the task, all looked for at once.
-
-    Raises:
-        ConfigError: the metric or a language is none there is.
-        DataError: a file is not there.
-    """
-    task = config.task
-    if task.metric not in METRICS:
-        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
-    return TaskFiles(
-        Path(config.data.root) / "tasks" / task.folder,
-        task.format.value,
-        task.labels,
-        task.languages,
-        train_size=task.train_size,
-        on_bad_line=on_bad_line(config),
-        sizes=task.sizes if config.data.source != "sample" else None,
-        is_official=config.data.source == "hub",
-    )
 
 
 def run_folder(config: Train) -> Path:

@@ -74,17 +74,13 @@ class Layout:
     labels: Sequence[str]
     sizes: Sizes
 
-    def called(self, language: str) -> str:
-        """What the release calls a language, given its code."""
-        return {code: name for name, code in self.format.codes.items()}.get(language, language)
-
     def codes(self, names: Iterable[str]) -> list[str]:
         """The codes of languages, given the release's names for them."""
         return [self.format.codes.get(name, name) for name in names]
 
     def name(self, part: PartName, language: str) -> str:
         """The name of a file inside the folder, the first that the format has for it."""
-        return self.format.names[part][0].replace(HOLE, self.called(language))
+        return self.format.names[part][0].replace(HOLE, self.format.called(language))
 
 
 def prepare_release(
@@ -179,7 +175,7 @@ class Preparation:
         return list(self.manifest.source["languages"])
 
     def _sources(self, names: Sequence[str], part: PartName, language: str) -> list[str]:
-        found = self.release.sources(names, part, self.layout.called(language))
+        found = self.release.sources(names, part, self.layout.format.called(language))
         if not found:
             there = self.layout.codes(self.release.languages_in(names))
             raise DataError(
@@ -212,7 +208,7 @@ class Preparation:
             partial.unlink(missing_ok=True)
 
     def _rows(self, paths: Sequence[Path], part: PartName, language: str) -> Iterator[str]:
-        converter, called = self.layout.converter, self.layout.called(language)
+        converter, called = self.layout.converter, self.layout.format.called(language)
         if converter.header:
             yield converter.header
         yield from converter.rows(paths, self.layout.labels, language=called, part=part)

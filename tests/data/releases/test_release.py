@@ -8,11 +8,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hub_releases import PAWSX, TAGS, TOPICS, WIKIANN, serve_pawsx, serve_sib200, serve_wikiann
+from hub_releases import PAWSX, TAGS, WIKIANN, serve_pawsx, serve_sib200, serve_wikiann
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from mlalign.data.formats import FORMATS
+from mlalign.conf import CONF
+from mlalign.data.formats import FORMATS, positions
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.errors import DataError
+from mlalign.task import task_format
 
 PARQUET = {
     "train": "{}/train-*.parquet",
@@ -39,6 +43,12 @@ def prepared(layout, languages=None, release=RELEASE):
     return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows)
 
 
+def read(layout, language):
+    path = layout.format.path(layout.folder, language, "test")
+    labels = positions(layout.labels)
+    return layout.format.read(path, labels, language=language, part="test", on_bad_line="error")
+
+
 def manifest(layout):
     return json.loads((layout.folder / "manifest.json").read_text())
 
@@ -62,9 +72,7 @@ def test_pawsx_has_its_original_form(pawsx, layout, sentences):
     assert lines[0] == "id\tsentence1\tsentence2\tlabel"
     first, second = sentences["de"][:2]
     assert lines[1:3] == [f"1\t{first}\t{second}\t0", f"2\t{second}\t{second}\t1"]
-    part = layout.format.read(
-        layout.folder / "de" / "test_2k.tsv", ["0", "1"], language="de", on_bad_line="error"
-    )
+    part = read(layout, "de")
     assert len(part.examples) == 7
     assert part.dropped == {"placeholder NS": 1}
 
@@ -86,13 +94,13 @@ def test_the_manifest_says_where_everything_comes_from(pawsx, layout):
 
 def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, layout):
     serve_wikiann(hub, sentences, tmp_path)
-    layout = replace(layout, format=FORMATS["panx"], converter=CONVERTERS["wikiann"], labels=TAGS)
+    layout = replace(
+        layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS
+    )
     assert prepared(layout, release=replace(RELEASE, repo=WIKIANN)) == ["en", "de", "ru"]
     text = (layout.folder / "de" / "test").read_text()
     assert text.startswith("de:die\tB-PER\nde:Katze\tI-PER\nde:sieht\tO\n")
-    part = layout.format.read(
-        layout.folder / "de" / "test", TAGS, language="de", on_bad_line="error"
-    )
+    part = read(layout, "de")
     assert [" ".join(one.words[:-2]) for one in part.examples] == sentences["de"]
     assert {one.words[-2:] for one in part.examples} == {("", ":")}
     assert not part.dropped
@@ -101,8 +109,10 @@ def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, 
 def test_sib200_is_passed_on_as_it_was_released(hub, sentences, layout):
     codes = {"en": "eng_Latn", "de": "deu_Latn", "ru": "rus_Cyrl"}
     serve_sib200(hub, {codes[language]: texts for language, texts in sentences.items()})
+    with initialize_config_dir(CONF, version_base="1.3"):
+        task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
     layout = replace(
-        layout, format=FORMATS["sib200"], converter=CONVERTERS["sib200"], labels=TOPICS
+        layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels
     )
     assert prepared(layout, release=Release("Davlan/sib200", "main", SIB)) == ["en", "de", "ru"]
     path = layout.folder / "deu_Latn" / "test.tsv"
