@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from mlalign.assembly import on_bad_line
 from mlalign.config import Train
 from mlalign.corpora_config import Corpus, CorpusKind, Prepare, read_catalogue
 from mlalign.data.corpora.filters import Rules
@@ -15,7 +16,6 @@ from mlalign.data.formats import find_corpora
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError
 from mlalign.progress import bar
-from mlalign.task import on_bad_line
 
 
 def prepare_parallel(config: Train) -> None:

@@ -99,10 +99,10 @@ def _read(path: Path) -> Corpus:
     try:
         merged = OmegaConf.merge(OmegaConf.structured(Corpus), OmegaConf.load(path))
         missing = sorted(OmegaConf.missing_keys(merged))
+        if missing:
+            raise ConfigError(f"{path}: expected a value for {', '.join(missing)}")
         corpus = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
-    if missing:
-        raise ConfigError(f"{path}: expected a value for {', '.join(missing)}")
     assert isinstance(corpus, Corpus)
     return corpus

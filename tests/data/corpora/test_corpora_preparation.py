@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import json
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,3 +232,44 @@ def test_progress_sees_every_pair_once(tmp_path):
     assert seen == {"reading en-de": 401, "writing en-de": 400}
     path = tmp_path / "parallel" / "made" / "en-de.tsv.gz"
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 400
+
+
+TWO_AT_ONCE = """
+import logging, sys
+from pathlib import Path
+from mlalign.data.corpora.filters import Rules
+from mlalign.data.corpora.preparation import Settings, prepare_corpus
+from mlalign.data.corpora.released import Form
+from mlalign.data.corpora.sources import OnDisk
+
+logging.basicConfig(level=logging.INFO)
+place, root = map(Path, sys.argv[1:])
+settings = Settings(Rules(1, 200, 3.0, 0.5, True), None, 1, "error", None)
+source = OnDisk(place, Form())
+print(sys.stdin.readline())
+prepare_corpus(root, "made", ["de"], source, settings, progress=lambda _: iter)
+"""
+
+
+def test_two_processes_at_once(tmp_path):
+    place = tsv(tmp_path / "x.tsv", MANY)
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO_AT_ONCE, str(place), str(tmp_path / "root")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ends = [one.communicate(timeout=100) for one in both]
+    assert [one.returncode for one in both] == [0, 0], ends
+    told = sorted("400 of 400 pairs kept" in errors for _, errors in ends)
+    assert told == [False, True]  # one waited, and found it done
+    folder = tmp_path / "root" / "parallel" / "made"
+    names = {path.name for path in folder.iterdir()} - {".lock"}
+    assert names == {"en-de.tsv.gz", "manifest.json"}
