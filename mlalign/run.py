@@ -54,7 +54,7 @@ from mlalign.task import task_files
 log = logging.getLogger(__name__)
 
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume")  # a run is the same wherever it lies
+NOT_IN_THE_NAME = ("output", "resume", "prepare")  # a run is the same wherever it lies
 
 
 def train(config: Train) -> Path:
