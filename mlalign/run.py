@@ -49,6 +49,7 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import task_files
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        if aligner.losses and not files.format.is_learned:
+            refuse_seen(files, aligner.texts)
         aligned = aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
@@ -163,14 +166,19 @@ class Run:
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
         layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
-        data, module = self._finetune(encoder, layout, files)
-        scores = self._test(data, module)
+        if files.format.is_learned:
+            results = {"scores": self._test(*self._finetune(encoder, layout, files))}
+        else:
+            results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(scores, aligned)
+        self._write(results, aligned)
 
     def _note(self, part: Part[Any]) -> None:
-        rows = len(part.examples) + sum(part.dropped.values())
-        self.data[str(part.path)] = {"rows": rows, "sha256": sha256_of(part.path)}
+        """Count what was read of a file; one file can hold several parts and languages."""
+        for path in (part.path, part.beside):
+            if path is not None:
+                known = self.data.get(str(path)) or {"rows": 0, "sha256": sha256_of(path)}
+                self.data[str(path)] = known | {"rows": known["rows"] + part.rows}
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
@@ -239,7 +247,24 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _write(self, scores: dict[str, float], aligned: Path | None) -> None:
+    def _retrieve(
+        self, encoder: Encoder, layout: Layout, files: TaskFiles
+    ) -> dict[str, dict[str, float]]:
+        started = time.perf_counter()
+        results = retrieve(
+            files,
+            encoder,
+            layout,
+            self._trainer("test")(folder=self.folder, callbacks=[]),
+            self.folder / "predictions",
+            workers=self.config.trainer.workers,
+            progress=bar(self.config.trainer.progress, "testing"),
+            note=self._note,
+        )
+        self.seconds["test"] = time.perf_counter() - started
+        return results
+
+    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,
@@ -251,8 +276,8 @@ class Run:
                 "backbone": config.backbone.name,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
-                "scores": scores,
-                **summary(scores),
+                **results,
+                **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.formats import Format, LabelledText, Part, TaggedSentence, positions
+from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import length_grouped, stream
@@ -280,32 +281,47 @@ class TaskDataModule(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
-        return self.evaluation_loader(self._dev, SOURCE)
+        return self._loader(self._dev, SOURCE, by_length(self._dev))
 
     def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
         part = self.files.read(language, "test")
-        return part, self.evaluation_loader(prepare(part.examples, language, self.layout), language)
-
-    def evaluation_loader(
-        self, prepared: Sequence[Prepared], language: str
-    ) -> DataLoader[TaskBatch]:
-        """All examples once, sorted by length."""
-        order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
-        batches = [
-            order[start : start + EVALUATION_BATCH].tolist()
-            for start in range(0, len(order), EVALUATION_BATCH)
-        ]
-        return self._loader(prepared, language, batches)
+        prepared = prepare(part.examples, spoken(language), self.layout)
+        return part, self._loader(prepared, spoken(language), by_length(prepared))
 
     def _loader(
         self, prepared: Sequence[Prepared], language: str, sampler: Any
     ) -> DataLoader[TaskBatch]:
-        return DataLoader(
-            TaskText(prepared, language, self.layout),
-            sampler=sampler,
-            batch_size=None,
-            collate_fn=as_it_is,
-            num_workers=self.workers,
-            multiprocessing_context="fork" if self.workers else None,
-        )
+        return loader(prepared, language, self.layout, sampler, workers=self.workers)
+
+
+def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
+    """Batches of all examples, the shortest first, as lists of places."""
+    order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
+    return [
+        order[start : start + EVALUATION_BATCH].tolist()
+        for start in range(0, len(order), EVALUATION_BATCH)
+    ]
+
+
+def loader(
+    prepared: Sequence[Prepared], language: str, layout: Layout, sampler: Any, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of prepared examples, in the order of a sampler of lists of places."""
+    return DataLoader(
+        TaskText(prepared, language, layout),
+        sampler=sampler,
+        batch_size=None,
+        collate_fn=as_it_is,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
+    )
+
+
+def sentence_loader(
+    sentences: Sequence[str], language: str, layout: Layout, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of plain sentences, each once, sorted by length."""
+    examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
+    prepared = prepare(examples, language, layout)
+    return loader(prepared, language, layout, by_length(prepared), workers=workers)
