@@ -15,7 +15,8 @@ import mlalign
 from mlalign.assembly import Assembly, on_bad_line, plain
 from mlalign.checks import present
 from mlalign.config import Train
-from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
+from mlalign.data.cache import Filter, Tokenised, tokenise
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError

@@ -162,6 +162,14 @@ class LanguageCodes(StrEnum):
     locale = "locale"
 
 
+class Conversion(StrEnum):
+    """Which of ``data.releases`` writes a release of the hub in the task's own layout."""
+
+    pawsx = "pawsx"
+    sib200 = "sib200"
+    wikiann = "wikiann"
+
+
 class Precision(StrEnum):
     """Number format of the encoder's matrix products; ``auto``: bfloat16 where it is native."""
 

@@ -51,7 +51,7 @@ class Backbone:
 class Data:
     """Where the text lies."""
 
-    source: str = MISSING  # sample | files
+    source: str = MISSING  # sample | files | hub
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel

@@ -19,19 +19,26 @@ def task_files(config: Train) -> TaskFiles:
         ConfigError: a language is none there is.
         DataError: a file is not there.
     """
-    task = config.task
-    kind = "retrieval" if task.format == TaskFormat.bitext else "tasks"
-    root, form, english = Path(config.data.root) / kind, task_format(task), task.english_folder
+    task, folder = config.task, task_folder(config)
+    form, english = task_format(task), task.english_folder
     return TaskFiles(
-        root / task.folder,
+        folder,
         form,
         task.labels,
         task.languages,
         label_names=task.label_names,
         train_size=task.train_size,
         on_bad_line=on_bad_line(config),
-        english=None if english is None else (root / english, replace(form, codes={})),
+        english=None if english is None else (folder.parent / english, replace(form, codes={})),
+        sizes=task.sizes if config.data.source != "sample" else None,
+        is_official=config.data.source == "hub",
     )
+
+
+def task_folder(config: Train) -> Path:
+    """Where the files of the task lie."""
+    kind = "retrieval" if config.task.format == TaskFormat.bitext else "tasks"
+    return Path(config.data.root) / kind / config.task.folder
 
 
 def task_format(task: Task) -> Format[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from mlalign.choices import LanguageCodes, TaskFormat
+from mlalign.choices import Conversion, LanguageCodes, TaskFormat
 
 
 @dataclass
@@ -38,6 +38,29 @@ class Table:
 
 
 @dataclass
+class ReleaseFiles:
+    """Names of a release's files on the hub.
+
+    `{}` is the language, as the task's format calls it, and `*` anything.
+    """
+
+    test: str = MISSING
+    train: str | None = None  # null, like dev: the release has none
+    dev: str | None = None
+
+
+@dataclass
+class Release:
+    """Where `data=hub` finds a task's files; they are written in the format's own layout."""
+
+    repo: str = MISSING
+    revision: str = MISSING  # a commit; a branch is followed once, the manifest notes its commit
+    converter: Conversion = MISSING
+    files: ReleaseFiles = field(default_factory=ReleaseFiles)
+    languages: list[str] | None = None  # what `available` means; null: all that the hub has
+
+
+@dataclass
 class Task:
     """A task that is learned on English and tested in every language, or only tested."""
 
@@ -57,3 +80,6 @@ class Task:
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING
     source: str = MISSING
+    sizes: dict[str, dict[str, int]] | None = None  # part -> language or "*" -> rows
+    release: Release | None = None  # on the hub
+    obtain: str | None = None  # how to get it where there is no release on the hub

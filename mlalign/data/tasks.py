@@ -18,6 +18,7 @@ from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import length_grouped, stream
+from mlalign.data.sizes import Sizes, check_rows
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.encoder import SOURCE
@@ -45,6 +46,8 @@ class TaskFiles:
         train_size: which of several train files.
         on_bad_line: ``error`` or ``skip``.
         english: folder and format of English train and dev, where the release has none.
+        sizes: rows of the official release.
+        is_official: whether files of other sizes are refused; otherwise they are named.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -62,7 +65,10 @@ class TaskFiles:
         train_size: int | None,
         on_bad_line: Literal["error", "skip"],
         english: tuple[Path, Format[Any]] | None = None,
+        sizes: Sizes | None = None,
+        is_official: bool = False,
     ) -> None:
+        self.sizes, self.is_official = sizes or {}, is_official
         self.folder, self.format = folder, format
         self.english = (folder, format) if english is None else english
         self.labels, self.positions = list(labels), positions(labels, label_names)
@@ -110,6 +116,14 @@ class TaskFiles:
         )
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
+        check_rows(
+            len(read.examples) + sum(read.dropped.values()),
+            self.sizes,
+            part,
+            language,
+            where=str(read.path),
+            strict=self.is_official,
+        )
         return read
 
 
