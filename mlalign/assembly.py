@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
+from mlalign import choices
 from mlalign.checks import present
-from mlalign.choices import AdversarySchedule, FusionForm, OnBadLine, WeightingPer, WordHead
+from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
 from mlalign.config import Train
-from mlalign.data import formats
 from mlalign.data.cache import Tokenised
+from mlalign.data.formats import OnBadLine
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.losses import UncertaintyWeights
@@ -38,9 +39,9 @@ def plain(settings: Any) -> dict[str, Any]:
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
 
 
-def on_bad_line(config: Train) -> formats.OnBadLine:
+def on_bad_line(config: Train) -> OnBadLine:
     """As the readers call it."""
-    return "skip" if config.data.on_bad_line == OnBadLine.skip else "error"
+    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
 
 
 class Assembly:
