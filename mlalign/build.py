@@ -98,7 +98,7 @@ class Aligner:
         ]
         return {str(path): sha256_of(path) for path in paths}
 
-    def _texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
@@ -110,7 +110,7 @@ class Aligner:
     # Backbone
 
     def _train_tokenizer(self, folder: Path) -> None:
-        texts = list(self._texts())
+        texts = list(self.texts())
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
