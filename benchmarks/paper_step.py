@@ -32,6 +32,7 @@ from mlalign.reporting.results import commit, versions
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "paper_step.json"
+CONF = str(ROOT / "conf")
 BASE: dict[str, Any] = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
 PIECES = 32_000  # of the tokenizer: as many as the text gives
 STEPS = 20_000  # of the paper's setting, method.md's default
@@ -77,7 +78,7 @@ def random_backbone(name: str, texts: list[str], folder: Path) -> None:
 
 def measure(name: str, data: Path, corpus: str, overrides: list[str], steps: int) -> dict[str, Any]:
     """One setting: the medians of the steps behind the first."""
-    with tempfile.TemporaryDirectory() as scratch, initialize_config_dir(str(ROOT / "conf"), None):
+    with tempfile.TemporaryDirectory() as scratch, initialize_config_dir(CONF, version_base="1.3"):
         setting = [
             f"backbone={name}", "data=files", f"data.root={data}", f"data.parallel=[{corpus}]",
             f"data.cache={scratch}/cache", f"aligned={scratch}/aligned", "trainer.progress=false",
