@@ -13,13 +13,12 @@ import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.build import Aligner, on_bad_line
+from mlalign.build import Aligner
 from mlalign.choices import Accelerator, Selection
 from mlalign.config import Train
-from mlalign.data.cache import sha256_of
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
-from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
@@ -38,6 +37,7 @@ from mlalign.pipeline import (
     predict,
     write_predictions,
 )
+from mlalign.preparation import prepare
 from mlalign.progress import bar
 from mlalign.reporting.results import (
     FILE,
@@ -49,6 +49,7 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.task import task_files
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ def train(config: Train) -> Path:
     """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    if config.data.source == "sample":
-        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+    prepare(config)
     with FileLock(folder / ".lock"):
         files = task_files(config)
         if config.resume is not False and is_finished(folder, files.languages):
@@ -88,26 +88,6 @@ def is_finished(folder: Path, languages: Sequence[str]) -> bool:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
-
-
-def task_files(config: Train) -> TaskFiles:
-    """The files of the task, all looked for at once.
-
-    Raises:
-        ConfigError: the metric or a language is none there is.
-        DataError: a file is not there.
-    """
-    task = config.task
-    if task.metric not in METRICS:
-        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
-    return TaskFiles(
-        Path(config.data.root) / "tasks" / task.folder,
-        task.format.value,
-        task.labels,
-        task.languages,
-        train_size=task.train_size,
-        on_bad_line=on_bad_line(config),
-    )
 
 
 def run_folder(config: Train) -> Path:

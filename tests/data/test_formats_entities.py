@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from mlalign.data.formats import FORMATS, TaggedSentence
+from mlalign.data.formats import FORMATS, TaggedSentence, positions
 from mlalign.errors import DataError
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -15,7 +15,9 @@ def read(tmp_path):
     def read(text, *, language="de", labels=TAGS, on_bad_line="error"):
         path = tmp_path / "test"
         path.write_text(text, "utf-8", newline="")
-        return FORMATS["panx"].read(path, labels, language=language, on_bad_line=on_bad_line)
+        return FORMATS["entities"].read(
+            path, positions(labels), part="test", language=language, on_bad_line=on_bad_line
+        )
 
     return read
 
@@ -40,7 +42,9 @@ def test_plain_and_prefixed_words_read_the_same(read, prefix):
 def test_compressed_files_are_read(tmp_path):
     path = tmp_path / "test.tsv.gz"
     path.write_bytes(gzip.compress(PLAIN.encode()))
-    part = FORMATS["panx"].read(path, TAGS, language="de", on_bad_line="error")
+    part = FORMATS["entities"].read(
+        path, positions(TAGS), part="test", language="de", on_bad_line="error"
+    )
     assert len(part.examples) == 2
 
 

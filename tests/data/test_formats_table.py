@@ -1,16 +1,16 @@
-"""SIB-200: pandas' quoting, ids, and FLORES codes."""
+"""Tables: pandas' quoting as in SIB-200, files of several languages or parts, JSON lines."""
 
 import re
 
 import pandas
 import pytest
 
-from mlalign.data.formats import FORMATS, LabelledText
-from mlalign.data.formats.flores import ISO_639_1
+from mlalign.data.formats import CODES, Columns, LabelledText, Table, positions
 from mlalign.errors import DataError
 
 LABELS = ["geography", "health", "science/technology"]
 HEADER = "index_id\tcategory\ttext"
+SIB200 = Table([Columns(["text"], "category", id="index_id")], is_quoted=True)
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def read(tmp_path):
     def read(*lines, on_bad_line="error"):
         path = tmp_path / "test.tsv"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
-        return FORMATS["sib200"].read(path, LABELS, language="de", on_bad_line=on_bad_line)
+        return SIB200(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
 
     return read
 
@@ -29,7 +29,9 @@ def test_reads_back_what_pandas_writes(tmp_path):
         {"index_id": range(7, 14), "category": ["health"] * 6 + ["geography"], "text": texts}
     )
     frame.to_csv(tmp_path / "test.tsv", sep="\t", index=False)
-    part = FORMATS["sib200"].read(tmp_path / "test.tsv", LABELS, language="de", on_bad_line="error")
+    part = SIB200(
+        tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error"
+    )
     assert [example.texts[0] for example in part.examples] == texts
     assert part.examples[0] == LabelledText("7", ('"All" is quoted',), 1)
 
@@ -70,17 +72,27 @@ def test_a_file_that_is_mostly_bad_is_refused_even_with_skip(read):
 def test_header_only_no_header_and_single_label(read):
     with pytest.raises(DataError, match="expected entries, found none"):
         read(HEADER)
-    with pytest.raises(DataError, match="line 1: expected the header index_id, category, text"):
+    with pytest.raises(DataError, match="line 1: expected the header index_id, text, category"):
         read("1\thealth\tone", on_bad_line="skip")
     with pytest.raises(DataError, match="all 30 entries have the same label"):
         read(HEADER, *(f"{number}\thealth\tx" for number in range(30)))
 
 
 def test_codes_are_one_to_one_and_well_formed():
-    assert len(set(ISO_639_1.values())) == len(ISO_639_1) == 135
-    for flores, iso in ISO_639_1.items():
-        assert re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", flores)
-        assert re.fullmatch("[a-z]{2}", iso)
-    assert ISO_639_1["zho_Hans"] == "zh"
-    assert ISO_639_1["arb_Arab"] == "ar"
-    assert "zho_Hant" not in ISO_639_1
+    forms = {
+        "flores": "[a-z]{3}_[A-Z][a-z]{3}",
+        "iso639_3": "[a-z]{3}",
+        "locale": "[a-z]{2}-[A-Z]{2}",
+    }
+    for name, form in forms.items():
+        codes = CODES[name]
+        assert len(set(codes.values())) == len(codes) > 50
+        for code, iso in codes.items():
+            assert re.fullmatch(form, code)
+            assert re.fullmatch("[a-z]{2}", iso)
+    assert len(CODES["flores"]) == 135
+    assert (
+        CODES["flores"]["zho_Hans"] == CODES["iso639_3"]["cmn"] == CODES["locale"]["zh-CN"] == "zh"
+    )
+    assert CODES["flores"]["arb_Arab"] == "ar"
+    assert "zho_Hant" not in CODES["flores"]
