@@ -20,10 +20,7 @@ from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
 from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError
-from mlalign.models.backbone import (
-    load_backbone,
-    positions,
-)
+from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.modules.alignment import own_stream
@@ -207,7 +204,7 @@ class Aligner:
 
     def _align(self, folder: Path, resume_from: Path) -> None:
         model, tokenizer = self.load_backbone()
-        vocabulary = model.get_input_embeddings().num_embeddings
+        vocabulary = vocabulary_size(tokenizer)
         tables = self.tables(tokenizer)
         module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
         log.info(

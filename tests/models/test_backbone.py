@@ -8,14 +8,8 @@ from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from mlalign.errors import DataError
-from mlalign.models.backbone import (
-    add_language_tokens,
-    head_parameters,
-    known_languages,
-    load_backbone,
-    unused_head,
-    word_transform,
-)
+from mlalign.models.backbone import add_language_tokens, known_languages, load_backbone
+from mlalign.models.word_head import head_parameters, unused_head, word_transform
 
 STARTS = ("type_mean", "freq_mean", "exclusive_mean", "random")
 
