@@ -59,13 +59,14 @@ class Weights:
         return {"pretrained_model_name_or_path": self.name, "revision": self.revision}
 
     def commit(self) -> str | None:
-        """The hub's commit that ``revision`` means today; None for a folder.
+        """The hub's commit that ``revision`` means today; None for a folder of one's own.
 
         Raises:
             DataError: neither the cache nor the hub knows.
         """
         if self.path is not None:
-            return None
+            folder = Path(self.path).absolute()
+            return folder.name if folder.parent.name == "snapshots" else None
         if self.revision is not None and COMMIT.fullmatch(self.revision):
             return self.revision
         with self.errors_in_words():
