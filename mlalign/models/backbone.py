@@ -20,13 +20,14 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
+from mlalign.models.tokenizer import settle
 from mlalign.models.weights import Weights
 from mlalign.models.word_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unk"
-LANGUAGE_TOKEN = re.compile(r"\[LANG_\w+\]")
+LANGUAGE_TOKEN = re.compile(r"\[LANG_([^\]]+)\]")
 DISENTANGLED = ("deberta", "deberta-v2")
 
 
@@ -79,10 +80,8 @@ def load_backbone(
             "of the encoder; are they of another model than config.json?"
         )
     mark_untrained_head(model, missing)
-    _check_tokenizer(tokenizer, found)
-    if not getattr(config, "type_vocab_size", 0) > 1:  # nothing tells the halves of a pair apart
-        names = [one for one in tokenizer.model_input_names if one != "token_type_ids"]
-        tokenizer.model_input_names = names
+    types = getattr(config, "type_vocab_size", 0)
+    settle(tokenizer, found, positions=positions(model), token_types=types)
     return model, tokenizer
 
 
@@ -104,27 +103,6 @@ def _supported_attention(config: Any, attention: str, found: Weights) -> str:
     return attention
 
 
-def _check_tokenizer(tokenizer: Any, found: Weights) -> None:
-    """Refuse what cannot give ids and word places.
-
-    Raises:
-        DataError: with what is missing.
-    """
-    if not getattr(tokenizer, "is_fast", False):
-        raise DataError(f"{found}: it has no fast tokenizer (tokenizer.json)")
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise DataError(
-            f"{found}: its tokenizer has no pieces but the special ones; expected the tokenizer's "
-            "files (tokenizer.json or the like) beside config.json"
-        )
-    for kind in ("cls", "sep", "pad", "mask", "unk"):
-        if getattr(tokenizer, f"{kind}_token_id") is None:
-            raise DataError(
-                f"{found}: its tokenizer has no {kind}_token; expected that of an encoder, with "
-                "cls, sep, pad, mask and unk"
-            )
-
-
 def positions(model: PreTrainedModel) -> int:
     """How many subwords a sequence may have; RoBERTa's types count from behind the padding."""
     embeddings = getattr(model.base_model, "embeddings", None)
@@ -143,7 +121,7 @@ def vocabulary_size(tokenizer: Any) -> int:
     The matrix of embeddings may have more rows: padding, or language tokens of an alignment before.
     """
     ids: dict[str, int] = tokenizer.get_vocab()
-    marked = [place for piece, place in ids.items() if LANGUAGE_TOKEN.fullmatch(piece)]
+    marked = known_languages(tokenizer, languages_of(tokenizer)).values()
     return min(marked, default=max(ids.values()) + 1)
 
 
@@ -224,3 +202,10 @@ def known_languages(tokenizer: Any, languages: Sequence[str]) -> dict[str, int]:
     return {
         language: vocabulary[token] for language, token in wanted.items() if token in vocabulary
     }
+
+
+def languages_of(tokenizer: Any) -> list[str]:
+    """The languages that this tokenizer has a token for, in the order of their ids."""
+    added: dict[str, int] = tokenizer.get_added_vocab()
+    found = [LANGUAGE_TOKEN.fullmatch(piece) for piece in sorted(added, key=added.__getitem__)]
+    return [match[1] for match in found if match and match[1] != UNKNOWN]
