@@ -16,7 +16,8 @@ from mlalign import choices
 from mlalign.assembly import Assembly, plain
 from mlalign.checks import present
 from mlalign.config import Train
-from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
+from mlalign.data.cache import Filter, Tokenised, tokenise
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError

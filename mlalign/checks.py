@@ -202,8 +202,8 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     resume = config.resume
     return [
         (
-            config.data.source not in ("sample", "files"),
-            f"data.source={config.data.source}: expected sample or files",
+            config.data.source not in ("sample", "files", "hub"),
+            f"data.source={config.data.source}: expected sample, files or hub",
         ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (

@@ -151,6 +151,14 @@ class TaskFormat(StrEnum):
     sib200 = "sib200"
 
 
+class Conversion(StrEnum):
+    """Which of ``data.releases`` writes a release of the hub in the task's own layout."""
+
+    pawsx = "pawsx"
+    sib200 = "sib200"
+    wikiann = "wikiann"
+
+
 class Precision(StrEnum):
     """Number format of the encoder's matrix products; ``auto``: bfloat16 where it is native."""
 

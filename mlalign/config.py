@@ -30,6 +30,7 @@ from mlalign.choices import (
     WeightingPer,
     WordHead,
 )
+from mlalign.release_config import Release
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Backbone:
 class Data:
     """Where the text lies."""
 
-    source: str = MISSING  # sample | files
+    source: str = MISSING  # sample | files | hub
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel
@@ -216,6 +217,9 @@ class Task:
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING
     source: str = MISSING
+    sizes: dict[str, dict[str, int]] | None = None  # part -> language or "*" -> rows
+    release: Release | None = None  # on the hub
+    obtain: str | None = None  # how to get it where there is no release on the hub
 
 
 @dataclass

@@ -16,10 +16,9 @@ from omegaconf import OmegaConf
 from mlalign.build import Aligner, on_bad_line
 from mlalign.choices import Accelerator, Selection
 from mlalign.config import Train
-from mlalign.data.cache import sha256_of
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
-from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
@@ -38,6 +37,7 @@ from mlalign.pipeline import (
     predict,
     write_predictions,
 )
+from mlalign.preparation import prepare
 from mlalign.progress import bar
 from mlalign.reporting.results import (
     FILE,
@@ -60,8 +60,7 @@ def train(config: Train) -> Path:
     """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    if config.data.source == "sample":
-        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+    prepare(config)
     with FileLock(folder / ".lock"):
         files = task_files(config)
         if config.resume is not False and is_finished(folder, files.languages):
@@ -107,6 +106,8 @@ def task_files(config: Train) -> TaskFiles:
         task.languages,
         train_size=task.train_size,
         on_bad_line=on_bad_line(config),
+        sizes=task.sizes if config.data.source != "sample" else None,
+        is_official=config.data.source == "hub",
     )
 
 

@@ -5,12 +5,15 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two test processes share two cores
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 from families import SHAPE, save_distinct, write_deberta, write_mmbert
+from hub_server import HubServer, serving
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -167,3 +170,40 @@ def write_parallel(tmp_path: Path) -> Any:
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub on loopback, empty, that this process and those it starts use, with a cache of its own.
+
+    Waiting between attempts takes no time in this process.
+    """
+    with serving(tmp_path / "hub") as server:
+        cache = tmp_path / "hf"
+        settings = {
+            "HF_ENDPOINT": server.url,
+            "HF_HOME": str(cache),
+            "HF_HUB_CACHE": str(cache / "hub"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        # What huggingface_hub read from the environment when it was imported.
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        constants = {
+            "ENDPOINT": server.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": template,
+            "HF_HOME": str(cache),
+            "HF_HUB_CACHE": str(cache / "hub"),
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+        }
+        for name, value in constants.items():
+            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+        huggingface_hub.close_session()
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        yield server
+    huggingface_hub.close_session()

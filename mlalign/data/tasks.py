@@ -17,6 +17,7 @@ from mlalign.data.formats import FORMATS, LabelledText, Part, TaggedSentence
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import length_grouped, stream
+from mlalign.data.sizes import Sizes, check_rows
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.encoder import SOURCE
@@ -42,6 +43,8 @@ class TaskFiles:
         languages: to be tested in, or ``available`` for all with a test part.
         train_size: which of several train files.
         on_bad_line: ``error`` or ``skip``.
+        sizes: rows of the official release.
+        is_official: whether files of other sizes are refused; otherwise they are named.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -57,7 +60,10 @@ class TaskFiles:
         *,
         train_size: int | None,
         on_bad_line: Literal["error", "skip"],
+        sizes: Sizes | None = None,
+        is_official: bool = False,
     ) -> None:
+        self.sizes, self.is_official = sizes or {}, is_official
         self.folder, self.format = folder, FORMATS[format]
         self.labels, self.train_size, self.on_bad_line = list(labels), train_size, on_bad_line
         there = self.format.languages(folder)
@@ -92,6 +98,14 @@ class TaskFiles:
         )
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
+        check_rows(
+            len(read.examples) + sum(read.dropped.values()),
+            self.sizes,
+            part,
+            language,
+            where=str(read.path),
+            strict=self.is_official,
+        )
         return read
 
 
