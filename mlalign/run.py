@@ -135,6 +135,7 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
+        self.commit: str | None = None  # of the backbone on the hub
 
     def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
@@ -144,7 +145,7 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
-        aligned = aligner.folder
+        self.commit, aligned = aligner.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
@@ -248,6 +249,7 @@ class Run:
                 "method": config.method.name,
                 "ablation": config.ablation.name,
                 "backbone": config.backbone.name,
+                "backbone_commit": self.commit,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
                 "scores": scores,
