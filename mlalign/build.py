@@ -82,14 +82,17 @@ class Aligner:
         return holding
 
     @cached_property
+    def texts(self) -> dict[str, list[Path]]:
+        """Language -> its parallel files."""
+        return {
+            language: [parallel_path(self.root, name, language) for name in names]
+            for language, names in self.corpora.items()
+        }
+
+    @cached_property
     def files(self) -> dict[str, str]:
         """Path -> sha256 of every parallel file."""
-        paths = [
-            parallel_path(self.root, name, language)
-            for language, names in self.corpora.items()
-            for name in names
-        ]
-        return {str(path): sha256_of(path) for path in paths}
+        return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
 
     def texts(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
@@ -171,10 +174,8 @@ class Aligner:
             "backbone": backbone,
             "data": {key: data[key] for key in SHAPING},
             "text": {
-                language: [
-                    self.files[str(parallel_path(self.root, name, language))] for name in names
-                ]
-                for language, names in self.corpora.items()
+                language: [self.files[str(path)] for path in paths]
+                for language, paths in self.texts.items()
             },
             "language_tokens": config.method.language_tokens,
             "losses": {name: plain(getattr(config.losses, name)) for name in self.losses},

@@ -215,10 +215,10 @@ def score_part(
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 
 
-def file_record(part: Part[Any]) -> dict[str, Any]:
-    """What the results say of a file that was read."""
-    rows = len(part.examples) + sum(part.dropped.values())
-    return {"rows": rows, "sha256": sha256_of(part.path)}
+def file_records(part: Part[Any]) -> dict[str, dict[str, Any]]:
+    """What the results say of the files that a part was read from."""
+    paths = [path for path in (part.path, part.beside) if path is not None]
+    return {str(path): {"rows": part.rows, "sha256": sha256_of(path)} for path in paths}
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

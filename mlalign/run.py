@@ -30,7 +30,7 @@ from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
-    file_record,
+    file_records,
     finetune,
     fingerprint_of,
     gold_of,
@@ -49,6 +49,7 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,8 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        if aligner.losses and not files.learned:
+            refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
@@ -168,13 +171,18 @@ class Run:
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
         layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
-        data, module = self._finetune(encoder, layout, files)
-        scores = self._test(data, module)
+        if files.learned:
+            results = {"scores": self._test(*self._finetune(encoder, layout, files))}
+        else:
+            results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(scores, aligned)
+        self._write(results, aligned)
 
     def _note(self, part: Part[Any]) -> None:
-        self.data[str(part.path)] = file_record(part)
+        """Count what was read of a file; one file can hold several parts and languages."""
+        for path, record in file_records(part).items():
+            known = self.data.get(path, {"rows": 0})
+            self.data[path] = record | {"rows": known["rows"] + record["rows"]}
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
@@ -223,7 +231,24 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _write(self, scores: dict[str, float], aligned: Path | None) -> None:
+    def _retrieve(
+        self, encoder: Encoder, layout: Layout, files: TaskFiles
+    ) -> dict[str, dict[str, float]]:
+        started = time.perf_counter()
+        results = retrieve(
+            files,
+            encoder,
+            layout,
+            self._trainer("test")(folder=self.folder, callbacks=[]),
+            self.folder / "predictions",
+            workers=self.config.trainer.workers,
+            progress=bar(self.config.trainer.progress, "testing"),
+            note=self._note,
+        )
+        self.seconds["test"] = time.perf_counter() - started
+        return results
+
+    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,
@@ -236,8 +261,8 @@ class Run:
                 "backbone_commit": self.commit,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
-                "scores": scores,
-                **summary(scores),
+                **results,
+                **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),

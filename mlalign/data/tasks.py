@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.formats import Format, LabelledText, Part, PartName, TaggedSentence, positions
+from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import ShuffledBatches
@@ -286,9 +287,9 @@ def scored_part(
     files: TaskFiles, layout: Layout, language: str, *, workers: int = 0
 ) -> tuple[Part[Any], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now."""
-    part = files.read(language, files.scored)
-    prepared = prepare(part.examples, language, layout)
-    return part, loader(prepared, language, layout, by_length(prepared), workers=workers)
+    part, code = files.read(language, files.scored), spoken(language)
+    prepared = prepare(part.examples, code, layout)
+    return part, loader(prepared, code, layout, by_length(prepared), workers=workers)
 
 
 def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
@@ -312,3 +313,12 @@ def loader(
         num_workers=workers,
         multiprocessing_context="fork" if workers else None,
     )
+
+
+def sentence_loader(
+    sentences: Sequence[str], language: str, layout: Layout, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of plain sentences, each once, sorted by length."""
+    examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
+    prepared = prepare(examples, language, layout)
+    return loader(prepared, language, layout, by_length(prepared), workers=workers)
