@@ -22,7 +22,7 @@ from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.word_head import untrained_head, unused_head, word_transform
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.objectives import LEVELS, build_objectives
+from mlalign.modules.objectives import LEVELS, build_measures, build_objectives
 from mlalign.modules.pair import VocabularyHead
 from mlalign.modules.schedules import Optimisation
 
@@ -100,6 +100,7 @@ class Assembly:
             weighted_game=config.align.adversary.weighted,
             keys=config.fusion.keys.value,
             partner_drop=config.fusion.partner_drop,
+            measures=build_measures(settings),
             per_level=config.weighting.per == WeightingPer.level,
             optimisation=self._optimisation(),
             seed=self.seed,
