@@ -86,7 +86,7 @@ def measure(name: str, data: Path, corpus: str, overrides: list[str], steps: int
         ]  # fmt: skip
         config = resolve(compose("train", setting))
         aligner = Aligner(config, make_trainer, precision="32-true")
-        random_backbone(name, list(aligner.texts()), Path(scratch) / "backbone")
+        random_backbone(name, list(aligner.sentences()), Path(scratch) / "backbone")
         model, tokenizer = aligner.load_backbone()
         vocabulary = model.get_input_embeddings().num_embeddings
         module, text = Assembly(config).module(

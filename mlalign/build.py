@@ -94,7 +94,7 @@ class Aligner:
         """Path -> sha256 of every parallel file."""
         return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
 
-    def texts(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
@@ -106,7 +106,7 @@ class Aligner:
     # Backbone
 
     def _train_tokenizer(self, folder: Path) -> None:
-        texts = list(self.texts())
+        texts = list(self.sentences())
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
