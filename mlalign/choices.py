@@ -135,6 +135,15 @@ class Selection(StrEnum):
     last = "last"
 
 
+class Keep(StrEnum):
+    """Which of fine-tuning's weights stay in a run's folder."""
+
+    none = "none"
+    tested = "tested"
+    best_and_last = "best_and_last"
+    all = "all"
+
+
 class OnBadLine(StrEnum):
     """What to do with a line that breaks its format."""
 

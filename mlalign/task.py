@@ -1,5 +1,6 @@
-"""From a checked configuration to a task's files."""
+"""From a checked configuration to a task's files and to the module that learns it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,20 @@ from typing import Any
 from mlalign.assembly import on_bad_line
 from mlalign.choices import TaskFormat
 from mlalign.config import Train
-from mlalign.data.formats import CODES, FORMATS, Columns, Format, Table
+from mlalign.data.formats import CODES, FORMATS, Columns, Format, PartName, Table
 from mlalign.data.tasks import TaskFiles
+from mlalign.models.encoder import Encoder
+from mlalign.modules.finetuning import FinetuningModule
 from mlalign.task_config import Task
 
 
-def task_files(config: Train) -> TaskFiles:
+def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
     """The files of the task, all looked for at once.
+
+    Args:
+        config: checked.
+        learned: whether English train and dev are needed too.
+        scored: the part that is needed of every language.
 
     Raises:
         ConfigError: a language is none there is.
@@ -32,6 +40,8 @@ def task_files(config: Train) -> TaskFiles:
         english=None if english is None else (folder.parent / english, replace(form, codes={})),
         sizes=task.sizes if config.data.source != "sample" else None,
         is_official=config.data.source == "hub",
+        learned=learned,
+        scored=scored,
     )
 
 
@@ -55,3 +65,36 @@ def task_format(task: Task) -> Format[Any]:
     form = FORMATS[task.format.value]
     codes = form.codes if known is None else known
     return replace(form, names=names or form.names, codes={**codes, **task.codes})
+
+
+def finetuning_module(
+    config: Train, encoder: Encoder, *, gold: Sequence[Any] = (), steps: int = 1
+) -> FinetuningModule:
+    """The module of a task, its head not yet trained.
+
+    Args:
+        config: checked.
+        encoder: aligned or not.
+        gold: labels of English dev; only training looks at them.
+        steps: updates of the whole run; only training counts them.
+    """
+    settings, task = config.finetune, config.task
+    assert settings.seed is not None  # resolved
+    rate, head_rate = settings.learning_rate, settings.head_learning_rate
+    return FinetuningModule(
+        encoder,
+        task.labels,
+        tagging=task.metric == "entity_f1",
+        metric=task.metric,
+        gold=gold,
+        representation=settings.representation.value,
+        partner=settings.partner.value,
+        freeze=settings.freeze.value,
+        learning_rate=rate,
+        head_learning_rate=rate if head_rate is None else head_rate,
+        steps=steps,
+        warmup=settings.warmup,
+        weight_decay=settings.weight_decay,
+        dropout=settings.dropout,
+        seed=settings.seed,
+    )

@@ -56,3 +56,8 @@ CODES: dict[str, dict[str, str]] = {
     "flores": _codes(FLORES),
     "locale": _codes(LOCALES),
 }
+
+
+def spoken(language: str) -> str:
+    """The language of a code that also names a place, script or treebank: zh of zh-TW or zh_pud."""
+    return re.split("[-_]", language)[0]

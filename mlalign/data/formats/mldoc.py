@@ -81,5 +81,6 @@ FORMAT = Format(
         "japanese": "ja",
         "russian": "ru",
         "spanish": "es",
+        "spanish-latam": "es-419",
     },
 )
