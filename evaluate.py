@@ -1,10 +1,9 @@
 """Compare finished runs: mean and standard deviation over seeds, and a paired test.
 
 python evaluate.py runs='outputs/**'
-python evaluate.py runs='multirun/**' baseline=mlm
+python evaluate.py runs='multirun/**' baseline=mlm paper=true
+python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/ablation
 """
-
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -20,13 +19,28 @@ def job(composed: DictConfig) -> None:
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Evaluate)
 
-    from mlalign.reporting.comparison import comparison, find_runs
-    from mlalign.reporting.results import write_whole
+    compare(settings)
 
-    table = comparison(find_runs(settings.runs), settings.baseline)
-    print(f"\n{table}")
+
+def compare(settings: Evaluate) -> None:
+    """One table per task, shown, and written where that was asked for."""
+    from mlalign.reporting.comparison import comparison
+    from mlalign.reporting.formats import FORMATS, chosen_formats, write_tables
+    from mlalign.reporting.runs import find_runs, find_unfinished
+
+    formats = chosen_formats(settings.format, settings.output)
+    tables = comparison(
+        find_runs(settings.runs),
+        kind=settings.table.value,
+        baseline=settings.baseline,
+        paper=settings.paper,
+        resamples=settings.resamples,
+        unfinished=find_unfinished(settings.runs),
+    )
+    print(f"\n{FORMATS[formats[0]].write(tables)}")
     if settings.output is not None:
-        write_whole(Path(settings.output), table + "\n")
+        for path in write_tables(tables, formats, settings.output):
+            print(f"\ntables   {path}")
 
 
 if __name__ == "__main__":

@@ -173,3 +173,11 @@ class LoggerName(StrEnum):
     csv = "csv"
     wandb = "wandb"
     tensorboard = "tensorboard"
+
+
+class TableKind(StrEnum):
+    """What the rows of a table are."""
+
+    main = "main"
+    ablation = "ablation"
+    backbone = "backbone"

@@ -1,9 +1,87 @@
-"""Scores as tables for a terminal."""
+"""Tables of scores: what they hold, whatever they are printed as; and one run for a terminal."""
 
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from mlalign.reporting.bootstrap import Resampled
+from mlalign.reporting.significance import LEVEL, Paired
+
 UNITS = {"accuracy": "accuracy", "entity_f1": "entity F1"}
+SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
+
+
+@dataclass(frozen=True)
+class Against:
+    """A cell against the baseline's, over seeds and over test items; Holm's p beside each."""
+
+    seeds: Paired
+    seeds_holm: float | None = None
+    items: Resampled | None = None
+    items_holm: float | None = None
+
+    @property
+    def beyond_seeds(self) -> bool:
+        """Whether it differs by more than the noise of seeds."""
+        return self.seeds_holm is not None and self.seeds_holm < LEVEL
+
+    @property
+    def beyond_items(self) -> bool:
+        """Whether it differs by more than the choice of test items."""
+        return self.items_holm is not None and self.items_holm < LEVEL
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score, once for every run that has it."""
+
+    values: tuple[float, ...] = ()
+    against: Against | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """Over runs; None where there is none."""
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of a sample; None for fewer than two runs."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, ablation or backbone; or a row of the paper."""
+
+    name: str
+    cells: Mapping[str, Cell]  # column -> cell, every column of the table
+    runs: int
+    copied: str | None = None  # from where; such a row is never tested
+
+
+@dataclass(frozen=True)
+class Table:
+    """One task: rows by languages and by the three summaries of ``SUMMARIES``."""
+
+    task: str
+    metric: str
+    kind: str
+    languages: tuple[str, ...]
+    rows: tuple[Row, ...]
+    baseline: str | None = None  # a row's name; None: nothing was tested
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Languages and summaries."""
+        return (*self.languages, *SUMMARIES)
+
+    @property
+    def title(self) -> str:
+        """What the numbers are."""
+        unit = UNITS.get(self.metric, self.metric)
+        return f"{self.task}, zero-shot, {unit} in per cent, mean ± sd over seeds"
 
 
 def name_of(results: Mapping[str, Any]) -> str:
