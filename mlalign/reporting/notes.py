@@ -1,6 +1,6 @@
 """What must be read with a table: how its numbers came about, and what is not in it."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,13 +82,9 @@ def _fewer_runs(table: Table) -> str:
 
 
 def _other_numbers(table: Table) -> str:
-    rows: dict[int, list[str]] = defaultdict(list)
-    for row in table.rows:
-        rows[row.runs].append(row.name)
-    if len(rows) < 2:
-        return ""
-    found = [f"{number} ({', '.join(rows[number])})" for number in sorted(rows, reverse=True)]
-    return f"The rows rest on different numbers of seeds: {_listed(found)}."
+    usual = Counter(row.runs for row in table.rows).most_common(1)[0][0]
+    others = [f"{row.name} on {row.runs}" for row in table.rows if row.runs != usual]
+    return f"The rows rest on {usual} seeds, but {_listed(others)}." if others else ""
 
 
 def _listed(found: Sequence[str], separator: str = ", ") -> str:

@@ -69,7 +69,8 @@ def copied_rows(table: str, task: str, languages: Sequence[str]) -> list[Row]:
             column: Cell(() if value is None else (value,))
             for column, value in (scores | summaries).items()
         }
-        rows.append(Row(printed["model"], cells, runs=0, copied=f"{SOURCE}, {number}"))
+        name = printed["model"].replace(" (re-trained on the same corpus)", " re-trained")
+        rows.append(Row(name, cells, runs=0, copied=f"{SOURCE}, {number}"))
     return rows
 
 

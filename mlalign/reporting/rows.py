@@ -17,18 +17,21 @@ Rows = dict[str, dict[Seeds, Run]]
 def rows_of(runs: Sequence[Run], kind: str) -> Rows:
     """Row -> seeds -> run.
 
-    A row is named by method and ablation, in a table of backbones by the backbone; by both where
-    there are several backbones; and where runs of one name have other settings, by these too. The
-    same run found twice counts once.
+    A row is named by method and ablation, in a table of ablations of one method by the ablation
+    alone; where there are several backbones, by these as well; and where runs of one name have
+    other settings, by these too. The same run found twice counts once.
 
     Raises:
         DataError: two runs have the same settings and seeds, and other scores.
     """
     by_name: dict[str, list[Run]] = defaultdict(list)
     backbones = {run.results["backbone"] for run in runs}
+    ablated = {run.results["method"] for run in runs if run.results["ablation"] != "none"}
     for run in runs:
         words = [Path(run.results["backbone"]).name] if len(backbones) > 1 else []
-        by_name[" ".join([*words, name_of(run.results)])].append(run)
+        alone = kind == "ablation" and len(ablated) == 1 and run.results["ablation"] != "none"
+        words.append(run.results["ablation"] if alone else name_of(run.results))
+        by_name[" ".join(words)].append(run)
     rows: Rows = defaultdict(dict)
     for name, found in by_name.items():
         everything = [flat_settings(run) for run in found]

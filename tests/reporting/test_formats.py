@@ -16,7 +16,7 @@ from mlalign.reporting.comparison import comparison
 from mlalign.reporting.formats import FORMATS, chosen_formats, write_tables
 from mlalign.reporting.formats.grid import BY_SEEDS, cell_text, grids, p_value
 
-NASTY = "a_b & <c> | 5% *d* [e] $f$ #g ~^{h} \\i `j` 猫"
+NASTY = "a_b&<c>|5% *d* [e]$#~^{h}\\i`j`猫"
 SCORES = {
     "none": [(50.0, 40.0), (52.0, 44.0), (51.0, 41.0)],
     "multilevel": [(60.0, 52.0), (64.0, 54.0), (61.0, 55.0)],

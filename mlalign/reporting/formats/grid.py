@@ -48,19 +48,26 @@ class Grid:
     head: tuple[str, ...]  # without the column of names
     rows: tuple[GridRow, ...]
     notes: tuple[str, ...]
+    together: int = 1  # last columns that nothing parts
 
     def panels(self, width: int) -> Iterator["Grid"]:
         """Grids of as many columns as fit into so many signs beside the names."""
-        names = max(len(row.name) for row in self.rows)
-        start, used = 0, names
-        for place, head in enumerate(self.head):
-            cells = [len(cell_text(row.cells[place])) for row in self.rows]
-            needed = GAP + max(len(head), *cells)
-            if used + needed > width and place > start:
-                yield self._part(slice(start, place))
-                start, used = place, names
-            used += needed
-        yield self._part(slice(start, len(self.head)))
+        first = len(self.head) - self.together
+        ends = [*range(1, first + 1), len(self.head)]
+        start = done = 0
+        for end in ends:
+            if self._width(slice(start, end)) > width and done > start:
+                yield self._part(slice(start, done))
+                start = done
+            done = end
+        yield self._part(slice(start, done))
+
+    def _width(self, columns: slice) -> int:
+        part = self._part(columns)
+        lines = zip(part.head, *(map(cell_text, row.cells) for row in part.rows), strict=True)
+        return max(len(row.name) for row in part.rows) + sum(
+            GAP + max(map(len, column)) for column in lines
+        )
 
     def _part(self, columns: slice) -> "Grid":
         rows = tuple(replace(row, cells=row.cells[columns]) for row in self.rows)
@@ -80,7 +87,7 @@ def _scores(table: Table) -> Grid:
         seeds = GridCell("" if row.copied else str(row.runs))
         rows.append(GridRow(_name(row), (*cells, seeds), _group(row, table)))
     head = (*table.languages, *SUMMARIES.values(), "seeds")
-    return Grid(table.title, head, tuple(rows), table.notes)
+    return Grid(table.title, head, tuple(rows), table.notes, together=1 + len(SUMMARIES))
 
 
 def _tests(table: Table) -> Grid:
@@ -96,7 +103,8 @@ def _tests(table: Table) -> Grid:
         for row, against in tested
     ]
     title = f"{table.task}, {SUMMARIES[column]}, against {table.baseline}, same seeds"
-    return Grid(title, tuple(head), tuple(rows), tuple(_caveats([one for _, one in tested])))
+    notes = tuple(_caveats([against for _, against in tested]))
+    return Grid(title, tuple(head), tuple(rows), notes, together=3 if by_items else 1)
 
 
 def _test(against: Against, by_items: bool) -> list[str]:

@@ -29,7 +29,7 @@ def _table(grid: Grid) -> str:
     notes = "\n".join(f"<li>{escape(note)}</li>" for note in grid.notes)
     return "\n".join(
         [
-            '<div class="scroll">',
+            f'<div class="scroll" role="region" aria-label="{escape(grid.title)}" tabindex="0">',
             "<table>",
             f"<caption>{escape(grid.title)}</caption>",
             f"<thead><tr><td></td>{head}</tr></thead>",

@@ -5,7 +5,7 @@ import re
 from mlalign.reporting.formats.grid import Grid, GridCell, GridRow, grids
 from mlalign.reporting.tables import Table
 
-WIDTH = 84  # signs that fit an article; further columns go below, under the same names
+WIDTH = 100  # signs that fit an article; further columns go below, under the same names
 SYMBOLS = {
     "\\": r"\textbackslash{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -32,10 +32,10 @@ def _environment(grid: Grid) -> str:
     return "\n".join(
         [
             r"\begin{table}[tp]",
-            r"\centering\footnotesize",
+            r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{escaped(grid.title)}}}",
             "\n\\par\\medskip\n".join(map(_tabular, grid.panels(WIDTH))),
-            rf"\par\medskip\begin{{minipage}}{{\linewidth}}\scriptsize{notes}",
+            rf"\par\medskip\begin{{minipage}}{{\linewidth}}{notes}",
             r"\end{minipage}",
             r"\end{table}",
         ]
@@ -67,7 +67,7 @@ def _row(row: GridRow) -> str:
 
 
 def _cell(cell: GridCell) -> str:
-    spread = rf"\,{{\scriptsize$\pm$\,{cell.spread}}}" if cell.spread else ""
+    spread = rf"\,{{\tiny$\pm$\,{cell.spread}}}" if cell.spread else ""
     marks = f"$^{{{''.join(MARKS[mark] for mark in cell.marks)}}}$" if cell.marks else ""
     text = escaped(cell.text)
     if re.fullmatch(NUMBERS, cell.text):

@@ -21,7 +21,12 @@ def _lines(grid: Grid) -> Iterator[str]:
         columns = [["", *(row.name for row in panel.rows)]]
         for place, head in enumerate(panel.head):
             columns.append([head, *_below_each_other([row.cells[place] for row in panel.rows])])
-        yield from aligned(list(zip(*columns, strict=True)))
+        head, rule, *rows = aligned(list(zip(*columns, strict=True)))
+        yield from (head, rule)
+        for place, row in enumerate(rows):
+            if place and panel.rows[place].group == "copied" != panel.rows[place - 1].group:
+                yield rule
+            yield row
     for note in grid.notes:
         yield fill(note, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
