@@ -30,7 +30,7 @@ def score_table(results: Mapping[str, Any]) -> str:
 
 def _kind(results: Mapping[str, Any]) -> str:
     part = "" if results.get("split", "test") == "test" else f" on {results['split']}"
-    if results["selection"] == "oracle":
+    if results.get("selection") == "oracle":
         return f"upper bound{part}: in each language the step that did best on its own dev part"
     return f"zero-shot{part}"
 
