@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 
+from mlalign import choices
 from mlalign.checks import present
 from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
 from mlalign.config import Train
 from mlalign.data.cache import Tokenised
+from mlalign.data.formats import OnBadLine
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.losses import UncertaintyWeights
@@ -35,6 +37,11 @@ WORD_LOSSES = ("masked_words", "word_distribution")
 def plain(settings: Any) -> dict[str, Any]:
     """A group's settings as keyword arguments of a function."""
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
+
+
+def on_bad_line(config: Train) -> OnBadLine:
+    """As the readers call it."""
+    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
 
 
 class Assembly:

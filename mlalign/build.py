@@ -12,12 +12,11 @@ from typing import Any
 import lightning as L
 
 import mlalign
-from mlalign import choices
-from mlalign.assembly import Assembly, plain
+from mlalign.assembly import Assembly, on_bad_line, plain
 from mlalign.checks import present
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
-from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
+from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import (
@@ -34,11 +33,6 @@ log = logging.getLogger(__name__)
 
 TOKENIZER_PAIRS = 10_000  # of every file
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
-
-
-def on_bad_line(config: Train) -> OnBadLine:
-    """As the readers call it."""
-    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
 
 
 class Aligner:

@@ -15,6 +15,7 @@ from mlalign.choices import (
     Freeze,
     FusionForm,
     FusionKeys,
+    Keep,
     LanguageTokenStart,
     LoggerName,
     OnBadLine,
@@ -277,6 +278,7 @@ class Train:
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
     seed: int = 1
+    keep: Keep = Keep.best_and_last  # weights: none | tested | best_and_last | all evaluations
     resume: Any = True  # true | false | the folder of an unfinished alignment
     output: str = "outputs"  # runs; `multirun` in a sweep
     aligned: str = "outputs/aligned"  # encoders that later runs find again

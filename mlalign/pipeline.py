@@ -16,13 +16,17 @@ from filelock import FileLock
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from mlalign.data.cache import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.loggers import CURVES
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
+from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
+from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)
@@ -144,6 +148,7 @@ def align(
     )  # which Lightning takes it off behind the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
 
 
@@ -175,33 +180,21 @@ def finetune(
     epochs: int,
     evaluations: int,
     max_grad_norm: float | None,
-    best: bool,
+    weights: Weights,
     trainer: Callable[..., L.Trainer],
-) -> L.Trainer:
-    """Learn English; leaves the module as English dev, or the last step, would have it."""
-    checkpoints = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor="finetune/dev",
-        mode="max",
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-    total = epochs * data.batches
+) -> dict[str, Any]:
+    """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept."""
     loop = trainer(
         folder=folder,
-        callbacks=[*([checkpoints] if best else []), LearningRateMonitor("step")],
+        callbacks=[weights, LearningRateMonitor("step")],
         max_epochs=epochs,
         gradient_clip_val=max_grad_norm,
-        val_check_interval=max(1, total // evaluations),
+        val_check_interval=max(1, epochs * data.batches // evaluations),
         check_val_every_n_epoch=None,
+        enable_checkpointing=False,
     )
     loop.fit(module, data)
-    if best:
-        state = torch.load(checkpoints.best_model_path, weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return loop
+    return weights.finish(module, loop.global_step)
 
 
 def predict(
@@ -210,6 +203,26 @@ def predict(
     """Predictions in file order."""
     batches: Any = trainer.predict(module, loader)
     return joined([piece for batch in batches for piece in batch])
+
+
+def score_part(
+    trainer: L.Trainer,
+    module: FinetuningModule,
+    part: Part[Any],
+    loader: DataLoader[TaskBatch],
+    path: Path | None,
+) -> float:
+    """Predict a part, write the predictions to a file if there is to be one, and score them."""
+    predicted = predict(trainer, module, loader)
+    if path is not None:
+        write_predictions(path, part, predicted, module.labels)
+    return module.metric([one.label for one in predicted], gold_of(part), module.labels)
+
+
+def file_record(part: Part[Any]) -> dict[str, Any]:
+    """What the results say of a file that was read."""
+    rows = len(part.examples) + sum(part.dropped.values())
+    return {"rows": rows, "sha256": sha256_of(part.path)}
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

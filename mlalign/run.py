@@ -13,8 +13,8 @@ import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.build import Aligner, on_bad_line
-from mlalign.choices import Accelerator, Selection
+from mlalign.build import Aligner
+from mlalign.choices import Keep
 from mlalign.config import Train
 from mlalign.data.cache import sha256_of
 from mlalign.data.formats import Part
@@ -22,23 +22,23 @@ from mlalign.data.layout import Layout
 from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
-from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
-from mlalign.errors import ConfigError
-from mlalign.loggers import build_loggers, check_logger, finish_loggers
-from mlalign.metrics.scores import METRICS
+from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
+from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
+    file_record,
     finetune,
     fingerprint_of,
     gold_of,
     make_trainer,
-    predict,
-    write_predictions,
+    score_part,
 )
 from mlalign.progress import bar
+from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
     FILE,
     commit,
@@ -49,11 +49,12 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
 
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume")  # a run is the same wherever it lies
+NOT_IN_THE_NAME = ("output", "resume", "keep")  # a run is the same wherever it lies
 
 
 def train(config: Train) -> Path:
@@ -64,7 +65,7 @@ def train(config: Train) -> Path:
         ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
     with FileLock(folder / ".lock"):
         files = task_files(config)
-        if config.resume is not False and is_finished(folder, files.languages):
+        if config.resume is not False and is_finished(folder, files.languages, config.keep):
             log.info("This run is finished; resume=false makes it anew.")
         else:
             Run(config, folder).make(files)
@@ -74,11 +75,15 @@ def train(config: Train) -> Path:
     return folder
 
 
-def is_finished(folder: Path, languages: Sequence[str]) -> bool:
+def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
     """Whether a folder holds results for these languages, from files that have not changed."""
     if not (folder / FILE).is_file():
         return False
     results = read_results(folder)
+    kept = Keep(results["config"].get("keep", Keep.none))
+    if list(Keep).index(kept) < list(Keep).index(keep):
+        log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
+        return False
     if set(results["scores"]) != set(languages):
         log.info("Other languages are there than when this was run: it is made anew.")
         return False
@@ -88,26 +93,6 @@ def is_finished(folder: Path, languages: Sequence[str]) -> bool:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
-
-
-def task_files(config: Train) -> TaskFiles:
-    """The files of the task, all looked for at once.
-
-    Raises:
-        ConfigError: the metric or a language is none there is.
-        DataError: a file is not there.
-    """
-    task = config.task
-    if task.metric not in METRICS:
-        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
-    return TaskFiles(
-        Path(config.data.root) / "tasks" / task.folder,
-        task.format.value,
-        task.labels,
-        task.languages,
-        train_size=task.train_size,
-        on_bad_line=on_bad_line(config),
-    )
 
 
 def run_folder(config: Train) -> Path:
@@ -139,14 +124,7 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        wanted = config.trainer.accelerator
-        has_gpu = torch.cuda.is_available()
-        if wanted == Accelerator.gpu and not has_gpu:
-            raise ConfigError(
-                "trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or "
-                "trainer=auto"
-            )
-        self.gpu = has_gpu and wanted != Accelerator.cpu
+        self.gpu = choose_device(config.trainer.accelerator.value)
         self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
@@ -155,6 +133,7 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
+        self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
@@ -188,55 +167,38 @@ class Run:
         self._write(scores, aligned)
 
     def _note(self, part: Part[Any]) -> None:
-        rows = len(part.examples) + sum(part.dropped.values())
-        self.data[str(part.path)] = {"rows": rows, "sha256": sha256_of(part.path)}
+        self.data[str(part.path)] = file_record(part)
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
     ) -> tuple[TaskDataModule, FinetuningModule]:
         started = time.perf_counter()
-        settings = self.config.finetune
+        config, settings = self.config, self.config.finetune
         assert settings.seed is not None  # resolved
-        seed = settings.seed
         data = TaskDataModule(
             files,
             layout,
             batch_size=settings.batch_size,
-            seed=seed,
-            workers=self.config.trainer.workers,
+            seed=settings.seed,
+            workers=config.trainer.workers,
         )
-        rate = settings.learning_rate
-        module = FinetuningModule(
-            encoder,
-            files.labels,
-            tagging=self.config.task.metric == "entity_f1",
-            metric=self.config.task.metric,
-            gold=gold_of(data.dev),
-            representation=settings.representation.value,
-            partner=settings.partner.value,
-            freeze=settings.freeze.value,
-            learning_rate=rate,
-            head_learning_rate=rate
-            if settings.head_learning_rate is None
-            else settings.head_learning_rate,
-            steps=settings.epochs * data.batches,
-            warmup=settings.warmup,
-            weight_decay=settings.weight_decay,
-            dropout=settings.dropout,
-            seed=seed,
+        module = finetuning_module(
+            config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches
         )
         log.info("Fine-tuning on %d English examples", len(data.train.examples))
-        finetune(
+        self.weights = finetune(
             module,
             data,
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
             max_grad_norm=settings.max_grad_norm,
-            best=settings.selection == Selection.english_dev,
+            weights=Weights(
+                self.folder, layout, selection=settings.selection.value, keep=config.keep.value
+            ),
             trainer=self._trainer("finetune"),
         )
-        finish_loggers(self.config.logger.name.value)
+        finish_loggers(config.logger.name.value)
         self.seconds["finetune"] = time.perf_counter() - started
         self._note(data.train)
         self._note(data.dev)
@@ -244,17 +206,13 @@ class Run:
 
     def _test(self, data: TaskDataModule, module: FinetuningModule) -> dict[str, float]:
         started = time.perf_counter()
-        task = self.config.task
         quiet = self._trainer("test")(folder=self.folder, callbacks=[])
         scores = {}
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
             self._note(part)
-            predicted = predict(quiet, module, loader)
             path = self.folder / "predictions" / f"{language}.jsonl"
-            write_predictions(path, part, predicted, data.files.labels)
-            labels = [one.label for one in predicted]
-            scores[language] = METRICS[task.metric](labels, gold_of(part), data.files.labels)
+            scores[language] = score_part(quiet, module, part, loader, path)
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
@@ -273,6 +231,8 @@ class Run:
                 "scores": scores,
                 **summary(scores),
                 "aligned": None if aligned is None else str(aligned),
+                "weights": self.weights,
+                "curves": self._curves(aligned),
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
@@ -281,6 +241,15 @@ class Run:
                 "data": self.data,
             },
         )
+
+    def _curves(self, aligned: Path | None) -> dict[str, str | None]:
+        """Stage -> its curves in the run's folder, those of an encoder that was found included."""
+        found: dict[str, str | None] = {}
+        for stage, place in (("align", aligned), ("finetune", self.folder)):
+            name = f"{CURVES}/{stage}.csv"
+            is_there = place is not None and write_curves(place / CURVES, stage, self.folder / name)
+            found[stage] = name if is_there else None
+        return found
 
     def _trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Makes the trainer of a stage, with loggers of its own."""

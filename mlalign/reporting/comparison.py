@@ -13,7 +13,7 @@ from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_aga
 from mlalign.reporting.results import summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
 from mlalign.reporting.runs import Run, Unfinished
-from mlalign.reporting.tables import Cell, Row, Table
+from mlalign.reporting.tables import Cell, Row, Table, setting_of
 from mlalign.reporting.variation import KINDS, refuse_other_differences
 
 RESAMPLES = 10_000
@@ -37,7 +37,7 @@ def comparison(
             the whole method in one of ablations, no test in one of backbones.
         paper: show the paper's rows too, where they make sense.
         resamples: of the test items, for the paired bootstrap; 0 for none.
-        unfinished: runs to be listed below the table of their task.
+        unfinished: runs to be listed below the table of their task; below all, if it has none.
 
     Raises:
         ConfigError: runs of a task differ in what no row names, or no task has the baseline.
@@ -56,7 +56,8 @@ def comparison(
     for task in sorted(rows):
         table = _tested(task, rows[task], kind, baseline, resamples)
         results = [run.results for run in by_task[task]]
-        notes = notes_on(table, results, resamples, unfinished)
+        missed = [one for one in unfinished if one.task == task or one.task not in rows]
+        notes = notes_on(table, results, resamples, missed)
         if paper:
             table, note = _beside_the_paper(table, results)
             notes.append(note)
@@ -92,7 +93,8 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     ]
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
-    return Table(task, some["metric"], kind, tuple(languages), tuple(body), tested)
+    setting = setting_of(some)
+    return Table(task, some["metric"], setting, kind, tuple(languages), tuple(body), tested)
 
 
 def _beside_the_paper(table: Table, results: Sequence[Mapping[str, Any]]) -> tuple[Table, str]:

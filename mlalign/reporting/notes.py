@@ -27,14 +27,14 @@ def notes_on(
         table: as it is so far.
         results: of its runs.
         resamples: that the bootstrap was asked for.
-        unfinished: runs that are not in it; those of its task are listed.
+        unfinished: runs that are not in it.
     """
     selection = results[0].get("selection")
     notes = [f"Selection of checkpoints: {selection}." if selection else "", AVERAGES]
     notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
-    missed = [str(one) for one in unfinished if one.task == table.task]
-    if missed:
-        notes.append(f"Not finished, so not in this table: {_listed(missed, '; ')}.")
+    if unfinished:
+        missed = _listed(list(map(str, unfinished)), "; ")
+        notes.append(f"Not finished, so not in this table: {missed}.")
     return [note for note in notes if note]
 
 

@@ -112,7 +112,7 @@ def _that_must_agree(run: Run, kind: str) -> dict[str, str]:
     free = under(settings, (*KINDS[kind].varies, *NOTHING))
     rest = {key: value for key, value in settings.items() if key not in (*free, *SEEDS)}
     said = {key: str(run.results[key]) for key in ("metric", "selection") if key in run.results}
-    return rest | said
+    return rest | said | {"split": run.results.get("split", "test")}
 
 
 def _values(key: str, settings: Sequence[Settings], runs: Sequence[Run]) -> str:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import IGNORED, ShuffledBatches, TaskDataModule, TaskFiles, prepare
+from mlalign.data.sampling import ShuffledBatches
+from mlalign.data.tasks import IGNORED, TaskDataModule, TaskFiles, prepare
 from mlalign.errors import ConfigError, DataError
 from mlalign.modules.finetuning import Predicted, joined
 

@@ -1,5 +1,7 @@
 """Tables of made runs: means, tests and notes, against values worked out by hand or by scipy."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from reporting.made import results, run, runs, written
@@ -8,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.comparison import comparison
-from mlalign.reporting.runs import Unfinished, find_runs
+from mlalign.reporting.runs import Run, Unfinished, find_runs
 
 NONE = [(50.0, 40.0), (52.0, 44.0), (51.0, 41.0)]
 MLM = [(49.0, 41.0), (53.0, 43.5), (50.0, 40.0)]
@@ -99,16 +101,25 @@ def test_rows_on_different_numbers_of_seeds_say_so():
     assert rows_of(table)["mlm"].cells["de"].against.seeds.pairs == 2
 
 
-def test_unfinished_runs_are_listed_below_their_task(table):
-    found = runs(none=NONE)
+def test_unfinished_runs_are_listed_below_their_task_or_where_it_has_none_below_all():
     missed = [
-        Unfinished(found[0].folder.parent / "mldoc" / "tiny-mlm-seed1", "DataError: no file"),
-        Unfinished(found[0].folder.parent / "panx" / "tiny-mlm-seed1"),
+        Unfinished(Path("outputs/mldoc/tiny-mlm-seed1"), "DataError: no file"),
+        Unfinished(Path("outputs/panx/tiny-mlm-seed1")),
+        Unfinished(Path("outputs/refused/1a2b"), "ConfigError: align.steps=0"),
     ]
-    (table,) = comparison(found, unfinished=missed)
-    assert "Not finished, so not in this table: outputs/mldoc/tiny-mlm-seed1" in notes(table)
-    assert "DataError: no file" in notes(table)
-    assert "panx" not in notes(table)
+    mldoc, panx = comparison([run(), run(task="panx")], unfinished=missed)
+    expected = (
+        "Not finished, so not in this table: outputs/mldoc/tiny-mlm-seed1 (DataError: no file)"
+    )
+    assert f"{expected}; outputs/refused/1a2b (ConfigError: align.steps=0)." in notes(mldoc)
+    assert "table: outputs/panx/tiny-mlm-seed1; outputs/refused" in notes(panx)
+
+
+def test_an_upper_bound_says_that_it_is_one():
+    oracle = run()
+    (table,) = comparison([Run(oracle.folder, oracle.results | {"selection": "oracle"})])
+    assert "upper bound" in table.title
+    assert "zero-shot" not in table.title
 
 
 def test_a_baseline_that_is_not_there_is_refused_with_the_rows():

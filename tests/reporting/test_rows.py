@@ -120,6 +120,7 @@ def test_a_table_of_ablations_takes_no_other_backbone_and_points_to_one_that_doe
     ("key", "value", "words"),
     [
         ("selection", "target_dev", "selection: .*target_dev"),
+        ("split", "dev", "split: .*dev"),
         ("metric", "entity_f1", "metric"),
         ("data", {"de.test": {"rows": 4, "sha256": "b"}}, "data: de.test is another file"),
     ],

@@ -1,5 +1,7 @@
 """Finished runs are found by folder and pattern; those that never finished too."""
 
+import json
+
 import pytest
 from reporting.made import results, written
 
@@ -11,7 +13,7 @@ def begun(folder, error=None, name="config.yaml"):
     folder.mkdir(parents=True)
     (folder / name).write_text("")
     if error is not None:
-        (folder / "error.txt").write_text(error)
+        (folder / "failed.json").write_text(json.dumps({"error": error}))
 
 
 def test_runs_are_found_by_folder_and_pattern(tmp_path):
@@ -36,6 +38,24 @@ def test_a_run_without_results_is_unfinished(name, tmp_path):
         stopped, failed = find_unfinished(patterns)
         assert (stopped.task, stopped.error) == ("mldoc", None)
         assert str(failed).endswith("panx/failed (DataError: de.tsv: no such file)")
+
+
+def test_a_run_that_was_refused_is_unfinished_too(tmp_path):
+    begun(tmp_path / "refused" / "1a2b", "ConfigError: align.steps=0", name=".gitkeep")
+    (found,) = find_unfinished(str(tmp_path))
+    assert found.error == "ConfigError: align.steps=0"
+    (tmp_path / "refused" / "1a2b" / "failed.json").write_text("{")
+    assert find_unfinished(str(tmp_path))[0].error == "failed.json cannot be read"
+
+
+def test_runs_that_were_scored_again_stay_out_unless_they_are_named(tmp_path):
+    written(tmp_path / "run", results())
+    written(tmp_path / "run" / "evaluations" / "dev", results())
+    begun(tmp_path / "run" / "evaluations" / "stopped", name=".lock")
+    assert [run.folder for run in find_runs(f"{tmp_path}/**")] == [tmp_path / "run"]
+    assert find_unfinished(f"{tmp_path}/**") == []
+    (found,) = find_runs(f"{tmp_path}/run/evaluations/*")
+    assert found.folder.name == "dev"
 
 
 def test_where_no_run_is_finished_the_unfinished_are_named(tmp_path):

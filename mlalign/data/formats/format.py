@@ -47,13 +47,26 @@ class Format(Generic[Example]):
     read: Reader[Example]
     codes: Mapping[str, str] = field(default_factory=dict)
 
-    def languages(self, folder: Path) -> list[str]:
-        """Return the ISO codes of the languages with a test part in a folder, sorted.
+    def languages(self, folder: Path, part: PartName = "test") -> list[str]:
+        """Return the ISO codes of the languages with a part in a folder, sorted.
 
         Raises:
             DataError: there is no such folder.
         """
-        return self._languages(folder, "test")
+        if not folder.is_dir():
+            beside = [path.name for path in folder.parent.glob("*/")]
+            raise DataError(
+                f"{folder}: no such folder; check data.root and task.folder"
+                f"{did_you_mean(folder.name, beside)}"
+            )
+        found = set()
+        for name in self.names[part]:
+            before, after = name.split("{}")
+            for path in folder.glob(f"{before}[!.]*{after}"):
+                if path.is_file():
+                    local = path.relative_to(folder).as_posix()
+                    found.add(local.removeprefix(before).removesuffix(after))
+        return sorted(self.codes.get(local, local) for local in found)
 
     def path(
         self, folder: Path, language: str, part: PartName, train_size: int | None = None
@@ -101,24 +114,8 @@ class Format(Generic[Example]):
             )
         return found[0]
 
-    def _languages(self, folder: Path, part: PartName) -> list[str]:
-        if not folder.is_dir():
-            beside = [path.name for path in folder.parent.glob("*/")]
-            raise DataError(
-                f"{folder}: no such folder; check data.root and task.folder"
-                f"{did_you_mean(folder.name, beside)}"
-            )
-        found = set()
-        for name in self.names[part]:
-            before, after = name.split("{}")
-            for path in folder.glob(f"{before}[!.]*{after}"):
-                if path.is_file():
-                    local = path.relative_to(folder).as_posix()
-                    found.add(local.removeprefix(before).removesuffix(after))
-        return sorted(self.codes.get(local, local) for local in found)
-
     def _what_there_is(self, folder: Path, language: str, part: PartName) -> str:
-        there = self._languages(folder, part)
-        others = [other for other in self.names if language in self._languages(folder, other)]
+        there = self.languages(folder, part)
+        others = [other for other in self.names if language in self.languages(folder, other)]
         more = f"; {language} has {', '.join(others)}" if others else did_you_mean(language, there)
         return f"Languages with a {part} part there: {', '.join(there) or 'none'}{more}"
