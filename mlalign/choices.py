@@ -135,6 +135,21 @@ class Selection(StrEnum):
     last = "last"
 
 
+class Rule(StrEnum):
+    """Which checkpoint is scored again; the oracle looks at target labels."""
+
+    english_dev = "english_dev"
+    last = "last"
+    oracle = "oracle"
+
+
+class Split(StrEnum):
+    """Which part is scored again."""
+
+    test = "test"
+    dev = "dev"
+
+
 class Keep(StrEnum):
     """Which of fine-tuning's weights stay in a run's folder."""
 
@@ -201,3 +216,11 @@ class LoggerName(StrEnum):
     csv = "csv"
     wandb = "wandb"
     tensorboard = "tensorboard"
+
+
+class TableKind(StrEnum):
+    """What the rows of a table are."""
+
+    main = "main"
+    ablation = "ablation"
+    backbone = "backbone"

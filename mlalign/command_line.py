@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.checks import apply_ablation, check, nearest
@@ -156,8 +156,7 @@ def resolve(composed: DictConfig) -> Train:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
     refuse_missing(composed)
-    for key in _added_keys(composed, OmegaConf.structured(Train)):
-        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+    _refuse_added(composed, Train)
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Train)
     config.data.languages = language_list("data.languages", config.data.languages)
@@ -171,6 +170,38 @@ def resolve(composed: DictConfig) -> Train:
     return config
 
 
+def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
+    """What was typed, and nothing else, where a schema leaves the rest missing.
+
+    Raises:
+        ConfigError: a key was added that the schema does not have.
+    """
+    _refuse_added(composed, schema)
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: kept(one) for key, one in value.items() if one != MISSING}
+
+    return kept(OmegaConf.to_container(composed, enum_to_str=True))
+
+
+def refuse_typed(group: str, reason: str) -> None:
+    """Refuse keys that a file may bring along but nobody may set here.
+
+    Raises:
+        ConfigError: one was typed.
+    """
+    for override in HydraConfig.get().overrides.task:
+        if override.lstrip("+~").startswith(f"{group}."):
+            raise ConfigError(f"{override}: no setting here; {reason}")
+
+
+def _refuse_added(composed: DictConfig, schema: type[Any]) -> None:
+    for key in _added_keys(composed, OmegaConf.structured(schema)):
+        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+
+
 def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
     """Keys that a plus sign put where the schema has none."""
     for name in node:
@@ -180,5 +211,7 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             continue
         expected = schema._get_node(name)
         group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
-        if group and isinstance(node[name], DictConfig):  # a plain dict takes any key
+        if not group or expected._is_none() or OmegaConf.is_missing(node, name):
+            continue  # a plain dict takes any key
+        if isinstance(node[name], DictConfig):
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -26,6 +26,7 @@ from mlalign.choices import (
     Representation,
     Selection,
     Similarity,
+    TableKind,
     WeightingForm,
     WeightingPer,
     WordHead,
@@ -277,8 +278,12 @@ class Evaluate:
     """One call of ``evaluate.py``."""
 
     runs: str = MISSING
-    baseline: str = MISSING
-    output: str | None = None  # a text file that the table is written to as well
+    table: TableKind = TableKind.main
+    baseline: str | None = None  # the row that the others are tested against; null: by the table
+    paper: bool = False  # the paper's rows too, where task and backbone are its own
+    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+    format: Any = None  # one or several of reporting.formats; null: as the output is named
+    output: str | None = None  # files that the tables are written to as well
 
 
 ConfigStore.instance().store("evaluate_schema", Evaluate)

@@ -14,16 +14,15 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.build import Aligner
-from mlalign.choices import Accelerator, Keep
+from mlalign.choices import Keep
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
-from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
-from mlalign.errors import ConfigError
-from mlalign.loggers import build_loggers, check_logger, finish_loggers
+from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
@@ -39,6 +38,7 @@ from mlalign.pipeline import (
 )
 from mlalign.preparation import prepare
 from mlalign.progress import bar
+from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
     FILE,
     commit,
@@ -124,14 +124,7 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        wanted = config.trainer.accelerator
-        has_gpu = torch.cuda.is_available()
-        if wanted == Accelerator.gpu and not has_gpu:
-            raise ConfigError(
-                "trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or "
-                "trainer=auto"
-            )
-        self.gpu = has_gpu and wanted != Accelerator.cpu
+        self.gpu = choose_device(config.trainer.accelerator.value)
         self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
@@ -265,6 +258,7 @@ class Run:
                 **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
+                "curves": self._curves(aligned),
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
@@ -273,6 +267,15 @@ class Run:
                 "data": self.data,
             },
         )
+
+    def _curves(self, aligned: Path | None) -> dict[str, str | None]:
+        """Stage -> its curves in the run's folder, those of an encoder that was found included."""
+        found: dict[str, str | None] = {}
+        for stage, place in (("align", aligned), ("finetune", self.folder)):
+            name = f"{CURVES}/{stage}.csv"
+            is_there = place is not None and write_curves(place / CURVES, stage, self.folder / name)
+            found[stage] = name if is_there else None
+        return found
 
     def _trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Makes the trainer of a stage, with loggers of its own."""

@@ -13,7 +13,8 @@ from mlalign.command_line import resolve
 from mlalign.conf import CONF
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError
-from mlalign.reporting.comparison import comparison, find_runs
+from mlalign.reporting.comparison import comparison
+from mlalign.reporting.runs import find_runs
 from mlalign.run import train
 
 ROOT = Path(__file__).parents[1]
@@ -220,22 +221,28 @@ def test_runs_are_compared_over_seeds(finished, release):
     for seed in (1, 2):
         run(release, work, "method=none", f"seed={seed}")
         run(release, work, f"seed={seed}")
-    found = [one for one in find_runs(str(work / "outputs" / "mldoc")) if one["seed"] < 3]
-    kept = [one for one in found if one["method"] in ("none", "multilevel")]
-    kept = [one for one in kept if one["config"]["data"]["root"] == str(release)]
-    table = comparison(kept, "none")
-    rows = {line.split()[0]: line for line in table.splitlines() if line}
-    assert "±" in rows["multilevel"]
-    none, multilevel = (
-        [
-            one["transfer_average"]
-            for one in sorted(kept, key=lambda one: one["seed"])
-            if one["method"] == method
+    found = [
+        one
+        for one in find_runs(str(work / "outputs" / "mldoc"))
+        if one.results["seed"] < 3
+        and one.results["method"] in ("none", "multilevel")
+        and one.results["config"]["data"]["root"] == str(release)
+    ]
+    (table,) = comparison(found, resamples=200)
+    rows = {row.name: row for row in table.rows}
+    averages = {
+        method: [
+            one.results["transfer_average"]
+            for one in sorted(found, key=lambda one: one.results["seed"])
+            if one.results["method"] == method
         ]
         for method in ("none", "multilevel")
-    )
-    gain = sum(b - a for a, b in zip(none, multilevel, strict=True)) / 2
-    assert f"{gain:+.1f}" in rows["multilevel"]
+    }
+    cell = rows["multilevel"].cells["transfer_average"]
+    assert cell.values == pytest.approx(averages["multilevel"])
+    gain = sum(averages["multilevel"]) / 2 - sum(averages["none"]) / 2
+    assert cell.against.seeds.difference == pytest.approx(gain)
+    assert cell.against.items is not None  # the predictions make the scores
 
 
 def test_two_commands_of_a_stranger(tmp_path, release):
