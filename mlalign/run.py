@@ -166,7 +166,7 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
-        self.commit, aligned = aligner.commit, aligner.folder
+        self.commit, aligned = aligner.backbone.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
