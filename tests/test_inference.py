@@ -1,5 +1,8 @@
 """Text to vectors from a folder: the encoder's own, and sentence-transformers' without fusion."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,8 @@ from torch.testing import assert_close
 from mlalign.errors import DataError
 from mlalign.inference import AlignedEncoder
 from mlalign.models.folder import save_encoder
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -60,3 +65,23 @@ def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path
 def test_no_texts_are_refused(aligned):
     with pytest.raises(DataError, match="no texts"):
         aligned.encode([], "de")
+
+
+def test_the_code_of_the_documentation_runs(made, tmp_path):
+    text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 3
+    given = []
+    for block in blocks:
+        names = {"folder": str(tmp_path)}
+        exec(block, names)
+        given.append(names.get("vectors"))
+    assert given[1].shape == given[2].shape == (1, 32)
+
+
+def test_every_backbone_is_in_the_documentation():
+    text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
+    for path in (ROOT / "conf" / "backbone").glob("*.yaml"):
+        name = re.search(r"^  name: (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+        expected = "built on the spot" if name == "tiny" else name
+        assert f"| `{path.stem}` | {expected} |" in text
