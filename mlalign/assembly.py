@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from mlalign.checks import present
-from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
+from mlalign.choices import AdversarySchedule, FusionForm, OnBadLine, WeightingPer, WordHead
 from mlalign.config import Train
+from mlalign.data import formats
 from mlalign.data.cache import Tokenised
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
@@ -21,7 +22,7 @@ from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.word_head import untrained_head, unused_head, word_transform
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.objectives import LEVELS, build_objectives
+from mlalign.modules.objectives import LEVELS, build_measures, build_objectives
 from mlalign.modules.pair import VocabularyHead
 from mlalign.modules.schedules import Optimisation
 
@@ -34,6 +35,11 @@ WORD_LOSSES = ("masked_words", "word_distribution")
 def plain(settings: Any) -> dict[str, Any]:
     """A group's settings as keyword arguments of a function."""
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
+
+
+def on_bad_line(config: Train) -> formats.OnBadLine:
+    """As the readers call it."""
+    return "skip" if config.data.on_bad_line == OnBadLine.skip else "error"
 
 
 class Assembly:
@@ -94,6 +100,7 @@ class Assembly:
             weighted_game=config.align.adversary.weighted,
             keys=config.fusion.keys.value,
             partner_drop=config.fusion.partner_drop,
+            measures=build_measures(settings),
             per_level=config.weighting.per == WeightingPer.level,
             optimisation=self._optimisation(),
             seed=self.seed,

@@ -12,13 +12,12 @@ from typing import Any
 import lightning as L
 
 import mlalign
-from mlalign import choices
-from mlalign.assembly import Assembly, plain
+from mlalign.assembly import Assembly, on_bad_line, plain
 from mlalign.checks import present
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, tokenise
 from mlalign.data.files import sha256_of
-from mlalign.data.formats import OnBadLine, find_corpora, parallel_path, read_pairs
+from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.data.pretrained import Pretrained, from_folder, from_hub
 from mlalign.errors import ConfigError, DataError
@@ -33,11 +32,6 @@ log = logging.getLogger(__name__)
 
 TOKENIZER_PAIRS = 10_000  # of every file
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
-
-
-def on_bad_line(config: Train) -> OnBadLine:
-    """As the readers call it."""
-    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
 
 
 class Aligner:
@@ -88,16 +82,19 @@ class Aligner:
         return holding
 
     @cached_property
+    def texts(self) -> dict[str, list[Path]]:
+        """Language -> its parallel files."""
+        return {
+            language: [parallel_path(self.root, name, language) for name in names]
+            for language, names in self.corpora.items()
+        }
+
+    @cached_property
     def files(self) -> dict[str, str]:
         """Path -> sha256 of every parallel file."""
-        paths = [
-            parallel_path(self.root, name, language)
-            for language, names in self.corpora.items()
-            for name in names
-        ]
-        return {str(path): sha256_of(path) for path in paths}
+        return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
 
-    def _texts(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
@@ -109,7 +106,7 @@ class Aligner:
     # Backbone
 
     def _train_tokenizer(self, folder: Path) -> None:
-        texts = list(self._texts())
+        texts = list(self.sentences())
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
@@ -171,10 +168,8 @@ class Aligner:
             "backbone": backbone,
             "data": {key: data[key] for key in SHAPING},
             "text": {
-                language: [
-                    self.files[str(parallel_path(self.root, name, language))] for name in names
-                ]
-                for language, names in self.corpora.items()
+                language: [self.files[str(path)] for path in paths]
+                for language, paths in self.texts.items()
             },
             "language_tokens": config.method.language_tokens,
             "losses": {name: plain(getattr(config.losses, name)) for name in self.losses},

@@ -135,6 +135,15 @@ class Selection(StrEnum):
     last = "last"
 
 
+class Keep(StrEnum):
+    """Which of fine-tuning's weights stay in a run's folder."""
+
+    none = "none"
+    tested = "tested"
+    best_and_last = "best_and_last"
+    all = "all"
+
+
 class OnBadLine(StrEnum):
     """What to do with a line that breaks its format."""
 
@@ -145,10 +154,21 @@ class OnBadLine(StrEnum):
 class TaskFormat(StrEnum):
     """Whose files these are; picks the reader."""
 
+    bitext = "bitext"
+    entities = "entities"
     mldoc = "mldoc"
     pawsx = "pawsx"
-    panx = "panx"
-    sib200 = "sib200"
+    slots = "slots"
+    table = "table"
+
+
+class LanguageCodes(StrEnum):
+    """What a release calls its languages."""
+
+    iso639_1 = "iso639_1"
+    iso639_3 = "iso639_3"
+    flores = "flores"
+    locale = "locale"
 
 
 class Conversion(StrEnum):

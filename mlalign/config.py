@@ -15,6 +15,7 @@ from mlalign.choices import (
     Freeze,
     FusionForm,
     FusionKeys,
+    Keep,
     LanguageTokenStart,
     LoggerName,
     OnBadLine,
@@ -25,12 +26,12 @@ from mlalign.choices import (
     Representation,
     Selection,
     Similarity,
-    TaskFormat,
     WeightingForm,
     WeightingPer,
     WordHead,
 )
-from mlalign.release_config import Release
+from mlalign.corpora_config import Prepare
+from mlalign.task_config import Task
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Data:
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel
-    languages: list[str] | None = None  # target languages; null: all that the corpora hold
+    languages: Any = None  # target languages: a list, core10 or paper16; null: all there are
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = None  # per language, after filtering
     held_out: int = 500  # pairs of the largest language that only the curves see
@@ -204,25 +205,6 @@ class Ablation:
 
 
 @dataclass
-class Task:
-    """A task that is learned on English and tested in every language."""
-
-    name: str = MISSING
-    format: TaskFormat = MISSING
-    folder: str = MISSING  # under <root>/tasks
-    labels: list[str] = MISSING
-    languages: Any = MISSING  # a list, or `available`
-    metric: str = MISSING
-    train_size: int | None = None
-    never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
-    licence: str = MISSING
-    source: str = MISSING
-    sizes: dict[str, dict[str, int]] | None = None  # part -> language or "*" -> rows
-    release: Release | None = None  # on the hub
-    obtain: str | None = None  # how to get it where there is no release on the hub
-
-
-@dataclass
 class Finetune:
     """The second stage: English labels only."""
 
@@ -269,6 +251,7 @@ class Train:
 
     backbone: Backbone = field(default_factory=Backbone)
     data: Data = field(default_factory=Data)
+    prepare: Prepare = field(default_factory=Prepare)
     method: Method = field(default_factory=Method)
     losses: Losses = field(default_factory=Losses)
     ablation: Ablation = field(default_factory=Ablation)
@@ -280,6 +263,7 @@ class Train:
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
     seed: int = 1
+    keep: Keep = Keep.best_and_last  # weights: none | tested | best_and_last | all evaluations
     resume: Any = True  # true | false | the folder of an unfinished alignment
     output: str = "outputs"  # runs; `multirun` in a sweep
     aligned: str = "outputs/aligned"  # encoders that later runs find again

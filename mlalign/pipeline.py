@@ -16,12 +16,14 @@ from filelock import FileLock
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
+from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
 from mlalign.reporting.results import write_whole
 
@@ -175,33 +177,21 @@ def finetune(
     epochs: int,
     evaluations: int,
     max_grad_norm: float | None,
-    best: bool,
+    weights: Weights,
     trainer: Callable[..., L.Trainer],
-) -> L.Trainer:
-    """Learn English; leaves the module as English dev, or the last step, would have it."""
-    checkpoints = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor="finetune/dev",
-        mode="max",
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-    total = epochs * data.batches
+) -> dict[str, Any]:
+    """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept."""
     loop = trainer(
         folder=folder,
-        callbacks=[*([checkpoints] if best else []), LearningRateMonitor("step")],
+        callbacks=[weights, LearningRateMonitor("step")],
         max_epochs=epochs,
         gradient_clip_val=max_grad_norm,
-        val_check_interval=max(1, total // evaluations),
+        val_check_interval=max(1, epochs * data.batches // evaluations),
         check_val_every_n_epoch=None,
+        enable_checkpointing=False,
     )
     loop.fit(module, data)
-    if best:
-        state = torch.load(checkpoints.best_model_path, weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return loop
+    return weights.finish(module, loop.global_step)
 
 
 def predict(
@@ -210,6 +200,25 @@ def predict(
     """Predictions in file order."""
     batches: Any = trainer.predict(module, loader)
     return joined([piece for batch in batches for piece in batch])
+
+
+def score_part(
+    trainer: L.Trainer,
+    module: FinetuningModule,
+    part: Part[Any],
+    loader: DataLoader[TaskBatch],
+    path: Path,
+) -> float:
+    """Predict a part, write the predictions to a file, and score them."""
+    predicted = predict(trainer, module, loader)
+    write_predictions(path, part, predicted, module.labels)
+    return module.metric([one.label for one in predicted], gold_of(part), module.labels)
+
+
+def file_records(part: Part[Any]) -> dict[str, dict[str, Any]]:
+    """What the results say of the files that a part was read from."""
+    paths = [path for path in (part.path, part.beside) if path is not None]
+    return {str(path): {"rows": part.rows, "sha256": sha256_of(path)} for path in paths}
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

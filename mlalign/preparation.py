@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config import Train
-from mlalign.data.formats import FORMATS, find_corpora
+from mlalign.corpora import prepare_parallel
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.tasks import AVAILABLE
-from mlalign.errors import ConfigError, DataError
+from mlalign.errors import ConfigError
 from mlalign.progress import bar
+from mlalign.task import official_sizes, task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -25,6 +26,7 @@ def prepare(config: Train) -> None:
         ensure_sample(root, progress=bar(shown, "sample"))
     if config.data.source == "hub":
         prepare_task(config)
+    if config.data.source == "hub" or config.prepare.path is not None:
         prepare_parallel(config)
 
 
@@ -35,7 +37,7 @@ def prepare_task(config: Train) -> None:
         ConfigError: there is no release on the hub, and the files are not there either.
         DataError: see ``releases.prepare_release``.
     """
-    task, folder = config.task, Path(config.data.root) / "tasks" / config.task.folder
+    task, folder = config.task, task_folder(config)
     if task.release is None:
         if not folder.is_dir():
             how = task.obtain or f"get it from {task.source}"
@@ -54,21 +56,12 @@ def prepare_task(config: Train) -> None:
         Release(task.release.repo, task.release.revision, files, task.release.languages),
         Layout(
             folder,
-            FORMATS[task.format.value],
+            task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
-            task.sizes or {},
+            official_sizes(config),
         ),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,
         progress=bar(config.trainer.progress, f"preparing {task.name}"),
     )
-
-
-def prepare_parallel(config: Train) -> None:
-    """Bring the corpora to ``<root>/parallel``."""
-    root = Path(config.data.root)
-    there = find_corpora(root) if (root / "parallel").is_dir() else {}
-    for name in config.data.parallel:
-        if name not in there:
-            raise DataError(f"{root / 'parallel' / name}: no such corpus, and no way to fetch it")

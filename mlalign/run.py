@@ -13,8 +13,8 @@ import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.build import Aligner, on_bad_line
-from mlalign.choices import Accelerator, Selection
+from mlalign.build import Aligner
+from mlalign.choices import Accelerator, Keep
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
@@ -24,18 +24,18 @@ from mlalign.data.text import read_lines
 from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.loggers import build_loggers, check_logger, finish_loggers
-from mlalign.metrics.scores import METRICS
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
+from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
+    file_records,
     finetune,
     fingerprint_of,
     gold_of,
     make_trainer,
-    predict,
-    write_predictions,
+    score_part,
 )
 from mlalign.preparation import prepare
 from mlalign.progress import bar
@@ -49,11 +49,13 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.retrieval import refuse_seen, retrieve
+from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
 
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume")  # a run is the same wherever it lies
+NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
 
 
 def train(config: Train) -> Path:
@@ -63,7 +65,7 @@ def train(config: Train) -> Path:
     prepare(config)
     with FileLock(folder / ".lock"):
         files = task_files(config)
-        if config.resume is not False and is_finished(folder, files.languages):
+        if config.resume is not False and is_finished(folder, files.languages, config.keep):
             log.info("This run is finished; resume=false makes it anew.")
         else:
             Run(config, folder).make(files)
@@ -73,11 +75,15 @@ def train(config: Train) -> Path:
     return folder
 
 
-def is_finished(folder: Path, languages: Sequence[str]) -> bool:
+def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
     """Whether a folder holds results for these languages, from files that have not changed."""
     if not (folder / FILE).is_file():
         return False
     results = read_results(folder)
+    kept = Keep(results["config"].get("keep", Keep.none))
+    if list(Keep).index(kept) < list(Keep).index(keep):
+        log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
+        return False
     if set(results["scores"]) != set(languages):
         log.info("Other languages are there than when this was run: it is made anew.")
         return False
@@ -87,28 +93,6 @@ def is_finished(folder: Path, languages: Sequence[str]) -> bool:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
-
-
-def task_files(config: Train) -> TaskFiles:
-    """The files of the task, all looked for at once.
-
-    Raises:
-        ConfigError: the metric or a language is none there is.
-        DataError: a file is not there.
-    """
-    task = config.task
-    if task.metric not in METRICS:
-        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
-    return TaskFiles(
-        Path(config.data.root) / "tasks" / task.folder,
-        task.format.value,
-        task.labels,
-        task.languages,
-        train_size=task.train_size,
-        on_bad_line=on_bad_line(config),
-        sizes=task.sizes if config.data.source != "sample" else None,
-        is_official=config.data.source == "hub",
-    )
 
 
 def run_folder(config: Train) -> Path:
@@ -157,6 +141,7 @@ class Run:
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
         self.commit: str | None = None  # of the backbone on the hub
+        self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
@@ -166,6 +151,8 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        if aligner.losses and not files.learned:
+            refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.backbone.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
@@ -184,61 +171,49 @@ class Run:
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
         layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
-        data, module = self._finetune(encoder, layout, files)
-        scores = self._test(data, module)
+        if files.learned:
+            results = {"scores": self._test(*self._finetune(encoder, layout, files))}
+        else:
+            results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(scores, aligned)
+        self._write(results, aligned)
 
     def _note(self, part: Part[Any]) -> None:
-        rows = len(part.examples) + sum(part.dropped.values())
-        self.data[str(part.path)] = {"rows": rows, "sha256": sha256_of(part.path)}
+        """Count what was read of a file; one file can hold several parts and languages."""
+        for path, record in file_records(part).items():
+            known = self.data.get(path, {"rows": 0})
+            self.data[path] = record | {"rows": known["rows"] + record["rows"]}
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
     ) -> tuple[TaskDataModule, FinetuningModule]:
         started = time.perf_counter()
-        settings = self.config.finetune
+        config, settings = self.config, self.config.finetune
         assert settings.seed is not None  # resolved
-        seed = settings.seed
         data = TaskDataModule(
             files,
             layout,
             batch_size=settings.batch_size,
-            seed=seed,
-            workers=self.config.trainer.workers,
+            seed=settings.seed,
+            workers=config.trainer.workers,
         )
-        rate = settings.learning_rate
-        module = FinetuningModule(
-            encoder,
-            files.labels,
-            tagging=self.config.task.metric == "entity_f1",
-            metric=self.config.task.metric,
-            gold=gold_of(data.dev),
-            representation=settings.representation.value,
-            partner=settings.partner.value,
-            freeze=settings.freeze.value,
-            learning_rate=rate,
-            head_learning_rate=rate
-            if settings.head_learning_rate is None
-            else settings.head_learning_rate,
-            steps=settings.epochs * data.batches,
-            warmup=settings.warmup,
-            weight_decay=settings.weight_decay,
-            dropout=settings.dropout,
-            seed=seed,
+        module = finetuning_module(
+            config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches
         )
         log.info("Fine-tuning on %d English examples", len(data.train.examples))
-        finetune(
+        self.weights = finetune(
             module,
             data,
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
             max_grad_norm=settings.max_grad_norm,
-            best=settings.selection == Selection.english_dev,
+            weights=Weights(
+                self.folder, layout, selection=settings.selection.value, keep=config.keep.value
+            ),
             trainer=self._trainer("finetune"),
         )
-        finish_loggers(self.config.logger.name.value)
+        finish_loggers(config.logger.name.value)
         self.seconds["finetune"] = time.perf_counter() - started
         self._note(data.train)
         self._note(data.dev)
@@ -246,21 +221,34 @@ class Run:
 
     def _test(self, data: TaskDataModule, module: FinetuningModule) -> dict[str, float]:
         started = time.perf_counter()
-        task = self.config.task
         quiet = self._trainer("test")(folder=self.folder, callbacks=[])
         scores = {}
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
             self._note(part)
-            predicted = predict(quiet, module, loader)
             path = self.folder / "predictions" / f"{language}.jsonl"
-            write_predictions(path, part, predicted, data.files.labels)
-            labels = [one.label for one in predicted]
-            scores[language] = METRICS[task.metric](labels, gold_of(part), data.files.labels)
+            scores[language] = score_part(quiet, module, part, loader, path)
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _write(self, scores: dict[str, float], aligned: Path | None) -> None:
+    def _retrieve(
+        self, encoder: Encoder, layout: Layout, files: TaskFiles
+    ) -> dict[str, dict[str, float]]:
+        started = time.perf_counter()
+        results = retrieve(
+            files,
+            encoder,
+            layout,
+            self._trainer("test")(folder=self.folder, callbacks=[]),
+            self.folder / "predictions",
+            workers=self.config.trainer.workers,
+            progress=bar(self.config.trainer.progress, "testing"),
+            note=self._note,
+        )
+        self.seconds["test"] = time.perf_counter() - started
+        return results
+
+    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,
@@ -273,9 +261,10 @@ class Run:
                 "backbone_commit": self.commit,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
-                "scores": scores,
-                **summary(scores),
+                **results,
+                **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
+                "weights": self.weights,
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),

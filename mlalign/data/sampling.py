@@ -1,6 +1,6 @@
 """Which pairs make batch t of epoch e: a pure function of the seed, e and t."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -131,3 +131,28 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
         words.extend(part.encode() if isinstance(part, str) else [part & 0xFFFFFFFF])
         words.append(0xFFFFFFFF)
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+
+
+class ShuffledBatches(Sampler[list[int]]):
+    """Examples of about one length together, another order every epoch; none is left out."""
+
+    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
+        self.lengths = np.array(lengths, dtype=np.int32)
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = stream(self.seed, "finetune", self.epoch)
+        order = random.permutation(len(self.lengths))
+        full = len(order) // self.size * self.size
+        if full:
+            for batch in length_grouped(self.lengths[order[:full]], self.size, random):
+                yield order[batch].tolist()
+        if full < len(order):
+            yield order[full:].tolist()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch

@@ -1,7 +1,7 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,10 +13,11 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mlalign.data.formats import FORMATS, LabelledText, Part, TaggedSentence
+from mlalign.data.formats import Format, LabelledText, Part, PartName, TaggedSentence, positions
+from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
-from mlalign.data.sampling import length_grouped, stream
+from mlalign.data.sampling import ShuffledBatches
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError, DataError
@@ -38,13 +39,17 @@ class TaskFiles:
 
     Args:
         folder: of the task.
-        format: whose release it is, a key of ``FORMATS``.
+        format: of its release.
         labels: in the order of the classes.
-        languages: to be tested in, or ``available`` for all with a test part.
+        label_names: what the files call a label -> the label.
+        languages: to be tested in, or ``available`` for all that have the scored part.
         train_size: which of several train files.
         on_bad_line: ``error`` or ``skip``.
+        english: folder and format of English train and dev, where the release has none.
         sizes: rows of the official release.
         is_official: whether files of other sizes are refused; otherwise they are named.
+        learned: whether English train and dev are needed too.
+        scored: the part that is needed of every language.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -54,19 +59,26 @@ class TaskFiles:
     def __init__(
         self,
         folder: Path,
-        format: str,
+        format: Format[Any],
         labels: Sequence[str],
         languages: Sequence[str] | str,
         *,
+        label_names: Mapping[str, str] | None = None,
         train_size: int | None,
         on_bad_line: Literal["error", "skip"],
+        english: tuple[Path, Format[Any]] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,
+        learned: bool = True,
+        scored: PartName = "test",
     ) -> None:
         self.sizes, self.is_official = sizes or {}, is_official
-        self.folder, self.format = folder, FORMATS[format]
-        self.labels, self.train_size, self.on_bad_line = list(labels), train_size, on_bad_line
-        there = self.format.languages(folder)
+        self.folder, self.format = folder, format
+        self.english = (folder, format) if english is None else english
+        self.labels, self.positions = list(labels), positions(labels, label_names)
+        self.train_size, self.on_bad_line = train_size, on_bad_line
+        self.learned, self.scored = learned and format.is_learned, scored
+        there = self.format.languages(folder, scored)
         if languages == AVAILABLE:
             languages = sorted(there, key=lambda language: (language != SOURCE, language))
         if isinstance(languages, str):
@@ -75,7 +87,7 @@ class TaskFiles:
                 f"{did_you_mean(languages, [AVAILABLE])}"
             )
         if not languages:
-            raise DataError(f"{folder}: no language with a test part there")
+            raise DataError(f"{folder}: no language with a {scored} part there")
         if len(set(languages)) < len(languages):
             raise ConfigError(f"task.languages={list(languages)}: a language is named twice")
         self.languages = list(languages)
@@ -84,17 +96,28 @@ class TaskFiles:
 
     def needed(self) -> list[tuple[str, str]]:
         """Language and part of every file of a run."""
-        tests = [(language, "test") for language in self.languages]
-        return [(SOURCE, "train"), (SOURCE, "dev"), *tests]
+        english = [(SOURCE, "train"), (SOURCE, "dev")] if self.learned else []
+        return [*english, *((language, self.scored) for language in self.languages)]
+
+    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
+        """The folder and format of a part: what is learned from can come from elsewhere."""
+        is_learned = language == SOURCE and part != "test"
+        return self.english if is_learned else (self.folder, self.format)
 
     def path(self, language: str, part: Any) -> Path:
         """The file of a part."""
-        return self.format.path(self.folder, language, part, self.train_size)
+        folder, format = self.place(language, part)
+        return format.path(folder, language, part, self.train_size)
 
     def read(self, language: str, part: Any) -> Part[Any]:
         """One part, whole."""
-        read = self.format.read(
-            self.path(language, part), self.labels, language=language, on_bad_line=self.on_bad_line
+        format = self.place(language, part)[1]
+        read = format.read(
+            self.path(language, part),
+            self.positions,
+            language=format.called(language),
+            part=part,
+            on_bad_line=self.on_bad_line,
         )
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
@@ -218,31 +241,6 @@ class TaskText(Dataset[TaskBatch]):
         )
 
 
-class ShuffledBatches(torch.utils.data.Sampler[list[int]]):
-    """Examples of about one length together, another order every epoch; none is left out."""
-
-    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
-        self.lengths = np.array(lengths, dtype=np.int32)
-        self.size, self.seed, self.epoch = size, seed, 0
-
-    def __len__(self) -> int:
-        return -(-len(self.lengths) // self.size)
-
-    def __iter__(self) -> Any:
-        random = stream(self.seed, "finetune", self.epoch)
-        order = random.permutation(len(self.lengths))
-        full = len(order) // self.size * self.size
-        if full:
-            for batch in length_grouped(self.lengths[order[:full]], self.size, random):
-                yield order[batch].tolist()
-        if full < len(order):
-            yield order[full:].tolist()
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
-
 class TaskDataModule(L.LightningDataModule):
     """English train and dev, and the test parts one by one.
 
@@ -273,36 +271,54 @@ class TaskDataModule(L.LightningDataModule):
         """English, shuffled."""
         lengths = [len(one.sequence.ids) for one in self._train]
         sampler = ShuffledBatches(lengths, self.batch_size, self.seed)
-        return self._loader(self._train, SOURCE, sampler)
+        return loader(self._train, SOURCE, self.layout, sampler, workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
-        return self.evaluation_loader(self._dev, SOURCE)
+        order = by_length(self._dev)
+        return loader(self._dev, SOURCE, self.layout, order, workers=self.workers)
 
     def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
-        part = self.files.read(language, "test")
-        return part, self.evaluation_loader(prepare(part.examples, language, self.layout), language)
+        return scored_part(self.files, self.layout, language, workers=self.workers)
 
-    def evaluation_loader(
-        self, prepared: Sequence[Prepared], language: str
-    ) -> DataLoader[TaskBatch]:
-        """All examples once, sorted by length."""
-        order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
-        batches = [
-            order[start : start + EVALUATION_BATCH].tolist()
-            for start in range(0, len(order), EVALUATION_BATCH)
-        ]
-        return self._loader(prepared, language, batches)
 
-    def _loader(
-        self, prepared: Sequence[Prepared], language: str, sampler: Any
-    ) -> DataLoader[TaskBatch]:
-        return DataLoader(
-            TaskText(prepared, language, self.layout),
-            sampler=sampler,
-            batch_size=None,
-            collate_fn=as_it_is,
-            num_workers=self.workers,
-            multiprocessing_context="fork" if self.workers else None,
-        )
+def scored_part(
+    files: TaskFiles, layout: Layout, language: str, *, workers: int = 0
+) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+    """What is scored in a language, and its batches; the file is read now."""
+    part, code = files.read(language, files.scored), spoken(language)
+    prepared = prepare(part.examples, code, layout)
+    return part, loader(prepared, code, layout, by_length(prepared), workers=workers)
+
+
+def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
+    """Batches of all examples, the shortest first, as lists of places."""
+    order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
+    return [
+        order[start : start + EVALUATION_BATCH].tolist()
+        for start in range(0, len(order), EVALUATION_BATCH)
+    ]
+
+
+def loader(
+    prepared: Sequence[Prepared], language: str, layout: Layout, sampler: Any, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of prepared examples, in the order of a sampler of lists of places."""
+    return DataLoader(
+        TaskText(prepared, language, layout),
+        sampler=sampler,
+        batch_size=None,
+        collate_fn=as_it_is,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
+    )
+
+
+def sentence_loader(
+    sentences: Sequence[str], language: str, layout: Layout, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of plain sentences, each once, sorted by length."""
+    examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
+    prepared = prepare(examples, language, layout)
+    return loader(prepared, language, layout, by_length(prepared), workers=workers)

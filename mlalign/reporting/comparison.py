@@ -18,7 +18,7 @@ Seeds = tuple[int | None, ...]
 
 # What may differ between the rows of one table, and what says nothing about a score.
 ROWS = ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone")
-NOTHING = ("resume", "output", "aligned", "logger", "trainer")
+NOTHING = ("resume", "keep", "output", "aligned", "logger", "trainer")
 SEEDS = ("seed", "align.seed", "finetune.seed")
 
 

@@ -11,10 +11,12 @@ from modules.toy import TOPICS, Memory, built, state, trainer
 from torch import Tensor
 
 from mlalign import pipeline
+from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.metrics.scores import accuracy
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
+from mlalign.modules.weights import Weights
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 
@@ -37,8 +39,9 @@ def task(toy: Path, name: str = "mldoc", *overrides: str, batch_size: int = 8, *
     encoder, layout = encoder_and_layout(toy, *overrides)
     labels = TAGS if name == "panx" else list(TOPICS)
     size = None if name == "panx" else 1000
+    form = FORMATS["entities" if name == "panx" else name]
     files = TaskFiles(
-        toy / "tasks" / name, name, labels, "available", train_size=size, on_bad_line="error"
+        toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error"
     )
     data = TaskDataModule(files, layout, batch_size=batch_size, seed=4)
     given: dict[str, Any] = {
@@ -69,19 +72,25 @@ def fit(
     best: bool,
     memory: Memory | None = None,
 ) -> L.Trainer:
-    def make(*, folder: Path, callbacks: Any, **stage: Any) -> L.Trainer:
-        return trainer(folder, [*callbacks, *watching], loggers=[memory or Memory()], **stage)
+    made: list[L.Trainer] = []
 
-    return pipeline.finetune(
+    def make(*, folder: Path, callbacks: Any, **stage: Any) -> L.Trainer:
+        watched = [*callbacks, *watching]
+        made.append(trainer(folder, watched, loggers=[memory or Memory()], **stage))
+        return made[0]
+
+    selection = "english_dev" if best else "last"
+    pipeline.finetune(
         module,
         data,
         folder=folder,
         epochs=2,
         evaluations=evaluations,
         max_grad_norm=1.0,
-        best=best,
+        weights=Weights(folder, data.layout, selection=selection, keep="none"),
         trainer=make,
     )
+    return made[0]
 
 
 def learned(toy: Path, folder: Path, name: str = "mldoc", *, best: bool = True, **settings: Any):
@@ -298,7 +307,7 @@ def test_the_best_on_english_dev_is_kept(toy, tmp_path, scores, chosen):
     assert len(watch.states) == len(scores)
     assert equal(state(module), watch.states[chosen])
     assert sum(equal(state(module), one) for one in watch.states) == 1
-    assert not (tmp_path / "checkpoints").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("weights")]
 
 
 def test_last_keeps_the_last_step(toy, tmp_path):

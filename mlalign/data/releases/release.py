@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from mlalign.data.faults import in_words
 from mlalign.data.formats import Format, PartName
-from mlalign.data.hub import Repo, hub_file, hub_files, hub_repo
+from mlalign.data.hub import Repo, hub_file, hub_files, hub_repo, script_instead
 from mlalign.data.manifest import Manifest
 from mlalign.data.releases.converter import Converter
 from mlalign.data.sizes import Sizes, check_rows
@@ -74,17 +74,13 @@ class Layout:
     labels: Sequence[str]
     sizes: Sizes
 
-    def called(self, language: str) -> str:
-        """What the release calls a language, given its code."""
-        return {code: name for name, code in self.format.codes.items()}.get(language, language)
-
     def codes(self, names: Iterable[str]) -> list[str]:
         """The codes of languages, given the release's names for them."""
         return [self.format.codes.get(name, name) for name in names]
 
     def name(self, part: PartName, language: str) -> str:
         """The name of a file inside the folder, the first that the format has for it."""
-        return self.format.names[part][0].replace(HOLE, self.called(language))
+        return self.format.names[part][0].replace(HOLE, self.format.called(language))
 
 
 def prepare_release(
@@ -163,8 +159,11 @@ class Preparation:
         """The repository, at the commit that the files at hand come from, and its files."""
         commit = self.manifest.source.get("commit", self.release.revision)
         repo = hub_repo(self.release.repo, commit)
+        names = hub_files(repo)
+        if advice := script_instead(repo, names):
+            raise DataError(f"{repo}: {advice}")
         self.manifest.source["commit"] = repo.revision
-        return repo, hub_files(repo)
+        return repo, names
 
     def _all_languages(self) -> list[str]:
         """All with a test part, as the hub said when it was first asked."""
@@ -179,7 +178,7 @@ class Preparation:
         return list(self.manifest.source["languages"])
 
     def _sources(self, names: Sequence[str], part: PartName, language: str) -> list[str]:
-        found = self.release.sources(names, part, self.layout.called(language))
+        found = self.release.sources(names, part, self.layout.format.called(language))
         if not found:
             there = self.layout.codes(self.release.languages_in(names))
             raise DataError(
@@ -212,7 +211,7 @@ class Preparation:
             partial.unlink(missing_ok=True)
 
     def _rows(self, paths: Sequence[Path], part: PartName, language: str) -> Iterator[str]:
-        converter, called = self.layout.converter, self.layout.called(language)
+        converter, called = self.layout.converter, self.layout.format.called(language)
         if converter.header:
             yield converter.header
         yield from converter.rows(paths, self.layout.labels, language=called, part=part)

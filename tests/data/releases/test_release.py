@@ -8,11 +8,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hub_releases import PAWSX, TAGS, TOPICS, WIKIANN, serve_pawsx, serve_sib200, serve_wikiann
+from hub_releases import PAWSX, SIB200, TAGS, WIKIANN, pawsx_files, sib200_files, wikiann_files
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from mlalign.data.formats import FORMATS
+from mlalign.conf import CONF
+from mlalign.data.formats import FORMATS, positions
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.errors import DataError
+from mlalign.task import task_format
 
 PARQUET = {
     "train": "{}/train-*.parquet",
@@ -29,14 +33,26 @@ def layout(tmp_path):
     return Layout(folder, FORMATS["pawsx"], CONVERTERS["pawsx"], ["0", "1"], {})
 
 
+@pytest.fixture(scope="module")
+def made(sentences, tmp_path_factory):
+    work = tmp_path_factory.mktemp("pawsx")
+    return pawsx_files(sentences, work, train=12, validation=6, test=8)
+
+
 @pytest.fixture
-def pawsx(hub, sentences, tmp_path):
-    serve_pawsx(hub, sentences, tmp_path, train=12, validation=6, test=8)
+def pawsx(hub, made):
+    hub.repository("datasets", PAWSX, made)
     return hub
 
 
 def prepared(layout, languages=None, release=RELEASE):
     return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows)
+
+
+def read(layout, language):
+    path = layout.format.path(layout.folder, language, "test")
+    labels = positions(layout.labels)
+    return layout.format.read(path, labels, language=language, part="test", on_bad_line="error")
 
 
 def manifest(layout):
@@ -62,9 +78,7 @@ def test_pawsx_has_its_original_form(pawsx, layout, sentences):
     assert lines[0] == "id\tsentence1\tsentence2\tlabel"
     first, second = sentences["de"][:2]
     assert lines[1:3] == [f"1\t{first}\t{second}\t0", f"2\t{second}\t{second}\t1"]
-    part = layout.format.read(
-        layout.folder / "de" / "test_2k.tsv", ["0", "1"], language="de", on_bad_line="error"
-    )
+    part = read(layout, "de")
     assert len(part.examples) == 7
     assert part.dropped == {"placeholder NS": 1}
 
@@ -85,14 +99,14 @@ def test_the_manifest_says_where_everything_comes_from(pawsx, layout):
 
 
 def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, layout):
-    serve_wikiann(hub, sentences, tmp_path)
-    layout = replace(layout, format=FORMATS["panx"], converter=CONVERTERS["wikiann"], labels=TAGS)
+    hub.repository("datasets", WIKIANN, wikiann_files(sentences, tmp_path))
+    layout = replace(
+        layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS
+    )
     assert prepared(layout, release=replace(RELEASE, repo=WIKIANN)) == ["en", "de", "ru"]
     text = (layout.folder / "de" / "test").read_text()
     assert text.startswith("de:die\tB-PER\nde:Katze\tI-PER\nde:sieht\tO\n")
-    part = layout.format.read(
-        layout.folder / "de" / "test", TAGS, language="de", on_bad_line="error"
-    )
+    part = read(layout, "de")
     assert [" ".join(one.words[:-2]) for one in part.examples] == sentences["de"]
     assert {one.words[-2:] for one in part.examples} == {("", ":")}
     assert not part.dropped
@@ -100,11 +114,14 @@ def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, 
 
 def test_sib200_is_passed_on_as_it_was_released(hub, sentences, layout):
     codes = {"en": "eng_Latn", "de": "deu_Latn", "ru": "rus_Cyrl"}
-    serve_sib200(hub, {codes[language]: texts for language, texts in sentences.items()})
+    texts = {codes[language]: texts for language, texts in sentences.items()}
+    hub.repository("datasets", SIB200, sib200_files(texts))
+    with initialize_config_dir(CONF, version_base="1.3"):
+        task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
     layout = replace(
-        layout, format=FORMATS["sib200"], converter=CONVERTERS["sib200"], labels=TOPICS
+        layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels
     )
-    assert prepared(layout, release=Release("Davlan/sib200", "main", SIB)) == ["en", "de", "ru"]
+    assert prepared(layout, release=Release(SIB200, "main", SIB)) == ["en", "de", "ru"]
     path = layout.folder / "deu_Latn" / "test.tsv"
     served = hub.folder / "datasets" / "Davlan/sib200" / "data" / "deu_Latn" / "test.tsv"
     assert path.read_bytes() == served.read_bytes()
@@ -147,7 +164,7 @@ def test_a_branch_is_followed_once(pawsx, layout, sentences, tmp_path):
     """A language that is added later comes from the commit of the others, or not at all."""
     prepared(layout, ["de"])
     first = manifest(layout)["source"]["commit"]
-    serve_pawsx(pawsx, sentences, tmp_path, train=14, validation=6, test=8)
+    pawsx.repository("datasets", PAWSX, pawsx_files(sentences, tmp_path, train=14))
     with pytest.raises(DataError, match=f"{first}.*no such revision"):
         prepared(layout, ["de", "ru"])
     assert manifest(layout)["source"]["commit"] == first
@@ -174,9 +191,9 @@ def test_files_of_ones_own_are_not_replaced(pawsx, layout):
 
 
 def test_another_number_of_rows_is_named(pawsx, layout):
-    sizes = {"train": {"en": 12}, "test": {"*": 8, "ru": 9}}
+    sizes = {"train": {"en": 12}, "test": {"each": 8, "ru": 9}}
     with pytest.raises(
-        DataError, match=r"ru/test.*8 rows.*official release has 9.*task.sizes.test=\{ru: 8\}"
+        DataError, match=r"ru/test.*8 rows.*official release has 9 \(test, ru\).*check_sizes"
     ):
         prepared(replace(layout, sizes=sizes))
     assert "ru/test_2k.tsv" not in files(layout)
@@ -188,6 +205,12 @@ def test_a_language_that_is_not_there(pawsx, layout):
         prepared(layout, ["fr"])
     with pytest.raises(DataError, match="no files like"):
         prepared(layout, release=replace(RELEASE, files=SIB))
+
+
+def test_a_loading_script_is_no_release(hub, layout):
+    hub.repository("datasets", PAWSX, {"paws-x.py": "import datasets", "README.md": ""})
+    with pytest.raises(DataError, match=r"loading script \(paws-x.py\).*parquet"):
+        prepared(layout)
 
 
 @pytest.mark.parametrize(
