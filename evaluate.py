@@ -1,20 +1,23 @@
-"""Compare finished runs: mean and standard deviation over seeds, and a paired test.
+"""Compare finished runs, or score one of them again.
 
-python evaluate.py runs='outputs/**'
+python evaluate.py runs='outputs/**'                      mean and spread over seeds, paired test
 python evaluate.py runs='multirun/**' baseline=mlm
+python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 """
 
+import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.command_line import Command, refuse_missing
+from mlalign.command_line import Command, given, refuse_missing, refuse_typed
 from mlalign.conf import CONF
 from mlalign.config import Evaluate
+from mlalign.rescore_config import Rescore
 
 
-def job(composed: DictConfig) -> None:
+def compare(composed: DictConfig) -> None:
     """One comparison."""
     refuse_missing(composed)
     settings = OmegaConf.to_object(composed)
@@ -29,7 +32,19 @@ def job(composed: DictConfig) -> None:
         write_whole(Path(settings.output), table + "\n")
 
 
+def score_again(composed: DictConfig) -> None:
+    """One run, scored again."""
+    refuse_typed("finetune", "a run that is scored again learns nothing")
+    typed = given(composed, Rescore)
+
+    from mlalign.rescore import rescore
+
+    changes = {group: typed[group] for group in ("data", "task", "trainer")}
+    rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
+
+
 if __name__ == "__main__":
-    command = Command(job)
-    main = hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
-    command.run(main(command.one))
+    again = any(word.startswith("run=") for word in sys.argv[1:])
+    command = Command(score_again if again else compare)
+    name = "rescore" if again else "evaluate"
+    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name=name)(command.one))

@@ -135,6 +135,21 @@ class Selection(StrEnum):
     last = "last"
 
 
+class Rule(StrEnum):
+    """Which checkpoint is scored again; the oracle looks at target labels."""
+
+    english_dev = "english_dev"
+    last = "last"
+    oracle = "oracle"
+
+
+class Split(StrEnum):
+    """Which part is scored again."""
+
+    test = "test"
+    dev = "dev"
+
+
 class Keep(StrEnum):
     """Which of fine-tuning's weights stay in a run's folder."""
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.checks import apply_ablation, check, nearest
@@ -155,8 +155,7 @@ def resolve(composed: DictConfig) -> Train:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
     refuse_missing(composed)
-    for key in _added_keys(composed, OmegaConf.structured(Train)):
-        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+    _refuse_added(composed, Train)
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Train)
     apply_ablation(config)
@@ -169,6 +168,38 @@ def resolve(composed: DictConfig) -> Train:
     return config
 
 
+def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
+    """What was typed, and nothing else, where a schema leaves the rest missing.
+
+    Raises:
+        ConfigError: a key was added that the schema does not have.
+    """
+    _refuse_added(composed, schema)
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: kept(one) for key, one in value.items() if one != MISSING}
+
+    return kept(OmegaConf.to_container(composed, enum_to_str=True))
+
+
+def refuse_typed(group: str, reason: str) -> None:
+    """Refuse keys that a file may bring along but nobody may set here.
+
+    Raises:
+        ConfigError: one was typed.
+    """
+    for override in HydraConfig.get().overrides.task:
+        if override.lstrip("+~").startswith(f"{group}."):
+            raise ConfigError(f"{override}: no setting here; {reason}")
+
+
+def _refuse_added(composed: DictConfig, schema: type[Any]) -> None:
+    for key in _added_keys(composed, OmegaConf.structured(schema)):
+        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+
+
 def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
     """Keys that a plus sign put where the schema has none."""
     for name in node:
@@ -178,5 +209,7 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             continue
         expected = schema._get_node(name)
         known = isinstance(expected, DictConfig) and not expected._is_none()
-        if known and isinstance(node[name], DictConfig) and key not in FREE:
+        if OmegaConf.is_missing(node, name) or not known or key in FREE:
+            continue
+        if isinstance(node[name], DictConfig):
             yield from _added_keys(node[name], schema[name], f"{key}.")

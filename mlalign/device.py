@@ -7,7 +7,24 @@ import sys
 
 import torch
 
+from mlalign.errors import ConfigError
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def choose_device(accelerator: str) -> bool:
+    """Whether ``auto``, ``cpu`` or ``gpu`` means a GPU here.
+
+    Raises:
+        ConfigError: a GPU is asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if accelerator == "gpu" and not has_gpu:
+        raise ConfigError(
+            "trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or "
+            "trainer=auto"
+        )
+    return has_gpu and accelerator != "cpu"
 
 
 def choose_precision(precision: str, *, gpu: bool) -> str:

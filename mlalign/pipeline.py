@@ -207,11 +207,12 @@ def score_part(
     module: FinetuningModule,
     part: Part[Any],
     loader: DataLoader[TaskBatch],
-    path: Path,
+    path: Path | None,
 ) -> float:
-    """Predict a part, write the predictions to a file, and score them."""
+    """Predict a part, write the predictions to a file if there is to be one, and score them."""
     predicted = predict(trainer, module, loader)
-    write_predictions(path, part, predicted, module.labels)
+    if path is not None:
+        write_predictions(path, part, predicted, module.labels)
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 
 

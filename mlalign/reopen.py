@@ -15,14 +15,14 @@ from mlalign.models.backbone import known_languages
 from mlalign.models.encoder import Encoder
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
-from mlalign.modules.weights import WEIGHTS, restore_weights
+from mlalign.modules.weights import WEIGHTS, load_head, restore_weights
 from mlalign.reporting.results import FILE, read_results
 from mlalign.task import finetuning_module, task_files
 
 CONFIG = "config.yaml"  # a run writes it first
 
 
-@dataclass(frozen=True)
+@dataclass
 class OpenedRun:
     """A trained run.
 
@@ -32,6 +32,7 @@ class OpenedRun:
         config: as it was run.
         module: with trained weights, in evaluation mode, on the CPU.
         layout: makes sequences of text; holds the tokenizer.
+        step: whose weights the module has.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class OpenedRun:
     config: Train
     module: FinetuningModule
     layout: Layout
+    step: int
 
     @property
     def encoder(self) -> Encoder:
@@ -59,21 +61,6 @@ class OpenedRun:
         """
         return task_files(self.config, learned=False)
 
-    def step_of(self, selection: str) -> int:
-        """The step that ``english_dev`` or ``last`` chose.
-
-        Raises:
-            ConfigError: its weights were not kept.
-        """
-        step = int(self.results["weights"][selection])
-        if step not in self.kept:
-            raise ConfigError(
-                f"{self.folder}: the weights of selection={selection} (step {step}) were not kept, "
-                f"only those of {', '.join(map(str, self.kept))}; choose another selection, or "
-                "train again with keep=best_and_last resume=false"
-            )
-        return step
-
     @property
     def kept(self) -> list[int]:
         """Steps whose weights can be restored."""
@@ -85,7 +72,9 @@ class OpenedRun:
         Raises:
             DataError: they are not there, or do not fit.
         """
-        restore_weights(self.module, weights_folder(self.folder, step))
+        if step != self.step:
+            restore_weights(self.module, weights_folder(self.folder, step))
+            self.step = step
 
 
 def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
@@ -101,25 +90,32 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     """
     results = finished_results(folder)
     config = config_of(results, folder)
-    kept = results.get("weights", {}).get("kept", [])
-    if not kept:
-        raise ConfigError(
-            f"{folder}: the run kept no weights (keep={config.keep}); train again with "
-            "keep=best_and_last resume=false"
-        )
-    place = weights_folder(folder, kept[0])
+    step = step_of(results, selection or config.finetune.selection.value, folder)
+    place = weights_folder(folder, step)
     encoder, tokenizer = load_encoder(place, attention=config.backbone.attention.value)
     recipe: Any = OmegaConf.load(place / RECIPE)
     tokens = known_languages(tokenizer, recipe.language_tokens) if recipe.language_tokens else {}
-    run = OpenedRun(
-        folder,
-        results,
-        config,
-        finetuning_module(config, encoder).eval(),
-        Layout(tokenizer, tokens, max_length=config.finetune.max_length),
-    )
-    run.restore(run.step_of(selection or config.finetune.selection.value))
-    return run
+    module = finetuning_module(config, encoder).eval()
+    load_head(module, place)
+    layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
+    return OpenedRun(folder, results, config, module, layout, step)
+
+
+def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
+    """The step that ``english_dev`` or ``last`` chose.
+
+    Raises:
+        ConfigError: its weights were not kept.
+    """
+    weights = results.get("weights") or {"kept": []}
+    kept = ", ".join(map(str, weights["kept"])) or "none"
+    if selection not in weights or weights[selection] not in weights["kept"]:
+        raise ConfigError(
+            f"{folder}: the weights that selection={selection} chose were not kept (steps kept: "
+            f"{kept}); choose another selection, or train again with keep=best_and_last "
+            "resume=false"
+        )
+    return int(weights[selection])
 
 
 def finished_results(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.build import Aligner
-from mlalign.choices import Accelerator, Keep
+from mlalign.choices import Keep
 from mlalign.config import Train
 from mlalign.data.cache import sha256_of
 from mlalign.data.formats import Part
@@ -22,8 +22,7 @@ from mlalign.data.layout import Layout
 from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
-from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
-from mlalign.errors import ConfigError
+from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.loggers import build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
@@ -124,14 +123,7 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        wanted = config.trainer.accelerator
-        has_gpu = torch.cuda.is_available()
-        if wanted == Accelerator.gpu and not has_gpu:
-            raise ConfigError(
-                "trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or "
-                "trainer=auto"
-            )
-        self.gpu = has_gpu and wanted != Accelerator.cpu
+        self.gpu = choose_device(config.trainer.accelerator.value)
         self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)

@@ -130,7 +130,7 @@ def test_what_cannot_be_opened_is_said(world, tmp_path):
     with pytest.raises(DataError, match=r"no such file.*finished run"):
         load_run(tmp_path)
     bare = run(world, "method=none", "finetune.dropout=0.3", "keep=none")
-    with pytest.raises(ConfigError, match=r"kept no weights.*keep=best_and_last"):
+    with pytest.raises(ConfigError, match=r"steps kept: none.*keep=best_and_last"):
         load_run(bare)
     last = run(world, "method=none", "finetune.dropout=0.4", "keep=tested")
     weights = weights_of(last)
@@ -154,5 +154,5 @@ def test_what_cannot_be_opened_is_said(world, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "broken")
     for path in copy.rglob("head.safetensors"):
         path.write_bytes(b"no tensor")
-    with pytest.raises(DataError, match="do not fit"):
+    with pytest.raises(DataError, match="does not fit"):
         load_run(copy)

@@ -34,22 +34,34 @@ def save_weights(module: FinetuningModule, layout: Layout, folder: Path) -> None
     partial.rename(folder)
 
 
+def load_head(module: FinetuningModule, folder: Path) -> None:
+    """Give a module everything besides the encoder that ``save_weights`` wrote of one of its kind.
+
+    Raises:
+        DataError: the file is missing or does not fit the module.
+    """
+    encoder = {
+        name: one for name, one in module.state_dict().items() if name.startswith("encoder.")
+    }
+    try:
+        module.load_state_dict(encoder | load_file(folder / HEAD))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise DataError(
+            f"{folder / HEAD}: does not fit the run's settings: {reason}; train again with "
+            "resume=false"
+        ) from error
+
+
 def restore_weights(module: FinetuningModule, folder: Path) -> None:
-    """Give a module the weights that ``save_weights`` wrote of one of its kind.
+    """Give a module the weights that ``save_weights`` wrote of it at some step.
 
     Raises:
         DataError: a file is missing or does not fit the module.
     """
     encoder, _ = load_encoder(folder, attention="eager")  # how it attends is no part of its weights
-    states = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
-    try:
-        module.load_state_dict(states | load_file(folder / HEAD))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise DataError(
-            f"{folder}: these weights do not fit the run's settings: {reason}; train again with "
-            "resume=false"
-        ) from error
+    module.encoder.load_state_dict(encoder.state_dict())
+    load_head(module, folder)
 
 
 class Weights(L.Callback):

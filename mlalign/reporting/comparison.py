@@ -25,6 +25,8 @@ SEEDS = ("seed", "align.seed", "finetune.seed")
 def find_runs(patterns: str) -> list[dict[str, Any]]:
     """Results of every finished run under folders or glob patterns, comma-separated.
 
+    Runs that were scored again stay out, unless a pattern names their folder, ``evaluations``.
+
     Raises:
         DataError: there are none.
     """
@@ -34,6 +36,7 @@ def find_runs(patterns: str) -> list[dict[str, Any]]:
         for form in (pattern, f"{pattern}/{FILE}", f"{pattern}/**/{FILE}")
         for path in glob.glob(form.strip(), recursive=True)  # noqa: PTH207 (absolute ones too)
         if Path(path).name == FILE
+        and ("evaluations" in pattern or "evaluations" not in Path(path).parts)
     }
     if not files:
         raise DataError(

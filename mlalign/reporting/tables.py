@@ -24,8 +24,15 @@ def score_table(results: Mapping[str, Any]) -> str:
     lines = aligned([*rows, *averages])
     rule = lines[1]
     unit = UNITS[results["metric"]]
-    head = f"{results['task']}, zero-shot, {unit} in per cent"
+    head = f"{results['task']}, {_kind(results)}, {unit} in per cent"
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :]])
+
+
+def _kind(results: Mapping[str, Any]) -> str:
+    part = "" if results.get("split", "test") == "test" else f" on {results['split']}"
+    if results.get("selection") == "oracle":
+        return f"upper bound{part}: in each language the step that did best on its own dev part"
+    return f"zero-shot{part}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
