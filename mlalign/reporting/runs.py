@@ -1,0 +1,81 @@
+"""Runs on disk: the finished ones, and those that never got there."""
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlalign.errors import DataError
+from mlalign.reporting.results import FILE, read_results
+
+SETTINGS = "config.yaml"  # written when a run begins
+LOCK = ".lock"  # taken before that
+ERROR = "error.txt"  # left by a run that failed
+FORMS = ("{0}", "{0}/{1}", "{0}/**/{1}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    folder: Path
+    results: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run's folder without results: it failed, was stopped, or is still going."""
+
+    folder: Path
+    error: str | None = None
+
+    @property
+    def task(self) -> str:
+        """Runs lie in folders of their tasks."""
+        return self.folder.parent.name
+
+    def __str__(self) -> str:
+        return f"{self.folder}{'' if self.error is None else f' ({self.error})'}"
+
+
+def find_runs(patterns: str) -> list[Run]:
+    """Every finished run under folders or glob patterns, comma-separated.
+
+    Raises:
+        DataError: there are none, or one's results cannot be read.
+    """
+    folders = sorted({path.parent for path in _files(patterns, FILE)})
+    if not folders:
+        begun = "".join(f"\n  not finished: {one}" for one in find_unfinished(patterns))
+        raise DataError(
+            f"runs={patterns}: no {FILE} there; expected folders of finished runs, such as "
+            f"runs='outputs/**' or runs='multirun/**'{begun}"
+        )
+    return [Run(folder, read_results(folder)) for folder in folders]
+
+
+def find_unfinished(patterns: str) -> list[Unfinished]:
+    """Every run under folders or glob patterns that began and has no results."""
+    begun = {path.parent for name in (SETTINGS, LOCK) for path in _files(patterns, name)}
+    return [
+        Unfinished(folder, _error(folder))
+        for folder in sorted(begun)
+        if not (folder / FILE).is_file()
+    ]
+
+
+def _files(patterns: str, name: str) -> Iterator[Path]:
+    for pattern in patterns.split(","):
+        for form in FORMS:
+            shape = form.format(pattern.strip(), name)
+            for path in glob.glob(shape, recursive=True, include_hidden=True):  # noqa: PTH207
+                if Path(path).name == name:  # absolute ones too, which Path.glob refuses
+                    yield Path(path)
+
+
+def _error(folder: Path) -> str | None:
+    path = folder / ERROR
+    if not path.is_file():
+        return None
+    return " ".join(path.read_text(encoding="utf-8").split())
