@@ -20,11 +20,13 @@ from mlalign.data.cache import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.loggers import CURVES
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
+from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)
@@ -146,6 +148,7 @@ def align(
     )  # which Lightning takes it off behind the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
 
 

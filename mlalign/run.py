@@ -23,7 +23,7 @@ from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
-from mlalign.loggers import build_loggers, check_logger, finish_loggers
+from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
@@ -38,6 +38,7 @@ from mlalign.pipeline import (
     score_part,
 )
 from mlalign.progress import bar
+from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
     FILE,
     commit,
@@ -231,6 +232,7 @@ class Run:
                 **summary(scores),
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
+                "curves": self._curves(aligned),
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
@@ -239,6 +241,15 @@ class Run:
                 "data": self.data,
             },
         )
+
+    def _curves(self, aligned: Path | None) -> dict[str, str | None]:
+        """Stage -> its curves in the run's folder, those of an encoder that was found included."""
+        found: dict[str, str | None] = {}
+        for stage, place in (("align", aligned), ("finetune", self.folder)):
+            name = f"{CURVES}/{stage}.csv"
+            is_there = place is not None and write_curves(place / CURVES, stage, self.folder / name)
+            found[stage] = name if is_there else None
+        return found
 
     def _trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Makes the trainer of a stage, with loggers of its own."""

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from modules.toy import configured, trainer, write_toy
@@ -121,6 +122,29 @@ def test_the_kept_encoder_loads_with_transformers_alone(world):
     model = AutoModel.from_pretrained(folder / "weights" / str(step))
     words = load_run(folder).encoder.backbone.get_input_embeddings().weight
     assert torch.equal(model.get_input_embeddings().weight, words)
+
+
+def test_a_run_has_the_curves_of_its_aligned_encoder_whoever_made_it(world):
+    settings = ("align.steps=21", "align.curves=3", "backbone.width=16")
+    for task in ("mldoc", "panx"):
+        folder = run(world, f"task={task}", *settings)
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        assert set(results["curves"]) == {"align", "finetune"}
+        align, finetune = (
+            pd.read_csv(folder / results["curves"][stage], index_col="step")
+            for stage in ("align", "finetune")
+        )
+        assert list(align["align/loss/inter_sentence"].dropna().index) == [0, 10, 20]
+        for name in ("align/weight/masked_words", "align/in_batch_accuracy",
+                     "align/discriminator/accuracy", "held_out/retrieval/mean"):  # fmt: skip
+            assert align[name].notna().any(), name
+        assert align["held_out/retrieval/mean"].notna().sum() == 3
+        assert finetune["finetune/dev"].notna().sum() >= 1
+        shared = pd.read_csv(Path(results["aligned"]) / "curves.csv", index_col="step")
+        pd.testing.assert_frame_equal(shared, align)
+    alone = run(world, "method=none", *settings)
+    curves = json.loads((alone / "results.json").read_text(encoding="utf-8"))["curves"]
+    assert curves == {"align": None, "finetune": "curves/finetune.csv"}
 
 
 def test_what_cannot_be_opened_is_said(world, tmp_path):

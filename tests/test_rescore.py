@@ -19,7 +19,12 @@ from mlalign.rescore_config import Rescore
 from mlalign.run import train
 
 ROOT = Path(__file__).parents[1]
-LONG = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.learning_rate=1e-3", "finetune.evaluations=3")
+LONG = (
+    "finetune.epochs=2",
+    "finetune.batch_size=8",
+    "finetune.learning_rate=1e-3",
+    "finetune.evaluations=3",
+)
 NAMES = {"en": "english", "de": "german", "fr": "french"}
 
 

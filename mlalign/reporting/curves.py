@@ -1,0 +1,49 @@
+"""A stage's curves in one table: a row per step, however often it was stopped and resumed."""
+
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+METRICS = "metrics.csv"
+
+
+def join_curves(folder: Path, stage: str) -> pd.DataFrame:
+    """Everything that was reported of a stage.
+
+    Args:
+        folder: with ``<stage>/metrics.csv`` and, of a stage that was begun again,
+            ``<stage>-2/metrics.csv`` and so on, as the csv logger writes them. Of the steps from
+            which a later attempt went on, its own report counts.
+        stage: ``align`` or ``finetune``.
+
+    Returns:
+        One row per step, ``step`` being the index; what was not reported at a step is missing.
+    """
+    pieces: list[pd.DataFrame] = []
+    for path in sorted(folder.glob(f"{stage}*/{METRICS}"), key=_attempt):
+        if re.fullmatch(rf"{stage}(-\d+)?", path.parent.name) and path.stat().st_size:
+            piece = pd.read_csv(path).groupby("step").first().drop(columns="epoch", errors="ignore")
+            start = piece.index.min()
+            pieces = [earlier[earlier.index < start] for earlier in pieces]
+            pieces.append(piece)
+    if not pieces:
+        return pd.DataFrame(index=pd.Index([], name="step"))
+    return pd.concat(pieces).sort_index()
+
+
+def write_curves(folder: Path, stage: str, path: Path) -> bool:
+    """Write the joined curves as csv; False where nothing was reported."""
+    curves = join_curves(folder, stage)
+    if curves.empty:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    curves.to_csv(part)
+    part.replace(path)
+    return True
+
+
+def _attempt(path: Path) -> int:
+    return int(path.parent.name.partition("-")[2] or 1)
