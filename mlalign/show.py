@@ -204,7 +204,10 @@ def _confusion(runs: list[Run], settings: Show) -> pd.DataFrame:
 def _curves(runs: list[Run], settings: Show) -> pd.DataFrame:
     found = [one for run in runs if not (one := curves_of(run)).empty]
     if not found:
-        raise DataError("none of these runs has curves/*/metrics.csv")
+        raise DataError(
+            "none of these runs has curves/finetune.csv or curves/align.csv; train again with "
+            "resume=false"
+        )
     return pd.concat(found, ignore_index=True)
 
 

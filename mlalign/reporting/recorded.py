@@ -1,11 +1,8 @@
 """What finished runs left on disk, as the numbers of figures."""
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,8 +11,6 @@ from mlalign.reporting.figures.curves import COLUMNS
 from mlalign.reporting.results import SOURCE
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import UNITS, name_of
-
-log = logging.getLogger(__name__)
 
 TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
 # column of an alignment's csv -> panel and unit, in the order of the panels; accuracies are
@@ -82,47 +77,38 @@ def targets_of(run: Run) -> list[str]:
 
 
 def curves_of(run: Run) -> pd.DataFrame:
-    """What fine-tuning and alignment logged, see ``figures.curves``."""
+    """What fine-tuning and alignment reported, see ``figures.curves``; may be empty."""
     results = run.results
     parts = [pd.DataFrame(columns=list(COLUMNS))]
-    logged = _metrics(run.folder, "finetune")
-    if logged is not None:
+    learned = _read(run, "finetune")
+    if learned is not None:
         epochs = results["config"]["finetune"]["epochs"]
-        logged["position"] = (logged["step"] + 1) * epochs / (logged["step"].max() + 1)
+        learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),
             ("finetune/dev", "English dev", f"{UNITS[results['metric']]} (%)"),
         ):
-            parts.append(_curve(logged, column, "finetune", quantity, unit, "epoch"))
-    aligned = results["aligned"]
-    logged = _metrics(run.folder, "align")
-    if logged is None and aligned is not None:
-        logged = _metrics(Path(aligned), "align")
-    if logged is not None:
-        logged["position"] = logged["step"]
+            parts.append(_curve(learned, column, "finetune", quantity, unit, "epoch"))
+    aligned = _read(run, "align")
+    if aligned is not None:
+        aligned["position"] = aligned["step"]
         for column, (quantity, unit) in ALIGNMENT.items():
-            parts.append(_curve(logged, column, "align", quantity, unit, "step"))
-    elif aligned is not None:
-        log.warning("%s: no curves of the alignment there; they are left out", aligned)
-    found = pd.concat([part for part in parts if not part.empty] or parts[:1])
+            parts.append(_curve(aligned, column, "align", quantity, unit, "step"))
+    found = pd.concat([part for part in parts if not part.empty] or parts)
     return found.assign(run=name_of(results), seed=results["seed"])[list(COLUMNS)]
 
 
-def _metrics(folder: Path, stage: str) -> pd.DataFrame | None:
-    """All csv files of a stage, those of a resumed run behind one another."""
-    files = sorted(
-        (folder / "curves").glob(f"{stage}*/metrics.csv"), key=lambda path: len(path.parent.name)
-    )
-    if not files:
-        return None
-    return pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
+def _read(run: Run, stage: str) -> pd.DataFrame | None:
+    path = run.folder / "curves" / f"{stage}.csv"
+    return pd.read_csv(path) if path.is_file() else None
 
 
 def _curve(
-    logged: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str
+    reported: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str
 ) -> pd.DataFrame:
-    if column not in logged:
+    if column not in reported:
         return pd.DataFrame(columns=list(COLUMNS))
-    known = logged.dropna(subset=[column]).drop_duplicates("position", keep="last")
-    shown: dict[str, Any] = {"stage": stage, "quantity": quantity, "unit": unit, "axis": axis}
-    return known[["position"]].assign(**shown, value=known[column])
+    known = reported.dropna(subset=[column])
+    return known[["position"]].assign(
+        stage=stage, quantity=quantity, unit=unit, axis=axis, value=known[column]
+    )
