@@ -59,7 +59,7 @@ def draw(frame: pd.DataFrame) -> Figure:
                 axis.scatter(
                     seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style
                 )
-            one = means.loc[run]
+            one = means.query("run == @run")
             name = f"{run}, {count} seed{'s' * (count > 1)}{_told(one)}"
             axis.scatter(
                 one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style
