@@ -3,6 +3,7 @@
 python evaluate.py runs='outputs/**'                      mean and spread over seeds, tests
 python evaluate.py runs='multirun/**' baseline=mlm paper=true
 python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/main
+python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 """
 
@@ -16,6 +17,7 @@ from mlalign.command_line import Command, given, refuse_missing, refuse_typed
 from mlalign.conf import CONF
 from mlalign.config import Evaluate
 from mlalign.rescore_config import Rescore
+from mlalign.show_config import Show
 
 
 def compare(composed: DictConfig) -> None:
@@ -48,8 +50,17 @@ def score_again(composed: DictConfig) -> None:
     rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
 
 
+def picture(composed: DictConfig) -> None:
+    """A figure of runs, or their measures."""
+    from mlalign.show import show
+
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, Show)
+    show(settings)
+
+
 if __name__ == "__main__":
-    again = any(word.startswith("run=") for word in sys.argv[1:])
-    command = Command(score_again if again else compare)
-    name = "rescore" if again else "evaluate"
+    typed = {word.split("=")[0] for word in sys.argv[1:]}
+    name = "show" if typed & {"figure", "measures"} else "rescore" if "run" in typed else "evaluate"
+    command = Command({"show": picture, "rescore": score_again, "evaluate": compare}[name])
     command.run(hydra.main(version_base="1.3", config_path=CONF, config_name=name)(command.one))

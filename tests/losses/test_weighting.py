@@ -106,3 +106,11 @@ def test_refuses_settings_that_make_no_sense():
         UncertaintyWeights(["a"], form="equal")
     with pytest.raises(ValueError, match=r"found \(2.0, -2.0\)"):
         UncertaintyWeights(["a"], bounds=(2.0, -2.0))
+
+
+@pytest.mark.parametrize("form", ["kendall", "liebel", "fixed"])
+def test_weight_bounds_are_the_weights_at_the_ends(form):
+    low, high = weights_at([0.0], form).weight_bounds()
+    assert weights_at([2.0], form).weights()["loss_0"].item() == pytest.approx(low)
+    assert weights_at([-2.0], form).weights()["loss_0"].item() == pytest.approx(high)
+    assert (low < high) == (form != "fixed")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mlalign.reporting.figures.labels import drawable
 from mlalign.reporting.figures.style import WIDTH, colour, house_style, kinds, line, marker
@@ -73,7 +74,8 @@ def _panel(axis: Any, frame: pd.DataFrame, stage: str, quantity: str, runs: list
     axis.set_xlabel(str(one["axis"].iloc[0]))
     axis.grid(visible=True, axis="y")
     axis.set_axisbelow(True)
-    axis.margins(x=0.02)
+    axis.set_xlim(left=0)
+    axis.xaxis.set_major_locator(MaxNLocator(5 if stage == "finetune" else 3, integer=True))
     _limits(axis, one["value"])
 
 

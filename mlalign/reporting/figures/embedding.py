@@ -11,7 +11,7 @@ Vectors = Float[Array, "rows dim"]
 PERPLEXITY = 30.0
 
 
-def plane(vectors: Vectors, *, seed: int) -> pd.DataFrame:
+def plane(vectors: Vectors, *, seed: int, perplexity: float = PERPLEXITY) -> pd.DataFrame:
     """t-SNE of vectors of unit length, so that neighbours are neighbours by cosine.
 
     Van der Maaten and Hinton 2008, as scikit-learn computes it, started from the two first
@@ -21,6 +21,7 @@ def plane(vectors: Vectors, *, seed: int) -> pd.DataFrame:
     Args:
         vectors: at least four, of any norm.
         seed: of t-SNE.
+        perplexity: about how many neighbours count; less where there are few vectors.
 
     Returns:
         Columns ``x`` and ``y``.
@@ -33,7 +34,7 @@ def plane(vectors: Vectors, *, seed: int) -> pd.DataFrame:
             f"t-SNE needs at least 4 finite vectors, found {len(vectors)}, of which "
             f"{int(np.isfinite(vectors).all(axis=1).sum())} are finite"
         )
-    perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
+    perplexity = min(perplexity, (len(vectors) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
     found = tsne.fit_transform(normalize(vectors.astype(np.float32)))
     return pd.DataFrame(found, columns=["x", "y"])

@@ -38,12 +38,15 @@ def correlation(similarity: "pd.Series[float]", score: "pd.Series[float]") -> Co
 def draw(frame: pd.DataFrame) -> Figure:
     """A point for every run and target language: the mean over seeds, single seeds pale.
 
+    A correlation over several runs tells of what separates the runs too, so each has its own,
+    among its languages alone, in the legend.
+
     Args:
         frame: columns ``COLUMNS``. The similarity is how much nearer (cosine) held-out
             translations are than sentences that say different things.
     """
     with house_style():
-        figure = Figure(figsize=(0.75 * WIDTH, 3.6))
+        figure = Figure(figsize=(0.75 * WIDTH, 4.0))
         figure.set_layout_engine("constrained")
         axis = figure.add_subplot()
         runs = kinds(frame["run"])
@@ -56,8 +59,8 @@ def draw(frame: pd.DataFrame) -> Figure:
                 axis.scatter(
                     seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style
                 )
-            name = f"{run} ({count} seed{'s' * (count > 1)})"
-            one = means.loc[run]
+            one = means.query("run == @run")
+            name = f"{run}, {count} seed{'s' * (count > 1)}{_told(one)}"
             axis.scatter(
                 one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style
             )
@@ -67,7 +70,7 @@ def draw(frame: pd.DataFrame) -> Figure:
         axis.grid(visible=True)
         axis.set_axisbelow(True)
         axis.margins(0.08)
-        axis.legend(loc="best")
+        figure.legend(loc="outside lower center", title="Pearson's r among its languages")
         flat = means.reset_index()
         label_points(
             axis,
@@ -80,10 +83,13 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 def _title(means: pd.DataFrame) -> str:
     languages = means.index.get_level_values("language").nunique()
-    points = f"{len(means)} points: {languages} languages, runs averaged over seeds"
+    points = f"n = {len(means)}: {languages} languages, runs averaged over seeds"
+    return f"{points}\nall together{_told(means)}"
+
+
+def _told(means: pd.DataFrame) -> str:
+    """The correlation in words."""
     found = correlation(means["similarity"], means["score"])
     if found is None:
-        return f"{points}; too few for a correlation"
-    return (
-        f"Pearson's r = {found.r:.2f} (95 % interval {found.low:.2f} to {found.high:.2f})\n{points}"
-    )
+        return ": too few points for a correlation"
+    return f": r = {found.r:.2f} (95 % interval {found.low:.2f} to {found.high:.2f})"

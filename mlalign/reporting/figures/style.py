@@ -1,5 +1,6 @@
 """How every figure looks and how it is saved: for print, for the colour-blind, always the same."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -128,6 +129,9 @@ def save(
             _replace(file, partial(figure.savefig, format=form, metadata=UNDATED[form]))
         written.append(file)
     return written
+
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of a PDF's font
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

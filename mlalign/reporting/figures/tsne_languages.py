@@ -1,4 +1,4 @@
-"""Figure 8: clouds of words by language, before alignment and after."""
+"""Figure 8: clouds of subwords by language, before alignment and after."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,9 +16,9 @@ def numbers(
     """A plane for every encoder.
 
     Args:
-        encoders: what an encoder is called -> vectors of words, and the balanced accuracy in per
+        encoders: what an encoder is called -> vectors of subwords, and the balanced accuracy in per
             cent by which a fresh classifier tells their languages apart, see ``language_probe``.
-        languages: of the words, the same for all encoders.
+        languages: of the subwords, the same for all encoders.
         seed: of t-SNE.
 
     Returns:
@@ -43,7 +43,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             points(axis, one, "language", languages)
             probe, chance = one[["probe", "chance"]].iloc[0]
             axis.set_title(
-                f"{name}, n = {len(one):,} words\n"
+                f"{name}, n = {len(one):,} subwords\n"
                 f"a probe tells {probe:.0f} % (chance {chance:.0f} %)"
             )
             axis.set_xlabel("t-SNE, no units")

@@ -12,6 +12,7 @@ from mlalign.reporting.figures.embedding import Vectors, plane
 from mlalign.reporting.figures.scatter import label_points, legend, points
 from mlalign.reporting.figures.style import colour, house_style, kinds, panels
 
+PERPLEXITY = 10.0  # a word has few near neighbours here, its translation before all
 LABELLED = 12  # pairs that get their words written beside them, where there is room
 
 
@@ -36,7 +37,7 @@ def numbers(
     """
     parts = []
     for encoder, (source, target, found) in encoders.items():
-        part = plane(np.concatenate([source, target]), seed=seed)
+        part = plane(np.concatenate([source, target]), seed=seed, perplexity=PERPLEXITY)
         part.insert(0, "encoder", encoder)
         part.insert(1, "pair", [*range(len(words))] * 2)
         part.insert(2, "language", [side for side in languages for _ in words])

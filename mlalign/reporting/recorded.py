@@ -1,0 +1,114 @@
+"""What finished runs left on disk, as the numbers of figures."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mlalign.errors import DataError
+from mlalign.reporting.figures.curves import COLUMNS
+from mlalign.reporting.results import SOURCE
+from mlalign.reporting.runs import Run
+from mlalign.reporting.tables import UNITS, name_of
+
+TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
+# column of an alignment's csv -> panel and unit, in the order of the panels; accuracies are
+# balanced over languages
+ALIGNMENT = {
+    "held_out/retrieval/mean": ("held-out retrieval, P@1", "%"),
+    "held_out/language_probe": ("language probe, accuracy", "%"),
+    "align/discriminator/accuracy": ("discriminator, accuracy", "%"),
+    "align/loss/adversarial": ("adversarial loss", "nats"),
+    "align/loss/inter_sentence": ("inter-sentence loss", "nats"),
+    "align/loss/intra_sentence": ("intra-sentence loss", "value"),
+    "align/loss/masked_words": ("masked words loss", "nats"),
+    "align/loss/word_distribution": ("word distribution loss", "nats"),
+}
+
+
+def panel_names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run: its method, with the seed or the folder where that is not enough."""
+    names = [name_of(run.results) for run in runs]
+    for more in (lambda run: f"seed {run.results['seed']}", lambda run: run.folder.name):
+        counts = Counter(names)
+        if max(counts.values()) == 1:
+            break
+        names = [
+            f"{name}, {more(run)}" if counts[name] > 1 else name
+            for name, run in zip(names, runs, strict=True)
+        ]
+    return names
+
+
+def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
+    """Gold and predicted labels of a language's test texts; of tagged sentences, of their words.
+
+    Raises:
+        DataError: the run has no such predictions, or the file is damaged.
+    """
+    path = run.folder / "predictions" / f"{language}.jsonl"
+    if not path.is_file():
+        there = ", ".join(sorted(one.stem for one in path.parent.glob("*.jsonl"))) or "none"
+        raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
+    gold: list[str] = []
+    predicted: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            for side, values in ((gold, row["gold"]), (predicted, row["predicted"])):
+                side += values if isinstance(values, list) else [values]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: expected a prediction, found {line[:40]!r} ({error}); "
+                "run again with resume=false"
+            ) from error
+    return [TOPICS.get(one, one) for one in gold], [TOPICS.get(one, one) for one in predicted]
+
+
+def labels_of(run: Run) -> list[str]:
+    """The task's labels, as a reader knows them."""
+    return [TOPICS.get(label, label) for label in run.results["config"]["task"]["labels"]]
+
+
+def targets_of(run: Run) -> list[str]:
+    """The languages that were scored, but English."""
+    return [language for language in run.results["scores"] if language != SOURCE]
+
+
+def curves_of(run: Run) -> pd.DataFrame:
+    """What fine-tuning and alignment reported, see ``figures.curves``; may be empty."""
+    results = run.results
+    parts = [pd.DataFrame(columns=list(COLUMNS))]
+    learned = _read(run, "finetune")
+    if learned is not None:
+        epochs = results["config"]["finetune"]["epochs"]
+        learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
+        for column, quantity, unit in (
+            ("finetune/loss", "training loss", "cross entropy (nats)"),
+            ("finetune/dev", "English dev", f"{UNITS[results['metric']]} (%)"),
+        ):
+            parts.append(_curve(learned, column, "finetune", quantity, unit, "epoch"))
+    aligned = _read(run, "align")
+    if aligned is not None:
+        aligned["position"] = aligned["step"]
+        for column, (quantity, unit) in ALIGNMENT.items():
+            parts.append(_curve(aligned, column, "align", quantity, unit, "step"))
+    found = pd.concat([part for part in parts if not part.empty] or parts)
+    return found.assign(run=name_of(results), seed=results["seed"])[list(COLUMNS)]
+
+
+def _read(run: Run, stage: str) -> pd.DataFrame | None:
+    path = run.folder / "curves" / f"{stage}.csv"
+    return pd.read_csv(path) if path.is_file() else None
+
+
+def _curve(
+    reported: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str
+) -> pd.DataFrame:
+    if column not in reported:
+        return pd.DataFrame(columns=list(COLUMNS))
+    known = reported.dropna(subset=[column])
+    return known[["position"]].assign(
+        stage=stage, quantity=quantity, unit=unit, axis=axis, value=known[column]
+    )

@@ -1,0 +1,36 @@
+"""Names of panels, and predictions on disk that are not as they should be."""
+
+import pytest
+
+from mlalign.errors import DataError
+from mlalign.reporting.recorded import panel_names, predictions_of
+from mlalign.reporting.runs import Run
+
+
+def a_run(folder, method="multilevel", seed=1):
+    return Run(folder, {"method": method, "ablation": "none", "seed": seed})
+
+
+def test_panels_are_named_by_as_much_as_tells_them_apart(tmp_path):
+    one, two = a_run(tmp_path / "one"), a_run(tmp_path / "two", "none")
+    assert panel_names([one, two]) == ["multilevel", "none"]
+    other = a_run(tmp_path / "other", seed=2)
+    assert panel_names([one, other, two]) == ["multilevel, seed 1", "multilevel, seed 2", "none"]
+    same = a_run(tmp_path / "same")
+    assert panel_names([one, same]) == ["multilevel, seed 1, one", "multilevel, seed 1, same"]
+
+
+def test_tags_of_a_sentence_are_counted_one_by_one(tmp_path):
+    (tmp_path / "predictions").mkdir()
+    line = '{"id": "1", "gold": ["O", "B-PER"], "predicted": ["O", "O"]}\n'
+    (tmp_path / "predictions" / "de.jsonl").write_text(line)
+    assert predictions_of(a_run(tmp_path), "de") == (["O", "B-PER"], ["O", "O"])
+
+
+def test_missing_and_damaged_predictions_are_named(tmp_path):
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "de.jsonl").write_text('{"id": "1", "gold": "MCAT"}\n')
+    with pytest.raises(DataError, match=r"de\.jsonl, line 1: expected a prediction"):
+        predictions_of(a_run(tmp_path), "de")
+    with pytest.raises(DataError, match=r"zh\.jsonl: no such file; predictions there: de"):
+        predictions_of(a_run(tmp_path), "zh")
