@@ -177,6 +177,6 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = isinstance(expected, DictConfig) and not expected._is_none()
+        known = is_dataclass(OmegaConf.get_type(expected)) and not expected._is_none()
         if known and isinstance(node[name], DictConfig) and key not in FREE:
             yield from _added_keys(node[name], schema[name], f"{key}.")
