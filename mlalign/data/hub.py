@@ -182,7 +182,9 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
 
 def _no_such_file(repo: Repo, name: str) -> str:
     there = hub_files(repo)
-    return script_instead(repo, there) or f"no such file in this revision{did_you_mean(name, there)}"
+    return (
+        script_instead(repo, there) or f"no such file in this revision{did_you_mean(name, there)}"
+    )
 
 
 def script_instead(repo: Repo, names: Sequence[str]) -> str | None:
