@@ -153,7 +153,7 @@ class Run:
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
-        self.commit, aligned = aligner.commit, aligner.folder
+        self.commit, aligned = aligner.backbone.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
