@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mlalign.checks import apply_ablation, check, nearest
 from mlalign.conf import CONF
 from mlalign.config import Train
+from mlalign.data.languages import language_list
 from mlalign.errors import ConfigError, UserError
 
 USAGE = 2
@@ -159,6 +160,7 @@ def resolve(composed: DictConfig) -> Train:
         raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Train)
+    config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
     for stage in (config.align, config.finetune):
@@ -177,6 +179,6 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = is_dataclass(OmegaConf.get_type(expected)) and not expected._is_none()
-        if known and isinstance(node[name], DictConfig) and key not in FREE:
+        group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
+        if group and isinstance(node[name], DictConfig):  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -30,6 +30,7 @@ from mlalign.choices import (
     WeightingPer,
     WordHead,
 )
+from mlalign.corpora_config import Prepare
 from mlalign.task_config import Task
 
 
@@ -56,7 +57,7 @@ class Data:
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel
-    languages: list[str] | None = None  # target languages; null: all that the corpora hold
+    languages: Any = None  # target languages: a list, core10 or paper16; null: all there are
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = None  # per language, after filtering
     held_out: int = 500  # pairs of the largest language that only the curves see
@@ -250,6 +251,7 @@ class Train:
 
     backbone: Backbone = field(default_factory=Backbone)
     data: Data = field(default_factory=Data)
+    prepare: Prepare = field(default_factory=Prepare)
     method: Method = field(default_factory=Method)
     losses: Losses = field(default_factory=Losses)
     ablation: Ablation = field(default_factory=Ablation)

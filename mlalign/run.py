@@ -55,7 +55,7 @@ from mlalign.task import finetuning_module, task_files
 log = logging.getLogger(__name__)
 
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume", "keep")  # a run is the same wherever it lies
+NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
 
 
 def train(config: Train) -> Path:

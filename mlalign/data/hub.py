@@ -169,7 +169,7 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
             )
         if isinstance(link, HFValidationError):
             return f"{what}: {link}"
-        if isinstance(link, EntryNotFoundError) and status_of(error) == 404:
+        if isinstance(link, EntryNotFoundError) and status_of(error) == 404 and name:
             return f"{what}: {_no_such_file(repo, name)}"
     if "Consistency check failed" in str(error):
         return (

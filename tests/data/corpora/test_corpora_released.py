@@ -219,7 +219,7 @@ def test_a_missing_language_is_told_with_those_that_are_there(tmp_path):
         DataError, match=r"found left, right; did you mean 'left'\?; set prepare\.c"
     ):
         read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}), columns=("lft",))
-    with pytest.raises(DataError, match=r"prepare\.from=.*nowhere: no such file"):
+    with pytest.raises(DataError, match=r"prepare\.path=.*nowhere: no such file"):
         read(tmp_path / "nowhere")
 
 
