@@ -106,7 +106,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     if not kept and results["metric"] == RETRIEVAL:
         raise ConfigError(
             f"{folder}: nothing was learned in this run, task={results['task']} compares vectors "
-            "as they are; score other languages with train.py, which finds the aligned encoder again"
+            "as they are; score other languages with train.py, which finds the encoder again"
         )
     if not kept:
         raise ConfigError(
