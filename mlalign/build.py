@@ -20,12 +20,10 @@ from mlalign.data.files import sha256_of
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError
-from mlalign.models.backbone import (
-    load_backbone,
-    positions,
-)
+from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
+from mlalign.models.weights import Weights
 from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
@@ -96,7 +94,7 @@ class Aligner:
         """Path -> sha256 of every parallel file."""
         return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
 
-    def _texts(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
@@ -108,7 +106,7 @@ class Aligner:
     # Backbone
 
     def _train_tokenizer(self, folder: Path) -> None:
-        texts = list(self._texts())
+        texts = list(self.sentences())
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
@@ -133,13 +131,19 @@ class Aligner:
             complete="config.json",
         )
 
+    @cached_property
+    def commit(self) -> str | None:
+        """The hub's commit of the backbone, as far as it comes from there."""
+        settings = self.config.backbone
+        return Weights(settings.name, settings.revision, self.backbone_path).commit()
+
     def load_backbone(self) -> tuple[Any, Any]:
         """The untouched model and its tokenizer."""
         settings = self.config.backbone
         own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
             settings.name,
-            revision=settings.revision,
+            revision=self.commit,
             path=self.backbone_path,
             attention=settings.attention.value,
         )
@@ -159,7 +163,9 @@ class Aligner:
         """Everything that shapes the aligned encoder."""
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
-        if self.backbone_path is not None:
+        if self.backbone_path is None:
+            backbone["commit"] = self.commit
+        else:
             files = sorted(path for path in self.backbone_path.iterdir() if path.is_file())
             backbone["files"] = {path.name: sha256_of(path) for path in files}
         data = plain(config.data)
@@ -203,7 +209,7 @@ class Aligner:
 
     def _align(self, folder: Path, resume_from: Path) -> None:
         model, tokenizer = self.load_backbone()
-        vocabulary = model.get_input_embeddings().num_embeddings
+        vocabulary = vocabulary_size(tokenizer)
         tables = self.tables(tokenizer)
         module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
         log.info(

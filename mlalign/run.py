@@ -140,6 +140,7 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
+        self.commit: str | None = None  # of the backbone on the hub
         self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
@@ -152,7 +153,7 @@ class Run:
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
-        aligned = aligner.folder
+        self.commit, aligned = aligner.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
@@ -257,6 +258,7 @@ class Run:
                 "method": config.method.name,
                 "ablation": config.ablation.name,
                 "backbone": config.backbone.name,
+                "backbone_commit": self.commit,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
                 **results,

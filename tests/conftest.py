@@ -12,7 +12,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-import torch
+from families import SHAPE, save_distinct, write_deberta, write_mmbert
 from hub_server import HubServer, serving
 from tokenizers import (
     Tokenizer,
@@ -30,7 +30,6 @@ from transformers import (
     BertTokenizer,
     ModernBertConfig,
     ModernBertForMaskedLM,
-    PreTrainedModel,
     PreTrainedTokenizerFast,
     XLMRobertaForMaskedLM,
 )
@@ -57,23 +56,13 @@ WORDS = {
 SENTENCES = {
     language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()
 }
-SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-FAMILIES = ("xlmr", "bert", "modernbert")
+FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
 
 
 @pytest.fixture(scope="session")
 def sentences() -> dict[str, list[str]]:
     """Language -> 80 sentences; row i of each says the same."""
     return SENTENCES
-
-
-def save_distinct(model: PreTrainedModel, folder: Path) -> None:
-    """Give every parameter, biases included, values that show in the output."""
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    model.save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +130,20 @@ def modernbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **SHAPE,
     )
     save_distinct(ModernBertForMaskedLM(config), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mmbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mmbert")
+    write_mmbert(folder, (text for rows in SENTENCES.values() for text in rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deberta")
+    write_deberta(folder, (text for rows in SENTENCES.values() for text in rows))
     return folder
 
 

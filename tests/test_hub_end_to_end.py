@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from data.corpora.made import moses_zip
 from hub_releases import PAWSX, pawsx_files
 from hydra import compose, initialize_config_dir
 
@@ -20,7 +21,7 @@ SMALL = [
     "backbone=xlmr",
     "data=hub",
     "task=pawsx",
-    "data.parallel=[made]",
+    "data.parallel=[ccmatrix]",
     "data.languages=[de,ru]",
     "data.held_out=10",
     "task.languages=[en,de,ru]",
@@ -72,19 +73,19 @@ def pawsx(sentences, tmp_path_factory):
 
 
 @pytest.fixture
-def release(hub, xlmr_folder, sentences, pawsx, tmp_path):
+def release(hub, xlmr_folder, sentences, pawsx, tmp_path, monkeypatch):
     """A tiny XLM-R, PAWS-X and parallel text."""
     pin(hub)
     name = config_of("backbone=xlmr").backbone.name
     hub.repository("models", name, {path.name: path for path in xlmr_folder.glob("*.*")})
     hub.repository("datasets", PAWSX, pawsx)
-    work = tmp_path / "work"
-    for language in ("de", "ru"):
-        path = work / "data" / "hub" / "parallel" / "made" / f"en-{language}.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pairs = zip(sentences["en"], sentences[language], strict=True)
-        path.write_text("".join(f"{one}\t{two}\n" for one, two in pairs), encoding="utf-8")
-    return work
+    monkeypatch.setenv("MLALIGN_OPUS", f"{hub.url}/files")
+    for language, pair in (("de", "de-en"), ("ru", "en-ru")):
+        pairs = list(zip(sentences["en"], sentences[language], strict=True))
+        archive = moses_zip(tmp_path / f"{pair}.zip", pairs, language, f"CCMatrix.{pair}")
+        hub.plain(f"OPUS-CCMatrix/v1/moses/{pair}.txt.zip", archive.read_bytes())
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
 
 
 def test_a_run_needs_nothing_but_the_hub(hub, release):
@@ -97,6 +98,9 @@ def test_a_run_needs_nothing_but_the_hub(hub, release):
     assert results["data"]["data/hub/tasks/pawsx/de/test_2k.tsv"]["rows"] == 10
     manifest = json.loads((release / "data/hub/tasks/pawsx/manifest.json").read_text())
     assert manifest["source"]["commit"] == hub.commit("datasets", PAWSX)
+    corpora = (release / "data/hub/parallel/ccmatrix").iterdir()
+    names = sorted(path.name for path in corpora if not path.name.startswith("."))
+    assert names == ["en-de.tsv.gz", "en-ru.tsv.gz", "manifest.json"]
     assert "Traceback" not in run.stderr
 
 

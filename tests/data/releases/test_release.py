@@ -207,6 +207,12 @@ def test_a_language_that_is_not_there(pawsx, layout):
         prepared(layout, release=replace(RELEASE, files=SIB))
 
 
+def test_a_loading_script_is_no_release(hub, layout):
+    hub.repository("datasets", PAWSX, {"paws-x.py": "import datasets", "README.md": ""})
+    with pytest.raises(DataError, match=r"loading script \(paws-x.py\).*parquet"):
+        prepared(layout)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
