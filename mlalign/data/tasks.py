@@ -74,6 +74,12 @@ class TaskFiles:
     ) -> None:
         self.sizes, self.is_official = sizes or {}, is_official
         self.folder, self.format = folder, format
+        if learned and english is not None and not english[0].is_dir():
+            raise DataError(
+                f"{english[0]}: no such folder. English train and dev of this task come from "
+                "there: get the task that it belongs to first, or name another folder with "
+                "task.english_folder"
+            )
         self.english = (folder, format) if english is None else english
         self.labels, self.positions = list(labels), positions(labels, label_names)
         self.train_size, self.on_bad_line = train_size, on_bad_line
