@@ -181,6 +181,6 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = isinstance(expected, DictConfig) and not expected._is_none()
-        if known and isinstance(node[name], DictConfig) and key not in FREE:
+        group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
+        if group and isinstance(node[name], DictConfig):  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

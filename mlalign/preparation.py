@@ -8,10 +8,10 @@ from mlalign.config import Train
 from mlalign.corpora import prepare_parallel
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
-from mlalign.data.tasks import AVAILABLE
+from mlalign.data.task_files import AVAILABLE
 from mlalign.errors import ConfigError
 from mlalign.progress import bar
-from mlalign.task import task_folder, task_format
+from mlalign.task import official_sizes, task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -59,7 +59,7 @@ def prepare_task(config: Train) -> None:
             task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
-            task.sizes or {},
+            official_sizes(config),
         ),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,

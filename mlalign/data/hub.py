@@ -7,7 +7,7 @@ client writes under a passing name and renames, so any number of processes may f
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -34,6 +34,7 @@ Kind = Literal["dataset", "model"]
 Got = TypeVar("Got")
 ATTEMPTS = 4
 CHUNK = 1 << 20
+DATA = (".parquet", ".tsv", ".csv", ".jsonl", ".gz", ".zip")
 PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": ""}
 
 
@@ -169,7 +170,7 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
             )
         if isinstance(link, HFValidationError):
             return f"{what}: {link}"
-        if isinstance(link, EntryNotFoundError) and status_of(error) == 404:
+        if isinstance(link, EntryNotFoundError) and status_of(error) == 404 and name:
             return f"{what}: {_no_such_file(repo, name)}"
     if "Consistency check failed" in str(error):
         return (
@@ -181,11 +182,18 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
 
 def _no_such_file(repo: Repo, name: str) -> str:
     there = hub_files(repo)
+    return (
+        script_instead(repo, there) or f"no such file in this revision{did_you_mean(name, there)}"
+    )
+
+
+def script_instead(repo: Repo, names: Sequence[str]) -> str | None:
+    """What to do about a data set that is a loading script and no data; None if it is not one."""
     script = f"{repo.name.split('/')[-1]}.py"
-    if script in there and not any(one.endswith((".parquet", ".tsv", ".jsonl")) for one in there):
-        return (
-            f"the repository holds a loading script ({script}) and no data, which cannot be "
-            "loaded any more; look for a copy in parquet, or set the revision refs/convert/parquet "
-            "where the hub made one"
-        )
-    return f"no such file in this revision{did_you_mean(name, there)}"
+    if script not in names or any(one.endswith(DATA) for one in names):
+        return None
+    return (
+        f"the repository holds a loading script ({script}) and no data, which cannot be loaded "
+        "any more; look for a copy in parquet, or set the revision refs/convert/parquet where the "
+        "hub made one"
+    )
