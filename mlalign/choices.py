@@ -189,9 +189,13 @@ class LanguageCodes(StrEnum):
 class Conversion(StrEnum):
     """Which of ``data.releases`` writes a release of the hub in the task's own layout."""
 
+    bitext = "bitext"
+    entities = "entities"
+    massive = "massive"
     pawsx = "pawsx"
     sib200 = "sib200"
     wikiann = "wikiann"
+    xnli = "xnli"
 
 
 class Precision(StrEnum):

@@ -142,6 +142,8 @@ def explain(error: BaseException) -> str:
             "`python train.py method=NAME --cfg job -p losses` shows what it has"
         )
     message = _tidy(str(error))
+    if message.startswith("Could not override 'corpus'"):
+        return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
     group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
     if group:
         options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))

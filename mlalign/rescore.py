@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from mlalign.choices import Accelerator, Keep
 from mlalign.config import Train
 from mlalign.data.release import ensure_sample
-from mlalign.data.tasks import TaskFiles, scored_part
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import scored_part
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import quiet_transformers

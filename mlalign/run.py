@@ -19,7 +19,8 @@ from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskDataModule, TaskFiles
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers

@@ -13,6 +13,7 @@ from mlalign.command_line import resolve
 from mlalign.conf import CONF
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError
+from mlalign.reopen import load_run
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
 from mlalign.run import train
@@ -256,3 +257,50 @@ def test_two_commands_of_a_stranger(tmp_path, release):
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert "inter_sentence" in ended.stdout
+
+
+@pytest.mark.parametrize("method", ["multilevel", "none"])
+def test_translations_are_found_without_learning(method, release, finished, sentences):
+    folder = release / "retrieval" / "tatoeba-v1"
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in ("de", "ru"):
+        pairs = zip(sentences["en"], sentences[language], strict=True)
+        text = "".join(f"{one}\t{two}\n" for one, two in pairs)
+        (folder / f"en-{language}.tsv").write_text(text, encoding="utf-8")
+    options = ["task=tatoeba_retrieval", "task.languages=[de,ru]", "finetune.epochs=0"]
+    done = run(release, finished[0], *options, f"method={method}")
+    results = results_of(done)
+    assert results["metric"] == "retrieval_accuracy"
+    assert set(results["scores"]) == set(results["from_english"]) == {"de", "ru"}
+    assert "finetune" not in results["seconds"]
+    assert results["transfer_gap"] is None
+    if method == "multilevel":
+        assert results["aligned"] == results_of(finished[1])["aligned"]
+    for language, score in results["scores"].items():
+        lines = (done / "predictions" / f"{language}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        right = sum(row["gold"] == row["predicted"] for row in rows)
+        assert score == pytest.approx(100 * right / len(rows))
+        assert len(rows) == 80
+    with pytest.raises(ConfigError, match=r"nothing was learned.*train\.py"):
+        load_run(done)
+    table = comparison(find_runs(str(done)), "none")
+    assert "finding the English translation in per cent" in table
+
+
+def test_a_task_with_other_tags_and_english_from_elsewhere(release, finished):
+    """Words and spaces as MasakhaNER has them; English of the sample's WikiANN."""
+    for language in ("swa", "bam"):
+        path = release / "tasks" / "masakhaner" / language / "test.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Felix B-PER\nJumapili B-DATE\nusiku I-DATE\n\nVOA B-ORG\n. O\n", "utf-8")
+    results = results_of(run(release, finished[0], "task=masakhaner", "task.languages=available"))
+    assert set(results["scores"]) == {"bm", "sw"}
+    names = {
+        Path(name).relative_to(release).as_posix() for name in results["data"] if "tasks" in name
+    }
+    assert "tasks/panx/en/train" in names
+    assert "tasks/masakhaner/swa/test.txt" in names
+    rows = (finished[0] / "outputs").rglob("masakhaner/*/predictions/sw.jsonl")
+    first = json.loads(next(rows).read_text().splitlines()[0])
+    assert first["gold"] == ["B-PER", "O", "O"]

@@ -6,13 +6,14 @@ import json
 import random
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from data.corpora.made import PAIRS, RULES, moses_zip, tsv
 
-from mlalign.data.corpora import preparation
+from mlalign.data.corpora import preparation, spool
 from mlalign.data.corpora.preparation import prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import OnDisk
@@ -20,6 +21,7 @@ from mlalign.data.corpora.spool import Lowest, Spool
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.errors import DataError
 
+LONG = replace(RULES, max_characters=2000)
 MANY = [(f"The house number {n} is old.", f"Das Haus Nummer {n} ist alt.") for n in range(400)]
 
 
@@ -232,6 +234,26 @@ def test_progress_sees_every_pair_once(tmp_path):
     assert seen == {"reading en-de": 401, "writing en-de": 400}
     path = tmp_path / "parallel" / "made" / "en-de.tsv.gz"
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 400
+
+
+@pytest.mark.parametrize("max_pairs", [None, 100])
+def test_memory_does_not_grow_with_the_corpus(prepare, tmp_path, monkeypatch, max_pairs):
+    monkeypatch.setattr(Lowest, "SPARE", 100)
+    monkeypatch.setattr(spool, "FULL", 2000)
+
+    def peak(number):
+        text = "is" * 300
+        rows = [(f"The {n} house {text}", f"Das {n} Haus {text}") for n in range(number)]
+        place = tsv(tmp_path / f"{number}.tsv", rows)
+        del rows
+        tracemalloc.start()
+        prepare(place, root=tmp_path / str(number), rules=LONG, max_pairs=max_pairs, read=False)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    prepare(tsv(tmp_path / "few.tsv", MANY))  # the regular expressions are made once
+    assert peak(2500) < peak(500) + 300_000  # 2,000 more pairs are two million bytes and a half
 
 
 TWO_AT_ONCE = """
