@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlalign.errors import ConfigError
+from mlalign.reporting.bootstrap import METRICS
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.notes import notes_on
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
@@ -78,7 +79,8 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
     if baseline in rows:
-        resampled = resampled_differences(rows, baseline, languages, resamples)
+        drawn = resamples if some["metric"] in METRICS else 0
+        resampled = resampled_differences(rows, baseline, languages, drawn)
         against = differences(scores, baseline, resampled)
     body = [
         Row(

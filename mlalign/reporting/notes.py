@@ -54,7 +54,7 @@ def _tests(table: Table, resamples: int) -> str:
     note += "."
     if resamples and resampled < len(tests):
         without = "Some differences have" if resampled else "There is"
-        note += f" {without} no bootstrap: it needs the predictions beside all the results."
+        note += f" {without} no bootstrap: it needs predictions beside all results."
     return note
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.reporting.results import summary
-from mlalign.reporting.tables import Cell, Row
+from mlalign.reporting.tables import ORACLE, Cell, Row
 
 SOURCE = "Gui and Xiao 2024"
 TABLES: Mapping[str, Any] = json.loads(
@@ -45,6 +45,8 @@ def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Any])
         return f"the paper has no such table for {task}"
     if any(one["config"].get("data", {}).get("source") == "sample" for one in runs):
         return "these runs are on the generated sample"
+    if any(one.get("split", "test") != "test" or one.get("selection") == ORACLE for one in runs):
+        return "these scores are of another part than test, or an upper bound"
     others = sorted({one["backbone"] for one in runs} - set(BACKBONES[kind]))
     if others:
         return f"its backbones are {' and '.join(BACKBONES[kind])}, found {', '.join(others)}"

@@ -13,6 +13,7 @@ UNITS = {
     "entity_f1": "entity F1",
     "retrieval_accuracy": "accuracy of finding the English translation",
 }
+ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
 SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
 
 
@@ -119,7 +120,7 @@ def score_table(results: Mapping[str, Any]) -> str:
 def setting_of(results: Mapping[str, Any]) -> str:
     """Zero-shot on test, unless the run was scored again in another way."""
     part = "" if results.get("split", "test") == "test" else f" on {results['split']}"
-    if results.get("selection") == "oracle":
+    if results.get("selection") == ORACLE:
         return f"upper bound{part}: in each language the step that did best on its own dev part"
     return f"zero-shot{part}"
 

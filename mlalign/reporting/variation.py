@@ -21,7 +21,6 @@ VALUES = 4  # of each
 class Kind:
     """A kind of table."""
 
-    rows: str
     varies: tuple[str, ...]  # configuration keys, or the groups that they are in
     paper: Mapping[str, str]  # task -> the paper's table of this kind, as in paper.json
 
@@ -29,17 +28,14 @@ class Kind:
 MAIN = {"mldoc": "table2_mldoc", "pawsx": "table3_pawsx", "panx": "table4_panx"}
 KINDS = {
     "main": Kind(
-        "methods",
         ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone"),
         MAIN,
     ),
     "ablation": Kind(
-        "ablations",
         ("method", "losses", "ablation", "fusion"),
         {"mldoc": "table5_ablation_mldoc", "panx": "table6_ablation_panx"},
     ),
     "backbone": Kind(
-        "backbones",
         (
             "backbone",
             "align",

@@ -198,6 +198,16 @@ def test_without_predictions_there_is_no_bootstrap_and_that_is_said(tmp_path):
     assert "bootstrap" not in notes(table)
 
 
+def test_a_score_that_is_not_made_of_items_has_no_bootstrap(tmp_path):
+    found = [
+        Run(one.folder, one.results | {"metric": "retrieval_accuracy"})
+        for one in two_methods(tmp_path, de=12.0)
+    ]
+    (table,) = comparison(found, resamples=200)
+    assert all(cell.against.items is None for cell in rows_of(table)["mlm"].cells.values())
+    assert "There is no bootstrap" in notes(table)
+
+
 def test_predictions_of_other_items_are_refused(tmp_path):
     found = two_methods(tmp_path)
     path = tmp_path / "mlm2" / "predictions" / "de.jsonl"

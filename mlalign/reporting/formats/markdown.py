@@ -24,4 +24,4 @@ def _line(*cells: str) -> str:
 
 def _escaped(text: str) -> str:
     """What Markdown would take for its own."""
-    return re.sub(r"([\\|*_<`\[\]])", r"\\\1", text)
+    return re.sub(r"([\\|*_<`\[\]~$])", r"\\\1", text)
