@@ -242,8 +242,8 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = isinstance(expected, DictConfig) and not expected._is_none()
-        if OmegaConf.is_missing(node, name) or not known or key in FREE:
-            continue
-        if isinstance(node[name], DictConfig):
+        known = isinstance(expected, DictConfig) and not (
+            expected._is_none() or expected._is_missing()
+        )
+        if known and key not in FREE and isinstance(node._get_node(name), DictConfig):
             yield from _added_keys(node[name], schema[name], f"{key}.")

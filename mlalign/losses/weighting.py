@@ -73,6 +73,11 @@ class UncertaintyWeights(nn.Module):
         factors = self._factors(self._bounded().detach())
         return dict(zip(self.names, factors, strict=True))
 
+    def weight_bounds(self) -> tuple[float, float]:
+        """The smallest and the largest weight that a loss can get; equal where it is fixed."""
+        low, high = (self._factors(torch.tensor(bound)).item() for bound in self.bounds[::-1])
+        return low, high
+
     @torch.no_grad()
     def clamp_(self) -> None:
         """Bring s back within its bounds."""

@@ -21,16 +21,27 @@ class Represented:
     Args:
         sentence: fused sentence vectors ``[batch, dim]``.
         make_words: makes the fused vectors of all positions ``[batch, length, dim]``.
+        make_mean: makes the mean of each sentence's words before any fusion ``[batch, dim]``.
     """
 
-    def __init__(self, sentence: Tensor, make_words: Callable[[], Tensor]) -> None:
+    def __init__(
+        self,
+        sentence: Tensor,
+        make_words: Callable[[], Tensor],
+        make_mean: Callable[[], Tensor],
+    ) -> None:
         self.sentence: Float[Tensor, "batch dim"] = sentence
-        self._make_words = make_words
+        self._make_words, self._make_mean = make_words, make_mean
 
     @cached_property
     def words(self) -> Float[Tensor, "batch length dim"]:
         """Fused vectors of all positions."""
         return self._make_words()
+
+    @cached_property
+    def mean(self) -> Float[Tensor, "batch dim"]:
+        """The mean of the words, before any fusion."""
+        return self._make_mean()
 
 
 class Encoder(nn.Module):
@@ -105,8 +116,12 @@ class Encoder(nn.Module):
         """
         states = self(subwords)
         sentence = self.pooled(states, subwords)
+
+        def mean() -> Tensor:
+            return mean_pool(states, subwords.is_word)
+
         if self.sentence_fusion is None or representation == "backbone":
-            return Represented(sentence, lambda: states)
+            return Represented(sentence, lambda: states, mean)
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]
@@ -115,17 +130,21 @@ class Encoder(nn.Module):
         fused = self.sentence_fusion(sentence, *keys[representation])
         word_fusion, key = self.word_fusion, fused[:, None]
         if word_fusion is None:
-            return Represented(fused, lambda: states)
-        return Represented(fused, lambda: word_fusion(states, key, key))
+            return Represented(fused, lambda: states, mean)
+        return Represented(fused, lambda: word_fusion(states, key, key), mean)
 
     def embed(self, subwords: Subwords, target: str) -> Float[Tensor, "batch dim"]:
-        """Sentence vectors as at inference, for retrieval and probes.
+        """Sentence vectors as at inference, for retrieval and probes; see ``embedded``."""
+        return self.embedded(subwords, target).sentence
+
+    def embedded(self, subwords: Subwords, target: str) -> Represented:
+        """Sentences and words as at inference.
 
         ``target`` is the target language of the pair, for English sentences too: these are the keys
         that both sides had in alignment.
         """
         partner = None if self.prototypes is None else self.prototypes.of(target)
-        return self.represent(subwords, partner=partner, representation="prototype").sentence
+        return self.represent(subwords, partner=partner, representation="prototype")
 
     def fitted_additions(self) -> dict[str, Tensor]:
         """Everything besides the backbone, as it goes into ``mlalign.safetensors``."""

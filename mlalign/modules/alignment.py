@@ -14,12 +14,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.parallel import HeldOutBatch, ParallelBatch
 from mlalign.data.sampling import stream
-from mlalign.errors import TrainingError
 from mlalign.losses import UncertaintyWeights
-from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.models.encoder import Encoder
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.health import Health
+from mlalign.modules.held_out import HeldOut
 from mlalign.modules.objectives import LEVELS, Objective
 from mlalign.modules.pair import Pair, VocabularyHead
 from mlalign.modules.schedules import Optimisation, warmup_then_linear
@@ -38,6 +37,7 @@ class AlignmentModule(L.LightningModule):
         keys: what the fusions attend to in training, see ``Pair``.
         partner_drop: share of batches in which masked words attend to their own sentence only.
         per_level: whether ``weighting`` knows levels.
+        measures: by name, reported beside the losses.
         optimisation: learning rates, lengths, clipping.
         seed: of dropout.
     """
@@ -54,6 +54,7 @@ class AlignmentModule(L.LightningModule):
         keys: str,
         partner_drop: float,
         per_level: bool,
+        measures: Mapping[str, Objective],
         optimisation: Optimisation,
         seed: int,
     ) -> None:
@@ -61,11 +62,12 @@ class AlignmentModule(L.LightningModule):
         self.automatic_optimization = False
         self.encoder, self.head, self.game = encoder, head, game
         self.objectives, self.weighting = dict(objectives), weighting
+        self.measures = dict(measures)
         self.weighted_game, self.per_level = weighted_game, per_level
         self.keys, self.partner_drop = keys, partner_drop
         self.optimisation, self.seed = optimisation, seed
-        self.health = Health()
-        self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
+        self.health = Health(None if weighting is None else weighting.weight_bounds())
+        self.held_out = HeldOut(encoder, seed)
         self._norms: dict[str, Tensor] = {}
         self._since: tuple[int, float] | None = None
 
@@ -200,7 +202,9 @@ class AlignmentModule(L.LightningModule):
             for name, parameter in self.named_parameters()
             if name.startswith(("encoder.sentence_fusion", "encoder.word_fusion", "head."))
         ]
-        rest = [parameter for parameter in backbone.parameters() if parameter is not embeddings]
+        additions += [] if self.head is None else self.head.untrained
+        apart = {id(parameter) for parameter in (embeddings, *additions)}
+        rest = [parameter for parameter in backbone.parameters() if id(parameter) not in apart]
         weights = [] if self.weighting is None else list(self.weighting.parameters())
         groups = {
             "backbone": (rest, rates.backbone),
@@ -229,6 +233,7 @@ class AlignmentModule(L.LightningModule):
         for optimizer in self.players():
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
+        values |= {name: measure(pair) for name, measure in self.measures.items()}
         values["in_batch_accuracy"] = 100 * pair.in_batch_accuracy()
         if self.game is not None:
             values["discriminator/accuracy"] = 100 * self.game.balanced_accuracy(pair)
@@ -247,35 +252,16 @@ class AlignmentModule(L.LightningModule):
         self.log("in_batch", values["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
-        """Sentence vectors of pairs never trained on, made as at inference."""
-        vectors = (
-            self.encoder.embed(batch.source, batch.language).float(),
-            self.encoder.embed(batch.target, batch.language).float(),
-        )
-        keys = (batch.source_keys, batch.target_keys)
-        self._held_out.setdefault(batch.language, []).append((*vectors, *keys))
+        """Pairs never trained on, encoded as at inference."""
+        self.held_out.add(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Held-out retrieval, which in-batch accuracy is to be read beside."""
-        scores = {}
-        for language, parts in self._held_out.items():
-            source, target, source_keys, target_keys = map(torch.cat, zip(*parts, strict=True))
-            if not (source.isfinite().all() and target.isfinite().all()):
-                raise TrainingError(
-                    f"align: sentence vectors of {language} are no numbers any more; lower "
-                    "align.learning_rate.* or set align.max_grad_norm"
-                )
-            both = retrieval_accuracy(
-                source, target, source_key=source_keys, target_key=target_keys
-            )
-            scores[language] = 50 * (both[0] + both[1])
-        self._held_out.clear()
-        if scores:
-            mean = sum(scores.values()) / len(scores)
-            named = {f"held_out/retrieval/{language}": score for language, score in scores.items()}
-            self.log_dict({**named, "held_out/retrieval/mean": mean})
-            self.log("held_out", mean, prog_bar=True, logger=False)
-            self.health.compare(mean, 100 / max(1, len(source)))
+        """What held-out pairs show, which in-batch accuracy is to be read beside."""
+        measures = self.held_out.measures()
+        if measures:
+            self.log_dict({f"held_out/{name}": value for name, value in measures.items()})
+            self.log("held_out", measures["retrieval/mean"], prog_bar=True, logger=False)
+            self.health.compare(measures)
 
 
 def own_stream(seed: int, *purpose: str | int) -> None:

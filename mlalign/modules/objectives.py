@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mlalign.losses import (
+    clamped_entries,
     inter_sentence_loss,
     intra_sentence_loss,
     masked_word_loss,
@@ -28,6 +29,12 @@ def inter_sentence(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
 def intra_sentence(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 8 on fused sentence vectors."""
     return intra_sentence_loss(pair.source.sentence, pair.target.sentence, **settings)
+
+
+def clamped_share(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
+    """Share of Eq. 8's entries that are at its cap and teach nothing, in per cent."""
+    clamped = clamped_entries(pair.source.sentence, pair.target.sentence, **settings)
+    return 100 * clamped / len(pair.same) ** 2
 
 
 def masked_words(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
@@ -86,3 +93,10 @@ def build_objectives(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Obj
         for name, objective in OBJECTIVES.items()
         if name in settings
     }
+
+
+def build_measures(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:
+    """What is reported of a pair besides the losses in ``settings``."""
+    if "intra_sentence" not in settings:
+        return {}
+    return {"clamped_share": partial(clamped_share, **settings["intra_sentence"])}

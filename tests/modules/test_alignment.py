@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from mlalign import pipeline
 from mlalign.errors import TrainingError
+from mlalign.losses import clamped_entries
 from mlalign.modules import alignment
 from mlalign.modules.alignment import AlignmentModule
 
@@ -319,21 +320,45 @@ def test_a_run_that_breaks_ends_at_once(toy, tmp_path):
 
 
 def test_health_holds_the_last_report_against_the_held_out_pairs(toy, tmp_path, monkeypatch):
-    seen: list[tuple[float, float, float]] = []
+    seen: list[tuple[float, dict[str, float]]] = []
     monkeypatch.setattr(
         alignment.Health,
         "compare",
-        lambda health, held_out, chance: seen.append((health._in_batch, held_out, chance)),
+        lambda health, measures: seen.append((health._in_batch, measures)),
     )
     memory = aligned(toy, tmp_path, "align.steps=12", curves=2)
     reported = [one["align/in_batch_accuracy"] for _, one in memory.told if "epoch" not in one]
     curves = [one for _, one in memory.told if "held_out/retrieval/mean" in one]
-    assert [in_batch for in_batch, _, _ in seen] == reported
-    assert [held for _, held, _ in seen] == pytest.approx(
-        [one["held_out/retrieval/mean"] for one in curves]
-    )
+    assert [in_batch for in_batch, _ in seen] == reported
+    for (_, measures), told in zip(seen, curves, strict=True):
+        assert {name: told[f"held_out/{name}"] for name in measures} == pytest.approx(measures)
     _, data = built(toy, "align.steps=12")
-    assert {chance for _, _, chance in seen} == {100 / len(data.kept_out["fr"])}
+    assert {measures["chance"] for _, measures in seen} == {100 / len(data.kept_out["fr"])}
+
+
+def test_every_curve_point_has_all_measures(toy, tmp_path):
+    memory = aligned(toy, tmp_path, "align.steps=12", curves=2)
+    curves = [one for _, one in memory.told if "held_out/retrieval/mean" in one]
+    for name in ("to_target", "to_source", "similarity", "alignment", "uniformity"):
+        for language in ("de", "fr", "mean"):
+            assert math.isfinite(curves[-1][f"held_out/{name}/{language}"]), name
+    assert math.isfinite(curves[-1]["held_out/prototype_cosine/de"])
+    both = (curves[-1]["held_out/to_target/de"] + curves[-1]["held_out/to_source/de"]) / 2
+    assert curves[-1]["held_out/retrieval/de"] == pytest.approx(both)
+    reports = [one for _, one in memory.told if "align/in_batch_accuracy" in one]
+    assert all(0 <= one["align/clamped_share"] <= 100 for one in reports)
+
+
+def test_the_share_of_clamped_entries_is_counted(toy):
+    module, data = built(toy, "losses.intra_sentence.temperature=0.00001")
+    pair = module.encoded(batches(data, 1)[0])
+    size = len(pair.same)
+    counted = clamped_entries(
+        pair.source.sentence, pair.target.sentence, similarity="cosine", temperature=0.00001
+    )
+    assert counted > 0
+    assert module.measures["clamped_share"](pair) == pytest.approx(100 * counted / size**2)
+    assert not built(toy, "ablation=no_intra")[0].measures
 
 
 def test_speed_counts_only_what_was_done_since_the_last_report(toy, tmp_path):

@@ -1,0 +1,1 @@
+"""The paper's figures, each a pure function from a table of the plotted numbers to a figure."""

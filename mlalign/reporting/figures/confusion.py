@@ -1,0 +1,64 @@
+"""Figure 6: which class is taken for which, run beside run."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+
+from mlalign.reporting.figures.heatmap import bar, cells
+from mlalign.reporting.figures.style import house_style, kinds, panels
+
+
+def numbers(
+    runs: Mapping[str, tuple[Sequence[str], Sequence[str]]], labels: Sequence[str], language: str
+) -> pd.DataFrame:
+    """Counts, and their share in the gold class in per cent.
+
+    Args:
+        runs: what a run is called -> its gold and its predicted labels.
+        labels: in the order of rows and columns.
+        language: of the texts.
+
+    Returns:
+        Columns ``run``, ``language``, ``gold``, ``predicted``, ``count``, ``share``; the share is
+        missing where a class has no example.
+    """
+    rows = []
+    for run, (gold, predicted) in runs.items():
+        counts = confusion_matrix(gold, predicted, labels=labels)
+        for label, row in zip(labels, counts.tolist(), strict=True):
+            rows += [
+                {
+                    "run": run,
+                    "language": language,
+                    "gold": label,
+                    "predicted": other,
+                    "count": count,
+                    "share": 100 * count / sum(row) if sum(row) else None,
+                }
+                for other, count in zip(labels, row, strict=True)
+            ]
+    return pd.DataFrame(rows)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One matrix for every run: rows are gold classes and sum to 100 %."""
+    with house_style():
+        names, labels = kinds(frame["run"]), kinds(frame["gold"])
+        figure, axes = panels(len(names), height=max(2.6, 0.42 * len(labels) + 1.2))
+        for axis, name in zip(axes, names, strict=True):
+            one = frame[frame["run"] == name]
+            share, count = (
+                one.pivot(index="gold", columns="predicted", values=value).loc[labels, labels]
+                for value in ("share", "count")
+            )
+            total = int(count.to_numpy().sum())
+            right = 100 * count.to_numpy().diagonal().sum() / total
+            image = cells(axis, share, low=0, high=100, form="{:.1f}")
+            language = one["language"].iloc[0]
+            axis.set_title(f"{name}\n{language}, n = {total:,}, {right:.1f} % right")
+            axis.set_xlabel("predicted")
+        axes[0].set_ylabel("gold")
+        bar(figure, image, axes, "% of the gold class")
+    return figure

@@ -1,0 +1,78 @@
+"""Figure 2: how a sentence and its words go with its translation and that one's words."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from sklearn.metrics.pairwise import cosine_similarity
+
+from mlalign.reporting.figures.heatmap import bar, cells
+from mlalign.reporting.figures.style import house_style, kinds, panels
+
+SOURCE, TARGET = "SOURCE", "TARGET"
+Array = np.ndarray
+
+
+def numbers(
+    panels: Mapping[str, tuple[Float[Array, "rows dim"], Float[Array, "columns dim"]]],
+    source: Sequence[str],
+    target: Sequence[str],
+) -> pd.DataFrame:
+    """Cosines between the sentence and words of one language and those of the other.
+
+    Args:
+        panels: what an encoder is called -> vectors of the source sentence and then of each of
+            its words, and the same of the target.
+        source: the words of the source sentence.
+        target: the words of its translation.
+
+    Returns:
+        Columns ``encoder``, ``row``, ``column`` (0 for the sentence), ``source``, ``target``,
+        ``cosine``.
+
+    Raises:
+        ValueError: other than one vector for the sentence and one for each word.
+    """
+    found = []
+    rows, columns = [SOURCE, *source], [TARGET, *target]
+    for encoder, (source_vectors, target_vectors) in panels.items():
+        if (len(source_vectors), len(target_vectors)) != (len(rows), len(columns)):
+            raise ValueError(
+                f"{encoder}: expected {len(rows)} and {len(columns)} vectors, one for the sentence "
+                f"and one for each word, found {len(source_vectors)} and {len(target_vectors)}"
+            )
+        cosines = cosine_similarity(source_vectors, target_vectors)
+        found += [
+            {
+                "encoder": encoder,
+                "row": row,
+                "column": column,
+                "source": rows[row],
+                "target": columns[column],
+                "cosine": cosine,
+            }
+            for (row, column), cosine in np.ndenumerate(cosines)
+        ]
+    return pd.DataFrame(found)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One heatmap for every encoder; darker is nearer. First row and column: the sentences."""
+    with house_style():
+        names = kinds(frame["encoder"])
+        rows, columns = (frame[side].max() + 1 for side in ("row", "column"))
+        figure, axes = panels(len(names), height=max(2.6, 0.26 * max(rows, columns) + 1.2))
+        low = min(0.0, float(np.floor(10 * frame["cosine"].min()) / 10))
+        for axis, name in zip(axes, names, strict=True):
+            one = frame[frame["encoder"] == name]
+            matrix = one.pivot(index="row", columns="column", values="cosine")
+            matrix.index = pd.Index(one.drop_duplicates("row").sort_values("row")["source"])
+            matrix.columns = pd.Index(one.drop_duplicates("column").sort_values("column")["target"])
+            image = cells(axis, matrix, low=low, high=1, form="{:.2f}", top=True)
+            axis.axhline(0.5, color="black", linewidth=0.8)
+            axis.axvline(0.5, color="black", linewidth=0.8)
+            axis.set_title(name)
+        bar(figure, image, axes, "cosine")
+    return figure

@@ -1,0 +1,80 @@
+"""Matrices as coloured cells with their values in them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from mlalign.reporting.figures.labels import drawable
+from mlalign.reporting.figures.style import SEQUENTIAL
+
+ROOMY = 12  # rows or columns up to which the values are written into the cells
+LONGEST = 22  # characters of a row's or column's label
+NOTHING = "#f2f2f2"
+
+
+def cells(
+    axis: Any, matrix: pd.DataFrame, *, low: float, high: float, form: str, top: bool = False
+) -> Any:
+    """Draw a matrix; returns the image, for its colour bar.
+
+    Cells without a value stay light grey and empty.
+
+    Args:
+        axis: to draw on.
+        matrix: its index labels the rows, its columns the columns.
+        low: the value with the lightest colour.
+        high: the value with the darkest.
+        form: of the values in the cells.
+        top: whether the columns are labelled above the matrix.
+    """
+    values = matrix.to_numpy(dtype=float)
+    axis.set_facecolor(NOTHING)
+    image = axis.imshow(values, cmap=SEQUENTIAL, vmin=low, vmax=high, aspect="equal")
+    if top:
+        axis.xaxis.tick_top()
+    _label(axis.xaxis, matrix.columns, "left" if top else "right")
+    _label(axis.yaxis, matrix.index)
+    axis.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    axis.grid(which="minor", color="white", linewidth=0.8)
+    axis.tick_params(which="both", length=0)
+    axis.spines[:].set_visible(False)
+    if max(values.shape) <= ROOMY:
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                dark = _luminance(image.to_rgba(value)[:3]) < 0.45
+                axis.text(
+                    column,
+                    row,
+                    form.format(value),
+                    ha="center",
+                    va="center",
+                    fontsize=7 if max(values.shape) <= 8 else 5.5,
+                    color="white" if dark else "black",
+                )
+    return image
+
+
+def bar(figure: Figure, image: Any, axes: Sequence[Any], label: str) -> None:
+    """One colour bar for all panels."""
+    drawn = figure.colorbar(image, ax=list(axes), shrink=0.8, aspect=25, pad=0.02)
+    drawn.set_label(label)
+    drawn.outline.set_visible(False)
+
+
+def _label(axis: Any, names: Any, turned: str = "") -> None:
+    """Label rows, or columns aslant with the given end of the text at the cell."""
+    labels = [drawable(str(name), LONGEST) for name in names]
+    axis.set_ticks(range(len(labels)), labels)
+    if turned and max(map(len, labels)) > 3:
+        for label in axis.get_ticklabels():
+            label.set(rotation=45, ha=turned, rotation_mode="anchor")
+
+
+def _luminance(rgb: Any) -> float:
+    red, green, blue = to_rgb(rgb)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

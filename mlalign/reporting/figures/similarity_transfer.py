@@ -1,0 +1,89 @@
+"""Figure 9: the nearer the translations of a language, the better the transfer to it."""
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from mlalign.reporting.figures.scatter import label_points
+from mlalign.reporting.figures.style import WIDTH, colour, house_style, kinds, marker
+
+COLUMNS = ("run", "seed", "language", "similarity", "score", "task", "metric")
+CONFIDENCE = 0.95
+
+
+class Correlation(NamedTuple):
+    """Pearson's r with its interval."""
+
+    r: float
+    low: float
+    high: float
+    points: int
+
+
+def correlation(similarity: "pd.Series[float]", score: "pd.Series[float]") -> Correlation | None:
+    """Pearson's r and its 95 % interval by Fisher's transformation (scipy).
+
+    Returns:
+        None for fewer than four points, or where one of the two does not vary: no interval then.
+    """
+    if len(score) < 4 or similarity.nunique() < 2 or score.nunique() < 2:
+        return None
+    found = stats.pearsonr(similarity, score)
+    low, high = found.confidence_interval(CONFIDENCE)
+    return Correlation(float(found.statistic), float(low), float(high), len(score))
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """A point for every run and target language: the mean over seeds, single seeds pale.
+
+    Args:
+        frame: columns ``COLUMNS``. The similarity is how much nearer (cosine) held-out
+            translations are than sentences that say different things.
+    """
+    with house_style():
+        figure = Figure(figsize=(0.75 * WIDTH, 3.6))
+        figure.set_layout_engine("constrained")
+        axis = figure.add_subplot()
+        runs = kinds(frame["run"])
+        means = frame.groupby(["run", "language"], sort=False)[["similarity", "score"]].mean()
+        for place, run in enumerate(runs):
+            style: dict[str, Any] = {"color": colour(place), "marker": marker(place)}
+            seeds = frame[frame["run"] == run]
+            count = seeds["seed"].nunique()
+            if count > 1:
+                axis.scatter(
+                    seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style
+                )
+            name = f"{run} ({count} seed{'s' * (count > 1)})"
+            one = means.loc[run]
+            axis.scatter(
+                one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style
+            )
+        axis.set_title(_title(means))
+        axis.set_xlabel("similarity of translations: cosine of pairs minus cosine of non-pairs")
+        axis.set_ylabel(f"zero-shot {frame['metric'].iloc[0]} on {frame['task'].iloc[0]} (%)")
+        axis.grid(visible=True)
+        axis.set_axisbelow(True)
+        axis.margins(0.08)
+        axis.legend(loc="best")
+        flat = means.reset_index()
+        label_points(
+            axis,
+            list(zip(flat["similarity"], flat["score"], strict=True)),
+            flat["language"].tolist(),
+            [colour(runs.index(run)) for run in flat["run"]],
+        )
+    return figure
+
+
+def _title(means: pd.DataFrame) -> str:
+    languages = means.index.get_level_values("language").nunique()
+    points = f"{len(means)} points: {languages} languages, runs averaged over seeds"
+    found = correlation(means["similarity"], means["score"])
+    if found is None:
+        return f"{points}; too few for a correlation"
+    return (
+        f"Pearson's r = {found.r:.2f} (95 % interval {found.low:.2f} to {found.high:.2f})\n{points}"
+    )

@@ -1,0 +1,54 @@
+"""Figure 7: test documents of one language by class, run beside run."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import silhouette_score
+
+from mlalign.reporting.figures.embedding import Vectors, plane
+from mlalign.reporting.figures.scatter import legend, points
+from mlalign.reporting.figures.style import house_style, kinds, panels
+
+
+def numbers(
+    runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *, seed: int
+) -> pd.DataFrame:
+    """A plane for every run, and how well its classes part.
+
+    Args:
+        runs: what a run is called -> sentence vectors as the task's head sees them, gold labels.
+        language: of the documents.
+        seed: of t-SNE.
+
+    Returns:
+        Columns ``run``, ``language``, ``label``, ``x``, ``y``, ``silhouette``: of the classes by
+        cosine among the vectors themselves, not in the plane (Rousseeuw 1987); 1 is best, 0
+        nothing, the same for all points of a run.
+    """
+    parts = []
+    for run, (vectors, labels) in runs.items():
+        apart = 1 < len(set(labels)) < len(labels)
+        silhouette = silhouette_score(vectors, labels, metric="cosine") if apart else None
+        part = plane(vectors, seed=seed)
+        part.insert(0, "run", run)
+        part.insert(1, "language", language)
+        part.insert(2, "label", list(labels))
+        parts.append(part.assign(silhouette=silhouette))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One plane for every run; classes by colour and marker."""
+    with house_style():
+        names, labels = kinds(frame["run"]), sorted(kinds(frame["label"]))
+        figure, axes = panels(len(names), height=4.3, most=2)
+        for axis, name in zip(axes, names, strict=True):
+            one = frame[frame["run"] == name]
+            points(axis, one, "label", labels)
+            silhouette = one["silhouette"].iloc[0]
+            apart = f", silhouette {silhouette:.2f}" if pd.notna(silhouette) else ""
+            axis.set_title(f"{name}\n{one['language'].iloc[0]}, n = {len(one):,}{apart}")
+            axis.set_xlabel("t-SNE, no units")
+        legend(figure, labels)
+    return figure

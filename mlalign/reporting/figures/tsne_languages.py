@@ -1,0 +1,51 @@
+"""Figure 8: clouds of words by language, before alignment and after."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mlalign.reporting.figures.embedding import Vectors, plane
+from mlalign.reporting.figures.scatter import legend, points
+from mlalign.reporting.figures.style import house_style, kinds, panels
+
+
+def numbers(
+    encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[str], *, seed: int
+) -> pd.DataFrame:
+    """A plane for every encoder.
+
+    Args:
+        encoders: what an encoder is called -> vectors of words, and the balanced accuracy in per
+            cent by which a fresh classifier tells their languages apart, see ``language_probe``.
+        languages: of the words, the same for all encoders.
+        seed: of t-SNE.
+
+    Returns:
+        Columns ``encoder``, ``language``, ``x``, ``y``, ``probe``, ``chance``.
+    """
+    parts = []
+    for encoder, (vectors, probe) in encoders.items():
+        part = plane(vectors, seed=seed)
+        part.insert(0, "encoder", encoder)
+        part.insert(1, "language", list(languages))
+        parts.append(part.assign(probe=probe, chance=100 / len(set(languages))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One plane for every encoder; languages by colour and marker."""
+    with house_style():
+        names, languages = kinds(frame["encoder"]), kinds(frame["language"])
+        figure, axes = panels(len(names), height=4.3, most=2)
+        for axis, name in zip(axes, names, strict=True):
+            one = frame[frame["encoder"] == name]
+            points(axis, one, "language", languages)
+            probe, chance = one[["probe", "chance"]].iloc[0]
+            axis.set_title(
+                f"{name}, n = {len(one):,} words\n"
+                f"a probe tells {probe:.0f} % (chance {chance:.0f} %)"
+            )
+            axis.set_xlabel("t-SNE, no units")
+        legend(figure, languages)
+    return figure

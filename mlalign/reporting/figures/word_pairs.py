@@ -1,0 +1,78 @@
+"""Figure 10: words and their translations, joined by lines, before alignment and after."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from mlalign.reporting.figures.embedding import Vectors, plane
+from mlalign.reporting.figures.scatter import label_points, legend, points
+from mlalign.reporting.figures.style import colour, house_style, kinds, panels
+
+LABELLED = 12  # pairs that get their words written beside them, where there is room
+
+
+def numbers(
+    encoders: Mapping[str, tuple[Vectors, Vectors, float]],
+    words: Sequence[tuple[str, str]],
+    languages: tuple[str, str],
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """A plane for every encoder, with both languages in it.
+
+    Args:
+        encoders: what an encoder is called -> vectors of the source words, of their translations,
+            and the share in per cent of words whose nearest of the other language is theirs.
+        words: source word and translation.
+        languages: of source and target.
+        seed: of t-SNE.
+
+    Returns:
+        Columns ``encoder``, ``pair``, ``language``, ``word``, ``x``, ``y``, ``found``.
+    """
+    parts = []
+    for encoder, (source, target, found) in encoders.items():
+        part = plane(np.concatenate([source, target]), seed=seed)
+        part.insert(0, "encoder", encoder)
+        part.insert(1, "pair", [*range(len(words))] * 2)
+        part.insert(2, "language", [side for side in languages for _ in words])
+        part.insert(3, "word", [pair[side] for side in (0, 1) for pair in words])
+        parts.append(part.assign(found=found))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One plane for every encoder; a grey line joins a word and its translation."""
+    with house_style():
+        names, languages = kinds(frame["encoder"]), kinds(frame["language"])
+        figure, axes = panels(len(names), height=4.3, most=2)
+        legend(figure, languages)
+        for axis, name in zip(axes, names, strict=True):
+            one = frame[frame["encoder"] == name]
+            sides = [one[one["language"] == side].set_index("pair") for side in languages]
+            ends = np.stack([side[["x", "y"]].to_numpy() for side in sides], axis=1)
+            axis.add_collection(LineCollection(list(ends), colors="#9a9a9a", linewidths=0.6))
+            points(axis, one, "language", languages)
+            axis.set_title(
+                f"{name}\nn = {len(ends):,} pairs; nearest word is the translation: "
+                f"{one['found'].iloc[0]:.0f} %"
+            )
+            axis.set_xlabel("t-SNE, no units")
+        for axis, name in zip(axes, names, strict=True):
+            _label(axis, frame[frame["encoder"] == name], languages)
+    return figure
+
+
+def _label(axis: Any, one: pd.DataFrame, languages: Sequence[str]) -> None:
+    """The same pairs in every panel, spread evenly over the list."""
+    chosen = set(np.linspace(0, one["pair"].max(), LABELLED).astype(int).tolist())
+    label_points(
+        axis,
+        list(zip(one["x"], one["y"], strict=True)),
+        one["word"].where(one["pair"].isin(chosen), "").tolist(),
+        [colour(languages.index(language)) for language in one["language"]],
+    )

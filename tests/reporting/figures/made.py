@@ -1,0 +1,106 @@
+"""Made numbers of every figure, with labels in many scripts."""
+
+import numpy as np
+import pandas as pd
+
+from mlalign.reporting.figures import (
+    confusion,
+    correlation,
+    curves,
+    similarity_transfer,
+    tsne_classes,
+    tsne_languages,
+    word_pairs,
+)
+
+SCRIPTS = {
+    "Latin": "Größe, naïve, İstanbul, Łódź, tiếng Việt",
+    "Greek": "μηχανική μάθηση",
+    "Cyrillic": "машинное обучение, Тёмный",
+    "Hebrew": "למידת מכונה",
+    "Arabic": "التعلم الآلي مفيد (2024)",
+    "Urdu": "مشین لرننگ مفید ہے",
+    "Devanagari": "मशीन लर्निंग उपयोगी है, क्षेत्र स्त्री",
+    "Thai": "การเรียนรู้ของเครื่อง",
+    "Chinese": "机器学习很有用。",
+    "Japanese": "機械学習は役に立つ、カタカナ",
+    "Korean": "기계 학습은 유용하다",
+}
+LABELS = ["Markets", "Corporate", "Economics", "Government"]
+WORDS = [
+    ("river", "नदी"),
+    ("woman", "स्त्री"),
+    ("sun", "太阳"),
+    ("house", "گھر"),
+    ("tree", "나무"),
+    ("book", "كتاب"),
+]
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def a_confusion() -> pd.DataFrame:
+    gold = random().choice(LABELS, 60).tolist()
+    return confusion.numbers({"none": (gold, gold[::-1]), "both": (gold, gold)}, LABELS, "de")
+
+
+def a_correlation() -> pd.DataFrame:
+    vectors = {name: (random().normal(size=(5, 8)), random().normal(size=(6, 8))) for name in "ab"}
+    source, target = (
+        ["Machine", "learning", "is", "useful"],
+        "Maschinelles Lernen ist sehr nützlich",
+    )
+    return correlation.numbers(vectors, source, target.split())
+
+
+def some_curves() -> pd.DataFrame:
+    rows = [
+        (stage, quantity, "nats", axis, run, seed, step, 1 / (1 + step) + seed)
+        for stage, quantity, axis in (
+            ("finetune", "loss", "epoch"),
+            ("finetune", "English dev", "epoch"),
+            ("align", "inter-sentence", "step"),
+        )
+        for run in ("none", "multilevel")
+        for seed in (1, 2)
+        for step in range(9)
+    ]
+    return pd.DataFrame(rows, columns=list(curves.COLUMNS))
+
+
+def some_classes() -> pd.DataFrame:
+    runs = {name: (random().normal(size=(24, 8)), LABELS * 6) for name in ("none", "multilevel")}
+    return tsne_classes.numbers(runs, "de", seed=1)
+
+
+def some_languages() -> pd.DataFrame:
+    encoders = {"before": (random().normal(size=(24, 8)), 99.0)}
+    return tsne_languages.numbers(encoders, ["en", "de", "zh"] * 8, seed=1)
+
+
+def some_pairs() -> pd.DataFrame:
+    vectors = random().normal(size=(6, 8))
+    return word_pairs.numbers({"after": (vectors, vectors, 50.0)}, WORDS, ("en", "xx"), seed=1)
+
+
+def a_transfer() -> pd.DataFrame:
+    rows = [
+        (run, seed, language, place / 10 + seed / 100, 50 + 5 * place + seed, "mldoc", "accuracy")
+        for run in ("none", "multilevel")
+        for seed in (1, 2)
+        for place, language in enumerate(["de", "fr", "ru", "zh"])
+    ]
+    return pd.DataFrame(rows, columns=list(similarity_transfer.COLUMNS))
+
+
+FIGURES = {
+    "confusion": (a_confusion, confusion.draw),
+    "correlation": (a_correlation, correlation.draw),
+    "curves": (some_curves, curves.draw),
+    "similarity_transfer": (a_transfer, similarity_transfer.draw),
+    "tsne_classes": (some_classes, tsne_classes.draw),
+    "tsne_languages": (some_languages, tsne_languages.draw),
+    "word_pairs": (some_pairs, word_pairs.draw),
+}

@@ -1,0 +1,63 @@
+"""Every figure: drawn from its numbers alone, the same each time, nothing cut off or missing."""
+
+import io
+import warnings
+import xml.etree.ElementTree
+
+import pytest
+from PIL import Image
+from reporting.figures.made import FIGURES
+
+from mlalign.reporting.figures.style import COLOURS, colour, marker, read_numbers, save
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Name -> numbers and figure."""
+    made = {name: make() for name, (make, _) in FIGURES.items()}
+    return {name: (frame, FIGURES[name][1](frame)) for name, frame in made.items()}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_csv_alone_gives_the_same_bytes_again(name, drawn, tmp_path):
+    frame, _ = drawn[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing glyph, a layout that does not fit
+        files = save(FIGURES[name][1], frame, tmp_path / "one", forms=["svg"])
+        again = save(FIGURES[name][1], read_numbers(files[0]), tmp_path / "two", forms=["svg"])
+    for one, other in zip(files, again, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    xml.etree.ElementTree.fromstring(files[1].read_text())
+    assert b"<dc:date>" not in files[1].read_bytes()
+
+
+def test_all_forms_are_written_whole_and_without_a_date(drawn, tmp_path):
+    frame, _ = drawn["confusion"]
+    files = save(FIGURES["confusion"][1], frame, tmp_path / "one" / "name")
+    again = save(FIGURES["confusion"][1], frame, tmp_path / "two" / "name")
+    assert [path.name for path in files] == ["name.csv", "name.png", "name.svg", "name.pdf"]
+    assert set((tmp_path / "one").iterdir()) == set(files)
+    for one, other in zip(files, again, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    with Image.open(files[1]) as image:
+        assert 1000 < image.width < 1500
+    assert b"/CreationDate" not in files[3].read_bytes()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_reaches_over_the_edge(name, drawn):
+    _, figure = drawn[name]
+    figure.savefig(io.BytesIO(), format="png")  # lays it out
+    whole, tight = figure.bbox_inches, figure.get_tightbbox()
+    slack = 0.02
+    assert tight.x0 > -slack
+    assert tight.y0 > -slack
+    assert tight.x1 < whole.width + slack
+    assert tight.y1 < whole.height + slack
+
+
+def test_kinds_are_told_apart_without_colour_and_without_form():
+    looks = [(colour(place), marker(place)) for place in range(24)]
+    assert len(set(looks)) == 24
+    assert len({marker(place) for place in range(8)}) == 8
+    assert len(set(COLOURS)) == 8
