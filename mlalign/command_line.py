@@ -247,7 +247,6 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             continue
         expected = schema._get_node(name)
         group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
-        if not group or expected._is_none() or OmegaConf.is_missing(node, name):
-            continue  # a plain dict takes any key
-        if isinstance(node[name], DictConfig):
+        known = group and not (expected._is_none() or expected._is_missing())
+        if known and isinstance(node._get_node(name), DictConfig):  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -219,10 +219,12 @@ def score_part(
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 
 
-def file_records(part: Part[Any]) -> dict[str, dict[str, Any]]:
-    """What the results say of the files that a part was read from."""
-    paths = [path for path in (part.path, part.beside) if path is not None]
-    return {str(path): {"rows": part.rows, "sha256": sha256_of(path)} for path in paths}
+def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
+    """Note the files of a part for the results; one file can hold several parts and languages."""
+    for path in (part.path, part.beside):
+        if path is not None:
+            rows = data.get(str(path), {"rows": 0})["rows"] + part.rows
+            data[str(path)] = {"rows": rows, "sha256": sha256_of(path)}
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

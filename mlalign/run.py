@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from mlalign.build import Aligner
 from mlalign.choices import Keep
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
-from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
@@ -30,7 +30,7 @@ from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
-    file_records,
+    add_records,
     finetune,
     fingerprint_of,
     gold_of,
@@ -172,12 +172,6 @@ class Run:
         self.seconds["total"] = time.perf_counter() - started
         self._write(results, aligned)
 
-    def _note(self, part: Part[Any]) -> None:
-        """Count what was read of a file; one file can hold several parts and languages."""
-        for path, record in file_records(part).items():
-            known = self.data.get(path, {"rows": 0})
-            self.data[path] = record | {"rows": known["rows"] + record["rows"]}
-
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
     ) -> tuple[TaskDataModule, FinetuningModule]:
@@ -209,8 +203,8 @@ class Run:
         )
         finish_loggers(config.logger.name.value)
         self.seconds["finetune"] = time.perf_counter() - started
-        self._note(data.train)
-        self._note(data.dev)
+        add_records(self.data, data.train)
+        add_records(self.data, data.dev)
         return data, module
 
     def _test(self, data: TaskDataModule, module: FinetuningModule) -> dict[str, float]:
@@ -219,7 +213,7 @@ class Run:
         scores = {}
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
-            self._note(part)
+            add_records(self.data, part)
             path = self.folder / "predictions" / f"{language}.jsonl"
             scores[language] = score_part(quiet, module, part, loader, path)
         self.seconds["test"] = time.perf_counter() - started
@@ -237,7 +231,7 @@ class Run:
             self.folder / "predictions",
             workers=self.config.trainer.workers,
             progress=bar(self.config.trainer.progress, "testing"),
-            note=self._note,
+            note=partial(add_records, self.data),
         )
         self.seconds["test"] = time.perf_counter() - started
         return results
