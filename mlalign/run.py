@@ -134,7 +134,6 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
-        self.commit: str | None = None  # of the backbone on the hub
         self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
