@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from mlalign.reporting.figures.heatmap import bar, cells
+from mlalign.reporting.figures.heatmap import bar, cells, letters, shape
 from mlalign.reporting.figures.style import house_style, kinds, panels
 
 
@@ -46,8 +46,9 @@ def draw(frame: pd.DataFrame) -> Figure:
     """One matrix for every run: rows are gold classes and sum to 100 %."""
     with house_style():
         names, labels = kinds(frame["run"]), kinds(frame["gold"])
-        figure, axes = panels(len(names), height=max(2.6, 0.42 * len(labels) + 1.2))
-        for axis, name in zip(axes, names, strict=True):
+        beside, cell = shape(len(names), len(labels))
+        figure, axes = panels(len(names), height=cell * len(labels) + 1.2, most=beside)
+        for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
             one = frame[frame["run"] == name]
             share, count = (
                 one.pivot(index="gold", columns="predicted", values=value).loc[labels, labels]
@@ -55,10 +56,13 @@ def draw(frame: pd.DataFrame) -> Figure:
             )
             total = int(count.to_numpy().sum())
             right = 100 * count.to_numpy().diagonal().sum() / total
-            image = cells(axis, share, low=0, high=100, form="{:.1f}")
-            language = one["language"].iloc[0]
-            axis.set_title(f"{name}\n{language}, n = {total:,}, {right:.1f} % right")
+            first = place % beside == 0
+            image = cells(
+                axis, share, low=0, high=100, form="{:.1f}", size=letters(cell), rows=first
+            )
+            axis.set_title(f"{name}\n{one['language'].iloc[0]}, n = {total:,}, {right:.1f} % right")
             axis.set_xlabel("predicted")
-        axes[0].set_ylabel("gold")
+            if first:
+                axis.set_ylabel("gold")
         bar(figure, image, axes, "% of the gold class")
     return figure

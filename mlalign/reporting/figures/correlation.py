@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from sklearn.metrics.pairwise import cosine_similarity
 
-from mlalign.reporting.figures.heatmap import bar, cells
+from mlalign.reporting.figures.heatmap import bar, cells, letters, shape
 from mlalign.reporting.figures.style import house_style, kinds, panels
 
 SOURCE, TARGET = "SOURCE", "TARGET"
@@ -63,14 +63,24 @@ def draw(frame: pd.DataFrame) -> Figure:
     with house_style():
         names = kinds(frame["encoder"])
         rows, columns = (frame[side].max() + 1 for side in ("row", "column"))
-        figure, axes = panels(len(names), height=max(2.6, 0.26 * max(rows, columns) + 1.2))
+        beside, cell = shape(len(names), columns)
+        figure, axes = panels(len(names), height=cell * rows + 1.5, most=beside, wide=True)
         low = min(0.0, float(np.floor(10 * frame["cosine"].min()) / 10))
-        for axis, name in zip(axes, names, strict=True):
+        for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
             one = frame[frame["encoder"] == name]
             matrix = one.pivot(index="row", columns="column", values="cosine")
             matrix.index = pd.Index(one.drop_duplicates("row").sort_values("row")["source"])
             matrix.columns = pd.Index(one.drop_duplicates("column").sort_values("column")["target"])
-            image = cells(axis, matrix, low=low, high=1, form="{:.2f}", top=True)
+            image = cells(
+                axis,
+                matrix,
+                low=low,
+                high=1,
+                form="{:.2f}",
+                size=letters(cell),
+                rows=place % beside == 0,
+                top=True,
+            )
             axis.axhline(0.5, color="black", linewidth=0.8)
             axis.axvline(0.5, color="black", linewidth=0.8)
             axis.set_title(name)

@@ -11,13 +11,38 @@ from matplotlib.figure import Figure
 from mlalign.reporting.figures.labels import drawable
 from mlalign.reporting.figures.style import SEQUENTIAL
 
-ROOMY = 12  # rows or columns up to which the values are written into the cells
-LONGEST = 22  # characters of a row's or column's label
+ROOMY = 14  # rows or columns up to which the values are written into the cells
+LONGEST = 18  # characters of a row's or column's label
+ROOM = 4.6  # inches of a page's width that labels and colour bar leave
 NOTHING = "#f2f2f2"
 
 
+def shape(count: int, columns: int) -> tuple[int, float]:
+    """Panels in a row, and the side of a cell in inches, so that values can be read.
+
+    Args:
+        count: of panels.
+        columns: of each.
+    """
+    beside = min(count, 3 if columns <= 5 else 2 if columns <= 10 else 1)
+    return beside, min(0.5, ROOM / (beside * columns))
+
+
+def letters(cell: float) -> float:
+    """Points of the letters that fit into a cell of so many inches."""
+    return 7 if cell > 0.38 else 5.5 if cell > 0.28 else 4.5
+
+
 def cells(
-    axis: Any, matrix: pd.DataFrame, *, low: float, high: float, form: str, top: bool = False
+    axis: Any,
+    matrix: pd.DataFrame,
+    *,
+    low: float,
+    high: float,
+    form: str,
+    size: float,
+    rows: bool,
+    top: bool = False,
 ) -> Any:
     """Draw a matrix; returns the image, for its colour bar.
 
@@ -29,6 +54,8 @@ def cells(
         low: the value with the lightest colour.
         high: the value with the darkest.
         form: of the values in the cells.
+        size: of these, in points.
+        rows: whether the rows are labelled; a panel beside another one shares its labels.
         top: whether the columns are labelled above the matrix.
     """
     values = matrix.to_numpy(dtype=float)
@@ -37,7 +64,7 @@ def cells(
     if top:
         axis.xaxis.tick_top()
     _label(axis.xaxis, matrix.columns, "left" if top else "right")
-    _label(axis.yaxis, matrix.index)
+    _label(axis.yaxis, matrix.index if rows else [""] * len(matrix))
     axis.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
     axis.grid(which="minor", color="white", linewidth=0.8)
@@ -53,7 +80,7 @@ def cells(
                     form.format(value),
                     ha="center",
                     va="center",
-                    fontsize=7 if max(values.shape) <= 8 else 5.5,
+                    fontsize=size,
                     color="white" if dark else "black",
                 )
     return image
@@ -61,7 +88,9 @@ def cells(
 
 def bar(figure: Figure, image: Any, axes: Sequence[Any], label: str) -> None:
     """One colour bar for all panels."""
-    drawn = figure.colorbar(image, ax=list(axes), shrink=0.8, aspect=25, pad=0.02)
+    drawn = figure.colorbar(
+        image, ax=list(axes), shrink=min(0.8, 2.5 / figure.get_figheight()), pad=0.02
+    )
     drawn.set_label(label)
     drawn.outline.set_visible(False)
 

@@ -51,7 +51,7 @@ def house_style() -> Iterator[None]:
         "savefig.dpi": 200,
         "text.parse_math": False,
         "svg.hashsalt": "mlalign",
-        "pdf.fonttype": 42,
+        "pdf.fonttype": 3,
     }
     with matplotlib.rc_context(settings):
         yield
@@ -72,17 +72,20 @@ def line(place: int) -> Any:
     return LINES[place % len(LINES)]
 
 
-def panels(count: int, *, height: float, most: int = 3) -> tuple[Figure, list[Any]]:
+def panels(
+    count: int, *, height: float, most: int = 3, wide: bool = False
+) -> tuple[Figure, list[Any]]:
     """A figure with panels side by side, ``most`` of them in a row, and all its axes.
 
     Args:
         count: of the panels, at least one.
         height: of a row in inches.
         most: panels in a row.
+        wide: whether a single column takes the whole page.
     """
     columns = min(count, most)
     rows = -(-count // columns)
-    figure = Figure(figsize=(WIDTH * (0.62 if columns == 1 else 1), height * rows))
+    figure = Figure(figsize=(WIDTH * (0.62 if columns == 1 and not wide else 1), height * rows))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for empty in axes[count:]:

@@ -1,13 +1,16 @@
 """Every figure: drawn from its numbers alone, the same each time, nothing cut off or missing."""
 
 import io
+import re
 import warnings
 import xml.etree.ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 from reporting.figures.made import FIGURES
 
+from mlalign.reporting.figures import correlation
 from mlalign.reporting.figures.style import COLOURS, colour, marker, read_numbers, save
 
 
@@ -61,3 +64,20 @@ def test_kinds_are_told_apart_without_colour_and_without_form():
     assert len(set(looks)) == 24
     assert len({marker(place) for place in range(8)}) == 8
     assert len(set(COLOURS)) == 8
+
+
+@pytest.mark.parametrize("letter", ["机", "학", "न", "ع", "ก"])
+def test_a_pdf_holds_the_letters_of_every_font(letter, tmp_path):
+    """OpenType outlines, which the East Asian font has, are lost in fonts of type 42."""
+
+    def glyphs(words: list[str]) -> int:
+        vectors = np.eye(3)
+        frame = correlation.numbers({"one": (vectors, vectors)}, words, words)
+        path = save(correlation.draw, frame, tmp_path / "figure", forms=["pdf"])[1]
+        tables = re.findall(rb"/CharProcs (\d+) 0 R", path.read_bytes())
+        found = [
+            re.search(rb"\n%s 0 obj\n<<(.*?)>>" % one, path.read_bytes(), re.S) for one in tables
+        ]
+        return sum(table[1].count(b" 0 R") for table in found if table)
+
+    assert glyphs(["A", letter]) == glyphs(["A", "A"]) + 1
