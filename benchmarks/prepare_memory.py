@@ -107,7 +107,7 @@ def main() -> None:
             "limit_bytes": int(LIMIT),
         },
         "keys": keys | {"pairs": arguments.keys},
-        "machine": machine() | {"load_before": round(os.getloadavg()[0], 1)},
+        "machine": machine() | {"load_average": round(os.getloadavg()[0], 1)},
         "versions": versions(),
         "commit": commit(),
     }

@@ -50,7 +50,7 @@ def prepare_contradictions(prepare: Prepare, source: str) -> list[tuple[bool, st
             "data=files data.root=FOLDER for what is prepared",
         ),
         (
-            len(prepare.columns) not in (0, 2),
+            len(prepare.columns) not in (0, 2) or "0" in map(str, prepare.columns),
             f"prepare.columns={prepare.columns}: expected two, that of English first; names, or "
             "numbers from 1",
         ),

@@ -84,6 +84,7 @@ def test_lists_of_languages_by_name_or_one_by_one():
         ("data.languages=3", ["data.languages=3", "list of codes"]),
         ("prepare.path=x", ["prepare.path=x", "data=files"]),
         ("prepare.columns=[1]", ["prepare.columns", "expected two"]),
+        ("prepare.columns=[0,1]", ["prepare.columns", "numbers from 1"]),
         ("prepare.max_pairs=0", ["prepare.max_pairs=0", "at least 1"]),
         ("prepare.min_letters=2", ["prepare.min_letters=2", "share"]),
         ("prepare.min_characters=2000", ["more than", "prepare.max_characters=1000"]),
