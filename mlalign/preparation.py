@@ -8,7 +8,7 @@ from mlalign.config import Train
 from mlalign.corpora import prepare_parallel
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
-from mlalign.data.tasks import AVAILABLE
+from mlalign.data.task_files import AVAILABLE
 from mlalign.errors import ConfigError
 from mlalign.progress import bar
 from mlalign.task import official_sizes, task_folder, task_format

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config import Train
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskFiles
+from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import known_languages
 from mlalign.models.encoder import Encoder

@@ -19,7 +19,8 @@ from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskDataModule, TaskFiles
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
 from mlalign.device import choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
@@ -153,7 +154,7 @@ class Run:
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
-        self.commit, aligned = aligner.commit, aligner.folder
+        self.commit, aligned = aligner.backbone.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()

@@ -9,7 +9,7 @@ from mlalign.assembly import on_bad_line
 from mlalign.choices import TaskFormat
 from mlalign.config import Train
 from mlalign.data.formats import CODES, FORMATS, Columns, Format, PartName, Table
-from mlalign.data.tasks import TaskFiles
+from mlalign.data.task_files import TaskFiles
 from mlalign.models.encoder import Encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.task_config import Task
