@@ -122,7 +122,8 @@ class Command:
 def quiet_libraries() -> None:
     """Our own messages plainly, and of the libraries' only what goes wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("datasets", "httpx"):
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # read when it is imported
+    for noisy in ("datasets", "httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

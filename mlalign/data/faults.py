@@ -93,6 +93,11 @@ def in_words(error: BaseException) -> str | None:
     return _status_in_words(error)
 
 
+def briefly(error: BaseException) -> str:
+    """What happened, without what to do about it."""
+    return (in_words(error) or str(error)).split(";")[0]
+
+
 def _status_in_words(error: BaseException) -> str | None:
     status = status_of(error)
     if status == 429:

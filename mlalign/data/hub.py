@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import httpx2
 from huggingface_hub import HfApi, constants, get_cached_repo_tree, hf_hub_download
@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
     RevisionResolutionError,
 )
 
-from mlalign.data.faults import chain, in_words, status_of, wait_before_next
+from mlalign.data.faults import briefly, chain, in_words, status_of, wait_before_next
 from mlalign.data.text import did_you_mean
 from mlalign.errors import DataError
 
@@ -75,11 +75,14 @@ def hub_files(repo: Repo) -> list[str]:
     Raises:
         DataError: see ``hub_repo``.
     """
-    where: dict[str, str] = {"repo_type": repo.kind, "revision": repo.revision}
+    where: Any = {"repo_type": repo.kind, "revision": repo.revision}
     try:
         return sorted(file.path for file in get_cached_repo_tree(repo.name, **where))
     except CachedRepoTreeNotFoundError:
-        return sorted(_patiently(lambda: HfApi().list_repo_files(repo.name, **where), repo, ""))
+        # The listing is repeated by the client for half a minute: first see who is there.
+        _patiently(lambda: HfApi().repo_info(repo.name, **where), repo, "")
+        names = _patiently(lambda: HfApi().list_repo_files(repo.name, **where), repo, "", 1)
+        return sorted(names)
 
 
 def hub_file(repo: Repo, name: str) -> Path:
@@ -130,9 +133,9 @@ def _is_as_announced(path: Path) -> bool:
     return digest.hexdigest() == announced
 
 
-def _patiently(call: Callable[[], Got], repo: Repo, name: str) -> Got:
+def _patiently(call: Callable[[], Got], repo: Repo, name: str, attempts: int = ATTEMPTS) -> Got:
     """The value of a call to the hub, tried again a few times where that can help."""
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         try:
             return call()
         except (OSError, ValueError, httpx2.HTTPError, EntryNotFoundError) as error:
@@ -141,10 +144,10 @@ def _patiently(call: Callable[[], Got], repo: Repo, name: str) -> Got:
             failure = error
         # What the client itself could not find anywhere, it has tried often enough.
         tried = isinstance(failure, LocalEntryNotFoundError)
-        wait = None if tried or attempt == ATTEMPTS else wait_before_next(failure, attempt)
+        wait = None if tried or attempt == attempts else wait_before_next(failure, attempt)
         if wait is None:
             raise DataError(_in_words(failure, repo, name)) from failure
-        log.info("%s: %s. Trying again in %.0f s", repo, in_words(failure), wait)
+        log.info("%s: %s. Trying again in %.0f s", repo, briefly(failure), wait)
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
