@@ -149,6 +149,8 @@ def explain(error: BaseException) -> str:
     if group:
         options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
         known = nearest(group[2], options) if options else "There are none here"
+        if group[1] == "hydra/launcher":
+            known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
         return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
 

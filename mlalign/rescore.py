@@ -24,13 +24,19 @@ from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_pa
 from mlalign.preparation import prepare, prepare_task
 from mlalign.progress import bar
 from mlalign.reopen import OpenedRun, config_of, finished_results, load_run
-from mlalign.reporting.results import FILE, commit, summary, versions, write_results
+from mlalign.reporting.results import (
+    EVALUATIONS,
+    FILE,
+    commit,
+    summary,
+    versions,
+    write_results,
+)
 from mlalign.reporting.tables import score_table
 from mlalign.task import task_files
 
 log = logging.getLogger(__name__)
 
-EVALUATIONS = "evaluations"
 ORACLE = "oracle"
 
 

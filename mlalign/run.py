@@ -41,6 +41,7 @@ from mlalign.preparation import prepare
 from mlalign.progress import bar
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
+    EVALUATIONS,
     FILE,
     commit,
     read_results,
@@ -141,7 +142,8 @@ class Run:
         config = self.config
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
-        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
+        for old in ("predictions", CURVES, EVALUATIONS):
+            shutil.rmtree(self.folder / old, ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:

@@ -151,6 +151,15 @@ def test_runs_scored_again_are_not_mixed_with_runs(finished, world):
     assert {one.results["evaluation_of"] for one in named} == {str(finished)}
 
 
+def test_a_run_that_is_made_anew_forgets_what_was_found_with_its_old_weights(world):
+    settings = (f"output={world / 'anew'}", "finetune.epochs=1", "method=none")
+    folder = train(configured(world, *settings))
+    assert again(folder).is_dir()
+    train(configured(world, *settings, "resume=false"))
+    assert not (folder / "evaluations").exists()
+    assert {path.name for path in (folder / "curves").iterdir()} == {"finetune", "finetune.csv"}
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

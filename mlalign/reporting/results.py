@@ -13,6 +13,7 @@ from mlalign.errors import DataError
 
 SCHEMA = 1
 FILE = "results.json"
+EVALUATIONS = "evaluations"  # of a run that was scored again
 SOURCE = "en"
 PACKAGES = (
     "mlalign",
