@@ -6,6 +6,8 @@ python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
 python train.py --help                                groups and keys
 """
 
+from pathlib import Path
+
 import hydra
 from omegaconf import DictConfig
 
@@ -22,6 +24,15 @@ def job(composed: DictConfig) -> None:
     train(config)
 
 
+def folder(composed: DictConfig) -> Path:
+    """Where a run goes."""
+    config = resolve(composed)
+
+    from mlalign.run import run_folder
+
+    return run_folder(config)
+
+
 if __name__ == "__main__":
-    command = Command(job)
+    command = Command(job, folder)
     command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="train")(command.one))

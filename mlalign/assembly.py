@@ -1,34 +1,32 @@
 """From a checked configuration to the parts of an alignment; none of them knows a config."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from mlalign import choices
 from mlalign.checks import present
-from mlalign.choices import AdversarySchedule, FusionForm, WeightingPer, WordHead
+from mlalign.choices import AdversarySchedule, FusionForm, OnBadLine, WeightingPer, WordHead
 from mlalign.config import Train
+from mlalign.data import formats
 from mlalign.data.cache import Tokenised
-from mlalign.data.formats import OnBadLine
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.losses import UncertaintyWeights
-from mlalign.models.backbone import (
-    add_language_tokens,
-    known_languages,
-    unused_head,
-    word_transform,
-)
+from mlalign.models.backbone import add_language_tokens, known_languages
 from mlalign.models.discriminator import LanguageDiscriminator
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
+from mlalign.models.word_head import untrained_head, unused_head, word_transform
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.objectives import LEVELS, build_measures, build_objectives
 from mlalign.modules.pair import VocabularyHead
 from mlalign.modules.schedules import Optimisation
+
+log = logging.getLogger(__name__)
 
 SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
 WORD_LOSSES = ("masked_words", "word_distribution")
@@ -39,9 +37,9 @@ def plain(settings: Any) -> dict[str, Any]:
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
 
 
-def on_bad_line(config: Train) -> OnBadLine:
+def on_bad_line(config: Train) -> formats.OnBadLine:
     """As the readers call it."""
-    return "skip" if config.data.on_bad_line == choices.OnBadLine.skip else "error"
+    return "skip" if config.data.on_bad_line == OnBadLine.skip else "error"
 
 
 class Assembly:
@@ -137,7 +135,12 @@ class Assembly:
             unused_head(model)
             transform: Any = torch.nn.LayerNorm(int(model.config.hidden_size))
             return VocabularyHead(transform, output.weight, None, vocabulary)
-        return VocabularyHead(word_transform(model), output.weight, output.bias, vocabulary)
+        untrained = untrained_head(model)
+        if untrained:
+            log.info("The backbone has no masked-word head: one is trained here")
+        return VocabularyHead(
+            word_transform(model), output.weight, output.bias, vocabulary, untrained
+        )
 
     def _weighting(self) -> UncertaintyWeights | None:
         outside = not self.config.align.adversary.weighted

@@ -15,16 +15,15 @@ import mlalign
 from mlalign.assembly import Assembly, on_bad_line, plain
 from mlalign.checks import present
 from mlalign.config import Train
-from mlalign.data.cache import Filter, Tokenised, sha256_of, tokenise
+from mlalign.data.cache import Filter, Tokenised, tokenise
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.errors import ConfigError, DataError
-from mlalign.models.backbone import (
-    load_backbone,
-    positions,
-)
+from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
+from mlalign.models.weights import Weights
 from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
@@ -83,16 +82,19 @@ class Aligner:
         return holding
 
     @cached_property
+    def texts(self) -> dict[str, list[Path]]:
+        """Language -> its parallel files."""
+        return {
+            language: [parallel_path(self.root, name, language) for name in names]
+            for language, names in self.corpora.items()
+        }
+
+    @cached_property
     def files(self) -> dict[str, str]:
         """Path -> sha256 of every parallel file."""
-        paths = [
-            parallel_path(self.root, name, language)
-            for language, names in self.corpora.items()
-            for name in names
-        ]
-        return {str(path): sha256_of(path) for path in paths}
+        return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
 
-    def _texts(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to cut words by."""
         skip = on_bad_line(self.config)
         dropped: Counter[str] = Counter()
@@ -104,7 +106,7 @@ class Aligner:
     # Backbone
 
     def _train_tokenizer(self, folder: Path) -> None:
-        texts = list(self._texts())
+        texts = list(self.sentences())
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
@@ -129,13 +131,19 @@ class Aligner:
             complete="config.json",
         )
 
+    @cached_property
+    def commit(self) -> str | None:
+        """The hub's commit of the backbone, as far as it comes from there."""
+        settings = self.config.backbone
+        return Weights(settings.name, settings.revision, self.backbone_path).commit()
+
     def load_backbone(self) -> tuple[Any, Any]:
         """The untouched model and its tokenizer."""
         settings = self.config.backbone
         own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
             settings.name,
-            revision=settings.revision,
+            revision=self.commit,
             path=self.backbone_path,
             attention=settings.attention.value,
         )
@@ -155,7 +163,9 @@ class Aligner:
         """Everything that shapes the aligned encoder."""
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
-        if self.backbone_path is not None:
+        if self.backbone_path is None:
+            backbone["commit"] = self.commit
+        else:
             files = sorted(path for path in self.backbone_path.iterdir() if path.is_file())
             backbone["files"] = {path.name: sha256_of(path) for path in files}
         data = plain(config.data)
@@ -164,10 +174,8 @@ class Aligner:
             "backbone": backbone,
             "data": {key: data[key] for key in SHAPING},
             "text": {
-                language: [
-                    self.files[str(parallel_path(self.root, name, language))] for name in names
-                ]
-                for language, names in self.corpora.items()
+                language: [self.files[str(path)] for path in paths]
+                for language, paths in self.texts.items()
             },
             "language_tokens": config.method.language_tokens,
             "losses": {name: plain(getattr(config.losses, name)) for name in self.losses},
@@ -201,7 +209,7 @@ class Aligner:
 
     def _align(self, folder: Path, resume_from: Path) -> None:
         model, tokenizer = self.load_backbone()
-        vocabulary = model.get_input_embeddings().num_embeddings
+        vocabulary = vocabulary_size(tokenizer)
         tables = self.tables(tokenizer)
         module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
         log.info(

@@ -18,6 +18,7 @@ from mlalign.choices import (
 )
 from mlalign.config import Losses, Train
 from mlalign.errors import ConfigError
+from mlalign.task_checks import task_faults
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.min_words": _at_least(1),
     "data.max_ratio": _at_least(1),
     "data.sampling_exponent": CLOSED_SHARE,
-    "finetune.epochs": _at_least(1),
+    "finetune.epochs": _at_least(0),
     "finetune.batch_size": _at_least(1),
     "finetune.learning_rate": _at_least(0),
     "finetune.head_learning_rate": _at_least(0),
@@ -172,6 +173,8 @@ def check(config: Train) -> None:
                 f"trainer.options.{key}={value}: Lightning's Trainer has no such option. "
                 f"{nearest(key, known)}"
             )
+    for message in task_faults(config.task, config.finetune.epochs):
+        raise ConfigError(message)
     for wrong, message in _contradictions(config):
         if wrong:
             raise ConfigError(message)
@@ -202,8 +205,8 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     resume = config.resume
     return [
         (
-            config.data.source not in ("sample", "files"),
-            f"data.source={config.data.source}: expected sample or files",
+            config.data.source not in ("sample", "files", "hub"),
+            f"data.source={config.data.source}: expected sample, files or hub",
         ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (

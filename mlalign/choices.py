@@ -169,10 +169,29 @@ class OnBadLine(StrEnum):
 class TaskFormat(StrEnum):
     """Whose files these are; picks the reader."""
 
+    bitext = "bitext"
+    entities = "entities"
     mldoc = "mldoc"
     pawsx = "pawsx"
-    panx = "panx"
+    slots = "slots"
+    table = "table"
+
+
+class LanguageCodes(StrEnum):
+    """What a release calls its languages."""
+
+    iso639_1 = "iso639_1"
+    iso639_3 = "iso639_3"
+    flores = "flores"
+    locale = "locale"
+
+
+class Conversion(StrEnum):
+    """Which of ``data.releases`` writes a release of the hub in the task's own layout."""
+
+    pawsx = "pawsx"
     sib200 = "sib200"
+    wikiann = "wikiann"
 
 
 class Precision(StrEnum):

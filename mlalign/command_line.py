@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -18,39 +19,55 @@ from mlalign.checks import apply_ablation, check, nearest
 from mlalign.conf import CONF
 from mlalign.config import Train
 from mlalign.errors import ConfigError, UserError
+from mlalign.reporting.failures import FAILED, described, write_failure
+from mlalign.sweep import FOLDER, Sweep, sweep_of
+
+log = logging.getLogger(__name__)
 
 USAGE = 2
 INTERRUPTED = 130
+TERMINATED = 143
+MENDABLE = (UserError, OSError, OmegaConfBaseException)
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
 
 
 class Command:
     """A Hydra command whose users see one message for a mistake, and status 2.
 
-    A run of a sweep that fails is told of at the end and does not stop the others. With
-    HYDRA_FULL_ERROR=1 the traceback is shown instead.
+    A run of a sweep that fails leaves its error in its folder and does not stop the others; all
+    such errors are told of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
 
     Args:
         job: one run.
+        folder: names the folder of a run; None for a command that has no sweeps.
     """
 
-    def __init__(self, job: Callable[[DictConfig], None]) -> None:
-        self.job = job
+    def __init__(
+        self, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None
+    ) -> None:
+        self.job, self.folder = job, folder
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.sweep = None if folder is None else sweep_of(sys.argv[1:])
         self.started = False
         self.failures: list[str] = []
 
     def one(self, composed: DictConfig) -> None:
-        """What Hydra calls for every run."""
+        """What Hydra calls for every run, those of a sweep possibly in other processes."""
         self.started = True
+        quiet_libraries()
         try:
             self.job(composed)
-        except (UserError, OSError, OmegaConfBaseException) as error:
-            if self.full:
+        except Exception as error:
+            if self.sweep is not None:
+                self._leave(error, composed, self.sweep)
+            elif isinstance(error, MENDABLE) and not self.full:
+                self.failures.append(described(error))
+            if self.full or not (self.sweep or isinstance(error, MENDABLE)):
                 raise
-            kind = type(error).__name__
-            message = error if isinstance(error, UserError) else str(error).splitlines()[0]
-            self.failures.append(f"{self._which()}{kind}: {message}")
+        else:
+            if self.sweep is not None:
+                for place in self._places(composed, self.sweep):
+                    (place / FAILED).unlink(missing_ok=True)
 
     def run(self, hydra_main: Callable[[], None]) -> NoReturn:
         """Let Hydra compose and run; end the process."""
@@ -58,30 +75,47 @@ class Command:
         # Threads that spin for long while they wait make a busy machine several times slower.
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         quiet_libraries()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
+            sys.argv.append(f"{FOLDER}{self.sweep.folder}")
         try:
             hydra_main()
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
-            if not isinstance(end.__context__ or end, KeyboardInterrupt):
+            interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)
+            if not interrupted and getattr(end, "code", None) != TERMINATED:
                 raise
             print(
                 "\nStopped. The same command goes on; an alignment from its last checkpoint.",
                 file=sys.stderr,
             )
-            sys.exit(INTERRUPTED)
+            sys.exit(INTERRUPTED if interrupted else TERMINATED)
         except Exception as error:
             if self.started or self.full:
                 raise
             self.failures.append(f"ConfigError: {explain(error)}")
+        if self.sweep is not None and not self.failures:
+            print(f"\n{self.sweep}")
+            self.failures += map(str, self.sweep.failures)
         for failure in self.failures:
             print(failure, file=sys.stderr)
         sys.exit(USAGE if self.failures else 0)
 
-    def _which(self) -> str:
+    def _leave(self, error: Exception, composed: DictConfig, sweep: Sweep) -> None:
+        """Write down why a run failed."""
         hydra = HydraConfig.get()
-        if hydra.mode != RunMode.MULTIRUN:
-            return ""
-        return f"run {hydra.job.num} ({' '.join(hydra.overrides.task)}): "
+        failure = sweep.failure(error, hydra.job.num, list(hydra.overrides.task))
+        log.error("%s", failure)
+        write_failure(self._places(composed, sweep)[-1], failure)
+
+    def _places(self, composed: DictConfig, sweep: Sweep) -> list[Path]:
+        """Folders that a run's failure may lie in, the last being where it belongs."""
+        assert self.folder is not None
+        refused = sweep.refused(HydraConfig.get().overrides.task)
+        try:
+            return [refused, self.folder(composed)]
+        except MENDABLE:
+            return [refused]
 
 
 def quiet_libraries() -> None:
@@ -208,8 +242,8 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = isinstance(expected, DictConfig) and not expected._is_none()
-        if OmegaConf.is_missing(node, name) or not known or key in FREE:
-            continue
-        if isinstance(node[name], DictConfig):
+        known = isinstance(expected, DictConfig) and not (
+            expected._is_none() or expected._is_missing()
+        )
+        if known and key not in FREE and isinstance(node._get_node(name), DictConfig):
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -26,11 +26,11 @@ from mlalign.choices import (
     Representation,
     Selection,
     Similarity,
-    TaskFormat,
     WeightingForm,
     WeightingPer,
     WordHead,
 )
+from mlalign.task_config import Task
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Backbone:
 class Data:
     """Where the text lies."""
 
-    source: str = MISSING  # sample | files
+    source: str = MISSING  # sample | files | hub
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel
@@ -201,22 +201,6 @@ class Ablation:
     name: str = MISSING
     without: list[str] = field(default_factory=list)
     fusion: bool = True
-
-
-@dataclass
-class Task:
-    """A task that is learned on English and tested in every language."""
-
-    name: str = MISSING
-    format: TaskFormat = MISSING
-    folder: str = MISSING  # under <root>/tasks
-    labels: list[str] = MISSING
-    languages: Any = MISSING  # a list, or `available`
-    metric: str = MISSING
-    train_size: int | None = None
-    never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
-    licence: str = MISSING
-    source: str = MISSING
 
 
 @dataclass

@@ -16,7 +16,7 @@ from filelock import FileLock
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from mlalign.data.cache import sha256_of
+from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
@@ -219,10 +219,12 @@ def score_part(
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 
 
-def file_record(part: Part[Any]) -> dict[str, Any]:
-    """What the results say of a file that was read."""
-    rows = len(part.examples) + sum(part.dropped.values())
-    return {"rows": rows, "sha256": sha256_of(part.path)}
+def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
+    """Note the files of a part for the results; one file can hold several parts and languages."""
+    for path in (part.path, part.beside):
+        if path is not None:
+            rows = data.get(str(path), {"rows": 0})["rows"] + part.rows
+            data[str(path)] = {"rows": rows, "sha256": sha256_of(path)}
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

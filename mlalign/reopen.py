@@ -107,7 +107,12 @@ def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
     Raises:
         ConfigError: its weights were not kept.
     """
-    weights = results.get("weights") or {"kept": []}
+    weights = results.get("weights")
+    if not weights:
+        raise ConfigError(
+            f"{folder}: this run has no fine-tuned weights; its task={results['task']} is not "
+            "learned, or it was made before weights were kept (resume=false makes it anew)"
+        )
     kept = ", ".join(map(str, weights["kept"])) or "none"
     if selection not in weights or weights[selection] not in weights["kept"]:
         raise ConfigError(

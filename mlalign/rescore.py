@@ -14,12 +14,13 @@ from omegaconf import OmegaConf
 
 from mlalign.choices import Accelerator, Keep
 from mlalign.config import Train
-from mlalign.data.release import ensure_sample
+from mlalign.data.formats import Part
 from mlalign.data.tasks import TaskFiles, scored_part
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import quiet_transformers
-from mlalign.pipeline import file_record, fingerprint_of, make_trainer, score_part
+from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
+from mlalign.preparation import prepare, prepare_task
 from mlalign.progress import bar
 from mlalign.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.reporting.results import FILE, commit, summary, versions, write_results
@@ -57,8 +58,10 @@ def rescore(
     config = changed(before, changes)
     refuse_other_labels(before, config)
     refuse_oracle_without_weights(before, folder, split, selection)
-    if config.data.source == "sample" and config.data.root == before.data.root:
-        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+    if config.data.source == "hub":
+        prepare_task(config)
+    else:
+        prepare(config)
     files = task_files(config, learned=False, scored=split)
     config.task.languages = files.languages
     run = load_run(folder, selection=None if selection == ORACLE else selection)
@@ -74,9 +77,12 @@ def rescore(
 def changed(config: Train, changes: Mapping[str, Any]) -> Train:
     """A run's configuration with what was typed.
 
-    A whole task replaces the run's; the accelerator is whatever there is unless it is typed.
+    A whole task replaces the run's; another root holds files of the user's own; the accelerator is
+    whatever there is unless it is typed.
     """
     base = OmegaConf.structured(config)
+    if "root" in changes.get("data", {}):
+        base.data.source = "files"
     base.trainer.accelerator = Accelerator.auto
     if "name" in changes.get("task", {}):
         base.task = OmegaConf.structured(type(config.task))
@@ -167,12 +173,13 @@ class Evaluation:
 
     def _oracle_steps(self) -> dict[str, int]:
         """Language -> the first step that did best on its own dev part."""
-        dev = task_files(self.config, learned=False, scored="dev")
+        files = task_files(self.config, learned=False, scored="dev")
+        dev = {language: self._part(files, language) for language in files.languages}
         best: dict[str, tuple[float, int]] = {}
         for step in bar(self.config.trainer.progress, "choosing")(self.run.kept):
             self.run.restore(step)
-            for language in dev.languages:
-                score = self._score(dev, language, None)
+            for language, read in dev.items():
+                score = score_part(self.trainer, self.run.module, *read, None)
                 if language not in best or score > best[language][0]:
                     best[language] = score, step
         return {language: step for language, (_, step) in best.items()}
@@ -184,14 +191,16 @@ class Evaluation:
         for language in shown(sorted(self.files.languages, key=steps.__getitem__)):
             self.run.restore(steps[language])
             path = self.folder / "predictions" / f"{language}.jsonl"
-            scores[language] = self._score(self.files, language, path)
+            read = self._part(self.files, language)
+            scores[language] = score_part(self.trainer, self.run.module, *read, path)
         return {language: scores[language] for language in self.files.languages}
 
-    def _score(self, files: TaskFiles, language: str, path: Path | None) -> float:
+    def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
+        """What is scored in a language, and its batches."""
         workers = self.config.trainer.workers
         part, batches = scored_part(files, self.run.layout, language, workers=workers)
-        self.data[str(part.path)] = file_record(part)
-        return score_part(self.trainer, self.run.module, part, batches, path)
+        add_records(self.data, part)
+        return part, batches
 
     def _results(
         self, scores: dict[str, float], steps: Mapping[str, int], selection: str, seconds: float

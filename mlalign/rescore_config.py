@@ -8,7 +8,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from mlalign.choices import OnBadLine, Rule, Split
-from mlalign.config import Task, Trainer
+from mlalign.config import Trainer
+from mlalign.task_config import Task
 
 
 def unset(group: type[Any]) -> Any:

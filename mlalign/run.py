@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,8 @@ from omegaconf import OmegaConf
 from mlalign.build import Aligner
 from mlalign.choices import Keep
 from mlalign.config import Train
-from mlalign.data.cache import sha256_of
-from mlalign.data.formats import Part
+from mlalign.data.files import sha256_of
 from mlalign.data.layout import Layout
-from mlalign.data.release import ensure_sample
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
@@ -30,13 +29,14 @@ from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
-    file_record,
+    add_records,
     finetune,
     fingerprint_of,
     gold_of,
     make_trainer,
     score_part,
 )
+from mlalign.preparation import prepare
 from mlalign.progress import bar
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
@@ -49,6 +49,7 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
+from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,7 @@ def train(config: Train) -> Path:
     """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    if config.data.source == "sample":
-        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+    prepare(config)
     with FileLock(folder / ".lock"):
         files = task_files(config)
         if config.resume is not False and is_finished(folder, files.languages, config.keep):
@@ -133,6 +133,7 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
+        self.commit: str | None = None  # of the backbone on the hub
         self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
@@ -143,7 +144,9 @@ class Run:
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
-        aligned = aligner.folder
+        if aligner.losses and not files.learned:
+            refuse_seen(files, aligner.texts)
+        self.commit, aligned = aligner.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
@@ -161,13 +164,12 @@ class Run:
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
         layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
-        data, module = self._finetune(encoder, layout, files)
-        scores = self._test(data, module)
+        if files.learned:
+            results = {"scores": self._test(*self._finetune(encoder, layout, files))}
+        else:
+            results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(scores, aligned)
-
-    def _note(self, part: Part[Any]) -> None:
-        self.data[str(part.path)] = file_record(part)
+        self._write(results, aligned)
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
@@ -200,8 +202,8 @@ class Run:
         )
         finish_loggers(config.logger.name.value)
         self.seconds["finetune"] = time.perf_counter() - started
-        self._note(data.train)
-        self._note(data.dev)
+        add_records(self.data, data.train)
+        add_records(self.data, data.dev)
         return data, module
 
     def _test(self, data: TaskDataModule, module: FinetuningModule) -> dict[str, float]:
@@ -210,13 +212,30 @@ class Run:
         scores = {}
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
-            self._note(part)
+            add_records(self.data, part)
             path = self.folder / "predictions" / f"{language}.jsonl"
             scores[language] = score_part(quiet, module, part, loader, path)
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _write(self, scores: dict[str, float], aligned: Path | None) -> None:
+    def _retrieve(
+        self, encoder: Encoder, layout: Layout, files: TaskFiles
+    ) -> dict[str, dict[str, float]]:
+        started = time.perf_counter()
+        results = retrieve(
+            files,
+            encoder,
+            layout,
+            self._trainer("test")(folder=self.folder, callbacks=[]),
+            self.folder / "predictions",
+            workers=self.config.trainer.workers,
+            progress=bar(self.config.trainer.progress, "testing"),
+            note=partial(add_records, self.data),
+        )
+        self.seconds["test"] = time.perf_counter() - started
+        return results
+
+    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,
@@ -226,10 +245,11 @@ class Run:
                 "method": config.method.name,
                 "ablation": config.ablation.name,
                 "backbone": config.backbone.name,
+                "backbone_commit": self.commit,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
-                "scores": scores,
-                **summary(scores),
+                **results,
+                **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
                 "curves": self._curves(aligned),

@@ -1,17 +1,18 @@
 """From a checked configuration to a task's files and to the module that learns it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mlalign.assembly import on_bad_line
+from mlalign.choices import TaskFormat
 from mlalign.config import Train
-from mlalign.data.formats import PartName
+from mlalign.data.formats import CODES, FORMATS, Columns, Format, PartName, Table
 from mlalign.data.tasks import TaskFiles
-from mlalign.errors import ConfigError
-from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import Encoder
 from mlalign.modules.finetuning import FinetuningModule
+from mlalign.task_config import Task
 
 
 def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
@@ -23,22 +24,47 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         scored: the part that is needed of every language.
 
     Raises:
-        ConfigError: the metric or a language is none there is.
+        ConfigError: a language is none there is.
         DataError: a file is not there.
     """
-    task = config.task
-    if task.metric not in METRICS:
-        raise ConfigError(f"task.metric={task.metric}: expected one of {', '.join(METRICS)}")
+    task, folder = config.task, task_folder(config)
+    form, english = task_format(task), task.english_folder
     return TaskFiles(
-        Path(config.data.root) / "tasks" / task.folder,
-        task.format.value,
+        folder,
+        form,
         task.labels,
         task.languages,
+        label_names=task.label_names,
         train_size=task.train_size,
         on_bad_line=on_bad_line(config),
+        english=None if english is None else (folder.parent / english, replace(form, codes={})),
+        sizes=task.sizes if config.data.source != "sample" else None,
+        is_official=config.data.source == "hub",
         learned=learned,
         scored=scored,
     )
+
+
+def task_folder(config: Train) -> Path:
+    """Where the files of the task lie."""
+    kind = "retrieval" if config.task.format == TaskFormat.bitext else "tasks"
+    return Path(config.data.root) / kind / config.task.folder
+
+
+def task_format(task: Task) -> Format[Any]:
+    """A reader of the task's files, and their names."""
+    names: Any = None if task.files is None else asdict(task.files)
+    known = None if task.language_codes is None else CODES[task.language_codes.value]
+    if task.table is not None:
+        table = Table(
+            [Columns(**asdict(columns)) for columns in task.table.columns],
+            header=task.table.header,
+            is_quoted=task.table.quoted,
+        )
+        return table.format(names, {**(known or {}), **task.codes})
+    form = FORMATS[task.format.value]
+    codes = form.codes if known is None else known
+    return replace(form, names=names or form.names, codes={**codes, **task.codes})
 
 
 def finetuning_module(

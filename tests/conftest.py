@@ -5,12 +5,15 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two test processes share two cores
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
-import torch
+from families import SHAPE, save_distinct, write_deberta, write_mmbert
+from hub_server import HubServer, serving
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -27,7 +30,6 @@ from transformers import (
     BertTokenizer,
     ModernBertConfig,
     ModernBertForMaskedLM,
-    PreTrainedModel,
     PreTrainedTokenizerFast,
     XLMRobertaForMaskedLM,
 )
@@ -54,23 +56,13 @@ WORDS = {
 SENTENCES = {
     language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()
 }
-SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-FAMILIES = ("xlmr", "bert", "modernbert")
+FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
 
 
 @pytest.fixture(scope="session")
 def sentences() -> dict[str, list[str]]:
     """Language -> 80 sentences; row i of each says the same."""
     return SENTENCES
-
-
-def save_distinct(model: PreTrainedModel, folder: Path) -> None:
-    """Give every parameter, biases included, values that show in the output."""
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    model.save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +133,20 @@ def modernbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def mmbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mmbert")
+    write_mmbert(folder, (text for rows in SENTENCES.values() for text in rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deberta")
+    write_deberta(folder, (text for rows in SENTENCES.values() for text in rows))
+    return folder
+
+
 @pytest.fixture(params=FAMILIES)
 def family_folder(request: pytest.FixtureRequest) -> Path:
     """The folder of each family in turn."""
@@ -164,3 +170,40 @@ def write_parallel(tmp_path: Path) -> Any:
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub on loopback, empty, that this process and those it starts use, with a cache of its own.
+
+    Waiting between attempts takes no time in this process.
+    """
+    with serving(tmp_path / "hub") as server:
+        cache = tmp_path / "hf"
+        settings = {
+            "HF_ENDPOINT": server.url,
+            "HF_HOME": str(cache),
+            "HF_HUB_CACHE": str(cache / "hub"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        # What huggingface_hub read from the environment when it was imported.
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        constants = {
+            "ENDPOINT": server.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": template,
+            "HF_HOME": str(cache),
+            "HF_HUB_CACHE": str(cache / "hub"),
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+        }
+        for name, value in constants.items():
+            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+        huggingface_hub.close_session()
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        yield server
+    huggingface_hub.close_session()

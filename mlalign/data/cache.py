@@ -19,6 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.parallel import parallel_path, read_pairs
 from mlalign.data.layout import Layout
@@ -127,7 +128,7 @@ def tokenise(
     with FileLock(table.with_suffix(".lock")):
         if not (table.is_file() and report.is_file()):
             done = _write(table, paths, layout, keep, on_bad_line, progress)
-            _write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
+            write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
     done = json.loads(report.read_text(encoding="utf-8"))
     rows = Dataset.from_file(str(table))
     if len(rows) < 2:
@@ -221,12 +222,6 @@ def sentence_key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "big") >> 1
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def tokenizer_fingerprint(tokenizer: Any) -> str:
     """Equal for tokenizers that cut text alike; added language tokens do not change it."""
     whole = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -245,10 +240,3 @@ def _lengths(rows: Dataset, side: str) -> NDArray[np.int32]:
     return np.concatenate(
         [chunk.value_lengths().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     ).astype(np.int32)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write under another name first, so that the final name never holds half a file."""
-    partial_file = path.with_suffix(f".{os.getpid()}.partial")
-    partial_file.write_text(text, encoding="utf-8")
-    partial_file.replace(path)

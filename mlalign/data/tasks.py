@@ -1,7 +1,7 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,10 +13,12 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mlalign.data.formats import FORMATS, LabelledText, Part, PartName, TaggedSentence
+from mlalign.data.formats import Format, LabelledText, Part, PartName, TaggedSentence, positions
+from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import ShuffledBatches
+from mlalign.data.sizes import Sizes, check_rows
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.encoder import SOURCE
@@ -37,11 +39,15 @@ class TaskFiles:
 
     Args:
         folder: of the task.
-        format: whose release it is, a key of ``FORMATS``.
+        format: of its release.
         labels: in the order of the classes.
+        label_names: what the files call a label -> the label.
         languages: to be tested in, or ``available`` for all that have the scored part.
         train_size: which of several train files.
         on_bad_line: ``error`` or ``skip``.
+        english: folder and format of English train and dev, where the release has none.
+        sizes: rows of the official release.
+        is_official: whether files of other sizes are refused; otherwise they are named.
         learned: whether English train and dev are needed too.
         scored: the part that is needed of every language.
 
@@ -53,18 +59,25 @@ class TaskFiles:
     def __init__(
         self,
         folder: Path,
-        format: str,
+        format: Format[Any],
         labels: Sequence[str],
         languages: Sequence[str] | str,
         *,
+        label_names: Mapping[str, str] | None = None,
         train_size: int | None,
         on_bad_line: Literal["error", "skip"],
+        english: tuple[Path, Format[Any]] | None = None,
+        sizes: Sizes | None = None,
+        is_official: bool = False,
         learned: bool = True,
         scored: PartName = "test",
     ) -> None:
-        self.folder, self.format = folder, FORMATS[format]
-        self.labels, self.train_size, self.on_bad_line = list(labels), train_size, on_bad_line
-        self.learned, self.scored = learned, scored
+        self.sizes, self.is_official = sizes or {}, is_official
+        self.folder, self.format = folder, format
+        self.english = (folder, format) if english is None else english
+        self.labels, self.positions = list(labels), positions(labels, label_names)
+        self.train_size, self.on_bad_line = train_size, on_bad_line
+        self.learned, self.scored = learned and format.is_learned, scored
         there = self.format.languages(folder, scored)
         if languages == AVAILABLE:
             languages = sorted(there, key=lambda language: (language != SOURCE, language))
@@ -86,17 +99,36 @@ class TaskFiles:
         english = [(SOURCE, "train"), (SOURCE, "dev")] if self.learned else []
         return [*english, *((language, self.scored) for language in self.languages)]
 
+    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
+        """The folder and format of a part: what is learned from can come from elsewhere."""
+        is_learned = language == SOURCE and part != "test"
+        return self.english if is_learned else (self.folder, self.format)
+
     def path(self, language: str, part: Any) -> Path:
         """The file of a part."""
-        return self.format.path(self.folder, language, part, self.train_size)
+        folder, format = self.place(language, part)
+        return format.path(folder, language, part, self.train_size)
 
     def read(self, language: str, part: Any) -> Part[Any]:
         """One part, whole."""
-        read = self.format.read(
-            self.path(language, part), self.labels, language=language, on_bad_line=self.on_bad_line
+        format = self.place(language, part)[1]
+        read = format.read(
+            self.path(language, part),
+            self.positions,
+            language=format.called(language),
+            part=part,
+            on_bad_line=self.on_bad_line,
         )
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
+        check_rows(
+            len(read.examples) + sum(read.dropped.values()),
+            self.sizes,
+            part,
+            language,
+            where=str(read.path),
+            strict=self.is_official,
+        )
         return read
 
 
@@ -255,9 +287,9 @@ def scored_part(
     files: TaskFiles, layout: Layout, language: str, *, workers: int = 0
 ) -> tuple[Part[Any], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now."""
-    part = files.read(language, files.scored)
-    prepared = prepare(part.examples, language, layout)
-    return part, loader(prepared, language, layout, by_length(prepared), workers=workers)
+    part, code = files.read(language, files.scored), spoken(language)
+    prepared = prepare(part.examples, code, layout)
+    return part, loader(prepared, code, layout, by_length(prepared), workers=workers)
 
 
 def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
@@ -281,3 +313,12 @@ def loader(
         num_workers=workers,
         multiprocessing_context="fork" if workers else None,
     )
+
+
+def sentence_loader(
+    sentences: Sequence[str], language: str, layout: Layout, *, workers: int = 0
+) -> DataLoader[TaskBatch]:
+    """Batches of plain sentences, each once, sorted by length."""
+    examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
+    prepared = prepare(examples, language, layout)
+    return loader(prepared, language, layout, by_length(prepared), workers=workers)

@@ -2,14 +2,17 @@
 
 import difflib
 import gzip
+import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from mlalign.errors import DataError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -25,35 +28,49 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataError: the file is missing, a folder, unreadable, empty, no UTF-8 or broken gzip.
     """
+    yield from lines_of(str(path), partial(open_bytes, path))
+
+
+def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[int, str]]:
+    """The lines of anything that opens as bytes; ``read_lines`` says what a line is.
+
+    Args:
+        name: of the file, or of the archive and the member in it, for the messages.
+        open_stream: called once, when the first line is asked for.
+
+    Raises:
+        DataError: see ``read_lines``; or the archive is damaged.
+    """
     number = 0
     try:
-        with _open(path) as stream:
+        with open_stream() as stream:
             for number, raw in enumerate(stream, start=1):
                 if number == 1:
                     raw = raw.removeprefix(BYTE_ORDER_MARK)
                 yield number, raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check data.root and the name") from None
+        raise DataError(f"{name}: no such file; check data.root and the name") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: expected a file, found a folder") from None
+        raise DataError(f"{name}: expected a file, found a folder") from None
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}, line {number}: expected UTF-8, found the byte "
+            f"{name}, line {number}: expected UTF-8, found the byte "
             f"0x{error.object[error.start]:02x} at byte {error.start + 1} of the line.\n"
             "Convert the file, for example with: iconv -f LATIN1 -t UTF-8"
         ) from None
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise DataError(
-            f"{path}, after line {number}: expected gzip, as its name says, found damaged or "
-            f"other data ({error}); get the file anew"
+            f"{name}, after line {number}: expected {'zip' if '.zip' in name else 'gzip'}, as its "
+            f"name says, found damaged or other data ({error}); get the file anew"
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{name}: cannot be read ({error.strerror})") from None
     if not number:
-        raise DataError(f"{path}: expected lines of text, found an empty file; get it anew")
+        raise DataError(f"{name}: expected lines of text, found an empty file; get it anew")
 
 
-def _open(path: Path) -> BinaryIO:
+def open_bytes(path: Path) -> BinaryIO:
+    """The content of a file, without gzip if its name ends in ``.gz``."""
     return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 

@@ -56,6 +56,20 @@ def retrieval_accuracy(  # dimensions have different names so that the errors be
     return _accuracy(source, target, target_key), _accuracy(target, source, source_key)
 
 
+@torch.no_grad()
+def nearest(query: Float[Tensor, "n d"], candidates: Float[Tensor, "m d"]) -> Int[Tensor, " n"]:
+    """The row of the candidate most like each query by cosine; the first of several that are.
+
+    Args:
+        query: ``[n, d]``, vectors of any norm.
+        candidates: ``[m, d]``, m > 0.
+    """
+    query, candidates = _unit(query), _unit(candidates)
+    parts = query.split(max(1, CELLS // len(candidates)))
+    with torch.autocast(query.device.type, enabled=False):
+        return torch.cat([(part @ candidates.T).argmax(dim=1) for part in parts])
+
+
 def _unit(vectors: Tensor) -> Tensor:
     precision = torch.promote_types(vectors.dtype, torch.float32)
     return normalize(vectors.to(precision), dim=-1)

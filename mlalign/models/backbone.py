@@ -1,22 +1,34 @@
 """Pretrained encoders from a folder, the hub's cache or the hub, and the language tokens we add."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError
-from torch import Tensor, nn
-from transformers import AddedToken, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+from torch import Tensor
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AddedToken,
+    AutoConfig,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
-from mlalign.errors import DataError
+from mlalign.errors import ConfigError, DataError
+from mlalign.models.tokenizer import settle
+from mlalign.models.weights import Weights
+from mlalign.models.word_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unk"
+LANGUAGE_TOKEN = re.compile(r"\[LANG_([^\]]+)\]")
+DISENTANGLED = ("deberta", "deberta-v2")
 
 
 def quiet_transformers() -> None:
@@ -30,97 +42,87 @@ def load_backbone(
 ) -> tuple[PreTrainedModel, Any]:
     """A masked-language model in float32 and its fast tokenizer.
 
+    A head that the weights lack starts at random, see ``word_head.untrained_head``.
+
     Args:
         name: the hub's id, for the message and for loading when there is no ``path``.
         revision: branch, tag or commit on the hub.
         path: a local folder in the hub's layout; wins over ``name``.
-        attention: transformers' ``attn_implementation``.
+        attention: transformers' ``attn_implementation``; ``sdpa`` becomes ``eager`` where the
+            family has none.
 
     Raises:
-        DataError: neither the folder, nor the cache, nor the hub gives the files.
+        DataError: neither the folder, nor the cache, nor the hub gives the files, or they hold no
+            encoder with a fast tokenizer.
+        ConfigError: the family has not this attention.
     """
-    if path is not None and not (Path(path) / "config.json").is_file():
-        raise DataError(
-            f"backbone.path={path}: no config.json there; expected a folder with config.json, "
-            "model.safetensors and the tokenizer's files, as save_pretrained writes it"
-        )
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(path or name)}
-    if path is None:
-        where["revision"] = revision
+    found = Weights(name, revision, path)
     quiet_transformers()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(**where, use_fast=True)
+    with found.errors_in_words():
+        config = AutoConfig.from_pretrained(**found.where)
+    if config.model_type in DISENTANGLED:
+        config.legacy = True  # the other form of the head gives resizing the wrong matrix
+    attention = _supported_attention(config, attention, found)
+    with found.errors_in_words():
+        tokenizer = AutoTokenizer.from_pretrained(**found.where, use_fast=True)
         model, loading = AutoModelForMaskedLM.from_pretrained(
-            **where, dtype=torch.float32, attn_implementation=attention, output_loading_info=True
+            **found.where,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=attention,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        raise DataError(_how_to_get(name, revision, path, error)) from error
-    if loading["missing_keys"]:
-        log.warning(
-            "%s has no weights for %s: they start at random",
-            path or name,
-            ", ".join(sorted(loading["missing_keys"])),
-        )
-    found = f"backbone {name}" if path is None else f"backbone.path={path}"
-    if not getattr(tokenizer, "is_fast", False):
-        raise DataError(f"{found}: it has no fast tokenizer (tokenizer.json)")
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
+    missing = sorted(loading["missing_keys"])
+    lacking = [key for key in missing if key.startswith(f"{model.base_model_prefix}.")]
+    if lacking:
         raise DataError(
-            f"{found}: its tokenizer has no pieces but the special ones; expected the tokenizer's "
-            "files (tokenizer.json or the like) beside config.json"
+            f"{found}: its weights have nothing for {lacking[0]} and {len(lacking) - 1} more parts "
+            "of the encoder; are they of another model than config.json?"
         )
+    mark_untrained_head(model, missing)
+    types = getattr(config, "type_vocab_size", 0)
+    settle(tokenizer, found, positions=positions(model), token_types=types)
     return model, tokenizer
 
 
-def _how_to_get(name: str, revision: str | None, path: str | Path | None, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0]
-    if path is not None:
-        return f"backbone.path={path}: transformers cannot load it: {reason}"
-    at = f" --revision {revision}" if revision else ""
-    return (
-        f"backbone {name}: its weights are neither in the hub's cache nor could they be fetched "
-        f"({reason}).\nGet them where there is a network:  hf download {name}{at} --local-dir "
-        f"{Path(name).name}\nthen run with  backbone.path={Path(name).name}  (any folder in this "
-        "layout will do), or run once with network and later with HF_HUB_OFFLINE=1"
-    )
-
-
-def word_transform(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
-    """What the backbone's own masked-word head does to a vector before the vocabulary matrix."""
-    if hasattr(model, "lm_head") and hasattr(model.lm_head, "dense"):  # RoBERTa, XLM-R
-        head = model.lm_head
-        return lambda rows: head.layer_norm(nn.functional.gelu(head.dense(rows)))
-    if hasattr(model, "cls"):  # BERT
-        return lambda rows: model.cls.predictions.transform(rows)
-    if hasattr(model, "head"):  # ModernBERT
-        return lambda rows: model.head(rows)
-    raise DataError(
-        f"{type(model).__name__}: its masked-word head is of no known form (lm_head, "
-        "cls.predictions, head); choose align.word_head=layer_norm"
-    )
+def _supported_attention(config: Any, attention: str, found: Weights) -> str:
+    """What the family runs: sdpa where it has it, else eager."""
+    family = MODEL_FOR_MASKED_LM_MAPPING.get(type(config), None)
+    if family is None:
+        raise DataError(
+            f"{found}: transformers has no masked-language model of type {config.model_type}; "
+            "expected an encoder, as BERT, XLM-R, ModernBERT or DeBERTa"
+        )
+    if attention == "sdpa" and not family._supports_sdpa:
+        log.info("%s has no sdpa attention: eager is used", family.__name__)
+        return "eager"
+    if attention == "flash_attention_2" and not family._supports_flash_attn:
+        raise ConfigError(
+            f"backbone.attention=flash_attention_2: {family.__name__} has none; choose eager"
+        )
+    return attention
 
 
 def positions(model: PreTrainedModel) -> int:
     """How many subwords a sequence may have; RoBERTa's types count from behind the padding."""
-    table = int(model.config.max_position_embeddings)
-    return table - (model.config.pad_token_id + 1) * ("roberta" in model.config.model_type)
-
-
-def head_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
-    """The masked-word head's own parameters, without those tied to the embeddings."""
-    encoder = {id(parameter) for parameter in model.base_model.parameters()}
-    return [parameter for parameter in model.parameters() if id(parameter) not in encoder]
-
-
-def unused_head(model: PreTrainedModel) -> None:
-    """Freeze the masked-word head where no loss uses it."""
-    for parameter in head_parameters(model):
-        parameter.requires_grad_(False)
+    embeddings = getattr(model.base_model, "embeddings", None)
+    padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
+    return int(model.config.max_position_embeddings) - (0 if padding is None else padding + 1)
 
 
 def language_token(language: str) -> str:
     """How a language is written in front of a sentence."""
     return f"[LANG_{language}]"
+
+
+def vocabulary_size(tokenizer: Any) -> int:
+    """How many ids ordinary text can have: all in front of the first language token.
+
+    The matrix of embeddings may have more rows: padding, or language tokens of an alignment before.
+    """
+    ids: dict[str, int] = tokenizer.get_vocab()
+    marked = known_languages(tokenizer, languages_of(tokenizer)).values()
+    return min(marked, default=max(ids.values()) + 1)
 
 
 def add_language_tokens(
@@ -134,7 +136,8 @@ def add_language_tokens(
     """Append ``[LANG_xx]`` rows to the embeddings without moving any other row.
 
     The paper starts a language's token at the average of the language's word vectors.
-    ``[LANG_unk]`` stands for a language never seen and is the mean of them all.
+    ``[LANG_unk]`` stands for a language never seen and is the mean of them all. A token that an
+    alignment before has added stays as it is.
 
     Args:
         model: resized in place.
@@ -145,19 +148,26 @@ def add_language_tokens(
         least: occurrences below which a piece does not belong to a language.
     """
     special = torch.tensor(tokenizer.all_special_ids)
-    ordinary = {language: count.index_fill(0, special, 0) for language, count in counts.items()}
+    ordinary = {
+        language: count.index_fill(0, special[special < len(count)], 0)
+        for language, count in counts.items()
+    }
     words = model.get_input_embeddings().weight.detach()
     rows = language_rows(words, ordinary, start=start, least=least)
-    names = [language_token(language) for language in (*counts, UNKNOWN)]
+    there = tokenizer.get_vocab()
+    starts = zip((*counts, UNKNOWN), rows, strict=True)
+    new = {language_token(name): row for name, row in starts if language_token(name) not in there}
+    if not new:
+        return
     # The space behind the token is part of it, so that a byte-level tokenizer does not see it.
-    tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in names]
+    tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in new]
     tokenizer.add_special_tokens(
         {"additional_special_tokens": tokens}, replace_extra_special_tokens=False
     )
-    model.resize_token_embeddings(max(len(tokenizer), len(words)), mean_resizing=False)
-    places = tokenizer.convert_tokens_to_ids(names)
+    places = tokenizer.convert_tokens_to_ids(list(new))
+    model.resize_token_embeddings(max(*places, len(words) - 1) + 1, mean_resizing=False)
     with torch.no_grad():
-        model.get_input_embeddings().weight[places] = rows
+        model.get_input_embeddings().weight[places] = torch.stack(list(new.values()))
 
 
 def language_rows(
@@ -192,3 +202,10 @@ def known_languages(tokenizer: Any, languages: Sequence[str]) -> dict[str, int]:
     return {
         language: vocabulary[token] for language, token in wanted.items() if token in vocabulary
     }
+
+
+def languages_of(tokenizer: Any) -> list[str]:
+    """The languages that this tokenizer has a token for, in the order of their ids."""
+    added: dict[str, int] = tokenizer.get_added_vocab()
+    found = [LANGUAGE_TOKEN.fullmatch(piece) for piece in sorted(added, key=added.__getitem__)]
+    return [match[1] for match in found if match and match[1] != UNKNOWN]

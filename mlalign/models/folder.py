@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from mlalign.errors import DataError
 from mlalign.models.backbone import load_backbone
 from mlalign.models.encoder import Encoder
+from mlalign.models.export import write_sentence_transformers
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 
@@ -20,11 +21,13 @@ RECIPE = "alignment.yaml"
 def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
     """Write backbone, tokenizer, additions and how they were made.
 
+    Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
     ``recipe`` is kept for the reader; this function adds what loading needs, under ``encoder``.
     """
     encoder.backbone.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
+    write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     fusion = encoder.sentence_fusion
     shape = {
         "pool": encoder.pool,

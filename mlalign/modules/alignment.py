@@ -202,7 +202,9 @@ class AlignmentModule(L.LightningModule):
             for name, parameter in self.named_parameters()
             if name.startswith(("encoder.sentence_fusion", "encoder.word_fusion", "head."))
         ]
-        rest = [parameter for parameter in backbone.parameters() if parameter is not embeddings]
+        additions += [] if self.head is None else self.head.untrained
+        apart = {id(parameter) for parameter in (embeddings, *additions)}
+        rest = [parameter for parameter in backbone.parameters() if id(parameter) not in apart]
         weights = [] if self.weighting is None else list(self.weighting.parameters())
         groups = {
             "backbone": (rest, rates.backbone),

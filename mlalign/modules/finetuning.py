@@ -12,8 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.tasks import IGNORED, TaskBatch
 from mlalign.metrics.scores import METRICS
-from mlalign.models.backbone import head_parameters
 from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
 from mlalign.modules.schedules import warmup_then_linear
 

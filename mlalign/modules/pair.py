@@ -1,6 +1,6 @@
 """What the losses see of a batch: one pass of each language through the encoder, fused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -20,6 +20,7 @@ class VocabularyHead(nn.Module):
         embeddings: the tied embedding matrix; rows behind ``size`` (language tokens) are no words.
         bias: of the vocabulary, or None.
         size: of the vocabulary before language tokens were added.
+        untrained: parameters of the backbone that belong to the head and start at random.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class VocabularyHead(nn.Module):
         embeddings: nn.Parameter,
         bias: nn.Parameter | None,
         size: int,
+        untrained: Sequence[nn.Parameter] = (),
     ) -> None:
         super().__init__()
-        self.transform = transform
+        self.transform, self.untrained = transform, list(untrained)
         self._embeddings, self._bias, self.size = [embeddings], [bias], size
 
     @property

@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-UNITS = {"accuracy": "accuracy", "entity_f1": "entity F1"}
+UNITS = {
+    "accuracy": "accuracy",
+    "entity_f1": "entity F1",
+    "retrieval_accuracy": "accuracy of finding the English translation",
+}
 
 
 def name_of(results: Mapping[str, Any]) -> str:
@@ -14,12 +18,17 @@ def name_of(results: Mapping[str, Any]) -> str:
 
 def score_table(results: Mapping[str, Any]) -> str:
     """One run, language by language, in per cent."""
-    rows = [["language", name_of(results)]]
-    rows += [[language, _number(score)] for language, score in results["scores"].items()]
+    columns = {name_of(results): results["scores"]}
+    if "from_english" in results:
+        columns["from English"] = results["from_english"]
+    rows = [["language", *columns]]
+    rows += [
+        [language, *(_number(column[language]) for column in columns.values())]
+        for language in results["scores"]
+    ]
     averages = [
-        ["average", _number(results["average"])],
-        ["transfer average", _number(results["transfer_average"])],
-        ["transfer gap", _number(results["transfer_gap"])],
+        [name.replace("_", " "), _number(results[name]), *[""] * (len(columns) - 1)]
+        for name in ("average", "transfer_average", "transfer_gap")
     ]
     lines = aligned([*rows, *averages])
     rule = lines[1]

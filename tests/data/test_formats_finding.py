@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlalign.data.formats import FORMATS
+from mlalign.data.formats import CODES, FORMATS, Columns, Table
 from mlalign.errors import ConfigError, DataError
 
 
@@ -43,7 +43,7 @@ def test_mldoc_has_train_files_of_several_sizes(place):
         mldoc.path(folder, "en", "train", 3000)
 
 
-@pytest.mark.parametrize("name", ["pawsx", "panx", "sib200"])
+@pytest.mark.parametrize("name", ["pawsx", "entities"])
 def test_other_releases_have_one_train_file(place, name):
     with pytest.raises(ConfigError, match=r"train_size=1000.*leave task\.train_size null"):
         FORMATS[name].path(place("en/train.tsv"), "en", "train", 1000)
@@ -67,7 +67,7 @@ def test_machine_translated_training_text_is_not_taken(place, language):
 
 @pytest.mark.parametrize("file", ["{}/test", "{}/test.tsv", "{}/test.gz", "{}/test.tsv.gz"])
 def test_panx_in_all_forms(place, file):
-    panx = FORMATS["panx"]
+    panx = FORMATS["entities"]
     folder = place(file.format("de"), "test-zh-yue.tsv", ".cache/test")
     assert panx.languages(folder) == ["de", "zh-yue"]
     assert panx.path(folder, "de", "test", None) == folder / file.format("de")
@@ -77,16 +77,17 @@ def test_panx_in_all_forms(place, file):
 def test_a_part_that_is_there_twice_is_refused(place):
     folder = place("de/test.tsv", "de/test.tsv.gz")
     with pytest.raises(DataError, match=r"found test\.tsv, test\.tsv\.gz; keep one of them$"):
-        FORMATS["panx"].path(folder, "de", "test", None)
+        FORMATS["entities"].path(folder, "de", "test", None)
 
 
 def test_a_folder_is_no_file(place):
     folder = place("de/test/inside.tsv", "en/test")
-    assert FORMATS["panx"].languages(folder) == ["en"]
+    assert FORMATS["entities"].languages(folder) == ["en"]
 
 
 def test_sib200_has_flores_codes(place):
-    sib200 = FORMATS["sib200"]
+    names = {part: [f"{{}}/{part}.tsv"] for part in ("train", "dev", "test")}
+    sib200 = Table([Columns(["text"], "category")]).format(names, CODES["flores"])
     codes = ["deu_Latn", "zho_Hans", "zho_Hant", "arb_Arab", "ace_Latn"]
     folder = place(*(f"{code}/test.tsv" for code in codes), "ell_Grek/dev.tsv")
     assert sib200.languages(folder) == ["ace_Latn", "ar", "de", "zh", "zho_Hant"]
@@ -105,13 +106,16 @@ def test_what_is_missing_is_said_with_what_is_there(place):
     with pytest.raises(DataError, match="en, fr; did you mean 'fr'"):
         FORMATS["pawsx"].path(folder, "fra", "test", None)
     with pytest.raises(DataError, match="there: none"):
-        FORMATS["panx"].path(folder, "de", "train", None)
+        FORMATS["entities"].path(folder, "de", "train", None)
 
 
 def test_a_missing_folder_is_named_with_its_nearest_neighbour(place):
     folder = place("panx/de/test", "pawsx/de/test_2k.tsv")
-    for act in (FORMATS["panx"].languages, lambda at: FORMATS["panx"].path(at, "de", "test", None)):
+    for act in (
+        FORMATS["entities"].languages,
+        lambda at: FORMATS["entities"].path(at, "de", "test", None),
+    ):
         with pytest.raises(DataError, match=r"pnax: no such folder; .*did you mean 'panx'"):
             act(folder / "pnax")
     with pytest.raises(DataError, match="no such folder"):
-        FORMATS["panx"].languages(folder / "no" / "where")
+        FORMATS["entities"].languages(folder / "no" / "where")

@@ -3,36 +3,42 @@
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
-from mlalign.data.formats import FORMATS, find_corpora, parallel_path, read_pairs
+from mlalign.command_line import resolve
+from mlalign.conf import CONF
+from mlalign.data.formats import find_corpora, parallel_path, positions, read_pairs
+from mlalign.task import task_format
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("MLALIGN_DATA", BESIDE))
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}")
 
-PANX = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
-SIB200 = [
-    "entertainment",
-    "geography",
-    "health",
-    "politics",
-    "science/technology",
-    "sports",
-    "travel",
-]
+
+def settings_of(task):
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return resolve(compose("train", overrides=[f"task={task}"])).task
 
 
-def read(name, folder, labels, language, part):
-    folder = DATA / "tasks" / folder
-    path = FORMATS[name].path(folder, language, part, None)
-    return FORMATS[name].read(path, labels, language=language, on_bad_line="error")
+def read(task, language, part, **changes):
+    settings = replace(settings_of(task), **changes)
+    form = task_format(settings)
+    path = form.path(DATA / "tasks" / settings.folder, language, part, None)
+    return form.read(
+        path,
+        positions(settings.labels, settings.label_names),
+        part=part,
+        language=form.called(language),
+        on_bad_line="error",
+    )
 
 
 def test_pawsx():
-    part = read("pawsx", "pawsx", ["0", "1"], "de", "dev")
+    part = read("pawsx", "de", "dev")
     assert len(part.examples) == 1932
     assert part.dropped == {"placeholder NS": 68}
     assert part.examples[0].id == "4"
@@ -43,25 +49,23 @@ def test_pawsx():
     [("en", "train", 6102), ("en", "test", 560), ("de", "test", 2896), ("tr", "dev", 314)],
 )
 def test_tatopara(language, part, rows):
-    assert len(read("pawsx", "tatopara", ["0", "1"], language, part).examples) == rows
+    assert len(read("tatopara", language, part).examples) == rows
 
 
 def test_sib200_is_parallel_over_languages():
-    languages = FORMATS["sib200"].languages(DATA / "tasks" / "sib200")
+    languages = task_format(settings_of("sib200")).languages(DATA / "tasks" / "sib200")
     assert " ".join(languages) == "ar bg de en es fr hi id it ja ko nl pl pt ru tr vi zh"
     for part, rows in (("train", 701), ("dev", 99), ("test", 204)):
-        english = read("sib200", "sib200", SIB200, "en", part).examples
+        english = read("sib200", "en", part).examples
         assert len(english) == rows
         labels = {example.id: example.label for example in english}
         for language in languages:
-            examples = read("sib200", "sib200", SIB200, language, part).examples
+            examples = read("sib200", language, part).examples
             assert {example.id: example.label for example in examples} == labels
 
 
 def test_sib200_texts_have_no_leftover_quoting():
-    texts = [
-        example.texts[0] for example in read("sib200", "sib200", SIB200, "en", "train").examples
-    ]
+    texts = [example.texts[0] for example in read("sib200", "en", "train").examples]
     assert not any('""' in text for text in texts)
     assert sum('"' in text for text in texts) == 41
 
@@ -81,8 +85,8 @@ def test_sib200_texts_have_no_leftover_quoting():
     ],
 )
 def test_named_entities(folder, language, part, sentences):
-    labels = [*PANX, "B-MISC", "I-MISC"] if folder == "wikineural" else PANX
-    read_part = read("panx", folder, labels, language, part)
+    names = {"B-MISC": "O", "I-MISC": "O"} if folder == "wikineural" else {}
+    read_part = read("panx", language, part, folder=folder, label_names=names)
     assert len(read_part.examples) == sentences
     assert read_part.dropped == {}
     assert all(len(example.words) == len(example.tags) > 0 for example in read_part.examples)
@@ -90,7 +94,7 @@ def test_named_entities(folder, language, part, sentences):
 
 def test_the_largest_file_of_named_entities_takes_less_than_a_second():
     begin = time.process_time()
-    read("panx", "panx", PANX, "en", "train")
+    read("panx", "en", "train")
     assert time.process_time() - begin < 1
 
 

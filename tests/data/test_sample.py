@@ -11,7 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from mlalign.data.formats import FORMATS, find_corpora, parallel_path, read_pairs
+from mlalign.data.formats import FORMATS, find_corpora, parallel_path, positions, read_pairs
 from mlalign.data.sample import write_sample
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.languages import REALISERS
@@ -38,9 +38,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def examples(root: Path, task: str, language: str, part: str):
-    form = FORMATS[task]
+    form = FORMATS["entities" if task == "panx" else task]
     path = form.path(root / "tasks" / task, language, part)
-    return form.read(path, LABELS[task], language=language, on_bad_line="error").examples
+    return form.read(
+        path, positions(LABELS[task]), language=language, part="test", on_bad_line="error"
+    ).examples
 
 
 def texts(root: Path, task: str, language: str, part: str) -> list[str]:

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
 from mlalign.data.sampling import ShuffledBatches
 from mlalign.data.tasks import IGNORED, TaskDataModule, TaskFiles, prepare
@@ -14,6 +15,7 @@ from mlalign.modules.finetuning import Predicted, joined
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 TOPICS = ["people", "places"]
+KINDS = {"panx": "entities", "mldoc": "mldoc", "pawsx": "pawsx"}
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def files(folder, languages=("en", "de", "ru"), **changes):
     labels = {"panx": TAGS, "mldoc": TOPICS, "pawsx": ["0", "1"]}[folder.name]
     settings = {"train_size": None, "on_bad_line": "error"}
     given = languages if isinstance(languages, str) else list(languages)
-    return TaskFiles(folder, folder.name, labels, given, **(settings | changes))
+    return TaskFiles(folder, FORMATS[KINDS[folder.name]], labels, given, **(settings | changes))
 
 
 def module(folder, layout, languages=("en", "de", "ru"), **changes):

@@ -10,18 +10,21 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 from mlalign.errors import DataError
 from mlalign.models.backbone import (
     add_language_tokens,
-    head_parameters,
     known_languages,
     load_backbone,
-    unused_head,
-    word_transform,
+    vocabulary_size,
 )
+from mlalign.models.word_head import head_parameters, unused_head, word_transform
 
 STARTS = ("type_mean", "freq_mean", "exclusive_mean", "random")
 
 
 def load(folder, name="some/backbone", attention="eager", revision=None):
     return load_backbone(name, revision=revision, path=folder, attention=attention)
+
+
+def expected_attention(model, attention):
+    return "eager" if "deberta" in model.config.model_type else attention
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_a_folder_loads_with_its_own_weights_in_float32(family_folder, attention
         model, tokenizer = load(folder, attention=attention)
         assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
         assert tokenizer.is_fast
-        assert model.config._attn_implementation == attention
+        assert model.config._attn_implementation == expected_attention(model, attention)
     expected = AutoModelForMaskedLM.from_pretrained(half, dtype=torch.bfloat16).state_dict()
     for name, value in model.state_dict().items():
         assert value.equal(expected[name].float()), name
@@ -106,14 +109,48 @@ def test_a_damaged_folder_is_named(xlmr_folder, tmp_path, damage):
 def test_language_tokens_move_no_other_row(loaded, counts, start):
     model, tokenizer = loaded
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    size = len(tokenizer)
+    size, rows = len(tokenizer), model.get_input_embeddings().num_embeddings
+    assert vocabulary_size(tokenizer) == size
     add_language_tokens(model, tokenizer, counts, start=start)
-    assert model.get_input_embeddings().num_embeddings == len(tokenizer) == size + 4
+    assert len(tokenizer) == size + 4
+    assert vocabulary_size(tokenizer) == size
+    assert model.get_input_embeddings().num_embeddings == max(rows, size + 4)
     tokens = known_languages(tokenizer, ["en", "de", "sw", "xx"])
     assert tokens == {"en": size, "de": size + 1, "sw": size + 2, "unk": size + 3}
-    for name, value in model.state_dict().items():
+    embeddings = {id(parameter) for parameter in (model.get_input_embeddings().weight,)}
+    kept = [row for row in range(rows) if row not in tokens.values()]
+    for name, value in model.state_dict(keep_vars=True).items():
         old = before[name]
-        assert value[tuple(slice(length) for length in old.shape)].equal(old), name
+        if id(value) in embeddings:
+            assert value[kept].equal(old[kept]), name
+        else:
+            assert value[tuple(slice(length) for length in old.shape)].equal(old), name
+
+
+def test_ordinary_text_keeps_its_ids(loaded, counts, sentences):
+    tokenizer = loaded[1]
+    texts = [text for rows in sentences.values() for text in rows]
+    texts += [" a  b ", "[LANG", "LANG_de] Hund", "日本語 και العربية", ""]
+    before = tokenizer(texts)["input_ids"]
+    add_language_tokens(*loaded, counts, start="type_mean")
+    assert tokenizer(texts)["input_ids"] == before
+
+
+def test_tokens_of_an_alignment_before_stay_as_they_are(loaded, counts):
+    model, tokenizer = loaded
+    add_language_tokens(model, tokenizer, counts, start="type_mean")
+    aligned = model.get_input_embeddings().weight.detach().clone()
+    size, places = vocabulary_size(tokenizer), known_languages(tokenizer, list(counts))
+    drawn = {name: torch.randint(9, (size,)) for name in ("en", "ru", "de")}
+    add_language_tokens(model, tokenizer, drawn, start="type_mean")
+    now, rows = known_languages(tokenizer, [*places, "ru"]), model.get_input_embeddings().weight
+    assert now == places | {"ru": max(places.values()) + 1}
+    assert vocabulary_size(tokenizer) == size
+    kept = [row for row in range(len(aligned)) if row != now["ru"]]
+    assert rows[kept].equal(aligned[kept])
+    assert not rows[now["ru"]].equal(rows[now["de"]])
+    add_language_tokens(model, tokenizer, drawn, start="random")
+    assert model.get_input_embeddings().weight is rows
 
 
 def test_language_tokens_keep_the_head_tied_and_usable(loaded, counts, tmp_path):
@@ -121,16 +158,22 @@ def test_language_tokens_keep_the_head_tied_and_usable(loaded, counts, tmp_path)
     add_language_tokens(model, tokenizer, counts, start="type_mean")
     words, output = model.get_input_embeddings().weight, model.get_output_embeddings()
     assert output.weight is words
-    assert output.bias.shape == (len(tokenizer),)
+    assert output.bias.shape == (len(words),)
     ids = torch.tensor([[tokenizer.cls_token_id, len(tokenizer) - 1, 9, 10]])
     logits = model(input_ids=ids).logits
-    assert logits.shape == (1, 4, len(tokenizer))
+    assert logits.shape == (1, 4, len(words))
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     again, same_tokenizer = load(tmp_path)
     assert again.get_output_embeddings().weight is again.get_input_embeddings().weight
     assert_close(again.eval()(input_ids=ids).logits, logits)
     assert known_languages(same_tokenizer, ["en"]) == known_languages(tokenizer, ["en"])
+
+
+def language_rows_of(model, tokenizer, counts):
+    """The embeddings of the languages in order, and last that of the unknown one."""
+    places = known_languages(tokenizer, list(counts))
+    return model.get_input_embeddings().weight.detach()[list(places.values())].double()
 
 
 def mean_by_hand(words, count, start, everything, least):
@@ -159,7 +202,7 @@ def test_a_token_starts_at_the_mean_of_its_languages_words(loaded, counts, start
     for count in counts.values():
         count[special] = 90
     add_language_tokens(model, tokenizer, counts, start=start, least=least)
-    rows = model.get_input_embeddings().weight.detach()[-4:].double()
+    rows = language_rows_of(model, tokenizer, counts)
     for row, count in zip(rows, clean.values(), strict=False):
         assert_close(
             row, mean_by_hand(words, count, start, clean.values(), least), rtol=1e-5, atol=1e-6
@@ -184,9 +227,9 @@ def test_random_starts_are_as_wide_as_words_and_follow_the_seed(loaded, counts):
         model, tokenizer = load(loaded[0].config.name_or_path)
         torch.manual_seed(1)
         add_language_tokens(model, tokenizer, counts, start="random")
-        rows.append(model.get_input_embeddings().weight[-4:-1].detach())
+        rows.append(language_rows_of(model, tokenizer, counts)[:-1])
     assert rows[0].equal(rows[1])
-    ratio = rows[0].std() / model.get_input_embeddings().weight[:-4].std()
+    ratio = rows[0].std() / model.get_input_embeddings().weight[: vocabulary_size(tokenizer)].std()
     assert ratio.item() == pytest.approx(1, rel=0.3)
 
 
@@ -229,7 +272,8 @@ def test_an_unknown_head_is_refused_with_the_other_choice(family_folder):
 def test_the_heads_own_parameters_are_what_the_encoder_lacks(loaded):
     model, _ = loaded
     head = head_parameters(model)
-    assert {tuple(parameter.shape) for parameter in head} <= {(32,), (32, 32), (len(loaded[1]),)}
+    rows = loaded[0].get_input_embeddings().num_embeddings
+    assert {tuple(parameter.shape) for parameter in head} <= {(32,), (32, 32), (rows,)}
     assert len(head) + len(list(model.base_model.parameters())) == len(list(model.parameters()))
     unused_head(model)
     assert not any(parameter.requires_grad for parameter in head)

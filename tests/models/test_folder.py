@@ -104,7 +104,8 @@ def test_the_recipe_is_kept_for_the_reader_and_nothing_is_a_pickle(saved):
     written = OmegaConf.to_container(OmegaConf.load(saved / "alignment.yaml"))
     assert written["recipe"] == RECIPE["recipe"]
     assert written["encoder"]["languages"] == ["en", "de", "ru"]
-    assert {path.suffix for path in saved.iterdir()} <= {".json", ".safetensors", ".yaml", ".txt"}
+    suffixes = {path.suffix for path in saved.rglob("*") if path.is_file()}
+    assert suffixes <= {".json", ".safetensors", ".yaml", ".txt"}
 
 
 @pytest.mark.parametrize(

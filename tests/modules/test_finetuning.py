@@ -11,6 +11,7 @@ from modules.toy import TOPICS, Memory, built, state, trainer
 from torch import Tensor
 
 from mlalign import pipeline
+from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
 from mlalign.data.tasks import TaskDataModule, TaskFiles
 from mlalign.metrics.scores import accuracy
@@ -38,8 +39,9 @@ def task(toy: Path, name: str = "mldoc", *overrides: str, batch_size: int = 8, *
     encoder, layout = encoder_and_layout(toy, *overrides)
     labels = TAGS if name == "panx" else list(TOPICS)
     size = None if name == "panx" else 1000
+    form = FORMATS["entities" if name == "panx" else name]
     files = TaskFiles(
-        toy / "tasks" / name, name, labels, "available", train_size=size, on_bad_line="error"
+        toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error"
     )
     data = TaskDataModule(files, layout, batch_size=batch_size, seed=4)
     given: dict[str, Any] = {

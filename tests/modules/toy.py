@@ -19,6 +19,7 @@ from mlalign.command_line import resolve
 from mlalign.config import Train
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
+from mlalign.models.backbone import vocabulary_size
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.pipeline import make_trainer
 
@@ -168,8 +169,8 @@ def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataMod
 def built_by(maker: Aligner) -> tuple[AlignmentModule, ParallelDataModule]:
     """As ``Aligner`` does it before it trains."""
     model, tokenizer = maker.load_backbone()
-    vocabulary = model.get_input_embeddings().num_embeddings
-    return Assembly(maker.config).module(model, tokenizer, maker.tables(tokenizer), vocabulary)
+    tables, vocabulary = maker.tables(tokenizer), vocabulary_size(tokenizer)
+    return Assembly(maker.config).module(model, tokenizer, tables, vocabulary)
 
 
 def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:

@@ -2,28 +2,37 @@
 
 from typing import Any
 
-from mlalign.data.formats import mldoc, panx, pawsx, sib200
-from mlalign.data.formats.format import Format, PartName
+from mlalign.data.formats import bitext, entities, mldoc, pawsx, slots
+from mlalign.data.formats.format import Format, PartName, positions
+from mlalign.data.formats.languages import CODES
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.parallel import find_corpora, parallel_path, read_pairs
-from mlalign.data.formats.records import LabelledText, Part, TaggedSentence
+from mlalign.data.formats.records import LabelledText, Part, SentencePair, TaggedSentence
+from mlalign.data.formats.table import Columns, Table
 
+# `table` is made from a task's own settings, see Table.format.
 FORMATS: dict[str, Format[Any]] = {
+    "bitext": bitext.FORMAT,
+    "entities": entities.FORMAT,
     "mldoc": mldoc.FORMAT,
-    "panx": panx.FORMAT,
     "pawsx": pawsx.FORMAT,
-    "sib200": sib200.FORMAT,
+    "slots": slots.FORMAT,
 }
 
 __all__ = [
+    "CODES",
     "FORMATS",
+    "Columns",
     "Format",
     "LabelledText",
     "OnBadLine",
     "Part",
     "PartName",
+    "SentencePair",
+    "Table",
     "TaggedSentence",
     "find_corpora",
     "parallel_path",
+    "positions",
     "read_pairs",
 ]

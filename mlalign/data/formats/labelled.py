@@ -1,7 +1,7 @@
 """The rows of one classification file, and the checks that all such files share."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlalign.data.formats.leftovers import Leftovers, OnBadLine, refuse_single_label, unexpected
@@ -13,13 +13,13 @@ class LabelledRows:
 
     Args:
         path: the file, for the messages.
-        labels: the task's labels; an example holds a position in this list.
+        labels: what the file calls a label -> its position in the task's list.
         on_bad_line: ``error`` stops at the first fault, ``skip`` counts it.
     """
 
-    def __init__(self, path: Path, labels: Sequence[str], on_bad_line: OnBadLine) -> None:
+    def __init__(self, path: Path, labels: Mapping[str, int], on_bad_line: OnBadLine) -> None:
         self.left = Leftovers(path, on_bad_line)
-        self.labels = {label: position for position, label in enumerate(labels)}
+        self.labels = labels
         self._examples: list[LabelledText] = []
         self._line_of: dict[str, int] = {}
 

@@ -8,10 +8,10 @@ here too.
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from mlalign.data.formats.format import Format
+from mlalign.data.formats.format import Format, PartName
 from mlalign.data.formats.labelled import LabelledRows
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.records import LabelledText, Part
@@ -23,7 +23,12 @@ INDEX_LINE = re.compile(r"\w+-\d+")
 
 
 def read(
-    path: Path, labels: Sequence[str], *, language: str, on_bad_line: OnBadLine
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
 ) -> Part[LabelledText]:
     """Read one file; an example's id is its line number. See ``format.Reader``."""
     rows = LabelledRows(path, labels, on_bad_line)
@@ -76,5 +81,6 @@ FORMAT = Format(
         "japanese": "ja",
         "russian": "ru",
         "spanish": "es",
+        "spanish-latam": "es-419",
     },
 )

@@ -5,10 +5,10 @@ like any other. XTREME's copy (``test-de.tsv``) has neither header nor ids and i
 ``csv`` does. ``translated_train.tsv`` is machine translated and is no train part here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from mlalign.data.formats.format import Format
+from mlalign.data.formats.format import Format, PartName
 from mlalign.data.formats.labelled import LabelledRows, quoted_fields
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.records import LabelledText, Part
@@ -21,7 +21,12 @@ PLACEHOLDER = "NS"
 
 
 def read(
-    path: Path, labels: Sequence[str], *, language: str, on_bad_line: OnBadLine
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
 ) -> Part[LabelledText]:
     """Read one file of either form. See ``format.Reader``.
 

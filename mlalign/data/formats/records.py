@@ -27,12 +27,27 @@ class TaggedSentence:
     tags: tuple[int, ...]
 
 
-Example = TypeVar("Example", LabelledText, TaggedSentence)
+@dataclass(frozen=True, slots=True)
+class SentencePair:
+    """An English sentence and its translation."""
+
+    id: str
+    english: str
+    other: str
+
+
+Example = TypeVar("Example", LabelledText, TaggedSentence, SentencePair)
 
 
 class Part(NamedTuple, Generic[Example]):
-    """One file read: its examples in file order, and how many were left out for which reason."""
+    """One part read: its examples in file order, and how many were left out for which reason."""
 
     path: Path
     examples: list[Example]
     dropped: dict[str, int]
+    beside: Path | None = None  # the other language's file, where each has one
+
+    @property
+    def rows(self) -> int:
+        """What the file holds of this part and language."""
+        return len(self.examples) + sum(self.dropped.values())

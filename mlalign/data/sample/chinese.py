@@ -1,15 +1,18 @@
 """Chinese. Cells: ``公司 家 里`` (noun, measure word, localiser of places); ``了`` is left out."""
 
-from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject
-from mlalign.data.sample.words import OUTSIDE, Word, bracketed, name
+from mlalign.data.sample.plans import Clause, Noun, Person, Phrase, Sentence
+from mlalign.data.sample.realiser import Uninflected, grammatical_subject
+from mlalign.data.sample.words import OUTSIDE, Word, name
 
 
-class Chinese(Realiser):
+class Chinese(Uninflected):
     """Subject, time, place, verb, object; no spaces."""
 
+    language = "zh"
+    conjunction = "和"
     comma = "，"
     full_stop = "。"
+    after_front = "，"
 
     def text(self, words: list[Word]) -> str:
         """Write words without spaces."""
@@ -32,11 +35,7 @@ class Chinese(Realiser):
         """Return a clause; the completed aspect is left out before ``之后`` and ``之前``."""
         time = [Word(clause.time.forms["zh"])] if clause.time else []
         place = self.location(clause.place) if clause.place else []
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = [*time, Word("，")], []
-        elif clause.front == "place":
-            front, place = [*place, Word("，")], []
+        front, time, place = self.fronted(clause, time, place)
         agent: list[Word] = []
         object_: list[Word] = []
         if clause.passive:
@@ -57,21 +56,6 @@ class Chinese(Realiser):
             localiser = phrase.concept.forms["zh"].split()[-1]
             return words if localiser == "-" else [*words, Word(localiser)]
         return words
-
-    def phrase(self, phrase: Phrase) -> list[Word]:
-        """Return a noun phrase."""
-        match phrase:
-            case Noun():
-                return self.noun(phrase)
-            case Person():
-                return self.person(phrase)
-            case Named():
-                kind = "LOC" if phrase.pattern.kind == "square" else "ORG"
-                return bracketed(phrase.pattern.forms["zh"].format(phrase.base.forms["zh"]), kind)
-            case Place():
-                return name(phrase.concept.forms["zh"], "LOC")
-            case Both():
-                return [*self.phrase(phrase.first), Word("和"), *self.phrase(phrase.second)]
 
     def noun(self, phrase: Noun) -> list[Word]:
         """Return ``一位年老的教师``; a definite singular is bare."""

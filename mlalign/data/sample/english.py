@@ -3,13 +3,16 @@
 import re
 from functools import cache
 
-from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_plural
-from mlalign.data.sample.words import Word, bracketed, name, plain
+from mlalign.data.sample.plans import Clause, Named, Noun, Person, Phrase, Sentence
+from mlalign.data.sample.realiser import Uninflected, full_name, grammatical_subject, is_plural
+from mlalign.data.sample.words import Word, plain
 
 
-class English(Realiser):
+class English(Uninflected):
     """Subject, verb, object, place, time."""
+
+    language = "en"
+    conjunction = "and"
 
     def clauses(self, plan: Sentence) -> list[Word]:
         """Join by ``after``, ``before`` or ``because``; a comma only after a first side clause."""
@@ -34,11 +37,7 @@ class English(Realiser):
         ]
         time = plain(clause.time.forms["en"]) if clause.time else []
         place = self.location(clause.place) if clause.place else []
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = [*time, *plain(",")], []
-        elif clause.front == "place":
-            front, place = [*place, *plain(",")], []
+        front, time, place = self.fronted(clause, time, place)
         subject = self.phrase(grammatical_subject(clause))
         return [*front, *subject, *plain(verb), *object_, *route, *place, *time]
 
@@ -52,21 +51,6 @@ class English(Realiser):
             preposition = phrase.concept.forms["en"].split()[0]
             return self.after(preposition, phrase)
         return self.phrase(phrase) if isinstance(phrase, Named) else self.after("in", phrase)
-
-    def phrase(self, phrase: Phrase) -> list[Word]:
-        """Return a noun phrase."""
-        match phrase:
-            case Noun():
-                return self.noun(phrase)
-            case Person():
-                return self.person(phrase)
-            case Named():
-                kind = "LOC" if phrase.pattern.kind == "square" else "ORG"
-                return bracketed(phrase.pattern.forms["en"].format(phrase.base.forms["en"]), kind)
-            case Place():
-                return name(phrase.concept.forms["en"], "LOC")
-            case Both():
-                return [*self.phrase(phrase.first), Word("and"), *self.phrase(phrase.second)]
 
     def noun(self, phrase: Noun) -> list[Word]:
         """Return ``the old teacher of Munich``."""
@@ -90,8 +74,7 @@ class English(Realiser):
         if phrase.title:
             profession = phrase.title.kind == "person"
             before = plain(("the " if profession else "") + number(phrase.title.forms["en"], False))
-        names = [phrase.given, phrase.surname] if phrase.given else [phrase.surname]
-        return before + name(" ".join(concept.forms["en"] for concept in names), "PER")
+        return before + full_name(phrase, "en")
 
 
 @cache

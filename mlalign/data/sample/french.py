@@ -9,7 +9,7 @@ import re
 from functools import cache
 
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import Realiser, full_name, grammatical_subject, is_plural
 from mlalign.data.sample.words import OUTSIDE, Word, bracketed, contract, name, plain
 
 ARTICLES = {"m": "le les un des", "f": "la les une des"}
@@ -65,11 +65,7 @@ class French(Realiser):
             route = [*self.of(clause.origin), *self.location(clause.destination)]
         time = plain(clause.time.forms["fr"]) if clause.time else []
         place = self.location(clause.place) if clause.place else []
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = [*time, Word(",")], []
-        elif clause.front == "place":
-            front, place = [*place, Word(",")], []
+        front, time, place = self.fronted(clause, time, place)
         verbs = plain(f"{auxiliary} {participle}")
         return [*front, *self.phrase(subject), *verbs, *object_, *route, *place, *time]
 
@@ -126,8 +122,7 @@ class French(Realiser):
             before = plain(noun_phrase(phrase.title.forms["fr"], "", False, True))
         elif phrase.title:
             before = plain(phrase.title.forms["fr"])
-        names = [phrase.given, phrase.surname] if phrase.given else [phrase.surname]
-        return before + name(" ".join(concept.forms["fr"] for concept in names), "PER")
+        return before + full_name(phrase, "fr")
 
     def smooth(self, words: list[Word]) -> list[Word]:
         """Elide before vowels, then contract ``de le`` and the like."""

@@ -9,7 +9,13 @@ import re
 from functools import cache
 
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import (
+    Realiser,
+    concept_of,
+    full_name,
+    grammatical_subject,
+    is_plural,
+)
 from mlalign.data.sample.words import Word, bracketed, contract, name, plain
 
 CASES = ("nom", "acc", "dat", "gen")
@@ -34,6 +40,8 @@ CONNECTIVES = {"after": "nachdem", "before": "bevor", "because": "weil"}
 class German(Realiser):
     """The finite verb second in main clauses, last in side clauses; time before the object."""
 
+    after_front = ""
+
     def clauses(self, plan: Sentence) -> list[Word]:
         """Join by ``nachdem`` with the past perfect, ``bevor`` or ``weil``, always with a comma."""
         if plan.side is None or plan.connective is None:
@@ -50,11 +58,7 @@ class German(Realiser):
         if clause.passive:
             finite, particle = "wurde", participle
         time, place = self.adjuncts(clause)
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = time, []
-        elif clause.front == "place":
-            front, place = place, []
+        front, time, place = self.fronted(clause, time, place)
         subject = self.phrase(grammatical_subject(clause), "nom")
         start = plain(conjugated(finite, is_plural(grammatical_subject(clause))))
         start = [*front, *start, *subject] if front or inverted else [*subject, *start]
@@ -96,9 +100,7 @@ class German(Realiser):
 
     def location(self, phrase: Phrase) -> list[Word]:
         """Return where: ``in München``, ``auf dem Keller-Platz``."""
-        concept = phrase.pattern if isinstance(phrase, Named) else None
-        if isinstance(phrase, Noun):
-            concept = phrase.concept
+        concept = concept_of(phrase)
         preposition = concept.forms["de"].split()[0] if concept else "in"
         return [Word(preposition), *self.phrase(phrase, "dat")]
 
@@ -146,8 +148,7 @@ class German(Realiser):
         elif phrase.title:
             title = phrase.title.forms["de"]
             before = plain("Herrn" if title == "Herr" and case != "nom" else title)
-        names = [phrase.given, phrase.surname] if phrase.given else [phrase.surname]
-        return before + name(" ".join(concept.forms["de"] for concept in names), "PER")
+        return before + full_name(phrase, "de")
 
     def smooth(self, words: list[Word]) -> list[Word]:
         """Contract ``in dem`` and the like."""

@@ -4,7 +4,7 @@ import re
 
 from mlalign.data.sample import russian_forms as forms
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import Realiser, concept_of, grammatical_subject, is_plural
 from mlalign.data.sample.words import Word, bracketed, name, plain
 
 CONNECTIVES = {"after": "после того как", "before": "до того как", "because": "потому что"}
@@ -15,6 +15,8 @@ PREPOSITION = re.compile("^(в|на) ")
 
 class Russian(Realiser):
     """Subject, time, verb, object, place."""
+
+    after_front = ""
 
     def clauses(self, plan: Sentence) -> list[Word]:
         """Join by ``после того как``, ``до того как`` or ``потому что``, always with a comma."""
@@ -36,11 +38,7 @@ class Russian(Realiser):
         past, *participle = clause.verb.forms["ru"].split()
         time = plain(clause.time.forms["ru"]) if clause.time else []
         place = self.location(clause.place) if clause.place else []
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = time, []
-        elif clause.front == "place":
-            front, place = place, []
+        front, time, place = self.fronted(clause, time, place)
         if clause.passive:
             copula = plain(forms.past("был", agreement))
             verb = [*copula, *time, *plain(forms.short_participle(participle[0], agreement))]
@@ -56,9 +54,7 @@ class Russian(Realiser):
 
     def location(self, phrase: Phrase) -> list[Word]:
         """Return where: ``в Мюнхене``, ``на площади Келлера``."""
-        concept = phrase.pattern if isinstance(phrase, Named) else None
-        if isinstance(phrase, Noun):
-            concept = phrase.concept
+        concept = concept_of(phrase)
         preposition = concept.forms["ru"].split()[0] if concept else "в"
         return [Word(preposition), *self.phrase(phrase, "loc")]
 

@@ -8,7 +8,13 @@ import re
 from functools import cache
 
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, grammatical_subject, is_person, is_plural
+from mlalign.data.sample.realiser import (
+    Realiser,
+    full_name,
+    grammatical_subject,
+    is_person,
+    is_plural,
+)
 from mlalign.data.sample.words import Word, bracketed, contract, name, plain
 
 ARTICLES = {"m": "el los un unos", "f": "la las una unas"}
@@ -52,11 +58,7 @@ class Spanish(Realiser):
             route += [Word("a"), *self.phrase(clause.destination)]
         time = plain(clause.time.forms["es"]) if clause.time else []
         place = self.location(clause.place) if clause.place else []
-        front: list[Word] = []
-        if clause.front == "time":
-            front, time = [*time, Word(",")], []
-        elif clause.front == "place":
-            front, place = [*place, Word(",")], []
+        front, time, place = self.fronted(clause, time, place)
         return [*front, *self.phrase(subject), *verbs, *object_, *route, *place, *time]
 
     def object(self, phrase: Phrase) -> list[Word]:
@@ -105,8 +107,7 @@ class Spanish(Realiser):
             before = plain(noun_phrase(phrase.title.forms["es"], "", False, True))
         elif phrase.title:
             before = plain(phrase.title.forms["es"])
-        names = [phrase.given, phrase.surname] if phrase.given else [phrase.surname]
-        return before + name(" ".join(concept.forms["es"] for concept in names), "PER")
+        return before + full_name(phrase, "es")
 
     def smooth(self, words: list[Word]) -> list[Word]:
         """Contract ``de el`` and ``a el``."""

@@ -1,0 +1,54 @@
+"""Language codes as releases write them: ``zh`` may be ``zh_CN``, ``zh-Hans`` or ``ZH-CN``."""
+
+from collections.abc import Collection, Mapping
+
+from mlalign.data.text import did_you_mean
+from mlalign.errors import DataError
+
+ENGLISH = "en"
+
+
+def release_code(
+    language: str, there: Collection[str], codes: Mapping[str, str], where: str
+) -> str:
+    """Find the code under which a release holds a language.
+
+    Args:
+        language: as the project writes it, ISO 639-1.
+        there: the codes that the release holds.
+        codes: language -> code, for releases that write it unlike all others (``zh: cmn``).
+        where: the release, for the messages.
+
+    Returns:
+        The code itself where it is there, whatever its case, or the only one with a region or
+        script behind it.
+
+    Raises:
+        DataError: there is none, or there are several with different regions.
+    """
+    wanted = codes.get(language, language)
+    exact = [code for code in there if _plain(code) == _plain(wanted)]
+    near = exact or [code for code in there if matches(code, language, codes)]
+    if len(near) == 1:
+        return near[0]
+    found = ", ".join(sorted(there)) or "none"
+    if near:
+        raise DataError(
+            f"{where}: {language} is there as {' and '.join(sorted(near))}; say which is meant, "
+            f"for example with prepare.codes={{{language}: {sorted(near)[0]}}}"
+        )
+    raise DataError(
+        f"{where}: expected text in {language}, found the languages {found}"
+        f"{did_you_mean(wanted, there)}. If one of them is meant, say so with "
+        f"prepare.codes={{{language}: CODE}}"
+    )
+
+
+def matches(code: str, language: str, codes: Mapping[str, str]) -> bool:
+    """Whether a release's code stands for a language, exactly or with a region behind it."""
+    wanted = _plain(codes.get(language, language))
+    return _plain(code) == wanted or _plain(code).startswith(f"{wanted}_")
+
+
+def _plain(code: str) -> str:
+    return code.casefold().replace("-", "_")

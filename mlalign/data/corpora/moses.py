@@ -1,0 +1,139 @@
+"""Line-aligned text: a zip of OPUS with two members, or two plain files side by side."""
+
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from mlalign.data.corpora.codes import ENGLISH, release_code
+from mlalign.data.text import lines_of, open_bytes
+from mlalign.errors import DataError
+
+BESIDES = ("scores", "ids", "xml", "txt", "tsv", "md", "info", "zip", "json")  # hold no text
+
+
+@dataclass(frozen=True)
+class Text:
+    """One side of a pair: the name it is told by, and how to open it."""
+
+    name: str
+    open_stream: Callable[[], BinaryIO]
+
+    @classmethod
+    def of(cls, path: Path) -> "Text":
+        """A file, compressed or not."""
+        return cls(str(path), partial(open_bytes, path))
+
+
+def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield ``(English, other)`` from ``X.en-de.en`` and ``X.en-de.de`` inside a zip.
+
+    Raises:
+        DataError: the zip is damaged, or has no such members, or they differ in length.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
+            english, other = (
+                Text(f"{path}: {name}", _opener(archive, members[name]))
+                for name in _side_by_side(str(path), members, language, codes)
+            )
+            yield from read_aligned(english, other)
+    except zipfile.BadZipFile as error:
+        raise DataError(
+            f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+        raise DataError(f"{path}: cannot be unpacked ({error})") from None
+
+
+def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
+    return lambda: cast(BinaryIO, archive.open(member))
+
+
+def find_files(
+    folder: Path, stem: str | None, language: str, codes: Mapping[str, str]
+) -> list[Path]:
+    """The files ``stem.en[.gz]`` and ``stem.de[.gz]`` of a folder, English first.
+
+    Args:
+        folder: where both lie.
+        stem: what their names begin with; None if only one pair of them is there.
+        language: the other language.
+        codes: see ``release_code``.
+
+    Raises:
+        DataError: there are no such files, or several.
+    """
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+    if stem is not None:
+        names = [name for name in names if split_name(name)[0] == stem]
+    return [folder / name for name in _side_by_side(str(folder), names, language, codes)]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Cut ``X.en-de.zh_CN.gz`` into ``X.en-de`` and ``zh_CN``; the code is empty without a dot."""
+    plain = PurePosixPath(name.removesuffix(".gz"))
+    return str(plain.with_suffix("")), plain.suffix.removeprefix(".")
+
+
+def _side_by_side(
+    where: str, names: Collection[str], language: str, codes: Mapping[str, str]
+) -> tuple[str, str]:
+    """The names of both sides: the only ``X.en`` and ``X.de`` with the same ``X``."""
+    by_stem: dict[str, dict[str, str]] = {}
+    for name in names:
+        stem, code = split_name(name)
+        if code and code.casefold() not in BESIDES:
+            by_stem.setdefault(stem, {})[code] = name
+    pairs = []
+    for stem, sides in by_stem.items():
+        try:
+            english, other = (
+                sides[release_code(one, sides, codes, where)] for one in (ENGLISH, language)
+            )
+        except DataError:
+            continue
+        pairs.append((stem, english, other))
+    if not pairs:
+        everything = {code for sides in by_stem.values() for code in sides}
+        release_code(ENGLISH, everything, codes, where)
+        release_code(language, everything, codes, where)
+        raise DataError(
+            f"{where}: expected X.{ENGLISH} and X.{language} with the same X, found "
+            f"{', '.join(sorted(names))}"
+        )
+    if len(pairs) > 1:
+        raise DataError(
+            f"{where}: expected one pair of files in English and {language}, found "
+            f"{' and '.join(sorted(stem for stem, _, _ in pairs))}; name one of the files, or "
+            f"the code that is meant with prepare.codes={{{language}: CODE}}"
+        )
+    return pairs[0][1:]
+
+
+def read_aligned(english: Text, other: Text) -> Iterator[tuple[str, str]]:
+    """Yield line after line of two texts.
+
+    Raises:
+        DataError: a text cannot be read, or one has more lines than the other.
+    """
+    lines = (0, 0)
+    for (line, one), (other_line, two) in zip_longest(
+        lines_of(english.name, english.open_stream),
+        lines_of(other.name, other.open_stream),
+        fillvalue=(0, ""),
+    ):
+        lines = max(lines[0], line), max(lines[1], other_line)
+        if line and other_line:
+            yield one, two
+    if lines[0] != lines[1]:
+        raise DataError(
+            f"{english.name}: expected as many lines as {other.name}, found {lines[0]} and "
+            f"{lines[1]}; the lines of a pair must translate each other. Get both files anew"
+        )

@@ -1,0 +1,249 @@
+"""A released corpus becomes ``en-<xx>.tsv.gz``: clean, without copies, cut to a sample, described.
+
+The lines are in the order of a hash, so that they do not depend on the order of the release, and
+the first so many of them are a uniform sample too.
+"""
+
+import gzip
+import hashlib
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from mlalign.data.corpora.cleaning import clean, pair_key, plain
+from mlalign.data.corpora.filters import Identify, Judge, Rules
+from mlalign.data.corpora.manifest import Manifest
+from mlalign.data.corpora.released import read_release
+from mlalign.data.corpora.sources import Source
+from mlalign.data.corpora.spool import Lowest, Spool
+from mlalign.data.files import sha256_of
+from mlalign.data.formats.leftovers import Leftovers, OnBadLine
+from mlalign.errors import DataError
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # raise it when other lines would be written for the same recipe
+BEYOND = "beyond max_pairs"
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What shapes a prepared file, besides the release.
+
+    Args:
+        rules: which pairs are kept.
+        max_pairs: size of the sample of every language; None for all pairs.
+        seed: of the sample.
+        on_bad_line: ``error`` stops at a line that is no pair, ``skip`` counts it.
+        identify: name of the language identifier, or None.
+    """
+
+    rules: Rules
+    max_pairs: int | None
+    seed: int
+    on_bad_line: OnBadLine
+    identify: str | None
+
+
+def prepare_corpus(
+    root: Path,
+    corpus: str,
+    languages: Sequence[str],
+    source: Source,
+    settings: Settings,
+    *,
+    identify: Identify | None = None,
+    progress: Callable[[str], Progress],
+) -> dict[str, dict[str, Any]]:
+    """Write ``<root>/parallel/<corpus>/en-<xx>.tsv.gz`` and ``manifest.json`` beside them.
+
+    What was prepared before with the same recipe is left as it is. Memory does not grow with the
+    corpus: see ``spool``; the disk needs room for the kept pairs, uncompressed. Another process
+    that prepares the same corpus waits.
+
+    Args:
+        root: the data root.
+        corpus: its name there.
+        languages: the target languages.
+        source: gives the release of each.
+        settings: what is kept.
+        identify: the identifier that ``settings`` name.
+        progress: a caption -> what wraps an iterable in a progress bar.
+
+    Returns:
+        Language -> its entry in the manifest.
+
+    Raises:
+        DataError: a release is not to be had or damaged, nothing is left of it, a file would be
+            replaced that was not prepared here, or the disk is full.
+    """
+    folder = root / "parallel" / corpus
+    with _disk_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            manifest = Manifest(folder)
+            for language in languages:
+                manifest.refuse_strangers(language)
+            for language in languages:
+                recipe = _recipe(source, language, settings)
+                if manifest.done(language, recipe):
+                    log.info("Found %s prepared", folder / _name(language))
+                    continue
+                judge = Judge(settings.rules, language, identify)
+                entry = _prepare(folder, language, source, settings, judge, progress)
+                entry |= {"licence": source.licence, "recipe": recipe}
+                _finish(folder, language, manifest, entry)
+            return {language: manifest.entries[language] for language in languages}
+
+
+def _name(language: str) -> str:
+    return f"en-{language}.tsv.gz"
+
+
+def _recipe(source: Source, language: str, settings: Settings) -> dict[str, Any]:
+    """Equal recipes give equal files."""
+    form = {"columns": list(source.form.columns), "code": source.form.codes.get(language)}
+    recipe = {"version": VERSION, "source": source.identity(language), "form": form}
+    return recipe | asdict(settings)
+
+
+def _prepare(
+    folder: Path,
+    language: str,
+    source: Source,
+    settings: Settings,
+    judge: Judge,
+    progress: Callable[[str], Progress],
+) -> dict[str, Any]:
+    """Read, filter, sort and write; the result lies in the working folder."""
+    paths = source.files(language)
+    inputs = {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths
+    }
+    work = _work(folder, language)
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
+    try:
+        (work / "spool").mkdir(parents=True)
+        spool = Spool(work / "spool")
+        left = Leftovers(paths[0], settings.on_bad_line)
+        released = read_release(paths, language, source.form, left)
+        kept = _take(progress(f"reading en-{language}")(released), spool, settings, judge)
+        rows = kept.total() + left.count
+        kept.pop("kept", None)
+        dropped = left.dropped + kept
+        lines = _sample(spool, settings.max_pairs, dropped)
+        count = _write(work / _name(language), progress(f"writing en-{language}")(lines))
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    log.info("en-%s: %s of %s pairs kept", language, f"{count:,}", f"{rows:,}")
+    if not count:
+        reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
+        shutil.rmtree(work)
+        raise DataError(
+            f"{', '.join(map(str, paths))}: no pair of English and {language} is left of {rows:,} "
+            f"({reasons}); check that both sides are in the right languages, or loosen prepare.*"
+        )
+    return {
+        "file": _name(language),
+        "sha256": sha256_of(work / _name(language)),
+        "rows_in": rows,
+        "rows_out": count,
+        "dropped": dict(sorted(dropped.items())),
+        "inputs": inputs,
+    }
+
+
+def _take(
+    released: Iterable[tuple[str, str]], spool: Spool, settings: Settings, judge: Judge
+) -> Counter[str]:
+    """Put what may be kept into the spool; count the pairs by what became of them."""
+    counts: Counter[str] = Counter()
+    lowest = None if settings.max_pairs is None else Lowest(settings.max_pairs)
+    for pair in released:
+        english, other = map(clean, pair)
+        plain_english, plain_other = plain(english), plain(other)
+        reason = judge.reason(english, other, plain_english, plain_other)
+        if reason is None:
+            key = pair_key(plain_english, plain_other, settings.seed)
+            if lowest is None or lowest.may_hold(key):
+                spool.add(key, f"{english}\t{other}\n".encode())
+                reason = "kept"
+            else:
+                reason = BEYOND
+        counts[reason] += 1
+    return counts
+
+
+def _sample(spool: Spool, size: int | None, dropped: Counter[str]) -> Iterator[bytes]:
+    """One line of every pair, the lowest keys first, until there are enough."""
+    count = 0
+    for _, copies in spool.groups():
+        if count == size:
+            dropped[BEYOND] += len(copies)
+            continue
+        count += 1
+        if len(copies) > 1:
+            dropped["repeated"] += len(copies) - 1
+        yield min(copies, key=_lot)
+
+
+def _lot(line: bytes) -> bytes:
+    """Which of several copies is kept: none for its case or length, and not the first for it."""
+    return hashlib.blake2b(line, digest_size=8).digest()
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> int:
+    """The same lines give the same bytes: neither name nor time is in the header."""
+    count = 0
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+        for line in lines:
+            file.write(line)
+            count += 1
+    return count
+
+
+def _finish(folder: Path, language: str, manifest: Manifest, entry: dict[str, Any]) -> None:
+    """Both take their final form; a file that its entry does not describe is prepared anew."""
+    work = _work(folder, language)
+    manifest.record(language, entry)
+    (work / entry["file"]).replace(folder / entry["file"])
+    shutil.rmtree(work)
+
+
+def _work(folder: Path, language: str) -> Path:
+    return folder / f".en-{language}.partial"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("Another process prepares %s; waiting for it", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk_faults(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({error.strerror or error}); the preparation needs room "
+            "for the kept pairs, uncompressed. What was finished before is still there: make room "
+            "and run the same command again"
+        ) from error

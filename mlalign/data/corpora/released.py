@@ -1,0 +1,123 @@
+"""A release of English and one language, whatever its form: which files, and the pairs in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlalign.data.corpora import moses
+from mlalign.data.corpora.codes import ENGLISH, matches
+from mlalign.data.corpora.table import read_parquet, read_tsv
+from mlalign.data.corpora.tmx import read_tmx
+from mlalign.data.formats.leftovers import Leftovers
+from mlalign.errors import DataError
+
+FORMS = (".zip", ".tsv", ".tmx", ".parquet")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a release writes what the project writes its own way."""
+
+    columns: Sequence[str] = ()  # of English and the other language, in a table
+    codes: Mapping[str, str] = field(default_factory=dict)  # language -> code of the release
+
+
+def form_of(path: Path) -> str:
+    """The ending that tells the form, without ``.gz``; ``.txt.zip`` is a zip."""
+    return Path(path.name.removesuffix(".gz")).suffix.casefold()
+
+
+def find_release(place: Path, language: str, form: Form) -> list[Path]:
+    """The files of English and one language.
+
+    Args:
+        place: a file, or a folder with one file (or several shards of parquet) for each pair,
+            named like ``de-en.txt.zip``, ``Name.en-de.tmx.gz`` or ``en-de/train-0.parquet``, or
+            with the plain files ``X.en`` and ``X.de``.
+        language: the other language.
+        form: its codes.
+
+    Returns:
+        The file, the shards in order of their names, or the two plain files, English first.
+
+    Raises:
+        DataError: there is nothing for this pair, or more than one thing.
+    """
+    if not place.exists():
+        raise DataError(f"prepare.from={place}: no such file or folder")
+    if place.is_file():
+        if form_of(place) in FORMS:
+            return [place]
+        stem, _ = moses.split_name(place.name)
+        return moses.find_files(place.parent, stem, language, form.codes)
+    tables = [
+        path for path in sorted(place.rglob("*")) if path.is_file() and form_of(path) in FORMS
+    ]
+    names = {path: str(path.relative_to(place)) for path in tables}
+    found = [
+        path for path, name in names.items() if english_side(name, language, form.codes) is not None
+    ]
+    if not tables:
+        return moses.find_files(place, None, language, form.codes)
+    if not found:
+        raise DataError(
+            f"{place}: expected a file of English and {language}, named like "
+            f"{language}-en.txt.zip, found {', '.join(names.values())}; name the file that is "
+            f"meant with prepare.from=FILE, or its code with prepare.codes={{{language}: CODE}}"
+        )
+    if len(found) > 1 and any(form_of(path) != ".parquet" for path in found):
+        raise DataError(
+            f"{place}: expected one file of English and {language}, found "
+            f"{' and '.join(names[path] for path in found)}; name the one that is meant with "
+            "prepare.from=FILE"
+        )
+    return found
+
+
+def read_release(
+    paths: Sequence[Path], language: str, form: Form, left: Leftovers
+) -> Iterator[tuple[str, str]]:
+    """Yield the pairs ``(English, other)`` as they were released, empty sides and all.
+
+    Args:
+        paths: as ``find_release`` returns them.
+        language: the other language.
+        form: columns and codes.
+        left: counts what is no pair.
+
+    Raises:
+        DataError: a file is damaged, or lacks a language or a column.
+    """
+    kind = form_of(paths[0])
+    if kind not in FORMS:
+        english, other = (moses.Text.of(path) for path in paths)
+        yield from moses.read_aligned(english, other)
+    for path in paths if kind in FORMS else ():
+        if kind == ".zip":
+            yield from moses.read_zip(path, language, form.codes)
+        elif kind == ".tmx":
+            yield from read_tmx(path, language, form.codes, left)
+        elif kind == ".parquet":
+            yield from read_parquet(path, language, form.columns, form.codes)
+        else:
+            english_first = english_side(path.name, language, form.codes) in (0, None)
+            yield from read_tsv(path, form.columns, english_first=english_first, left=left)
+
+
+def english_side(name: str, language: str, codes: Mapping[str, str]) -> int | None:
+    """Which side of the pair is English in ``Name.de-en.tsv``: 0, 1, or None if no pair is there.
+
+    A pair is two codes joined by a hyphen between dots, slashes or the ends, also behind a word
+    and a hyphen (``News-en-de.tsv.gz``).
+    """
+    for part in name.replace("/", ".").split("."):
+        pieces = part.split("-")
+        for cut in range(1, len(pieces)):
+            for start in range(cut):
+                sides = ("-".join(pieces[start:cut]), "-".join(pieces[cut:]))
+                for place in (0, 1):
+                    if matches(sides[place], ENGLISH, codes) and matches(
+                        sides[1 - place], language, codes
+                    ):
+                        return place
+    return None

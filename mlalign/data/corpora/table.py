@@ -1,0 +1,136 @@
+"""Tables of pairs: TSV with or without a header, and parquet as the hub keeps it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlalign.data.corpora.codes import ENGLISH, release_code
+from mlalign.data.formats.leftovers import Leftovers
+from mlalign.data.text import did_you_mean, read_lines
+from mlalign.errors import DataError
+
+BATCH = 10_000
+TRANSLATION = "translation"
+PAIRED = ("english", "non_english")
+
+
+def read_tsv(
+    path: Path, columns: Sequence[str], *, english_first: bool, left: Leftovers
+) -> Iterator[tuple[str, str]]:
+    """Yield ``(English, other)`` from the lines of a TSV file; a quote is an ordinary character.
+
+    Args:
+        path: the file, ``.gz`` or not.
+        columns: where English and the other language are: names, if the first line is a header,
+            or numbers, the first being 1; empty for the only two columns.
+        english_first: of the only two columns; what ``columns`` names is in this order anyway.
+        left: counts the lines that have other columns.
+
+    Raises:
+        DataError: the file cannot be read, a column is not there, or a line is short and ``left``
+            refuses such lines.
+    """
+    lines = read_lines(path)
+    chosen = (0, 1) if english_first else (1, 0)
+    if columns and not all(column.isdecimal() for column in columns):
+        _, header = next(lines)
+        chosen = _places(path, columns, header.split("\t"))
+    elif columns:
+        chosen = (int(columns[0]) - 1, int(columns[1]) - 1)
+    kept = 0
+    for number, line in lines:
+        fields = line.split("\t")
+        if max(chosen) >= len(fields) or (not columns and len(fields) != 2):
+            left.bad(number, "wrong number of fields", _expected(columns, len(fields)))
+            continue
+        kept += 1
+        yield fields[chosen[0]], fields[chosen[1]]
+    left.check(kept)
+
+
+def _expected(columns: Sequence[str], found: int) -> str:
+    if columns:
+        return f"expected the tab-separated columns {' and '.join(columns)}, found {found} columns"
+    return (
+        f"expected 2 tab-separated fields, found {found}; if others are right, name the columns of "
+        "English and the other language, for example with prepare.columns=[2,3]"
+    )
+
+
+def _places(path: Path, columns: Sequence[str], header: Sequence[str]) -> tuple[int, int]:
+    for column in columns:
+        if column not in header:
+            raise DataError(
+                f"{path}, line 1: expected a header with the columns {' and '.join(columns)}, "
+                f"found {', '.join(header)}{did_you_mean(column, header)}; set prepare.columns"
+            )
+    return header.index(columns[0]), header.index(columns[1])
+
+
+def read_parquet(
+    path: Path, language: str, columns: Sequence[str], codes: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield ``(English, other)`` from parquet, some thousand rows in memory at a time.
+
+    Args:
+        path: the file.
+        language: the other language.
+        columns: of English and of the other language; empty to take ``translation`` (a struct with
+            a field per language), ``english`` and ``non_english``, or columns named by codes.
+        codes: see ``release_code``.
+
+    Raises:
+        DataError: the file is damaged or has no such columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            english, other = _columns(path, file.schema_arrow, language, columns, codes)
+            for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys((english, other)))):
+                if english == other:
+                    names = [field.name for field in batch.schema.field(english).type]
+                    sides = [
+                        batch.column(english).field(release_code(one, names, codes, str(path)))
+                        for one in (ENGLISH, language)
+                    ]
+                else:
+                    sides = [batch.column(english), batch.column(other)]
+                for one, two in zip(*(side.to_pylist() for side in sides), strict=True):
+                    yield one or "", two or ""
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path}: expected a whole parquet file, found a damaged or other one "
+            f"({str(error).splitlines()[0]}); get it anew"
+        ) from None
+
+
+def _columns(
+    path: Path,
+    schema: Any,
+    language: str,
+    columns: Sequence[str],
+    codes: Mapping[str, str],
+) -> tuple[str, str]:
+    """Of English and the other language; the same twice where one struct holds both."""
+    for column in columns:
+        if column not in schema.names:
+            raise DataError(
+                f"{path}: expected the columns {' and '.join(columns)}, found "
+                f"{', '.join(schema.names)}{did_you_mean(column, schema.names)}; set "
+                "prepare.columns"
+            )
+    if columns:
+        return columns[0], columns[-1]
+    if TRANSLATION in schema.names and pa.types.is_struct(schema.field(TRANSLATION).type):
+        return TRANSLATION, TRANSLATION
+    if set(PAIRED) <= set(schema.names):
+        return PAIRED
+    english, other = (
+        release_code(one, schema.names, codes, f"{path} (its columns)")
+        for one in (ENGLISH, language)
+    )
+    return english, other

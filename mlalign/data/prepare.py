@@ -1,0 +1,26 @@
+"""Fetch a task and its parallel corpora ahead of a run, or on a machine that has a network.
+
+python -m mlalign.data.prepare data=hub task=pawsx data.parallel=[ccmatrix] data.languages=[de,fr]
+python -m mlalign.data.prepare --help                 groups and keys, the same as of train.py
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from mlalign.command_line import Command, resolve
+from mlalign.conf import CONF
+
+
+def job(composed: DictConfig) -> None:
+    """One preparation."""
+    config = resolve(composed)
+
+    from mlalign.preparation import prepare
+
+    prepare(config)
+    print(f"prepared  {config.data.root}")
+
+
+if __name__ == "__main__":
+    command = Command(job)
+    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="train")(command.one))

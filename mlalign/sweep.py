@@ -1,0 +1,94 @@
+"""A sweep's folder, found again by the same command, and what became of its runs."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlalign.reporting.failures import FAILED, Failure, described, read_failures, trace_of
+from mlalign.reporting.results import FILE
+
+HOME = "multirun"
+FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+FOLDER = "hydra.sweep.dir="
+NOT_IN_THE_NAME = ("output", "resume", "keep", "trainer.progress")  # and all of Hydra's own
+LONGEST = 60  # letters of a name that are for readers
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of one command.
+
+    Attributes:
+        folder: theirs.
+        name: of what varies, with a fingerprint of all that was typed.
+        varied: keys of what varies.
+    """
+
+    folder: Path
+    name: str
+    varied: tuple[str, ...]
+
+    def failure(self, error: Exception, number: int, overrides: Sequence[str]) -> Failure:
+        """What is to be known of a run that failed."""
+        own = [word for word in overrides if word.partition("=")[0] in self.varied]
+        run = " ".join(own or overrides)
+        return Failure(self.name, number, run, list(overrides), described(error), trace_of(error))
+
+    def refused(self, overrides: Sequence[str]) -> Path:
+        """Where the failure of a run lies that got no folder of its own."""
+        return self.folder / "refused" / _fingerprint(sorted(overrides))
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Of this sweep; others may have put their runs into the same folder."""
+        return [failure for failure in read_failures(self.folder) if failure.sweep == self.name]
+
+    def __str__(self) -> str:
+        finished = [path for path in self.folder.rglob(FILE) if "evaluations" not in path.parts]
+        failed = len(self.failures)
+        return (
+            f"sweep    {self.folder}: {len(finished)} finished, {failed} failed"
+            f"{f' (see {FAILED} in their folders)' if failed else ''}\n"
+            f"next     python evaluate.py runs='{self.folder}/**'"
+        )
+
+
+def sweep_of(words: Sequence[str]) -> Sweep | None:
+    """The sweep that a command line asks for, None where it asks for one run.
+
+    Its folder is what Hydra was told, else ``output``, else ``multirun/<name>``.
+    """
+    if not any(word in FLAGS for word in words):
+        return None
+    shaping = sorted(word for word in words if _shapes(word))
+    pairs = [word.partition("=") for word in shaping]
+    varied = tuple(key for key, _, value in pairs if is_varied(value))
+    readable = re.sub(r"[^\w.-]+", "_", "-".join(varied))[:LONGEST]
+    name = "-".join(filter(None, [readable, _fingerprint(shaping)]))
+    folder = f"{HOME}/{name}"
+    for prefix in ("output=", FOLDER):
+        folder = next((one.removeprefix(prefix) for one in words if one.startswith(prefix)), folder)
+    return Sweep(Path(folder), name, varied)
+
+
+def _shapes(word: str) -> bool:
+    """Whether a word says what is run, and not where or how often."""
+    key, equals, _ = word.partition("=")
+    is_key = bool(equals) and not word.startswith(("-", "hydra.", "hydra/"))
+    return is_key and key not in NOT_IN_THE_NAME
+
+
+def is_varied(value: str) -> bool:
+    """Whether Hydra would try several: a comma outside brackets and quotes, or a sweep's word."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
+    sweeping = re.match(r"(choice|range|glob|interval|shuffle)\(", bare)
+    inner = ""
+    while inner != bare:
+        inner, bare = bare, re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)", "", bare)
+    return "," in bare or sweeping is not None
+
+
+def _fingerprint(words: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]

@@ -1,0 +1,274 @@
+"""The same pairs from every released form, and what is said where a release is not what it says."""
+
+import gzip
+from collections import Counter
+
+import pytest
+from data.corpora.made import PAIRS, lines, moses_zip, parquet, tsv, write_zip
+
+from mlalign.data.corpora.released import Form, english_side, find_release, read_release
+from mlalign.data.formats.leftovers import Leftovers
+from mlalign.errors import DataError
+
+SWAPPED = [(other, english) for english, other in PAIRS]
+
+
+def read(place, language="de", *, on_bad_line="error", dropped=None, **form):
+    form = Form(**form)
+    paths = find_release(place, language, form)
+    left = Leftovers(paths[0], on_bad_line, Counter() if dropped is None else dropped)
+    return list(read_release(paths, language, form, left))
+
+
+def plain_files(folder, stem="corpus", code="de", ending="", english="en"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for side, language in enumerate((english, code)):
+        content = lines(pair[side] for pair in PAIRS)
+        path = folder / f"{stem}.{language}{ending}"
+        path.write_bytes(gzip.compress(content) if ending else content)
+    return folder
+
+
+def tmx(path, pairs, english="EN-US", other="de-DE", attribute="xml:lang", encoding="utf-8"):
+    def seg(text):
+        return text.replace("&", "&amp;").replace("<", "&lt;")
+
+    units = "".join(
+        f'<tu tuid="{place}"><note>nothing</note>'
+        f'<tuv {attribute}="{other}"><seg>{seg(two)}</seg></tuv>'
+        f'<tuv {attribute}="{english}"><seg>{seg(one)}</seg></tuv></tu>\n'
+        for place, (one, two) in enumerate(pairs)
+    )
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n'
+        f'<tmx version="1.4">\n<header srclang="de"/>\n<body>\n{units}</body>\n</tmx>\n'
+    )
+    content = text.encode(encoding)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def shards(folder):
+    for place, part in enumerate((PAIRS[:1], PAIRS[1:])):
+        table = dict(zip(("english", "non_english"), columns(part), strict=True))
+        parquet(folder / "en-de" / f"train-{place}-of-2.parquet", table)
+    return folder
+
+
+def columns(pairs):
+    return [list(side) for side in zip(*pairs, strict=True)]
+
+
+MAKERS = {
+    "moses zip": lambda tmp: moses_zip(tmp / "de-en.txt.zip", PAIRS),
+    "moses zip in a folder": lambda tmp: moses_zip(tmp / "all" / "de-en.zip", PAIRS).parent,
+    "region in the zip": lambda tmp: moses_zip(tmp / "x.zip", PAIRS, "de_AT", "X.de_AT-en"),
+    "plain files": lambda tmp: plain_files(tmp / "plain"),
+    "one of the plain files": lambda tmp: plain_files(tmp / "plain") / "corpus.de",
+    "gzipped plain files": lambda tmp: plain_files(tmp / "plain", ending=".gz", code="de-DE"),
+    "tsv": lambda tmp: tsv(tmp / "pairs.tsv", PAIRS),
+    "gzipped tsv": lambda tmp: tsv(tmp / "en-de.tsv.gz", PAIRS),
+    "tsv with English second": lambda tmp: tsv(tmp / "News-de-en.tsv.gz", SWAPPED),
+    "tmx": lambda tmp: tmx(tmp / "memory.tmx", PAIRS),
+    "gzipped tmx": lambda tmp: tmx(tmp / "de-en.tmx.gz", PAIRS, "en", "de", "lang"),
+    "tmx in UTF-16": lambda tmp: tmx(tmp / "memory.tmx", PAIRS, encoding="utf-16"),
+    "parquet by sides": lambda tmp: parquet(
+        tmp / "x.parquet", dict(zip(("non_english", "english"), columns(SWAPPED), strict=True))
+    ),
+    "parquet by codes": lambda tmp: parquet(
+        tmp / "x.parquet", dict(zip(("de", "en"), columns(SWAPPED), strict=True))
+    ),
+    "parquet of translations": lambda tmp: parquet(
+        tmp / "x.parquet", {"translation": [{"de": two, "en": one} for one, two in PAIRS]}
+    ),
+    "shards of parquet": lambda tmp: shards(tmp / "hub"),
+}
+
+
+@pytest.mark.parametrize("form", MAKERS)
+def test_every_form_gives_the_same_pairs_in_order(form, tmp_path):
+    assert read(MAKERS[form](tmp_path)) == PAIRS
+
+
+def test_columns_are_chosen_by_number_or_by_name(tmp_path):
+    scored = [("1.07", one, two) for one, two in PAIRS]
+    assert read(tsv(tmp_path / "a.tsv", scored), columns=("2", "3")) == PAIRS
+    headed = [("score", "source", "target"), *((s, two, one) for s, one, two in scored)]
+    assert read(tsv(tmp_path / "b.tsv", headed), columns=("target", "source")) == PAIRS
+    table = dict(zip(("left", "right"), columns(PAIRS), strict=True))
+    assert read(parquet(tmp_path / "c.parquet", table), columns=("left", "right")) == PAIRS
+
+
+def test_a_release_may_write_a_language_in_its_own_way(tmp_path):
+    place = moses_zip(tmp_path / "deu-eng.zip", PAIRS, "deu", "Tatoeba.deu-eng")
+    content = {"T.deu-eng.deu": lines("a"), "T.deu-eng.eng": lines("b")}
+    assert read(write_zip(place, content), codes={"de": "deu", "en": "eng"}) == [("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "side"),
+    [
+        ("de-en.txt.zip", "de", 1),
+        ("en-zh_CN.tmx", "zh", 0),
+        ("zh-Hans-en.tsv", "zh", 1),
+        ("Name.en-pt-BR.tsv.gz", "pt", 0),
+        ("WMT-News-v2019.cs-en.tsv", "cs", 1),
+        ("en-de/train-00000-of-00002.parquet", "de", 0),
+        ("en-de.tsv", "fr", None),
+        ("screen-den.tsv", "de", None),
+        ("en-des.tsv", "de", None),
+    ],
+)
+def test_the_pair_is_read_off_a_name(name, language, side):
+    assert english_side(name, language, {}) == side
+
+
+def test_folders_with_many_pairs(tmp_path):
+    for code in ("de-en", "en-fr", "en-zh_CN"):
+        other = code.replace("en", "").strip("-")
+        moses_zip(tmp_path / "opus" / f"{code}.txt.zip", PAIRS, other, f"X.{code}")
+    for language in ("de", "fr", "zh"):
+        assert read(tmp_path / "opus", language) == PAIRS
+    with pytest.raises(DataError, match=r"opus: expected a file of English and nl.*found de-en"):
+        read(tmp_path / "opus", "nl")
+    tsv(tmp_path / "opus" / "more.en-fr.tsv", PAIRS)
+    with pytest.raises(DataError, match=r"found en-fr\.txt\.zip and more\.en-fr\.tsv; name the"):
+        read(tmp_path / "opus", "fr")
+
+
+def test_two_regions_are_one_too_many_until_one_is_named(tmp_path):
+    texts = {
+        f"X.en-{code}.{side}": lines([side]) for code in ("zh_CN", "zh_TW") for side in ("en", code)
+    }
+    place = write_zip(tmp_path / "x.zip", texts)
+    with pytest.raises(DataError, match=r"found X\.en-zh_CN and X\.en-zh_TW.*prepare\.codes={zh:"):
+        read(place, "zh")
+    assert read(place, "zh", codes={"zh": "zh_TW"}) == [("en", "zh_TW")]
+    columns = {"en": ["a"], "zh_CN": ["b"], "zh_TW": ["c"]}
+    with pytest.raises(DataError, match=r"zh is there as zh_CN and zh_TW; say which"):
+        read(parquet(tmp_path / "x.parquet", columns), "zh")
+
+
+def test_unequal_line_counts_are_told_with_both_numbers(tmp_path):
+    place = write_zip(tmp_path / "x.zip", {"X.de": lines("abc"), "X.en": lines("abcde")})
+    with pytest.raises(DataError, match=r"X\.en: expected as many lines as .*X\.de, found 5 and 3"):
+        read(place)
+    folder = plain_files(tmp_path / "plain")
+    with (folder / "corpus.de").open("ab") as file:
+        file.write(b"one more\n")
+    with pytest.raises(DataError, match=r"corpus\.de, found 4 and 5"):
+        read(folder)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-30])
+    return path
+
+
+MANY = [(f"{one} {number}", f"{two} {number}") for number in range(500) for one, two in PAIRS]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda tmp: cut(moses_zip(tmp / "x.zip", MANY)), r"x\.zip: expected a whole zip"),
+        (
+            lambda tmp: cut(tsv(tmp / "x.tsv.gz", MANY)),
+            r"x\.tsv\.gz, after line \d+: expected gzip",
+        ),
+        (lambda tmp: cut(tmx(tmp / "x.tmx.gz", MANY)), r"x\.tmx\.gz: damaged gzip"),
+        (lambda tmp: cut(tmx(tmp / "x.tmx", MANY)), r"x\.tmx, line \d+: expected well-formed XML"),
+        (
+            lambda tmp: cut(parquet(tmp / "x.parquet", {"en": ["a"] * 99, "de": ["b"] * 99})),
+            r"x\.parquet: expected a whole parquet file",
+        ),
+    ],
+)
+def test_a_truncated_release_is_refused(make, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        read(make(tmp_path))
+
+
+def test_a_damaged_member_of_a_zip_is_refused(tmp_path):
+    place = moses_zip(tmp_path / "x.zip", MANY)
+    content = bytearray(place.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    place.write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.zip: X\.de-en\.\w\w, after line \d+: expected zip"):
+        read(place)
+
+
+def test_a_wrong_encoding_is_told_with_file_line_and_byte(tmp_path):
+    members = {"X.en": lines(["a", "b"]), "X.de": b"gut\ngr\xfc\xdfe\n"}
+    with pytest.raises(DataError, match=r"x\.zip: X\.de, line 2: expected UTF-8, found .* 0xfc"):
+        read(write_zip(tmp_path / "x.zip", members))
+
+
+def test_a_missing_language_is_told_with_those_that_are_there(tmp_path):
+    with pytest.raises(DataError, match=r"x\.zip: expected text in fr, found the languages de, en"):
+        read(moses_zip(tmp_path / "x.zip", PAIRS), "fr")
+    with pytest.raises(DataError, match=r"fr, found the languages EN-US, de-DE"):
+        read(tmx(tmp_path / "x.tmx", PAIRS), "fr")
+    translations = {"translation": [{"de": "a", "en": "b"}]}
+    with pytest.raises(DataError, match=r"expected text in fr, found the languages de, en"):
+        read(parquet(tmp_path / "t.parquet", translations), "fr")
+    with pytest.raises(DataError, match=r"\(its columns\): expected text in en, found .* left"):
+        read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}))
+    with pytest.raises(
+        DataError, match=r"found left, right; did you mean 'left'\?; set prepare\.c"
+    ):
+        read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}), columns=("lft",))
+    with pytest.raises(DataError, match=r"prepare\.from=.*nowhere: no such file"):
+        read(tmp_path / "nowhere")
+
+
+def test_lines_with_other_columns_are_refused_or_counted(tmp_path):
+    place = tsv(tmp_path / "x.tsv", [*PAIRS, ("one",), ("a", "b", "c")])
+    with pytest.raises(DataError, match=r"x\.tsv, line 5: expected 2 .* prepare\.columns=\[2,3\]"):
+        read(place)
+    dropped = Counter()
+    assert read(place, on_bad_line="skip", dropped=dropped) == PAIRS
+    assert dropped == {"wrong number of fields": 2}
+    with pytest.raises(
+        DataError, match=r"line 1: expected a header .* english .* set prepare\.col"
+    ):
+        read(place, columns=("english", "german"))
+
+
+def test_units_without_both_languages_are_counted(tmp_path):
+    place = tmx(tmp_path / "x.tmx", PAIRS)
+    text = place.read_text().replace("EN-US", "fr", 1)
+    place.write_text(text)
+    dropped = Counter()
+    assert read(place, dropped=dropped) == PAIRS[1:]
+    assert dropped == {"not in both languages": 1}
+
+
+def test_markup_of_an_editor_is_no_text(tmp_path):
+    place = tmx(tmp_path / "x.tmx", [("A SIGN", "Ein Schild")])
+    marked = '<bpt i="1">{b}</bpt>A <hi>SIGN</hi><ept i="1">{/b}</ept><ph>x<sub>y</sub></ph>'
+    place.write_text(place.read_text().replace("A SIGN", marked))
+    assert read(place) == [("A SIGN", "Ein Schild")]
+
+
+def test_entities_are_refused_and_never_expanded(tmp_path):
+    place = tmx(tmp_path / "x.tmx", PAIRS)
+    bomb = '<!DOCTYPE tmx [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;">]>'
+    place.write_text(place.read_text().replace('<!DOCTYPE tmx SYSTEM "tmx14.dtd">', bomb))
+    with pytest.raises(DataError, match=r"line 2: it declares the XML entity 'a'"):
+        read(place)
+
+
+def test_other_xml_is_no_translation_memory(tmp_path):
+    place = tmp_path / "x.tmx"
+    place.write_text("<html><body/></html>")
+    with pytest.raises(DataError, match="expected a TMX file, found other XML"):
+        read(place)
+
+
+def test_pairs_come_one_at_a_time(tmp_path):
+    place = moses_zip(tmp_path / "x.zip", [*PAIRS, ("a\nb", "c")])
+    form = Form()
+    stream = read_release([place], "de", form, Leftovers(place, "error"))
+    assert [next(stream) for _ in PAIRS] == PAIRS

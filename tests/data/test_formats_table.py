@@ -1,0 +1,98 @@
+"""Tables: pandas' quoting as in SIB-200, files of several languages or parts, JSON lines."""
+
+import re
+
+import pandas
+import pytest
+
+from mlalign.data.formats import CODES, Columns, LabelledText, Table, positions
+from mlalign.errors import DataError
+
+LABELS = ["geography", "health", "science/technology"]
+HEADER = "index_id\tcategory\ttext"
+SIB200 = Table([Columns(["text"], "category", id="index_id")], is_quoted=True)
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(*lines, on_bad_line="error"):
+        path = tmp_path / "test.tsv"
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
+        return SIB200(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
+
+    return read
+
+
+def test_reads_back_what_pandas_writes(tmp_path):
+    texts = ['"All" is quoted', 'the "end"', "tab\there", "it's", '""', "NA", "5"]
+    frame = pandas.DataFrame(
+        {"index_id": range(7, 14), "category": ["health"] * 6 + ["geography"], "text": texts}
+    )
+    frame.to_csv(tmp_path / "test.tsv", sep="\t", index=False)
+    part = SIB200(
+        tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error"
+    )
+    assert [example.texts[0] for example in part.examples] == texts
+    assert part.examples[0] == LabelledText("7", ('"All" is quoted',), 1)
+
+
+def test_an_unclosed_quote_costs_one_line(read):
+    lines = [HEADER, "1\thealth\tone", '2\thealth\t"two', "3\tgeography\tthree"]
+    with pytest.raises(DataError, match=r"line 3: expected 3 tab-separated .*quotes do not match"):
+        read(*lines)
+    part = read(*lines, on_bad_line="skip")
+    assert [example.id for example in part.examples] == ["1", "3"]
+    assert part.dropped == {"wrong number of fields": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1\thealth\tagain", "line 3: expected a new id, found 1 of line 2 again"),
+        ("2\tsience/technology\tx", "found 'sience/technology'; did you mean 'science/technology'"),
+        ("2\thealth\t ", "line 3: expected text, found nothing"),
+        ("2\thealth", "line 3: expected 3 tab-separated fields .*, found 2"),
+        ("2\thealth\ta\tb", "line 3: expected 3 tab-separated fields .*, found 4"),
+        ("", "line 3: expected 3 .*, found none: the line is empty"),
+    ],
+)
+def test_bad_lines_stop_or_are_counted(read, line, message):
+    lines = [HEADER, "1\thealth\tone", line]
+    with pytest.raises(DataError, match=message):
+        read(*lines)
+    assert sum(read(*lines, on_bad_line="skip").dropped.values()) == 1
+
+
+def test_a_file_that_is_mostly_bad_is_refused_even_with_skip(read):
+    lines = [HEADER, "1\thealth\tone", "2\tx\ttwo", "3\ty\tthree"]
+    with pytest.raises(DataError, match=r"2 of 3 entries cannot be used. The first: line 3: exp"):
+        read(*lines, on_bad_line="skip")
+
+
+def test_header_only_no_header_and_single_label(read):
+    with pytest.raises(DataError, match="expected entries, found none"):
+        read(HEADER)
+    with pytest.raises(DataError, match="line 1: expected the header index_id, text, category"):
+        read("1\thealth\tone", on_bad_line="skip")
+    with pytest.raises(DataError, match="all 30 entries have the same label"):
+        read(HEADER, *(f"{number}\thealth\tx" for number in range(30)))
+
+
+def test_codes_are_one_to_one_and_well_formed():
+    forms = {
+        "flores": "[a-z]{3}_[A-Z][a-z]{3}",
+        "iso639_3": "[a-z]{3}",
+        "locale": "[a-z]{2}-[A-Z]{2}",
+    }
+    for name, form in forms.items():
+        codes = CODES[name]
+        assert len(set(codes.values())) == len(codes) > 50
+        for code, iso in codes.items():
+            assert re.fullmatch(form, code)
+            assert re.fullmatch("[a-z]{2}", iso)
+    assert len(CODES["flores"]) == 135
+    assert (
+        CODES["flores"]["zho_Hans"] == CODES["iso639_3"]["cmn"] == CODES["locale"]["zh-CN"] == "zh"
+    )
+    assert CODES["flores"]["arb_Arab"] == "ar"
+    assert "zho_Hant" not in CODES["flores"]
