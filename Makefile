@@ -4,7 +4,7 @@ READY := .venv/.ready
 FIRST := outputs/first
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check tables clean
+.PHONY: help setup train test check tables figures clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -39,6 +39,11 @@ tables: setup  ## write the tables of docs/results anew from the committed resul
 	$(BIN)/python evaluate.py runs='docs/results/longer/**' output=docs/results/longer.txt
 	$(BIN)/python evaluate.py runs='docs/results/frozen/**' output=docs/results/frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' output=docs/results/longer_frozen.txt
+
+figures: setup  ## draw the figures of docs/figures anew from the numbers that are committed beside them
+	@for numbers in docs/figures/*.csv; do \
+		$(BIN)/python evaluate.py figure=$$(basename $$numbers .csv) numbers=$$numbers output=docs/figures 'forms=[png,svg]' || exit 1; \
+	done
 
 clean:  ## remove runs, generated data and the environment
 	rm -rf outputs multirun data .venv
