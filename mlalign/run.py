@@ -54,7 +54,6 @@ from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
-
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
 NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
