@@ -55,7 +55,7 @@ from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
-
+Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
 NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
 
@@ -220,9 +220,7 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _retrieve(
-        self, encoder: Encoder, layout: Layout, files: TaskFiles
-    ) -> dict[str, dict[str, float]]:
+    def _retrieve(self, encoder: Encoder, layout: Layout, files: TaskFiles) -> Scores:
         started = time.perf_counter()
         results = retrieve(
             files,
@@ -237,7 +235,7 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return results
 
-    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
+    def _write(self, results: Scores, aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,
