@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mlalign.data.corpora.cleaning import clean, pair_key, plain
+from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.filters import Identify, Judge, Rules
 from mlalign.data.corpora.released import read_release
 from mlalign.data.corpora.sources import Source
@@ -115,7 +116,8 @@ def _name(language: str) -> str:
 
 def _recipe(source: Source, language: str, settings: Settings) -> dict[str, Any]:
     """Equal recipes give equal files."""
-    form = {"columns": list(source.form.columns), "code": source.form.codes.get(language)}
+    codes = {one: code for one, code in source.form.codes.items() if one in (ENGLISH, language)}
+    form = {"columns": list(source.form.columns), "codes": codes}
     recipe = {"version": VERSION, "source": source.identity(language), "form": form}
     return recipe | asdict(settings)
 
