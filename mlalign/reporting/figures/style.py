@@ -26,6 +26,10 @@ UNDATED: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
+WORDS = (
+    *("run", "encoder", "language", "label", "gold", "predicted", "word", "source", "target"),
+    *("stage", "quantity", "unit", "axis", "task", "metric"),
+)  # columns of a figure's numbers that hold words
 
 
 @contextmanager
@@ -99,8 +103,9 @@ def kinds(column: "pd.Series[Any]") -> list[str]:
 
 
 def read_numbers(path: Path) -> pd.DataFrame:
-    """A table of plotted numbers; `NA`, `null` and their like are words, not gaps."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """A table of plotted numbers; in a column of words ``1``, ``NA`` and their like are words."""
+    words = dict.fromkeys(WORDS, str)
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=words)
 
 
 def save(

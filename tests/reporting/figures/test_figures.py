@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from reporting.figures.made import FIGURES
 
-from mlalign.reporting.figures import correlation
+from mlalign.reporting.figures import confusion, correlation, tsne_classes
 from mlalign.reporting.figures.style import COLOURS, colour, marker, read_numbers, save
 
 
@@ -81,3 +81,23 @@ def test_a_pdf_holds_the_letters_of_every_font(letter, tmp_path):
         return sum(table[1].count(b" 0 R") for table in found if table)
 
     assert glyphs(["A", letter]) == glyphs(["A", "A"]) + 1
+
+
+def test_labels_that_look_like_numbers_are_labels(tmp_path):
+    """PAWS-X's are 0 and 1."""
+    gold, predicted = ["0", "1", "1", "0"], ["0", "1", "0", "0"]
+    frame = confusion.numbers({"7": (gold, predicted)}, ["0", "1"], "de")
+    csv, _ = save(confusion.draw, frame, tmp_path / "figure", forms=["svg"])
+    assert read_numbers(csv)["gold"].tolist() == ["0", "0", "1", "1"]
+    vectors = np.random.default_rng(0).normal(size=(8, 4))
+    frame = tsne_classes.numbers({"7": (vectors, gold * 2)}, "de", seed=1)
+    save(tsne_classes.draw, frame, tmp_path / "classes", forms=["svg"])
+    figure = tsne_classes.draw(read_numbers(tmp_path / "classes.csv"))
+    assert sum(len(one.get_offsets()) for one in figure.axes[0].collections) == 8
+
+
+def test_words_that_look_like_gaps_are_words(tmp_path):
+    frame = correlation.numbers({"one": (np.eye(3), np.eye(3))}, ["NA", "null"], ["nan", "1.0"])
+    csv, _ = save(correlation.draw, frame, tmp_path / "figure", forms=["svg"])
+    assert read_numbers(csv)["source"].tolist()[3:6] == ["NA"] * 3
+    assert set(read_numbers(csv)["target"]) == {"TARGET", "nan", "1.0"}
