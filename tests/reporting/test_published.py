@@ -10,7 +10,7 @@ from mlalign.reporting.compare import compare_runs
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(
-    r"evaluate\.py (.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8")
+    r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8")
 )
 
 
