@@ -36,6 +36,8 @@ tables: setup  ## write the tables of docs/results anew from the committed resul
 	$(BIN)/python evaluate.py runs='docs/results/sample/**' baseline=mlm output=docs/results/sample_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
+	$(BIN)/python evaluate.py runs='docs/results/panx_open/**' output=docs/results/panx_open.txt
+	$(BIN)/python evaluate.py runs='docs/results/panx_open/**' baseline=mlm output=docs/results/panx_open_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer/**' output=docs/results/longer.txt
 	$(BIN)/python evaluate.py runs='docs/results/frozen/**' output=docs/results/frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' output=docs/results/longer_frozen.txt

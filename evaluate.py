@@ -1,7 +1,9 @@
 """Compare finished runs, or score one of them again.
 
-python evaluate.py runs='outputs/**'                      mean and spread over seeds, paired test
-python evaluate.py runs='outputs/**' figure=confusion  the paper's figures: conf/show.yaml
+python evaluate.py runs='outputs/**'                      mean and spread over seeds, tests
+python evaluate.py runs='multirun/**' baseline=mlm paper=true
+python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/main
+python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 """
 
@@ -19,18 +21,22 @@ from mlalign.show_config import Show
 
 
 def compare(composed: DictConfig) -> None:
-    """One comparison."""
+    """One table per task, shown, and written where that was asked for."""
     refuse_missing(composed)
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Evaluate)
 
-    from mlalign.reporting.comparison import comparison, find_runs
-    from mlalign.reporting.results import write_whole
+    from mlalign.reporting.compare import compare_runs
 
-    table = comparison(find_runs(settings.runs), settings.baseline)
-    print(f"\n{table}")
-    if settings.output is not None:
-        write_whole(Path(settings.output), table + "\n")
+    compare_runs(
+        settings.runs,
+        kind=settings.table.value,
+        baseline=settings.baseline,
+        paper=settings.paper,
+        resamples=settings.resamples,
+        formats=settings.format,
+        output=settings.output,
+    )
 
 
 def score_again(composed: DictConfig) -> None:

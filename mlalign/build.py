@@ -19,11 +19,11 @@ from mlalign.data.cache import Filter, Tokenised, tokenise
 from mlalign.data.files import sha256_of
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
+from mlalign.data.pretrained import Pretrained, from_folder, from_hub
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
-from mlalign.models.weights import Weights
 from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
@@ -110,13 +110,13 @@ class Aligner:
         train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
 
     @cached_property
-    def backbone_path(self) -> Path | None:
-        """A local folder, or None for the hub; the tiny backbone is built on first use."""
+    def backbone(self) -> Pretrained:
+        """A folder of one's own, of the hub's cache, or of the tiny one, built on first use."""
         settings = self.config.backbone
         if settings.path is not None:
-            return Path(settings.path)
+            return from_folder(settings.path)
         if settings.name != "tiny":
-            return None
+            return from_hub(settings.name, settings.revision or "main")
         cache = Path(self.config.data.cache) / "backbones"
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
@@ -125,27 +125,21 @@ class Aligner:
             complete="tokenizer.json",
         )
         shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
-        return found_or_made(
+        tiny = found_or_made(
             cache / f"tiny-{fingerprint_of([text, shape, self.seed])}",
             lambda folder: build_tiny(folder, tokenizer, **shape, seed=self.seed),
             complete="config.json",
         )
-
-    @cached_property
-    def commit(self) -> str | None:
-        """The hub's commit of the backbone, as far as it comes from there."""
-        settings = self.config.backbone
-        return Weights(settings.name, settings.revision, self.backbone_path).commit()
+        return Pretrained(tiny, None)
 
     def load_backbone(self) -> tuple[Any, Any]:
         """The untouched model and its tokenizer."""
         settings = self.config.backbone
         own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
-            settings.name,
-            revision=self.commit,
-            path=self.backbone_path,
+            self.backbone.folder,
             attention=settings.attention.value,
+            called=None if settings.path else f"backbone {settings.name}",
         )
         limit = positions(model)
         for key in ("align", "finetune"):
@@ -163,10 +157,10 @@ class Aligner:
         """Everything that shapes the aligned encoder."""
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
-        if self.backbone_path is None:
-            backbone["commit"] = self.commit
+        if config.backbone.path is None and config.backbone.name != "tiny":
+            backbone["commit"] = self.backbone.commit
         else:
-            files = sorted(path for path in self.backbone_path.iterdir() if path.is_file())
+            files = sorted(path for path in self.backbone.folder.iterdir() if path.is_file())
             backbone["files"] = {path.name: sha256_of(path) for path in files}
         data = plain(config.data)
         return {

@@ -17,6 +17,7 @@ from mlalign.choices import (
     WeightingForm,
 )
 from mlalign.config import Losses, Train
+from mlalign.corpora_config import prepare_contradictions
 from mlalign.errors import ConfigError
 from mlalign.task_checks import task_faults
 
@@ -208,6 +209,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             config.data.source not in ("sample", "files", "hub"),
             f"data.source={config.data.source}: expected sample, files or hub",
         ),
+        *prepare_contradictions(config.prepare, config.data.source),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),

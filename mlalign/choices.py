@@ -189,9 +189,13 @@ class LanguageCodes(StrEnum):
 class Conversion(StrEnum):
     """Which of ``data.releases`` writes a release of the hub in the task's own layout."""
 
+    bitext = "bitext"
+    entities = "entities"
+    massive = "massive"
     pawsx = "pawsx"
     sib200 = "sib200"
     wikiann = "wikiann"
+    xnli = "xnli"
 
 
 class Precision(StrEnum):
@@ -216,6 +220,14 @@ class LoggerName(StrEnum):
     csv = "csv"
     wandb = "wandb"
     tensorboard = "tensorboard"
+
+
+class TableKind(StrEnum):
+    """What the rows of a table are."""
+
+    main = "main"
+    ablation = "ablation"
+    backbone = "backbone"
 
 
 class FigureName(StrEnum):

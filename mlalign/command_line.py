@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mlalign.checks import apply_ablation, check, nearest
 from mlalign.conf import CONF
 from mlalign.config import Train
+from mlalign.data.languages import language_list
 from mlalign.errors import ConfigError, UserError
 from mlalign.reporting.failures import FAILED, described, write_failure
 from mlalign.sweep import FOLDER, Sweep, sweep_of
@@ -121,7 +122,8 @@ class Command:
 def quiet_libraries() -> None:
     """Our own messages plainly, and of the libraries' only what goes wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("datasets", "httpx"):
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # read when it is imported
+    for noisy in ("datasets", "httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
@@ -141,10 +143,14 @@ def explain(error: BaseException) -> str:
             "`python train.py method=NAME --cfg job -p losses` shows what it has"
         )
     message = _tidy(str(error))
+    if message.startswith("Could not override 'corpus'"):
+        return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
     group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
     if group:
         options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
         known = nearest(group[2], options) if options else "There are none here"
+        if group[1] == "hydra/launcher":
+            known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
         return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
 
@@ -192,6 +198,7 @@ def resolve(composed: DictConfig) -> Train:
     _refuse_added(composed, Train)
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Train)
+    config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
     for stage in (config.align, config.finetune):
@@ -242,8 +249,7 @@ def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
             yield key
             continue
         expected = schema._get_node(name)
-        known = isinstance(expected, DictConfig) and not (
-            expected._is_none() or expected._is_missing()
-        )
-        if known and key not in FREE and isinstance(node._get_node(name), DictConfig):
+        group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
+        known = group and not (expected._is_none() or expected._is_missing())
+        if known and isinstance(node._get_node(name), DictConfig):  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -26,10 +26,12 @@ from mlalign.choices import (
     Representation,
     Selection,
     Similarity,
+    TableKind,
     WeightingForm,
     WeightingPer,
     WordHead,
 )
+from mlalign.corpora_config import Prepare
 from mlalign.task_config import Task
 
 
@@ -56,7 +58,7 @@ class Data:
     root: str = MISSING
     cache: str = "data/cache"
     parallel: list[str] = MISSING  # corpora under <root>/parallel
-    languages: list[str] | None = None  # target languages; null: all that the corpora hold
+    languages: Any = None  # target languages: a list, core10 or paper16; null: all there are
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = None  # per language, after filtering
     held_out: int = 500  # pairs of the largest language that only the curves see
@@ -250,6 +252,7 @@ class Train:
 
     backbone: Backbone = field(default_factory=Backbone)
     data: Data = field(default_factory=Data)
+    prepare: Prepare = field(default_factory=Prepare)
     method: Method = field(default_factory=Method)
     losses: Losses = field(default_factory=Losses)
     ablation: Ablation = field(default_factory=Ablation)
@@ -275,8 +278,12 @@ class Evaluate:
     """One call of ``evaluate.py``."""
 
     runs: str = MISSING
-    baseline: str = MISSING
-    output: str | None = None  # a text file that the table is written to as well
+    table: TableKind = TableKind.main
+    baseline: str | None = None  # the row that the others are tested against; null: by the table
+    paper: bool = False  # the paper's rows too, where task and backbone are its own
+    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+    format: Any = None  # one or several of reporting.formats; null: as the output is named
+    output: str | None = None  # files that the tables are written to as well
 
 
 ConfigStore.instance().store("evaluate_schema", Evaluate)

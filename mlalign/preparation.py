@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config import Train
-from mlalign.data.formats import find_corpora
+from mlalign.corpora import prepare_parallel
 from mlalign.data.release import ensure_sample
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
-from mlalign.data.tasks import AVAILABLE
-from mlalign.errors import ConfigError, DataError
+from mlalign.data.task_files import AVAILABLE
+from mlalign.errors import ConfigError
 from mlalign.progress import bar
-from mlalign.task import task_folder, task_format
+from mlalign.task import official_sizes, task_folder, task_format
 
 
 def prepare(config: Train) -> None:
@@ -26,6 +26,7 @@ def prepare(config: Train) -> None:
         ensure_sample(root, progress=bar(shown, "sample"))
     if config.data.source == "hub":
         prepare_task(config)
+    if config.data.source == "hub" or config.prepare.path is not None:
         prepare_parallel(config)
 
 
@@ -58,18 +59,9 @@ def prepare_task(config: Train) -> None:
             task_format(task),
             CONVERTERS[task.release.converter.value],
             task.labels,
-            task.sizes or {},
+            official_sizes(config),
         ),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,
         progress=bar(config.trainer.progress, f"preparing {task.name}"),
     )
-
-
-def prepare_parallel(config: Train) -> None:
-    """Bring the corpora to ``<root>/parallel``."""
-    root = Path(config.data.root)
-    there = find_corpora(root) if (root / "parallel").is_dir() else {}
-    for name in config.data.parallel:
-        if name not in there:
-            raise DataError(f"{root / 'parallel' / name}: no such corpus, and no way to fetch it")

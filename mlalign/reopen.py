@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config import Train
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskFiles
+from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import known_languages
 from mlalign.models.encoder import Encoder
@@ -18,6 +18,7 @@ from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import WEIGHTS, load_head, restore_weights
 from mlalign.reporting.results import FILE, read_results
 from mlalign.task import finetuning_module, task_files
+from mlalign.task_checks import RETRIEVAL
 
 CONFIG = "config.yaml"  # a run writes it first
 
@@ -90,6 +91,11 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     """
     results = finished_results(folder)
     config = config_of(results, folder)
+    if results["metric"] == RETRIEVAL:
+        raise ConfigError(
+            f"{folder}: nothing was learned in this run, task={results['task']} compares vectors "
+            "as they are; score other languages with train.py, which finds the encoder again"
+        )
     step = step_of(results, selection or config.finetune.selection.value, folder)
     place = weights_folder(folder, step)
     encoder, tokenizer = load_encoder(place, attention=config.backbone.attention.value)

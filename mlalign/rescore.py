@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from mlalign.choices import Accelerator, Keep
 from mlalign.config import Train
 from mlalign.data.formats import Part
-from mlalign.data.tasks import TaskFiles, scored_part
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import scored_part
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import quiet_transformers
@@ -23,13 +24,19 @@ from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_pa
 from mlalign.preparation import prepare, prepare_task
 from mlalign.progress import bar
 from mlalign.reopen import OpenedRun, config_of, finished_results, load_run
-from mlalign.reporting.results import FILE, commit, summary, versions, write_results
+from mlalign.reporting.results import (
+    EVALUATIONS,
+    FILE,
+    commit,
+    summary,
+    versions,
+    write_results,
+)
 from mlalign.reporting.tables import score_table
 from mlalign.task import task_files
 
 log = logging.getLogger(__name__)
 
-EVALUATIONS = "evaluations"
 ORACLE = "oracle"
 
 

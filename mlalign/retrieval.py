@@ -14,7 +14,8 @@ from mlalign.data.formats import Part, SentencePair
 from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout
 from mlalign.data.overlap import seen_pairs
-from mlalign.data.tasks import TaskFiles, sentence_loader
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import sentence_loader
 from mlalign.errors import DataError
 from mlalign.metrics import nearest, retrieval_accuracy
 from mlalign.models.encoder import SOURCE, Encoder

@@ -19,7 +19,8 @@ from mlalign.choices import Keep
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskDataModule, TaskFiles
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
 from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
@@ -40,6 +41,7 @@ from mlalign.preparation import prepare
 from mlalign.progress import bar
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
+    EVALUATIONS,
     FILE,
     commit,
     read_results,
@@ -53,9 +55,9 @@ from mlalign.retrieval import refuse_seen, retrieve
 from mlalign.task import finetuning_module, task_files
 
 log = logging.getLogger(__name__)
-
+Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume", "keep")  # a run is the same wherever it lies
+NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
 
 
 def train(config: Train) -> Path:
@@ -133,7 +135,6 @@ class Run:
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
-        self.commit: str | None = None  # of the backbone on the hub
         self.weights: dict[str, Any] = {}
 
     def make(self, files: TaskFiles) -> None:
@@ -141,12 +142,13 @@ class Run:
         config = self.config
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
-        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
+        for old in ("predictions", CURVES, EVALUATIONS):
+            shutil.rmtree(self.folder / old, ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
-        self.commit, aligned = aligner.commit, aligner.folder
+        self.commit, aligned = aligner.backbone.commit, aligner.folder
         finish_loggers(config.logger.name.value)
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
@@ -218,9 +220,7 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _retrieve(
-        self, encoder: Encoder, layout: Layout, files: TaskFiles
-    ) -> dict[str, dict[str, float]]:
+    def _retrieve(self, encoder: Encoder, layout: Layout, files: TaskFiles) -> Scores:
         started = time.perf_counter()
         results = retrieve(
             files,
@@ -235,7 +235,7 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return results
 
-    def _write(self, results: dict[str, dict[str, float]], aligned: Path | None) -> None:
+    def _write(self, results: Scores, aligned: Path | None) -> None:
         config = self.config
         write_results(
             self.folder,

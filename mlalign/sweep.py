@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlalign.reporting.failures import FAILED, Failure, described, read_failures, trace_of
-from mlalign.reporting.results import FILE
+from mlalign.reporting.results import EVALUATIONS, FILE
 
 HOME = "multirun"
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
@@ -46,7 +46,7 @@ class Sweep:
         return [failure for failure in read_failures(self.folder) if failure.sweep == self.name]
 
     def __str__(self) -> str:
-        finished = [path for path in self.folder.rglob(FILE) if "evaluations" not in path.parts]
+        finished = [path for path in self.folder.rglob(FILE) if EVALUATIONS not in path.parts]
         failed = len(self.failures)
         return (
             f"sweep    {self.folder}: {len(finished)} finished, {failed} failed"

@@ -9,7 +9,7 @@ from mlalign.assembly import on_bad_line
 from mlalign.choices import TaskFormat
 from mlalign.config import Train
 from mlalign.data.formats import CODES, FORMATS, Columns, Format, PartName, Table
-from mlalign.data.tasks import TaskFiles
+from mlalign.data.task_files import TaskFiles
 from mlalign.models.encoder import Encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.task_config import Task
@@ -37,18 +37,30 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         label_names=task.label_names,
         train_size=task.train_size,
         on_bad_line=on_bad_line(config),
-        english=None if english is None else (folder.parent / english, replace(form, codes={})),
-        sizes=task.sizes if config.data.source != "sample" else None,
+        english=None if english is None else (folder.parent / english, plain_format(task)),
+        sizes=official_sizes(config),
         is_official=config.data.source == "hub",
         learned=learned,
         scored=scored,
     )
 
 
+def official_sizes(config: Train) -> dict[str, dict[str, int]]:
+    """Rows of the task's official release, as far as they are to be checked."""
+    task = config.task
+    return asdict(task.sizes) if task.check_sizes and config.data.source != "sample" else {}
+
+
 def task_folder(config: Train) -> Path:
     """Where the files of the task lie."""
     kind = "retrieval" if config.task.format == TaskFormat.bitext else "tasks"
     return Path(config.data.root) / kind / config.task.folder
+
+
+def plain_format(task: Task) -> Format[Any]:
+    """A reader of files of the same kind from another release, with ISO codes in their names."""
+    files = task.files if task.table is not None else None
+    return replace(task_format(replace(task, files=files)), codes={})
 
 
 def task_format(task: Task) -> Format[Any]:

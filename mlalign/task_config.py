@@ -61,6 +61,15 @@ class Release:
 
 
 @dataclass
+class Sizes:
+    """Rows of the official release: language, or `each` for all that are not named -> rows."""
+
+    train: dict[str, int] = field(default_factory=dict)
+    dev: dict[str, int] = field(default_factory=dict)
+    test: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
 class Task:
     """A task that is learned on English and tested in every language, or only tested."""
 
@@ -80,6 +89,7 @@ class Task:
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING
     source: str = MISSING
-    sizes: dict[str, dict[str, int]] | None = None  # part -> language or "*" -> rows
+    sizes: Sizes = field(default_factory=Sizes)
+    check_sizes: bool = True  # refuse a release of the hub whose files have other sizes
     release: Release | None = None  # on the hub
     obtain: str | None = None  # how to get it where there is no release on the hub

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets import ClassLabel, Dataset, Features, List, Value
-from hub_server import HubServer
 
 PAWSX = "google-research-datasets/paws-x"
 WIKIANN = "unimelb-nlp/wikiann"
@@ -34,7 +33,10 @@ def paraphrases(sentences: Sequence[str], count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def serve_pawsx(hub: HubServer, sentences: dict[str, list[str]], work: Path, **counts: int) -> None:
+Files = dict[str, Path]
+
+
+def pawsx_files(sentences: dict[str, list[str]], work: Path, **counts: int) -> Files:
     """``<language>/{train,validation,test}-00000-of-00001.parquet``; with an untranslated row."""
     features = Features(
         id=Value("int32"),
@@ -42,17 +44,18 @@ def serve_pawsx(hub: HubServer, sentences: dict[str, list[str]], work: Path, **c
         sentence2=Value("string"),
         label=ClassLabel(names=["0", "1"]),
     )
+    files = {}
     for language, texts in sentences.items():
         for part, count in counts.items():
             rows = paraphrases(texts, count)
             if language != "en":
                 rows[-1]["sentence2"] = "NS"
             name = f"{language}/{part}-00000-of-00001.parquet"
-            file = parquet(rows, features, work / "pawsx" / name)
-            hub.repository("datasets", PAWSX, {name: file})
+            files[name] = parquet(rows, features, work / name)
+    return files
 
 
-def serve_wikiann(hub: HubServer, sentences: dict[str, list[str]], work: Path) -> None:
+def wikiann_files(sentences: dict[str, list[str]], work: Path) -> Files:
     """``<language>/{train,validation,test}-00000-of-00001.parquet``; with an empty token."""
     features = Features(
         tokens=List(Value("string")),
@@ -60,6 +63,7 @@ def serve_wikiann(hub: HubServer, sentences: dict[str, list[str]], work: Path) -
         langs=List(Value("string")),
         spans=List(Value("string")),
     )
+    files = {}
     for language, texts in sentences.items():
         rows = []
         for text in texts:
@@ -70,17 +74,17 @@ def serve_wikiann(hub: HubServer, sentences: dict[str, list[str]], work: Path) -
             rows.append({"tokens": tokens, "ner_tags": tags, "langs": langs, "spans": spans})
         for part in ("train", "validation", "test"):
             name = f"{language}/{part}-00000-of-00001.parquet"
-            file = parquet(rows, features, work / "wikiann" / name)
-            hub.repository("datasets", WIKIANN, {name: file})
+            files[name] = parquet(rows, features, work / name)
+    return files
 
 
-def serve_sib200(hub: HubServer, sentences: dict[str, list[str]]) -> None:
+def sib200_files(sentences: dict[str, list[str]]) -> dict[str, str]:
     """``data/<FLORES code>/{train,dev,test}.tsv`` and ``labels.txt``; quoted as pandas does."""
+    files = {}
     for code, texts in sentences.items():
         lines = ["index_id\tcategory\ttext\n"]
         for place, text in enumerate(texts):
             lines.append(f'{place}\t{TOPICS[place % 7]}\t"They said ""{text}"""\n')
-        content = "".join(lines)
-        files = {f"data/{code}/{part}.tsv": content for part in ("train", "dev", "test")}
-        labels = "\n".join(TOPICS)
-        hub.repository("datasets", SIB200, files | {f"data/{code}/labels.txt": labels})
+        files |= {f"data/{code}/{part}.tsv": "".join(lines) for part in ("train", "dev", "test")}
+        files[f"data/{code}/labels.txt"] = "\n".join(TOPICS)
+    return files

@@ -25,6 +25,7 @@ ROUTES = {  # path -> what answers
     r"/(files/.+)": "plain",
     r"/large/[0-9a-f]+/(.+)": "plain",
 }
+BRANCHES = ("main", "refs/convert/parquet")
 ERRORS = {404: "EntryNotFound", 403: "GatedRepo", 401: "GatedRepo"}
 
 
@@ -166,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
         """Refuse a repository or revision that is not there."""
         if not (self.hub.folder / kind / name).is_dir():
             self.refuse(401 if self.headers.get("Authorization") is None else 404, "RepoNotFound")
-        elif revision not in ("main", self.hub.commit(kind, name)):
+        elif revision not in (*BRANCHES, self.hub.commit(kind, name)):
             self.refuse(404, "RevisionNotFound")
         else:
             return False

@@ -1,5 +1,6 @@
 """From what a user types to an aligned encoder in a folder."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,31 @@ def test_a_corpus_or_a_language_that_is_not_there_is_named(toy):
         _ = aligner(toy, "data.parallel=[nothing]").corpora
     with pytest.raises(DataError, match="zh"):
         _ = aligner(toy, "data.languages=[de,zh]").corpora
+
+
+# Backbones of the hub
+
+
+def test_a_branch_is_recorded_as_the_commit_that_it_is(hub, toy, bert_folder):
+    name = "google-bert/bert-base-multilingual-cased"
+    files = {path.name: path for path in bert_folder.iterdir() if path.is_file()}
+    hub.repository("models", name, files)
+    first = aligner(toy, "backbone=mbert")
+    assert first.backbone.commit == hub.commit("models", name)
+    assert first.recipe["backbone"]["commit"] == first.backbone.commit
+    before = fingerprint_of(first.recipe)
+    hub.repository("models", name, {"config.json": files["config.json"].read_text() + "\n"})
+    second = aligner(toy, "backbone=mbert")
+    assert second.backbone.commit != first.backbone.commit
+    assert fingerprint_of(second.recipe) != before
+
+
+def test_a_folder_is_known_by_its_files_wherever_it_lies(toy, bert_folder, tmp_path):
+    copy = shutil.copytree(bert_folder, tmp_path / "copy")
+    one, other = (
+        aligner(toy, "backbone=mbert", f"backbone.path={path}") for path in (bert_folder, copy)
+    )
+    assert one.recipe == other.recipe
+    assert one.backbone.commit is None
+    with pytest.raises(DataError, match=r"backbone\.path=nowhere: no config\.json"):
+        _ = aligner(toy, "backbone=mbert", "backbone.path=nowhere").recipe

@@ -13,7 +13,9 @@ from mlalign.command_line import resolve
 from mlalign.conf import CONF
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError
-from mlalign.reporting.comparison import comparison, find_runs
+from mlalign.reopen import load_run
+from mlalign.reporting.comparison import comparison
+from mlalign.reporting.runs import find_runs
 from mlalign.run import train
 
 ROOT = Path(__file__).parents[1]
@@ -220,22 +222,28 @@ def test_runs_are_compared_over_seeds(finished, release):
     for seed in (1, 2):
         run(release, work, "method=none", f"seed={seed}")
         run(release, work, f"seed={seed}")
-    found = [one for one in find_runs(str(work / "outputs" / "mldoc")) if one["seed"] < 3]
-    kept = [one for one in found if one["method"] in ("none", "multilevel")]
-    kept = [one for one in kept if one["config"]["data"]["root"] == str(release)]
-    table = comparison(kept, "none")
-    rows = {line.split()[0]: line for line in table.splitlines() if line}
-    assert "±" in rows["multilevel"]
-    none, multilevel = (
-        [
-            one["transfer_average"]
-            for one in sorted(kept, key=lambda one: one["seed"])
-            if one["method"] == method
+    found = [
+        one
+        for one in find_runs(str(work / "outputs" / "mldoc"))
+        if one.results["seed"] < 3
+        and one.results["method"] in ("none", "multilevel")
+        and one.results["config"]["data"]["root"] == str(release)
+    ]
+    (table,) = comparison(found, resamples=200)
+    rows = {row.name: row for row in table.rows}
+    averages = {
+        method: [
+            one.results["transfer_average"]
+            for one in sorted(found, key=lambda one: one.results["seed"])
+            if one.results["method"] == method
         ]
         for method in ("none", "multilevel")
-    )
-    gain = sum(b - a for a, b in zip(none, multilevel, strict=True)) / 2
-    assert f"{gain:+.1f}" in rows["multilevel"]
+    }
+    cell = rows["multilevel"].cells["transfer_average"]
+    assert cell.values == pytest.approx(averages["multilevel"])
+    gain = sum(averages["multilevel"]) / 2 - sum(averages["none"]) / 2
+    assert cell.against.seeds.difference == pytest.approx(gain)
+    assert cell.against.items is not None  # the predictions make the scores
 
 
 def test_two_commands_of_a_stranger(tmp_path, release):
@@ -249,3 +257,50 @@ def test_two_commands_of_a_stranger(tmp_path, release):
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert "inter_sentence" in ended.stdout
+
+
+@pytest.mark.parametrize("method", ["multilevel", "none"])
+def test_translations_are_found_without_learning(method, release, finished, sentences):
+    folder = release / "retrieval" / "tatoeba-v1"
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in ("de", "ru"):
+        pairs = zip(sentences["en"], sentences[language], strict=True)
+        text = "".join(f"{one}\t{two}\n" for one, two in pairs)
+        (folder / f"en-{language}.tsv").write_text(text, encoding="utf-8")
+    options = ["task=tatoeba_retrieval", "task.languages=[de,ru]", "finetune.epochs=0"]
+    done = run(release, finished[0], *options, f"method={method}")
+    results = results_of(done)
+    assert results["metric"] == "retrieval_accuracy"
+    assert set(results["scores"]) == set(results["from_english"]) == {"de", "ru"}
+    assert "finetune" not in results["seconds"]
+    assert results["transfer_gap"] is None
+    if method == "multilevel":
+        assert results["aligned"] == results_of(finished[1])["aligned"]
+    for language, score in results["scores"].items():
+        lines = (done / "predictions" / f"{language}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        right = sum(row["gold"] == row["predicted"] for row in rows)
+        assert score == pytest.approx(100 * right / len(rows))
+        assert len(rows) == 80
+    with pytest.raises(ConfigError, match=r"nothing was learned.*train\.py"):
+        load_run(done)
+    (table,) = comparison(find_runs(str(done)))
+    assert "finding the English translation in per cent" in table.title
+
+
+def test_a_task_with_other_tags_and_english_from_elsewhere(release, finished):
+    """Words and spaces as MasakhaNER has them; English of the sample's WikiANN."""
+    for language in ("swa", "bam"):
+        path = release / "tasks" / "masakhaner" / language / "test.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Felix B-PER\nJumapili B-DATE\nusiku I-DATE\n\nVOA B-ORG\n. O\n", "utf-8")
+    results = results_of(run(release, finished[0], "task=masakhaner", "task.languages=available"))
+    assert set(results["scores"]) == {"bm", "sw"}
+    names = {
+        Path(name).relative_to(release).as_posix() for name in results["data"] if "tasks" in name
+    }
+    assert "tasks/panx/en/train" in names
+    assert "tasks/masakhaner/swa/test.txt" in names
+    rows = (finished[0] / "outputs").rglob("masakhaner/*/predictions/sw.jsonl")
+    first = json.loads(next(rows).read_text().splitlines()[0])
+    assert first["gold"] == ["B-PER", "O", "O"]

@@ -13,7 +13,7 @@ from modules.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
 
 from mlalign.command_line import given
 from mlalign.errors import ConfigError, DataError
-from mlalign.reporting.comparison import find_runs
+from mlalign.reporting.runs import find_runs
 from mlalign.rescore import rescore
 from mlalign.rescore_config import Rescore
 from mlalign.run import train
@@ -146,9 +146,18 @@ def test_the_oracle_is_the_best_step_on_each_languages_own_dev_part(finished, wo
 def test_runs_scored_again_are_not_mixed_with_runs(finished, world):
     again(finished)
     found = find_runs(str(world / "outputs"))
-    assert [one.get("evaluation_of") for one in found] == [None]
+    assert [one.results.get("evaluation_of") for one in found] == [None]
     named = find_runs(str(finished / "evaluations"))
-    assert {one["evaluation_of"] for one in named} == {str(finished)}
+    assert {one.results["evaluation_of"] for one in named} == {str(finished)}
+
+
+def test_a_run_that_is_made_anew_forgets_what_was_found_with_its_old_weights(world):
+    settings = (f"output={world / 'anew'}", "finetune.epochs=1", "method=none")
+    folder = train(configured(world, *settings))
+    assert again(folder).is_dir()
+    train(configured(world, *settings, "resume=false"))
+    assert not (folder / "evaluations").exists()
+    assert {path.name for path in (folder / "curves").iterdir()} == {"finetune", "finetune.csv"}
 
 
 @pytest.mark.parametrize(

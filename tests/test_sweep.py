@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from modules.toy import SMALL, write_toy
+from hydra import compose, initialize_config_dir
+from modules.toy import CONF, SMALL, write_toy
 
 from mlalign.sweep import is_varied, sweep_of
 
@@ -69,6 +70,21 @@ def test_the_same_command_in_any_order_has_the_same_folder_and_no_other_has_it()
     assert sweep_of([*words, "output=here/too"]).folder == Path("here/too")
     assert sweep_of([*words, "hydra.sweep.dir=there"]).folder == Path("there")
     assert len(sweep_of(["-m", *(f"key{n}=1,2" for n in range(200))]).folder.name) < 100
+
+
+def test_a_launcher_that_is_not_installed_says_how_to_install_it(tmp_path):
+    ended = swept(tmp_path, "hydra/launcher=jolib", "seed=1,2")
+    assert ended.returncode == 2
+    assert "hydra/launcher=jolib" in ended.stderr
+    assert "mlalign[sweeps]" in ended.stderr
+
+
+def test_the_slurm_preset_composes():
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
+    assert composed.hydra.launcher.timeout_min == 720
+    assert composed.hydra.launcher._target_.endswith("SlurmLauncher")
 
 
 def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, tmp_path):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.parallel import parallel_path, read_pairs
 from mlalign.data.layout import Layout
+from mlalign.data.seen import Seen, joined
 from mlalign.errors import DataError
 
 FORM = 2  # raise it when what is written below changes
@@ -158,7 +159,7 @@ def _write(
     """Fill the table; it takes its final name only when it is whole."""
     dropped: Counter[str] = Counter()
     read: list[int] = []
-    seen: set[tuple[int, int]] = set()
+    seen = Seen()
     partial_table = table.with_suffix(f".{os.getpid()}.partial")
     writer = ArrowWriter(path=str(partial_table), features=FEATURES)
     kept = 0
@@ -192,28 +193,29 @@ def _tokenise_chunk(
     chunk: Sequence[tuple[str, str]],
     layout: Layout,
     keep: Filter,
-    seen: set[tuple[int, int]],
+    seen: Seen,
     dropped: Counter[str],
 ) -> dict[str, list[Any]]:
-    sources = layout.words([english for english, _ in chunk])
-    targets = layout.words([other for _, other in chunk])
+    keys = [(sentence_key(english), sentence_key(other)) for english, other in chunk]
+    words = zip(
+        layout.words([english for english, _ in chunk]),
+        layout.words([other for _, other in chunk]),
+        strict=True,
+    )
     batch: dict[str, list[Any]] = {name: [] for name in FEATURES}
-    for (english, other), source, target in zip(chunk, sources, targets, strict=True):
-        keys = (sentence_key(english), sentence_key(other))
-        if keys in seen:
-            reason: str | None = "repeated"
-        elif keys[0] == keys[1]:
-            reason = "both sides alike"
-        else:
-            reason = keep.reason(source, target)
+    for (source, target), (source_key, target_key) in zip(words, keys, strict=True):
+        reason = "both sides alike" if source_key == target_key else keep.reason(source, target)
         if reason is not None:
             dropped[reason] += 1
             continue
-        seen.add(keys)
-        values = (source[: keep.max_words], target[: keep.max_words], *keys)
+        values = (source[: keep.max_words], target[: keep.max_words], source_key, target_key)
         for name, value in zip(FEATURES, values, strict=True):
             batch[name].append(value)
-    return batch
+    sides = (np.array(batch[name], np.int64) for name in ("source_key", "target_key"))
+    new = seen.is_new(joined(*sides))
+    if not new.all():
+        dropped["repeated"] += int((~new).sum())
+    return {name: list(compress(rows, new)) for name, rows in batch.items()}
 
 
 def sentence_key(text: str) -> int:

@@ -93,6 +93,11 @@ def in_words(error: BaseException) -> str | None:
     return _status_in_words(error)
 
 
+def briefly(error: BaseException) -> str:
+    """What happened, without what to do about it."""
+    return (in_words(error) or str(error)).split(";")[0]
+
+
 def _status_in_words(error: BaseException) -> str | None:
     status = status_of(error)
     if status == 429:
@@ -104,6 +109,8 @@ def _status_in_words(error: BaseException) -> str | None:
         )
     if status is not None and status >= 500:
         return f"the server failed ({status}); try again later, the same command goes on"
+    if status == 404:
+        return "no such thing there (404); check the name and the revision"
     if status in (401, 403):
         return f"access denied ({status}); set HF_TOKEN to a token that may read it"
     if status is not None:

@@ -7,9 +7,9 @@ client writes under a passing name and renames, so any number of processes may f
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import httpx2
 from huggingface_hub import HfApi, constants, get_cached_repo_tree, hf_hub_download
@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
     RevisionResolutionError,
 )
 
-from mlalign.data.faults import chain, in_words, status_of, wait_before_next
+from mlalign.data.faults import briefly, chain, in_words, status_of, wait_before_next
 from mlalign.data.text import did_you_mean
 from mlalign.errors import DataError
 
@@ -34,6 +34,7 @@ Kind = Literal["dataset", "model"]
 Got = TypeVar("Got")
 ATTEMPTS = 4
 CHUNK = 1 << 20
+DATA = (".parquet", ".tsv", ".csv", ".jsonl", ".gz", ".zip")
 PLACES: dict[Kind, str] = {"dataset": "datasets/", "model": ""}
 
 
@@ -74,11 +75,14 @@ def hub_files(repo: Repo) -> list[str]:
     Raises:
         DataError: see ``hub_repo``.
     """
-    where: dict[str, str] = {"repo_type": repo.kind, "revision": repo.revision}
+    where: Any = {"repo_type": repo.kind, "revision": repo.revision}
     try:
         return sorted(file.path for file in get_cached_repo_tree(repo.name, **where))
     except CachedRepoTreeNotFoundError:
-        return sorted(_patiently(lambda: HfApi().list_repo_files(repo.name, **where), repo, ""))
+        # The listing is repeated by the client for half a minute: first see who is there.
+        _patiently(lambda: HfApi().repo_info(repo.name, **where), repo, "")
+        names = _patiently(lambda: HfApi().list_repo_files(repo.name, **where), repo, "", 1)
+        return sorted(names)
 
 
 def hub_file(repo: Repo, name: str) -> Path:
@@ -129,9 +133,9 @@ def _is_as_announced(path: Path) -> bool:
     return digest.hexdigest() == announced
 
 
-def _patiently(call: Callable[[], Got], repo: Repo, name: str) -> Got:
+def _patiently(call: Callable[[], Got], repo: Repo, name: str, attempts: int = ATTEMPTS) -> Got:
     """The value of a call to the hub, tried again a few times where that can help."""
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         try:
             return call()
         except (OSError, ValueError, httpx2.HTTPError, EntryNotFoundError) as error:
@@ -140,10 +144,10 @@ def _patiently(call: Callable[[], Got], repo: Repo, name: str) -> Got:
             failure = error
         # What the client itself could not find anywhere, it has tried often enough.
         tried = isinstance(failure, LocalEntryNotFoundError)
-        wait = None if tried or attempt == ATTEMPTS else wait_before_next(failure, attempt)
+        wait = None if tried or attempt == attempts else wait_before_next(failure, attempt)
         if wait is None:
             raise DataError(_in_words(failure, repo, name)) from failure
-        log.info("%s: %s. Trying again in %.0f s", repo, in_words(failure), wait)
+        log.info("%s: %s. Trying again in %.0f s", repo, briefly(failure), wait)
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
@@ -169,7 +173,7 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
             )
         if isinstance(link, HFValidationError):
             return f"{what}: {link}"
-        if isinstance(link, EntryNotFoundError) and status_of(error) == 404:
+        if isinstance(link, EntryNotFoundError) and status_of(error) == 404 and name:
             return f"{what}: {_no_such_file(repo, name)}"
     if "Consistency check failed" in str(error):
         return (
@@ -181,11 +185,18 @@ def _in_words(error: Exception, repo: Repo, name: str) -> str:
 
 def _no_such_file(repo: Repo, name: str) -> str:
     there = hub_files(repo)
+    return (
+        script_instead(repo, there) or f"no such file in this revision{did_you_mean(name, there)}"
+    )
+
+
+def script_instead(repo: Repo, names: Sequence[str]) -> str | None:
+    """What to do about a data set that is a loading script and no data; None if it is not one."""
     script = f"{repo.name.split('/')[-1]}.py"
-    if script in there and not any(one.endswith((".parquet", ".tsv", ".jsonl")) for one in there):
-        return (
-            f"the repository holds a loading script ({script}) and no data, which cannot be "
-            "loaded any more; look for a copy in parquet, or set the revision refs/convert/parquet "
-            "where the hub made one"
-        )
-    return f"no such file in this revision{did_you_mean(name, there)}"
+    if script not in names or any(one.endswith(DATA) for one in names):
+        return None
+    return (
+        f"the repository holds a loading script ({script}) and no data, which cannot be loaded "
+        "any more; look for a copy in parquet, or set the revision refs/convert/parquet where the "
+        "hub made one"
+    )

@@ -7,14 +7,14 @@ from mlalign.errors import DataError
 
 log = logging.getLogger(__name__)
 
-ANY = "*"  # all languages that are not named
-Sizes = Mapping[str, Mapping[str, int]]  # part -> language, or ANY -> rows
+EACH = "each"  # language that is not named
+Sizes = Mapping[str, Mapping[str, int]]  # part -> language, or EACH -> rows
 
 
 def expected_rows(sizes: Sizes, part: str, language: str) -> int | None:
     """Rows of a part in a language; None where nobody said."""
     of_part = sizes.get(part, {})
-    return of_part.get(language, of_part.get(ANY))
+    return of_part.get(language, of_part.get(EACH))
 
 
 def check_rows(
@@ -41,7 +41,7 @@ def check_rows(
     )
     if strict:
         raise DataError(
-            f"{message}. If this is the release you mean, say so with task.sizes.{part}="
-            f"{{{language}: {found}}}, or task.sizes={{}} to check no part"
+            f"{message}. If this is the release you mean, correct task.sizes in its file of "
+            "conf/task, or check no sizes with task.check_sizes=false"
         )
     log.warning("%s: scores on it are not comparable with published ones", message)

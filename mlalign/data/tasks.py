@@ -1,10 +1,9 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import lightning as L
 import numpy as np
@@ -13,14 +12,12 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mlalign.data.formats import Format, LabelledText, Part, PartName, TaggedSentence, positions
+from mlalign.data.formats import LabelledText, Part, TaggedSentence
 from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
 from mlalign.data.sampling import ShuffledBatches
-from mlalign.data.sizes import Sizes, check_rows
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError, DataError
+from mlalign.data.task_files import TaskFiles
 from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
 
@@ -28,108 +25,6 @@ log = logging.getLogger(__name__)
 
 IGNORED = -100  # the label of positions that are not scored
 EVALUATION_BATCH = 128
-AVAILABLE = "available"
-
-
-class TaskFiles:
-    """Where a task's files lie.
-
-    Every file that a run needs is looked for at once. A test file is read only when it is asked
-    for, so that no target label can leak into training.
-
-    Args:
-        folder: of the task.
-        format: of its release.
-        labels: in the order of the classes.
-        label_names: what the files call a label -> the label.
-        languages: to be tested in, or ``available`` for all that have the scored part.
-        train_size: which of several train files.
-        on_bad_line: ``error`` or ``skip``.
-        english: folder and format of English train and dev, where the release has none.
-        sizes: rows of the official release.
-        is_official: whether files of other sizes are refused; otherwise they are named.
-        learned: whether English train and dev are needed too.
-        scored: the part that is needed of every language.
-
-    Raises:
-        ConfigError: a language is named twice or unknown to the format.
-        DataError: a file is not there.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        format: Format[Any],
-        labels: Sequence[str],
-        languages: Sequence[str] | str,
-        *,
-        label_names: Mapping[str, str] | None = None,
-        train_size: int | None,
-        on_bad_line: Literal["error", "skip"],
-        english: tuple[Path, Format[Any]] | None = None,
-        sizes: Sizes | None = None,
-        is_official: bool = False,
-        learned: bool = True,
-        scored: PartName = "test",
-    ) -> None:
-        self.sizes, self.is_official = sizes or {}, is_official
-        self.folder, self.format = folder, format
-        self.english = (folder, format) if english is None else english
-        self.labels, self.positions = list(labels), positions(labels, label_names)
-        self.train_size, self.on_bad_line = train_size, on_bad_line
-        self.learned, self.scored = learned and format.is_learned, scored
-        there = self.format.languages(folder, scored)
-        if languages == AVAILABLE:
-            languages = sorted(there, key=lambda language: (language != SOURCE, language))
-        if isinstance(languages, str):
-            raise ConfigError(
-                f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]"
-                f"{did_you_mean(languages, [AVAILABLE])}"
-            )
-        if not languages:
-            raise DataError(f"{folder}: no language with a {scored} part there")
-        if len(set(languages)) < len(languages):
-            raise ConfigError(f"task.languages={list(languages)}: a language is named twice")
-        self.languages = list(languages)
-        for language, part in self.needed():
-            self.path(language, part)
-
-    def needed(self) -> list[tuple[str, str]]:
-        """Language and part of every file of a run."""
-        english = [(SOURCE, "train"), (SOURCE, "dev")] if self.learned else []
-        return [*english, *((language, self.scored) for language in self.languages)]
-
-    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
-        """The folder and format of a part: what is learned from can come from elsewhere."""
-        is_learned = language == SOURCE and part != "test"
-        return self.english if is_learned else (self.folder, self.format)
-
-    def path(self, language: str, part: Any) -> Path:
-        """The file of a part."""
-        folder, format = self.place(language, part)
-        return format.path(folder, language, part, self.train_size)
-
-    def read(self, language: str, part: Any) -> Part[Any]:
-        """One part, whole."""
-        format = self.place(language, part)[1]
-        read = format.read(
-            self.path(language, part),
-            self.positions,
-            language=format.called(language),
-            part=part,
-            on_bad_line=self.on_bad_line,
-        )
-        for reason, count in read.dropped.items():
-            log.warning("%s: %d left out: %s", read.path, count, reason)
-        check_rows(
-            len(read.examples) + sum(read.dropped.values()),
-            self.sizes,
-            part,
-            language,
-            where=str(read.path),
-            strict=self.is_official,
-        )
-        return read
 
 
 @dataclass(frozen=True, slots=True)

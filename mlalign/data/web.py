@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 from filelock import FileLock
 
-from mlalign.data.faults import in_words, status_of, wait_before_next
+from mlalign.data.faults import briefly, in_words, status_of, wait_before_next
 from mlalign.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def _fetch(url: str, target: Path, sha256: str | None) -> None:
                 wait = None if attempt > ATTEMPTS else wait_before_next(error, attempt)
                 if wait is None:
                     raise
-                log.info("%s: %s. Trying again in %.0f s", url, in_words(error), wait)
+                log.info("%s: %s. Trying again in %.0f s", url, briefly(error), wait)
                 time.sleep(wait)
     found = _sha256(partial) if sha256 is not None else None
     if found != sha256:

@@ -1,13 +1,16 @@
-"""Pretrained encoders from a folder, the hub's cache or the hub, and the language tokens we add."""
+"""Pretrained encoders in a folder, and the language tokens that we add to them."""
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -21,13 +24,21 @@ from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.tokenizer import settle
-from mlalign.models.weights import Weights
 from mlalign.models.word_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unk"
 LANGUAGE_TOKEN = re.compile(r"\[LANG_([^\]]+)\]")
+FAULTS = (
+    OSError,
+    ValueError,
+    KeyError,
+    ImportError,
+    RuntimeError,
+    SafetensorError,
+    UnpicklingError,
+)
 DISENTANGLED = ("deberta", "deberta-v2")
 
 
@@ -37,36 +48,48 @@ def quiet_transformers() -> None:
     transformers_logging.disable_progress_bar()
 
 
+def check_folder(folder: str | Path, called: str) -> None:
+    """Refuse what is no folder with a model, before transformers takes it for a name on the hub.
+
+    Raises:
+        DataError: with what belongs there.
+    """
+    if not (Path(folder) / "config.json").is_file():
+        raise DataError(
+            f"{called}: no config.json there; expected a folder with config.json, "
+            "model.safetensors and the tokenizer's files, as save_pretrained writes it"
+        )
+
+
 def load_backbone(
-    name: str, *, revision: str | None, path: str | Path | None, attention: str
+    folder: str | Path, *, attention: str, called: str | None = None
 ) -> tuple[PreTrainedModel, Any]:
     """A masked-language model in float32 and its fast tokenizer.
 
     A head that the weights lack starts at random, see ``word_head.untrained_head``.
 
     Args:
-        name: the hub's id, for the message and for loading when there is no ``path``.
-        revision: branch, tag or commit on the hub.
-        path: a local folder in the hub's layout; wins over ``name``.
+        folder: in the hub's layout.
         attention: transformers' ``attn_implementation``; ``sdpa`` becomes ``eager`` where the
             family has none.
+        called: what messages call it; None: ``backbone.path``.
 
     Raises:
-        DataError: neither the folder, nor the cache, nor the hub gives the files, or they hold no
-            encoder with a fast tokenizer.
+        DataError: the folder does not hold an encoder with a fast tokenizer.
         ConfigError: the family has not this attention.
     """
-    found = Weights(name, revision, path)
+    called = called or f"backbone.path={folder}"
+    check_folder(folder, called)
     quiet_transformers()
-    with found.errors_in_words():
-        config = AutoConfig.from_pretrained(**found.where)
+    with _errors_in_words(called):
+        config = AutoConfig.from_pretrained(folder)
     if config.model_type in DISENTANGLED:
         config.legacy = True  # the other form of the head gives resizing the wrong matrix
-    attention = _supported_attention(config, attention, found)
-    with found.errors_in_words():
-        tokenizer = AutoTokenizer.from_pretrained(**found.where, use_fast=True)
+    attention = _supported_attention(config, attention, called)
+    with _errors_in_words(called):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
         model, loading = AutoModelForMaskedLM.from_pretrained(
-            **found.where,
+            folder,
             config=config,
             dtype=torch.float32,
             attn_implementation=attention,
@@ -76,21 +99,31 @@ def load_backbone(
     lacking = [key for key in missing if key.startswith(f"{model.base_model_prefix}.")]
     if lacking:
         raise DataError(
-            f"{found}: its weights have nothing for {lacking[0]} and {len(lacking) - 1} more parts "
-            "of the encoder; are they of another model than config.json?"
+            f"{called}: its weights have nothing for {lacking[0]} and {len(lacking) - 1} other "
+            "parts of the encoder; are they of another model than config.json?"
         )
     mark_untrained_head(model, missing)
     types = getattr(config, "type_vocab_size", 0)
-    settle(tokenizer, found, positions=positions(model), token_types=types)
+    settle(tokenizer, called, positions=positions(model), token_types=types)
     return model, tokenizer
 
 
-def _supported_attention(config: Any, attention: str, found: Weights) -> str:
+@contextmanager
+def _errors_in_words(called: str) -> Iterator[None]:
+    """Whatever transformers raises over a folder, as one message."""
+    try:
+        yield
+    except FAULTS as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{called}: transformers cannot load it: {lines[0]}") from error
+
+
+def _supported_attention(config: Any, attention: str, called: str) -> str:
     """What the family runs: sdpa where it has it, else eager."""
     family = MODEL_FOR_MASKED_LM_MAPPING.get(type(config), None)
     if family is None:
         raise DataError(
-            f"{found}: transformers has no masked-language model of type {config.model_type}; "
+            f"{called}: transformers has no masked-language model of type {config.model_type}; "
             "expected an encoder, as BERT, XLM-R, ModernBERT or DeBERTa"
         )
     if attention == "sdpa" and not family._supports_sdpa:

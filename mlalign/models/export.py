@@ -1,7 +1,7 @@
 """The small files by which sentence-transformers reads an aligned folder.
 
-They are in the form of its versions 2 to 5, which version 6 reads as well; the library itself is
-not needed here.
+They are in its older form, which versions 5 and 6 read alike; the library itself is not needed
+here.
 """
 
 import json

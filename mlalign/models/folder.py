@@ -55,9 +55,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
     if "encoder" not in recipe:
         raise DataError(f"{folder / RECIPE}: no entry `encoder`; align again with resume=false")
     shape = recipe["encoder"]
-    backbone, tokenizer = load_backbone(
-        str(folder), revision=None, path=folder, attention=attention
-    )
+    backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
     dim = int(backbone.config.hidden_size)
     languages = list(shape["languages"])
     fused = shape["fusion"] != "off"

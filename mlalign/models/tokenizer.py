@@ -9,7 +9,7 @@ from mlalign.errors import DataError
 NEEDED = ("cls", "sep", "pad", "mask", "unk")
 
 
-def settle(tokenizer: Any, found: object, *, positions: int, token_types: int) -> None:
+def settle(tokenizer: Any, called: str, *, positions: int, token_types: int) -> None:
     """Make a fast tokenizer frame sentences as ``Layout`` does: [CLS] words [SEP], padded behind.
 
     Gemma's, which mmBERT has, knows its first and last token by other names and may leave out the
@@ -17,7 +17,7 @@ def settle(tokenizer: Any, found: object, *, positions: int, token_types: int) -
 
     Args:
         tokenizer: changed in place; what is changed is saved with it.
-        found: what it is called in messages.
+        called: what messages call the backbone.
         positions: how many subwords the model takes.
         token_types: how many kinds of segments the model tells apart.
 
@@ -25,10 +25,10 @@ def settle(tokenizer: Any, found: object, *, positions: int, token_types: int) -
         DataError: it is not fast, or lacks a special token or all ordinary pieces.
     """
     if not getattr(tokenizer, "is_fast", False):
-        raise DataError(f"{found}: it has no fast tokenizer (tokenizer.json)")
+        raise DataError(f"{called}: it has no fast tokenizer (tokenizer.json)")
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise DataError(
-            f"{found}: its tokenizer has no pieces but the special ones; expected the tokenizer's "
+            f"{called}: its tokenizer has no pieces but the special ones; expected the tokenizer's "
             "files (tokenizer.json or the like) beside config.json"
         )
     for kind, other in (("cls", "bos"), ("sep", "eos")):
@@ -37,7 +37,7 @@ def settle(tokenizer: Any, found: object, *, positions: int, token_types: int) -
     for kind in NEEDED:
         if getattr(tokenizer, f"{kind}_token_id") is None:
             raise DataError(
-                f"{found}: its tokenizer has no {kind}_token; expected that of an encoder, with "
+                f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with "
                 f"{', '.join(NEEDED)}"
             )
     tokenizer.padding_side = tokenizer.truncation_side = "right"

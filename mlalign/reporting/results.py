@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mlalign.errors import DataError
 
 SCHEMA = 1
 FILE = "results.json"
+EVALUATIONS = "evaluations"  # of a run that was scored again
 SOURCE = "en"
 PACKAGES = (
     "mlalign",
@@ -25,17 +26,26 @@ PACKAGES = (
 )
 
 
-def summary(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Averages over all languages and over all but English, and what English is ahead."""
+def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Averages over all languages and over all but English, and what English is ahead.
+
+    Where a score is missing (None) there is no average: one over fewer languages would not be the
+    same thing.
+    """
     targets = [score for language, score in scores.items() if language != SOURCE]
-    transfer = sum(targets) / len(targets) if targets else None
+    transfer = _mean(targets)
     english = scores.get(SOURCE)
     gap = english - transfer if english is not None and transfer is not None else None
     return {
-        "average": sum(scores.values()) / len(scores),
+        "average": _mean(scores.values()),
         "transfer_average": transfer,
         "transfer_gap": gap,
     }
+
+
+def _mean(scores: Collection[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Runs on disk: the finished ones, and those that never got there."""
 
 import glob
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from mlalign.reporting.results import FILE, read_results
 
 SETTINGS = "config.yaml"  # written when a run begins
 LOCK = ".lock"  # taken before that
-ERROR = "error.txt"  # left by a run that failed
+FAILED = "failed.json"  # left by a run of a sweep that failed
+EVALUATIONS = "evaluations"  # of a run that was scored again: no runs of their own
 FORMS = ("{0}", "{0}/{1}", "{0}/**/{1}")
 
 
@@ -42,6 +44,8 @@ class Unfinished:
 def find_runs(patterns: str) -> list[Run]:
     """Every finished run under folders or glob patterns, comma-separated.
 
+    Runs that were scored again stay out, unless a pattern names their folder, ``evaluations``.
+
     Raises:
         DataError: there are none, or one's results cannot be read.
     """
@@ -57,7 +61,7 @@ def find_runs(patterns: str) -> list[Run]:
 
 def find_unfinished(patterns: str) -> list[Unfinished]:
     """Every run under folders or glob patterns that began and has no results."""
-    begun = {path.parent for name in (SETTINGS, LOCK) for path in _files(patterns, name)}
+    begun = {path.parent for name in (SETTINGS, LOCK, FAILED) for path in _files(patterns, name)}
     return [
         Unfinished(folder, _error(folder))
         for folder in sorted(begun)
@@ -69,13 +73,17 @@ def _files(patterns: str, name: str) -> Iterator[Path]:
     for pattern in patterns.split(","):
         for form in FORMS:
             shape = form.format(pattern.strip(), name)
-            for path in glob.glob(shape, recursive=True, include_hidden=True):  # noqa: PTH207
-                if Path(path).name == name:  # absolute ones too, which Path.glob refuses
-                    yield Path(path)
+            for found in glob.glob(shape, recursive=True, include_hidden=True):  # noqa: PTH207
+                path = Path(found)  # absolute patterns too, which Path.glob refuses
+                if path.name == name and (EVALUATIONS in pattern or EVALUATIONS not in path.parts):
+                    yield path
 
 
 def _error(folder: Path) -> str | None:
-    path = folder / ERROR
+    path = folder / FAILED
     if not path.is_file():
         return None
-    return " ".join(path.read_text(encoding="utf-8").split())
+    try:
+        return " ".join(json.loads(path.read_text(encoding="utf-8"))["error"].split())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{FAILED} cannot be read"

@@ -1,13 +1,93 @@
-"""Scores as tables for a terminal."""
+"""Tables of scores: what they hold, whatever they are printed as; and one run for a terminal."""
 
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from mlalign.reporting.bootstrap import Resampled
+from mlalign.reporting.significance import LEVEL, Paired
 
 UNITS = {
     "accuracy": "accuracy",
     "entity_f1": "entity F1",
     "retrieval_accuracy": "accuracy of finding the English translation",
 }
+ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
+SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
+
+
+@dataclass(frozen=True)
+class Against:
+    """A cell against the baseline's, over seeds and over test items; Holm's p beside each."""
+
+    seeds: Paired
+    seeds_holm: float | None = None
+    items: Resampled | None = None
+    items_holm: float | None = None
+
+    @property
+    def beyond_seeds(self) -> bool:
+        """Whether it differs by more than the noise of seeds."""
+        return self.seeds_holm is not None and self.seeds_holm < LEVEL
+
+    @property
+    def beyond_items(self) -> bool:
+        """Whether it differs by more than the choice of test items."""
+        return self.items_holm is not None and self.items_holm < LEVEL
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score, once for every run that has it."""
+
+    values: tuple[float, ...] = ()
+    against: Against | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """Over runs; None where there is none."""
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of a sample; None for fewer than two runs."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, ablation or backbone; or a row of the paper."""
+
+    name: str
+    cells: Mapping[str, Cell]  # column -> cell, every column of the table
+    runs: int
+    copied: str | None = None  # from where; such a row is never tested
+
+
+@dataclass(frozen=True)
+class Table:
+    """One task: rows by languages and by the three summaries of ``SUMMARIES``."""
+
+    task: str
+    metric: str
+    setting: str  # as setting_of says it
+    kind: str
+    languages: tuple[str, ...]
+    rows: tuple[Row, ...]
+    baseline: str | None = None  # a row's name; None: nothing was tested
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Languages and summaries."""
+        return (*self.languages, *SUMMARIES)
+
+    @property
+    def title(self) -> str:
+        """What the numbers are."""
+        unit = UNITS.get(self.metric, self.metric)
+        return f"{self.task}, {self.setting}, {unit} in per cent, mean ± sd over seeds"
 
 
 def name_of(results: Mapping[str, Any]) -> str:
@@ -33,13 +113,14 @@ def score_table(results: Mapping[str, Any]) -> str:
     lines = aligned([*rows, *averages])
     rule = lines[1]
     unit = UNITS[results["metric"]]
-    head = f"{results['task']}, {_kind(results)}, {unit} in per cent"
+    head = f"{results['task']}, {setting_of(results)}, {unit} in per cent"
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :]])
 
 
-def _kind(results: Mapping[str, Any]) -> str:
+def setting_of(results: Mapping[str, Any]) -> str:
+    """Zero-shot on test, unless the run was scored again in another way."""
     part = "" if results.get("split", "test") == "test" else f" on {results['split']}"
-    if results.get("selection") == "oracle":
+    if results.get("selection") == ORACLE:
         return f"upper bound{part}: in each language the step that did best on its own dev part"
     return f"zero-shot{part}"
 

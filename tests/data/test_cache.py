@@ -280,3 +280,17 @@ def test_keys_see_neither_case_nor_space_but_everything_else():
     keys = np.array([sentence_key(str(number)) for number in range(4000)]) / 2**63
     assert 0 <= keys.min() < keys.max() < 1
     assert keys.mean() == pytest.approx(0.5, abs=0.02)  # spread evenly, as holding out needs
+
+
+def test_duplicates_are_those_of_a_set_whatever_the_chunks(run, write_parallel, pairs, monkeypatch):
+    texts = [(one, two) for one, _ in pairs[:8] for _, two in pairs[:8]]
+    drawn = np.random.default_rng(4).integers(0, len(texts), 300)
+    rows = [texts[number] for number in drawn]
+    root = write_parallel("de", rows)
+    monkeypatch.setattr(cache, "CHUNK", 13)
+    table = run(root)
+    assert len(table) == len(set(rows))
+    assert table.dropped == {"repeated": 300 - len(set(rows))}
+    kept = table.take(range(len(table)))
+    found = zip(kept["source_key"].to_pylist(), kept["target_key"].to_pylist(), strict=True)
+    assert list(found) == [tuple(map(sentence_key, pair)) for pair in dict.fromkeys(rows)]

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from mlalign.data.formats import FORMATS, TaggedSentence, positions
-from mlalign.errors import DataError
+from mlalign.errors import ConfigError, DataError
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 
@@ -148,3 +148,62 @@ def test_placeholder_tags_are_refused(read):
     with pytest.raises(DataError, match="all 21 entries have the same label"):
         read("a\tO\nb\tO\n\n" * 21)
     assert len(read("a\tO\n\n" * 20).examples) == 20
+
+
+UNER = """# sent_id = dev-2
+# text = Kelds oplæg im Bonn.
+1\tKelds\tB-PER\tB-PER#O\ts
+2\toplæg\tO\tO#O\ts
+3-4\tim\tO\tO#O\ts
+3\ti\tO\tO#O\ts
+4\tBonn\tB-LOC\tB-LOC#O\ts
+
+# sent_id = dev-3
+1\t#\tO\tO#O\ts
+2\tgodt\tO\t-\ts
+"""
+
+
+def test_universal_ner_has_an_index_and_comments(read):
+    part = read(UNER)
+    assert words(part) == [("Kelds", "oplæg", "i", "Bonn"), ("#", "godt")]
+    assert part.examples[0].tags == (1, 0, 0, 5)
+    with pytest.raises(DataError, match=r"line 7: expected 3 tab-separated fields \(index, word"):
+        read(UNER.replace("\tB-LOC\tB-LOC#O\ts", ""))
+
+
+MASAKHANER = "Mohamed B-PER\n, O\nKinshasa B-LOC\n. O\n\nJumapili O\n"
+
+
+def test_masakhaner_has_spaces(read):
+    part = read(MASAKHANER, language="swa")
+    assert words(part) == [("Mohamed", ",", "Kinshasa", "."), ("Jumapili",)]
+    assert part.examples[0].tags == (1, 0, 5, 0)
+    with pytest.raises(DataError, match=r"line 2: expected 2 space-separated .*found 1"):
+        read(MASAKHANER.replace(", O", " O"), language="swa")
+    part = read(MASAKHANER.replace(". O", "a b O"), language="swa", on_bad_line="skip")
+    assert part.dropped == {"wrong number of fields": 1}
+
+
+def test_conll_2003_has_four_columns_and_marks_of_documents(read):
+    text = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nPeter NNP B-NP B-PER\n"
+    part = read(text, language="en")
+    assert words(part) == [("EU", "rejects"), ("Peter",)]
+    assert [example.tags for example in part.examples] == [(3, 0), (1,)]
+    assert part.dropped == {}
+
+
+def test_words_with_spaces_and_no_tags_are_still_words_without_tags(read):
+    with pytest.raises(DataError, match="words without tags"):
+        read("New York\nist\n\n")
+
+
+def test_tags_of_the_release_can_stand_for_others(tmp_path):
+    path = tmp_path / "test"
+    path.write_text("Jumapili B-DATE\nusiku I-DATE\nVOA B-ORG\n")
+    names = positions(TAGS, {"B-DATE": "O", "I-DATE": "O"})
+    read = FORMATS["entities"].read
+    part = read(path, names, part="test", language="swa", on_bad_line="error")
+    assert part.examples[0].tags == (0, 0, 3)
+    with pytest.raises(ConfigError, match=r"task.label_names: B-DATE stands for X, which is none"):
+        positions(TAGS, {"B-DATE": "X"})

@@ -28,6 +28,13 @@ def test_mldoc_has_english_names(place):
         mldoc.path(folder, "german", "test")
 
 
+def test_mldoc_has_spanish_twice(place):
+    folder = place("spanish.test", "spanish-latam.test")
+    assert FORMATS["mldoc"].languages(folder) == ["es", "es-419"]
+    assert FORMATS["mldoc"].path(folder, "es", "test").name == "spanish.test"
+    assert FORMATS["mldoc"].path(folder, "es-419", "test").name == "spanish-latam.test"
+
+
 def test_mldoc_has_train_files_of_several_sizes(place):
     mldoc = FORMATS["mldoc"]
     folder = place("english.train.1000")

@@ -96,3 +96,103 @@ def test_codes_are_one_to_one_and_well_formed():
     )
     assert CODES["flores"]["arb_Arab"] == "ar"
     assert "zho_Hant" not in CODES["flores"]
+
+
+XNLI = Table(
+    [
+        Columns(["sentence1", "sentence2"], "gold_label", id="pairID", language="language"),
+        Columns(["premise", "hypo"], "label"),
+    ]
+)
+NAMES = positions(["entailment", "neutral", "contradiction"], {"contradictory": "contradiction"})
+OF_XNLI = [
+    "language",
+    "gold_label",
+    "sentence1_binary_parse",
+    "sentence2_binary_parse",
+    "sentence1_parse",
+    "sentence2_parse",
+    "sentence1",
+    "sentence2",
+    "promptID",
+    "pairID",
+    "genre",
+    "label1",
+    "label2",
+    "label3",
+    "label4",
+    "label5",
+    "sentence1_tokenized",
+    "sentence2_tokenized",
+    "match",
+]
+
+
+def xnli_line(language, label, premise, hypothesis, pair):
+    row = dict.fromkeys(OF_XNLI, "")
+    row |= {"language": language, "gold_label": label, "pairID": pair, "match": "True"}
+    row |= {"sentence1": premise, "sentence2": hypothesis}
+    return "\t".join(row.values())
+
+
+def test_xnli_holds_all_languages_in_one_file(tmp_path):
+    path = tmp_path / "XNLI-1.0" / "xnli.test.tsv"
+    path.parent.mkdir()
+    lines = [
+        "\t".join(OF_XNLI),
+        xnli_line("ar", "neutral", 'ال"قطة', "ب", "1"),
+        xnli_line("de", "contradiction", 'Er sagte "ja', "Er sagte nein", "1"),
+        xnli_line("de", "entailment", "A", "B", "2"),
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    form = XNLI.format({"test": ["{}/test.tsv", "XNLI-1.0/xnli.test.tsv"]}, {})
+    assert form.languages(tmp_path) == ["ar", "de"]
+    assert form.path(tmp_path, "de", "test") == path
+    part = form.read(path, NAMES, language="de", part="test", on_bad_line="error")
+    assert part.examples == [
+        LabelledText("1", ('Er sagte "ja', "Er sagte nein"), 2),
+        LabelledText("2", ("A", "B"), 0),
+    ]
+    with pytest.raises(DataError, match="expected entries, found none"):
+        form.read(path, NAMES, language="fr", part="test", on_bad_line="error")
+
+
+def test_xnlis_training_file_has_other_columns_and_another_word(tmp_path):
+    path = tmp_path / "multinli.train.en.tsv"
+    path.write_text("premise\thypo\tlabel\nA\tB\tcontradictory\nC\tD\tneutral\n")
+    part = XNLI(path, NAMES, language="en", part="train", on_bad_line="error")
+    assert [example.label for example in part.examples] == [2, 1]
+    path.write_text("premise\thypothesis\tlabel\nA\tB\tneutral\n")
+    with pytest.raises(DataError, match=r"expected the header pairID, .*, or premise, hypo, label"):
+        XNLI(path, NAMES, language="en", part="train", on_bad_line="error")
+
+
+MASSIVE = Table([Columns(["utt"], "intent", id="id", part="partition")])
+
+
+def test_json_lines_of_several_parts(tmp_path):
+    path = tmp_path / "de-DE.jsonl"
+    row = '{"id": "%s", "partition": "%s", "intent": "health", "utt": "%s", "annot_utt": "x"}\n'
+    lines = [row % (1, "train", "eins"), row % (2, "test", 'zw\\"ei'), row % (3, "dev", "drei")]
+    path.write_text("".join(lines))
+    read = {"labels": positions(LABELS), "language": "de-DE"}
+    part = MASSIVE(path, **read, part="test", on_bad_line="error")
+    assert part.examples == [LabelledText("2", ('zw"ei',), 1)]
+    path.write_text("".join([*lines, "{broken\n", row % (4, "test", "vier")]))
+    with pytest.raises(DataError, match="line 4: expected a JSON object"):
+        MASSIVE(path, **read, part="test", on_bad_line="error")
+    part = MASSIVE(path, **read, part="test", on_bad_line="skip")
+    assert [example.id for example in part.examples] == ["2", "4"]
+    assert part.dropped == {"broken JSON": 1}
+    path.write_text("".join([*lines, '{"id": 7, "partition": "test", "intent": "health"}\n']))
+    with pytest.raises(DataError, match=r"line 4: expected text under id, utt, intent, partition"):
+        MASSIVE(path, **read, part="test", on_bad_line="error")
+
+
+def test_files_without_a_header_line(tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text("A\tB\thealth\nC\tD\tgeography\n")
+    table = Table([Columns(["one", "two"], "label")], header=["one", "two", "label"])
+    part = table(path, positions(LABELS), language="de", part="test", on_bad_line="error")
+    assert [example.texts for example in part.examples] == [("A", "B"), ("C", "D")]
+    assert part.examples[0].id == "1"

@@ -18,7 +18,7 @@ HOSTILE = [
 @pytest.fixture
 def saved(family_folder, tmp_path):
     """A family's tokenizer with language tokens, after saving and loading again."""
-    model, tokenizer = load_backbone("", revision=None, path=family_folder, attention="eager")
+    model, tokenizer = load_backbone(family_folder, attention="eager")
     counts = {language: torch.ones(len(tokenizer), dtype=torch.long) for language in ("en", "de")}
     add_language_tokens(model, tokenizer, counts, start="type_mean", least=1)
     tokenizer.save_pretrained(tmp_path)

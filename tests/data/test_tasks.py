@@ -9,7 +9,8 @@ import torch
 from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
 from mlalign.data.sampling import ShuffledBatches
-from mlalign.data.tasks import IGNORED, TaskDataModule, TaskFiles, prepare
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import IGNORED, TaskDataModule, prepare
 from mlalign.errors import ConfigError, DataError
 from mlalign.modules.finetuning import Predicted, joined
 

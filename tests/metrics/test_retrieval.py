@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mlalign.metrics import retrieval, retrieval_accuracy
+from mlalign.metrics import nearest, retrieval, retrieval_accuracy
 
 
 def loops(source, target, source_key, target_key):
@@ -108,3 +108,13 @@ def test_keys_must_pair_up_and_vectors_be_finite():
         retrieval_accuracy(torch.ones(3, 2), torch.ones(3, 2), torch.ones(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="finite"):
         retrieval_accuracy(torch.full((3, 2), torch.nan), torch.ones(3, 2))
+
+
+def test_nearest_is_the_first_of_the_best(pairs, monkeypatch):
+    source, target = pairs
+    cosines = [[float(q @ c / (q.norm() * c.norm())) for c in target] for q in source]
+    best = [row.index(max(row)) for row in cosines]
+    assert nearest(source, target).tolist() == best
+    monkeypatch.setattr(retrieval, "CELLS", 100)
+    assert nearest(source, target).tolist() == best
+    assert nearest(torch.ones(3, 2), torch.ones(5, 2)).tolist() == [0, 0, 0]

@@ -27,7 +27,7 @@ class Made:
 
 def make(folder, pool="mean", sentence=True, word=True, form="gated"):
     """Two fusions and prototypes that do something."""
-    model, tokenizer = load_backbone("", revision=None, path=folder, attention="sdpa")
+    model, tokenizer = load_backbone(folder, attention="sdpa")
     counts = {name: torch.ones(len(tokenizer), dtype=torch.long) for name in ("en", "de", "ru")}
     torch.manual_seed(0)
     add_language_tokens(model, tokenizer, counts, start="random")

@@ -19,8 +19,8 @@ from mlalign.models.word_head import head_parameters, unused_head, word_transfor
 STARTS = ("type_mean", "freq_mean", "exclusive_mean", "random")
 
 
-def load(folder, name="some/backbone", attention="eager", revision=None):
-    return load_backbone(name, revision=revision, path=folder, attention=attention)
+def load(folder, attention="eager"):
+    return load_backbone(folder, attention=attention)
 
 
 def expected_attention(model, attention):
@@ -64,17 +64,6 @@ def test_a_folder_loads_with_its_own_weights_in_float32(family_folder, attention
     expected = AutoModelForMaskedLM.from_pretrained(half, dtype=torch.bfloat16).state_dict()
     for name, value in model.state_dict().items():
         assert value.equal(expected[name].float()), name
-
-
-def test_without_network_the_message_says_how_to_get_the_weights():
-    with pytest.raises(DataError) as error:
-        load(None, name="nobody/no-such-backbone", revision="v2")
-    message = str(error.value)
-    assert message.startswith("backbone nobody/no-such-backbone: ")
-    assert "hf download nobody/no-such-backbone --revision v2 --local-dir no-such-backb" in message
-    assert "backbone.path=no-such-backbone" in message
-    with pytest.raises(DataError, match="hf download nobody/no-such-backbone --local-dir"):
-        load(None, name="nobody/no-such-backbone")
 
 
 def test_a_wrong_path_is_named_with_what_belongs_there(tmp_path):

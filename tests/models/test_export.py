@@ -35,7 +35,7 @@ def test_a_prompt_gives_the_vectors_of_its_language(family_folder, tmp_path, sen
 
 
 def test_without_language_tokens_no_prompt_is_needed(family_folder, tmp_path, sentences):
-    backbone, tokenizer = load_backbone("", revision=None, path=family_folder, attention="sdpa")
+    backbone, tokenizer = load_backbone(family_folder, attention="sdpa")
     encoder = Encoder(backbone, pool="mean").eval()
     save_encoder(encoder, tokenizer, tmp_path, {})
     model = SentenceTransformer(str(tmp_path), device="cpu")

@@ -13,7 +13,8 @@ from torch import Tensor
 from mlalign import pipeline
 from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
-from mlalign.data.tasks import TaskDataModule, TaskFiles
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import TaskDataModule
 from mlalign.metrics.scores import accuracy
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights

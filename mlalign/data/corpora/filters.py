@@ -7,6 +7,7 @@ from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.scripts import any_letters, letters_of, width
 
 SLACK = 15  # characters by which short sentences may differ whatever the ratio
+TELLING = 20  # columns; which language a shorter sentence is in cannot be told
 BROKEN = "\ufffd"  # what a wrong encoding was turned into
 Identify = Callable[[str], str]  # a sentence -> the code of its language
 
@@ -81,5 +82,6 @@ class Judge:
         return None
 
     def _identity(self, text: str, language: str) -> str | None:
-        wrong = self.identify is not None and self.identify(text) != language
-        return "wrong language" if wrong else None
+        if self.identify is None or width(text) < TELLING:
+            return None
+        return "wrong language" if self.identify(text) != language else None

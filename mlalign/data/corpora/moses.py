@@ -91,6 +91,11 @@ def _side_by_side(
         stem, code = split_name(name)
         if code and code.casefold() not in BESIDES:
             by_stem.setdefault(stem, {})[code] = name
+    if not by_stem:
+        raise DataError(
+            f"{where}: expected X.{ENGLISH} and X.{language}, or a file in .zip, .tsv, .tmx or "
+            f".parquet, found {', '.join(sorted(names)) or 'nothing'}"
+        )
     pairs = []
     for stem, sides in by_stem.items():
         try:

@@ -18,13 +18,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mlalign.data.corpora.cleaning import clean, pair_key, plain
+from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.filters import Identify, Judge, Rules
-from mlalign.data.corpora.manifest import Manifest
 from mlalign.data.corpora.released import read_release
 from mlalign.data.corpora.sources import Source
 from mlalign.data.corpora.spool import Lowest, Spool
 from mlalign.data.files import sha256_of
 from mlalign.data.formats.leftovers import Leftovers, OnBadLine
+from mlalign.data.manifest import Manifest
 from mlalign.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -89,19 +90,24 @@ def prepare_corpus(
     with _disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            manifest = Manifest(folder)
+            manifest = Manifest.of(folder)
             for language in languages:
-                manifest.refuse_strangers(language)
+                manifest.refuse_stranger(_name(language))
             for language in languages:
                 recipe = _recipe(source, language, settings)
-                if manifest.done(language, recipe):
+                if _is_done(manifest, language, recipe):
                     log.info("Found %s prepared", folder / _name(language))
                     continue
                 judge = Judge(settings.rules, language, identify)
                 entry = _prepare(folder, language, source, settings, judge, progress)
-                entry |= {"licence": source.licence, "recipe": recipe}
+                entry |= {"version": source.version(), "licence": source.licence, "recipe": recipe}
                 _finish(folder, language, manifest, entry)
-            return {language: manifest.entries[language] for language in languages}
+            return {language: manifest.files[_name(language)] for language in languages}
+
+
+def _is_done(manifest: Manifest, language: str, recipe: dict[str, Any]) -> bool:
+    name = _name(language)
+    return manifest.has(name) and manifest.files[name]["recipe"] == recipe
 
 
 def _name(language: str) -> str:
@@ -110,7 +116,8 @@ def _name(language: str) -> str:
 
 def _recipe(source: Source, language: str, settings: Settings) -> dict[str, Any]:
     """Equal recipes give equal files."""
-    form = {"columns": list(source.form.columns), "code": source.form.codes.get(language)}
+    codes = {one: code for one, code in source.form.codes.items() if one in (ENGLISH, language)}
+    form = {"columns": list(source.form.columns), "codes": codes}
     recipe = {"version": VERSION, "source": source.identity(language), "form": form}
     return recipe | asdict(settings)
 
@@ -153,10 +160,9 @@ def _prepare(
             f"({reasons}); check that both sides are in the right languages, or loosen prepare.*"
         )
     return {
-        "file": _name(language),
-        "sha256": sha256_of(work / _name(language)),
+        "rows": count,
         "rows_in": rows,
-        "rows_out": count,
+        "sha256": sha256_of(work / _name(language)),
         "dropped": dict(sorted(dropped.items())),
         "inputs": inputs,
     }
@@ -213,9 +219,9 @@ def _write(path: Path, lines: Iterable[bytes]) -> int:
 
 def _finish(folder: Path, language: str, manifest: Manifest, entry: dict[str, Any]) -> None:
     """Both take their final form; a file that its entry does not describe is prepared anew."""
-    work = _work(folder, language)
-    manifest.record(language, entry)
-    (work / entry["file"]).replace(folder / entry["file"])
+    work, name = _work(folder, language), _name(language)
+    manifest.record(name, **entry)
+    (work / name).replace(folder / name)
     shutil.rmtree(work)
 
 

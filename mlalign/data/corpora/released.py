@@ -44,7 +44,7 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
         DataError: there is nothing for this pair, or more than one thing.
     """
     if not place.exists():
-        raise DataError(f"prepare.from={place}: no such file or folder")
+        raise DataError(f"prepare.path={place}: no such file or folder")
     if place.is_file():
         if form_of(place) in FORMS:
             return [place]
@@ -63,13 +63,13 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
         raise DataError(
             f"{place}: expected a file of English and {language}, named like "
             f"{language}-en.txt.zip, found {', '.join(names.values())}; name the file that is "
-            f"meant with prepare.from=FILE, or its code with prepare.codes={{{language}: CODE}}"
+            f"meant with prepare.path=FILE, or its code with prepare.codes={{{language}: CODE}}"
         )
     if len(found) > 1 and any(form_of(path) != ".parquet" for path in found):
         raise DataError(
             f"{place}: expected one file of English and {language}, found "
             f"{' and '.join(names[path] for path in found)}; name the one that is meant with "
-            "prepare.from=FILE"
+            "prepare.path=FILE"
         )
     return found
 

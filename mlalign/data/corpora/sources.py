@@ -21,12 +21,19 @@ OPUS_VARIABLE = "MLALIGN_OPUS"  # another address with the same folders
 class Source(Protocol):
     """Gives the files of English and one language."""
 
-    form: Form
-    licence: str
+    @property
+    def form(self) -> Form:
+        """How it is written."""
+
+    @property
+    def licence(self) -> str:
+        """Of the text."""
 
     def identity(self, language: str) -> dict[str, Any]:
         """What the files are, without fetching them; equal for the same release."""
-        ...
+
+    def version(self) -> str:
+        """Of what ``files`` gave: a version, a commit."""
 
     def files(self, language: str) -> list[Path]:
         """The files on disk, fetched unless they are there.
@@ -34,7 +41,6 @@ class Source(Protocol):
         Raises:
             DataError: they are not to be had.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,10 @@ class OnDisk:
         """Names and content."""
         return {path.name: sha256_of(path) for path in self.files(language)}
 
+    def version(self) -> str:
+        """None but the content."""
+        return "as on disk"
+
     def files(self, language: str) -> list[Path]:
         """See ``find_release``."""
         return find_release(self.place, language, self.form)
@@ -60,14 +70,14 @@ class Opus:
 
     Args:
         name: of the corpus, as OPUS writes it: ``CCMatrix``.
-        version: of its release: ``v1``.
+        release: its version: ``v1``.
         downloads: folder for the zips; a later preparation finds them there.
         form: codes that OPUS uses for this corpus.
         licence: of the text.
     """
 
     name: str
-    version: str
+    release: str
     downloads: Path
     form: Form
     licence: str
@@ -75,6 +85,10 @@ class Opus:
     def identity(self, language: str) -> dict[str, Any]:
         """The path on the server: a version of OPUS does not change."""
         return {"opus": self._path(language)}
+
+    def version(self) -> str:
+        """That of the release."""
+        return self.release
 
     def files(self, language: str) -> list[Path]:
         """The zip."""
@@ -84,7 +98,7 @@ class Opus:
 
     def _path(self, language: str) -> str:
         pair = sorted(self.form.codes.get(one, one) for one in (ENGLISH, language))
-        return f"OPUS-{self.name}/{self.version}/moses/{'-'.join(pair)}.txt.zip"
+        return f"OPUS-{self.name}/{self.release}/moses/{'-'.join(pair)}.txt.zip"
 
 
 @dataclass(frozen=True)
@@ -115,9 +129,12 @@ class Hub:
         return hub_files(self._repo)
 
     def identity(self, language: str) -> dict[str, Any]:
-        """Repository, commit and names."""
-        pattern = self._pattern(language)
-        return {"hub": self.repo, "revision": self._repo.revision, "files": pattern}
+        """Repository, revision as it was asked for, and names: known without a network."""
+        return {"hub": self.repo, "revision": self.revision, "files": self._pattern(language)}
+
+    def version(self) -> str:
+        """The commit."""
+        return self._repo.revision
 
     def files(self, language: str) -> list[Path]:
         """The shards, in order of their names."""

@@ -89,14 +89,13 @@ def read_parquet(
         with pq.ParquetFile(path) as file:
             english, other = _columns(path, file.schema_arrow, language, columns, codes)
             for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys((english, other)))):
+                sides = [batch.column(english), batch.column(other)]
                 if english == other:
                     names = [field.name for field in batch.schema.field(english).type]
                     sides = [
-                        batch.column(english).field(release_code(one, names, codes, str(path)))
-                        for one in (ENGLISH, language)
+                        side.field(release_code(one, names, codes, str(path)))
+                        for side, one in zip(sides, (ENGLISH, language), strict=True)
                     ]
-                else:
-                    sides = [batch.column(english), batch.column(other)]
                 for one, two in zip(*(side.to_pylist() for side in sides), strict=True):
                     yield one or "", two or ""
     except FileNotFoundError:
@@ -116,6 +115,25 @@ def _columns(
     codes: Mapping[str, str],
 ) -> tuple[str, str]:
     """Of English and the other language; the same twice where one struct holds both."""
+    english, other = _names_of_columns(path, schema, language, columns, codes)
+    for column in (english, other):
+        kind = schema.field(column).type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if pa.types.is_struct(kind) if english == other else is_text:
+            continue
+        raise DataError(
+            f"{path}: expected text in the column {column}, found {kind}; set prepare.columns"
+        )
+    return english, other
+
+
+def _names_of_columns(
+    path: Path,
+    schema: Any,
+    language: str,
+    columns: Sequence[str],
+    codes: Mapping[str, str],
+) -> tuple[str, str]:
     for column in columns:
         if column not in schema.names:
             raise DataError(

@@ -106,9 +106,9 @@ def _columns(path: Path, lines: Sequence[str]) -> Columns:
     tabbed = [content.split("\t") for content in lines if "\t" in content]
     if tabbed:
         return INDEXED if len(tabbed[0]) > 2 and tabbed[0][0].isdecimal() else PLAIN
-    spaced = [SPACED.split(content) for content in lines]
-    if all(len(fields) > 1 and TAG.fullmatch(fields[-1]) for fields in spaced):
-        return CONLL if len(spaced[0]) == len(CONLL.names) else SPACED
+    fields = SPACED.split(lines[0])
+    if len(fields) > 1 and TAG.fullmatch(fields[-1]):
+        return CONLL if len(fields) == len(CONLL.names) else SPACED
     raise DataError(
         f"{path}: expected word, tab, tag, found words without tags: XTREME removes the tags "
         "of its test files.\nUse the test part of the WikiANN splits of Rahimi et al. "

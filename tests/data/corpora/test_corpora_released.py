@@ -219,8 +219,20 @@ def test_a_missing_language_is_told_with_those_that_are_there(tmp_path):
         DataError, match=r"found left, right; did you mean 'left'\?; set prepare\.c"
     ):
         read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}), columns=("lft",))
-    with pytest.raises(DataError, match=r"prepare\.from=.*nowhere: no such file"):
+    with pytest.raises(DataError, match=r"prepare\.path=.*nowhere: no such file"):
         read(tmp_path / "nowhere")
+
+
+def test_what_is_no_release_at_all_is_told_so(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("a\n")
+    with pytest.raises(DataError, match=r"expected X\.en and X\.de, or a file in .* found text\.t"):
+        read(path)
+    place = parquet(tmp_path / "x.parquet", {"en": [1], "de": ["a"]})
+    with pytest.raises(DataError, match=r"expected text in the column en, found int64"):
+        read(place)
+    with pytest.raises(DataError, match=r"expected text in the column de, found string"):
+        read(place, columns=("de", "de"))
 
 
 def test_lines_with_other_columns_are_refused_or_counted(tmp_path):

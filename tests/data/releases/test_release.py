@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hub_releases import PAWSX, TAGS, WIKIANN, serve_pawsx, serve_sib200, serve_wikiann
+from hub_releases import PAWSX, SIB200, TAGS, WIKIANN, pawsx_files, sib200_files, wikiann_files
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -33,9 +33,15 @@ def layout(tmp_path):
     return Layout(folder, FORMATS["pawsx"], CONVERTERS["pawsx"], ["0", "1"], {})
 
 
+@pytest.fixture(scope="module")
+def made(sentences, tmp_path_factory):
+    work = tmp_path_factory.mktemp("pawsx")
+    return pawsx_files(sentences, work, train=12, validation=6, test=8)
+
+
 @pytest.fixture
-def pawsx(hub, sentences, tmp_path):
-    serve_pawsx(hub, sentences, tmp_path, train=12, validation=6, test=8)
+def pawsx(hub, made):
+    hub.repository("datasets", PAWSX, made)
     return hub
 
 
@@ -93,7 +99,7 @@ def test_the_manifest_says_where_everything_comes_from(pawsx, layout):
 
 
 def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, layout):
-    serve_wikiann(hub, sentences, tmp_path)
+    hub.repository("datasets", WIKIANN, wikiann_files(sentences, tmp_path))
     layout = replace(
         layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS
     )
@@ -108,13 +114,14 @@ def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, 
 
 def test_sib200_is_passed_on_as_it_was_released(hub, sentences, layout):
     codes = {"en": "eng_Latn", "de": "deu_Latn", "ru": "rus_Cyrl"}
-    serve_sib200(hub, {codes[language]: texts for language, texts in sentences.items()})
+    texts = {codes[language]: texts for language, texts in sentences.items()}
+    hub.repository("datasets", SIB200, sib200_files(texts))
     with initialize_config_dir(CONF, version_base="1.3"):
         task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
     layout = replace(
         layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels
     )
-    assert prepared(layout, release=Release("Davlan/sib200", "main", SIB)) == ["en", "de", "ru"]
+    assert prepared(layout, release=Release(SIB200, "main", SIB)) == ["en", "de", "ru"]
     path = layout.folder / "deu_Latn" / "test.tsv"
     served = hub.folder / "datasets" / "Davlan/sib200" / "data" / "deu_Latn" / "test.tsv"
     assert path.read_bytes() == served.read_bytes()
@@ -157,7 +164,7 @@ def test_a_branch_is_followed_once(pawsx, layout, sentences, tmp_path):
     """A language that is added later comes from the commit of the others, or not at all."""
     prepared(layout, ["de"])
     first = manifest(layout)["source"]["commit"]
-    serve_pawsx(pawsx, sentences, tmp_path, train=14, validation=6, test=8)
+    pawsx.repository("datasets", PAWSX, pawsx_files(sentences, tmp_path, train=14))
     with pytest.raises(DataError, match=f"{first}.*no such revision"):
         prepared(layout, ["de", "ru"])
     assert manifest(layout)["source"]["commit"] == first
@@ -184,9 +191,9 @@ def test_files_of_ones_own_are_not_replaced(pawsx, layout):
 
 
 def test_another_number_of_rows_is_named(pawsx, layout):
-    sizes = {"train": {"en": 12}, "test": {"*": 8, "ru": 9}}
+    sizes = {"train": {"en": 12}, "test": {"each": 8, "ru": 9}}
     with pytest.raises(
-        DataError, match=r"ru/test.*8 rows.*official release has 9.*task.sizes.test=\{ru: 8\}"
+        DataError, match=r"ru/test.*8 rows.*official release has 9 \(test, ru\).*check_sizes"
     ):
         prepared(replace(layout, sizes=sizes))
     assert "ru/test_2k.tsv" not in files(layout)
@@ -198,6 +205,12 @@ def test_a_language_that_is_not_there(pawsx, layout):
         prepared(layout, ["fr"])
     with pytest.raises(DataError, match="no files like"):
         prepared(layout, release=replace(RELEASE, files=SIB))
+
+
+def test_a_loading_script_is_no_release(hub, layout):
+    hub.repository("datasets", PAWSX, {"paws-x.py": "import datasets", "README.md": ""})
+    with pytest.raises(DataError, match=r"loading script \(paws-x.py\).*parquet"):
+        prepared(layout)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""Whether one method beats another beyond the choice of test items: a paired bootstrap."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlalign.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+
+METRICS = ("accuracy", "entity_f1")  # that are made of items, so that predictions give them again
+SEED = 1
+CHUNK = 4_000_000  # drawn items that are held at a time
+AGREEMENT = 1e-3  # in per cent, between results.json and its predictions
+
+
+@dataclass(frozen=True)
+class Items:
+    """What a score is made of, test item by test item.
+
+    A score is 100 · factor · sum of the first column / sum of the second. Accuracy: right, one.
+    Entity F1: entities found, and those predicted plus those in the gold; the factor is 2.
+    """
+
+    ids: tuple[str, ...]
+    counts: Floats  # [items, 2]
+    factor: int
+
+    def score(self, sums: Floats) -> Floats:
+        """In per cent, of sums ``[..., 2]``; 0 where there is nothing to find."""
+        return 100 * self.factor * sums[..., 0] / np.maximum(sums[..., 1], 1)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The difference over resampled test sets."""
+
+    interval: tuple[float, float]  # 95 %, percentiles
+    p: float  # two-sided
+
+
+def read_items(path: Path, score: float) -> Items:
+    """The test items of one run and language.
+
+    Args:
+        path: ``predictions/<language>.jsonl``.
+        score: what the run's results say, in per cent.
+
+    Raises:
+        DataError: a line is broken, there is none, or the predictions give another score.
+    """
+    from mlalign.metrics.spans import spans  # here, for it takes seconds to import torchmetrics
+
+    ids, counts, factor = [], [], 1
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            gold, predicted = row["gold"], row["predicted"]
+            ids.append(str(row["id"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: expected an object with id, gold and predicted ({error!r})"
+                "; run again with resume=false"
+            ) from error
+        if isinstance(gold, list):
+            factor = 2
+            found, true = spans(predicted), spans(gold)
+            counts.append((len(found & true), len(found) + len(true)))
+        else:
+            counts.append((int(gold == predicted), 1))
+    if not ids:
+        raise DataError(f"{path}: no predictions in it; run again with resume=false")
+    items = Items(tuple(ids), np.array(counts, dtype=np.float64), factor)
+    again = float(items.score(items.counts.sum(0)))
+    if abs(again - score) > AGREEMENT:
+        raise DataError(
+            f"{path}: these predictions score {again:.3f}, the results beside them say "
+            f"{score:.3f}; they are not of one run: run again with resume=false"
+        )
+    return items
+
+
+def resampled_scores(runs: Sequence[Items], resamples: int) -> Floats:
+    """Scores of several runs on the same resampled test sets.
+
+    Items are drawn with replacement, whole sentences for entities. The draws depend on nothing
+    but the number of items: languages whose items are each other's translations are resampled
+    together, as they should be for an average over languages.
+
+    Args:
+        runs: with the same items in the same order.
+        resamples: how many test sets.
+
+    Returns:
+        in per cent, ``[runs, resamples]``.
+    """
+    size = len(runs[0].ids)
+    counts = np.concatenate([run.counts for run in runs], axis=1)  # [items, 2 · runs]
+    generator = np.random.default_rng(SEED)
+    pieces = []
+    at_once = max(1, CHUNK // size)
+    for start in range(0, resamples, at_once):
+        number = min(at_once, resamples - start)
+        drawn = generator.integers(0, size, (number, size))
+        drawn += size * np.arange(number)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=number * size).reshape(number, size)
+        pieces.append(times.astype(np.float64) @ counts)
+    sums = np.concatenate(pieces).reshape(resamples, len(runs), 2)
+    return np.stack([run.score(sums[:, place]) for place, run in enumerate(runs)])
+
+
+def resampled_test(differences: Floats) -> Resampled:
+    """Interval and p of a difference, from its values on resampled test sets.
+
+    p is twice the share of test sets on which the difference vanishes or has the other sign, one
+    added to both counts (Davison and Hinkley 1997, section 4.2), so that it is never 0.
+    """
+    below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
+    low, high = np.percentile(differences, [2.5, 97.5])
+    p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
+    return Resampled((float(low), float(high)), p)
+
+
+def mean_difference(
+    ours: Mapping[Any, Floats], baseline: Mapping[Any, Floats], seeds: Sequence[Any]
+) -> Floats:
+    """Mean over seeds of the difference of scores, resample by resample."""
+    return np.mean([ours[seed] - baseline[seed] for seed in seeds], axis=0)

@@ -1,0 +1,185 @@
+"""A table as cells of text, before any format's own marks and escapes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mlalign.reporting.significance import Paired, overstatement
+from mlalign.reporting.tables import SUMMARIES, Against, Cell, Row, Table
+
+MISSING = "—"
+UNKNOWN = "n/a"
+GAP = 2  # between columns
+BY_SEEDS, BY_ITEMS, COPIED = "*", "†", "‡"
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """A number as text, its standard deviation, and its marks of significance."""
+
+    text: str
+    spread: str = ""
+    marks: str = ""
+
+
+def cell_text(cell: GridCell) -> str:
+    """Mean ± sd and marks on one line."""
+    return cell.text + tail(cell)
+
+
+def tail(cell: GridCell) -> str:
+    """What follows the number."""
+    return (f" ± {cell.spread}" if cell.spread else "") + cell.marks
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A name and its cells; rows of one group stand together."""
+
+    name: str
+    cells: tuple[GridCell, ...]
+    group: str  # baseline | ours | copied
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What every format prints, each in its way."""
+
+    title: str
+    head: tuple[str, ...]  # without the column of names
+    rows: tuple[GridRow, ...]
+    notes: tuple[str, ...]
+    together: int = 1  # last columns that nothing parts
+
+    def panels(self, width: int) -> Iterator["Grid"]:
+        """Grids of as many columns as fit into so many signs beside the names."""
+        first = len(self.head) - self.together
+        ends = [*range(1, first + 1), len(self.head)]
+        start = done = 0
+        for end in ends:
+            if self._width(slice(start, end)) > width and done > start:
+                yield self._part(slice(start, done))
+                start = done
+            done = end
+        yield self._part(slice(start, done))
+
+    def _width(self, columns: slice) -> int:
+        part = self._part(columns)
+        lines = zip(part.head, *(map(cell_text, row.cells) for row in part.rows), strict=True)
+        return max(len(row.name) for row in part.rows) + sum(
+            GAP + max(map(len, column)) for column in lines
+        )
+
+    def _part(self, columns: slice) -> "Grid":
+        rows = tuple(replace(row, cells=row.cells[columns]) for row in self.rows)
+        return replace(self, head=self.head[columns], rows=rows)
+
+
+def grids(table: Table) -> list[Grid]:
+    """The scores and, where something was tested, the tests of the averages over targets."""
+    tests = _tests(table)
+    return [_scores(table), *([tests] if tests.rows else [])]
+
+
+def _scores(table: Table) -> Grid:
+    rows = []
+    for row in table.rows:
+        cells = [_score(row.cells[column]) for column in table.columns]
+        seeds = GridCell("" if row.copied else str(row.runs))
+        rows.append(GridRow(_name(row), (*cells, seeds), _group(row, table)))
+    head = (*table.languages, *SUMMARIES.values(), "seeds")
+    return Grid(table.title, head, tuple(rows), table.notes, together=1 + len(SUMMARIES))
+
+
+def _tests(table: Table) -> Grid:
+    column = "transfer_average" if any(one != "en" for one in table.languages) else "average"
+    tested = [
+        (row, against) for row in table.rows if (against := row.cells[column].against) is not None
+    ]
+    by_items = any(against.items is not None for _, against in tested)
+    head = ["pairs", "difference", "95 % CI", "d_z", "p", "p (Holm)"]
+    head += ["items: 95 % CI", "items: p", "items: p (Holm)"] if by_items else []
+    rows = [
+        GridRow(row.name, tuple(map(GridCell, _test(against, by_items))), "ours")
+        for row, against in tested
+    ]
+    title = f"{table.task}, {SUMMARIES[column]}, against {table.baseline}, same seeds"
+    notes = tuple(_caveats([against for _, against in tested]))
+    return Grid(title, tuple(head), tuple(rows), notes, together=3 if by_items else 1)
+
+
+def _test(against: Against, by_items: bool) -> list[str]:
+    test = against.seeds
+    cells = [
+        str(test.pairs),
+        signed(test.difference),
+        _interval(test.interval),
+        UNKNOWN if test.effect is None else f"{test.effect:+.2f}",
+        p_value(test.p),
+        p_value(against.seeds_holm),
+    ]
+    if by_items:
+        items = against.items
+        cells.append(_interval(None if items is None else items.interval))
+        cells += [p_value(None if items is None else items.p), p_value(against.items_holm)]
+    return cells
+
+
+def _caveats(tests: Sequence[Against]) -> list[str]:
+    """The effect size is the difference with its interval; what d_z is worth with few pairs."""
+    seeds: list[Paired] = [test.seeds for test in tests]
+    notes = []
+    few = sorted({test.pairs for test in seeds if test.effect is not None and test.pairs < 20})
+    if few:
+        factors = [
+            f"{overstatement(pairs):.2f} with {pairs}" if pairs > 2 else "without bound with 2"
+            for pairs in few
+        ]
+        notes.append(
+            "Read the difference and its interval as the effect; d_z, the mean difference over the "
+            f"standard deviation of the differences, is on average too large by a factor of "
+            f"{', '.join(factors)} pairs."
+        )
+    if any(test.p is None for test in seeds):
+        notes.append(f"{UNKNOWN}: a single pair, or differences that are all equal, tell no p.")
+    if any(test.items is not None for test in tests):
+        notes.append("items: paired bootstrap over test items, with the seeds as they are.")
+    return notes
+
+
+def _score(cell: Cell) -> GridCell:
+    if cell.mean is None:
+        return GridCell(MISSING)
+    against = cell.against
+    marks = "" if against is None else _marks(against)
+    spread = "" if cell.spread is None else f"{cell.spread:.1f}"
+    return GridCell(f"{cell.mean:.1f}", spread, marks)
+
+
+def _marks(against: Against) -> str:
+    return BY_SEEDS * against.beyond_seeds + BY_ITEMS * against.beyond_items
+
+
+def _name(row: Row) -> str:
+    return f"{row.name} {COPIED}" if row.copied else row.name
+
+
+def _group(row: Row, table: Table) -> str:
+    if row.copied:
+        return "copied"
+    return "baseline" if row.name == table.baseline else "ours"
+
+
+def p_value(value: float | None) -> str:
+    """Three decimals; no p is smaller than it can be told."""
+    if value is None:
+        return UNKNOWN
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """One decimal; with a plain minus, which can be pasted into a spreadsheet."""
+    return f"{value:+.1f}"
+
+
+def _interval(values: tuple[float, float] | None) -> str:
+    return UNKNOWN if values is None else f"[{signed(values[0])}, {signed(values[1])}]"

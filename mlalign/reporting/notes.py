@@ -1,0 +1,92 @@
+"""What must be read with a table: how its numbers came about, and what is not in it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlalign.reporting.runs import Unfinished
+from mlalign.reporting.significance import LEVEL
+from mlalign.reporting.tables import Table
+
+LISTED = 10  # of anything; the rest is counted
+AVERAGES = (
+    "All languages, and targets only (all but en): means over the languages shown, missing where "
+    "one of these is. Gap: en minus targets."
+)
+
+
+def notes_on(
+    table: Table,
+    results: Sequence[Mapping[str, Any]],
+    resamples: int,
+    unfinished: Sequence[Unfinished],
+) -> list[str]:
+    """Sentences to stand below a table that holds our own rows.
+
+    Args:
+        table: as it is so far.
+        results: of its runs.
+        resamples: that the bootstrap was asked for.
+        unfinished: runs that are not in it.
+    """
+    selection = results[0].get("selection")
+    notes = [f"Selection of checkpoints: {selection}." if selection else "", AVERAGES]
+    notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
+    if unfinished:
+        missed = _listed(list(map(str, unfinished)), "; ")
+        notes.append(f"Not finished, so not in this table: {missed}.")
+    return [note for note in notes if note]
+
+
+def _tests(table: Table, resamples: int) -> str:
+    if len(table.rows) < 2:
+        return ""
+    if table.baseline is None:
+        return "Nothing was tested: baseline=NAME names the row to test against."
+    tests = [cell.against for row in table.rows for cell in row.cells.values() if cell.against]
+    note = (
+        f"Marks: p < {LEVEL} against {table.baseline} after Holm's correction over a row's "
+        "languages and, for averages and gap, over the rows; * paired t-test over seeds"
+    )
+    resampled = sum(test.items is not None for test in tests)
+    if resampled:
+        note += f", † paired bootstrap over test items ({resamples:,} resamples)"
+    note += "."
+    if resamples and resampled < len(tests):
+        without = "Some differences have" if resampled else "There is"
+        note += f" {without} no bootstrap: it needs predictions beside all results."
+    return note
+
+
+def _missing(table: Table) -> str:
+    gaps = {
+        row.name: [one for one in table.languages if row.cells[one].mean is None]
+        for row in table.rows
+    }
+    found = [f"{name} ({', '.join(columns)})" for name, columns in gaps.items() if columns]
+    number = sum(map(len, gaps.values()))
+    if not found:
+        return ""
+    cells = "1 cell is" if number == 1 else f"{number} cells are"
+    return f"— no score: {cells} missing, of {_listed(found)}."
+
+
+def _fewer_runs(table: Table) -> str:
+    found = [
+        f"{row.name} in {one} ({number} of {row.runs})"
+        for row in table.rows
+        for one in table.languages
+        if 0 < (number := len(row.cells[one].values)) < row.runs
+    ]
+    return f"Over fewer runs than their row: {_listed(found)}." if found else ""
+
+
+def _other_numbers(table: Table) -> str:
+    usual = Counter(row.runs for row in table.rows).most_common(1)[0][0]
+    others = [f"{row.name} on {row.runs}" for row in table.rows if row.runs != usual]
+    return f"The rows rest on {usual} seeds, but {_listed(others)}." if others else ""
+
+
+def _listed(found: Sequence[str], separator: str = ", ") -> str:
+    more = len(found) - LISTED
+    return separator.join([*found[:LISTED], *([f"and {more} more"] if more > 0 else [])])

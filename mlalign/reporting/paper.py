@@ -1,0 +1,90 @@
+"""The paper's own rows, copied from it: to be read beside ours, never tested against.
+
+``paper.json`` holds the numbers of its Tables 2 to 6: A. Gui and H. Xiao, Multi-level multilingual
+semantic alignment for zero-shot cross-lingual transfer learning, Neural Networks 173 (2024) 106217.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlalign.reporting.results import summary
+from mlalign.reporting.tables import ORACLE, Cell, Row
+
+SOURCE = "Gui and Xiao 2024"
+TABLES: Mapping[str, Any] = json.loads(
+    Path(__file__).with_name("paper.json").read_text(encoding="utf-8")
+)
+ORDER = {
+    "mldoc": ("en", "de", "es", "fr", "it", "ja", "ru", "zh"),
+    "pawsx": ("en", "fr", "es", "de", "zh", "ja", "ko"),
+    "panx": ("en", "ar", "de", "es", "fr", "ru", "vi"),
+}
+ABLATIONS = (
+    "none",
+    *(row["model"] for row in TABLES["table5_ablation_mldoc"]["rows"] if "no_" in row["model"]),
+)
+XLMR, MBERT = "FacebookAI/xlm-roberta-base", "google-bert/bert-base-multilingual-cased"
+BACKBONES = {"main": (XLMR, MBERT), "backbone": (XLMR, MBERT), "ablation": (XLMR,)}
+# Most cells of this one are lost in the copy at hand; its averages are over all seven languages.
+AVERAGES_ONLY = "table6_ablation_panx"
+ROUNDING = 0.11  # of scores to one decimal, and of an average that was cut rather than rounded
+
+
+def in_order(task: str, languages: Collection[str]) -> list[str]:
+    """English, the paper's languages in its order, then the others by their codes."""
+    first = ("en", *ORDER.get(task, ()))
+    place = {language: number for number, language in reversed([*enumerate(first)])}
+    return sorted(languages, key=lambda one: (place.get(one, len(first)), one))
+
+
+def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Any]) -> str | None:
+    """Why the paper's rows make no sense beside these results; None where they do."""
+    if table is None:
+        return f"the paper has no such table for {task}"
+    if any(one["config"].get("data", {}).get("source") == "sample" for one in runs):
+        return "these runs are on the generated sample"
+    if any(one.get("split", "test") != "test" or one.get("selection") == ORACLE for one in runs):
+        return "these scores are of another part than test, or an upper bound"
+    others = sorted({one["backbone"] for one in runs} - set(BACKBONES[kind]))
+    if others:
+        return f"its backbones are {' and '.join(BACKBONES[kind])}, found {', '.join(others)}"
+    return None
+
+
+def copied_rows(table: str, task: str, languages: Sequence[str]) -> list[Row]:
+    """The rows of a table of the paper, in our columns.
+
+    The printed average is over all languages in some rows and over targets in others; here both
+    are computed from the copied scores, over our columns alone, and missing where a score is.
+    """
+    number = f"Table {table.removeprefix('table').split('_')[0]}"
+    whole = table == AVERAGES_ONLY and set(languages) == set(ORDER[task])
+    rows = []
+    for printed in TABLES[table]["rows"]:
+        scores = {one: printed.get(one) for one in languages}
+        summaries = summary(scores)
+        if whole:
+            summaries["average"] = printed["avg"]
+        cells = {
+            column: Cell(() if value is None else (value,))
+            for column, value in (scores | summaries).items()
+        }
+        name = printed["model"].replace(" (re-trained on the same corpus)", " re-trained")
+        rows.append(Row(name, cells, runs=0, copied=f"{SOURCE}, {number}"))
+    return rows
+
+
+def misprints(table: str) -> list[str]:
+    """Rows whose printed average is not that of the scores beside it, rounding aside."""
+    if table == AVERAGES_ONLY:
+        return []
+    found = []
+    for row in TABLES[table]["rows"]:
+        scores = [row[one] for one in TABLES[table]["columns"] if one != "avg"]
+        known = [score for score in scores if score is not None]
+        if row["avg"] is not None and abs(row["avg"] - sum(known) / len(known)) > ROUNDING:
+            mean = sum(known) / len(known)
+            found.append(f"{row['model']} is printed with {row['avg']}, its scores give {mean:.1f}")
+    return found

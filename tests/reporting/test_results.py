@@ -1,0 +1,55 @@
+"""Averages by hand; results read as they were written."""
+
+import json
+
+import pytest
+from reporting.made import results
+
+from mlalign.errors import DataError
+from mlalign.reporting.results import read_results, summary, write_results
+from mlalign.reporting.tables import score_table
+
+
+def test_averages_over_all_and_over_all_but_english():
+    assert summary({"en": 90.0, "de": 60.0, "ru": 30.0}) == {
+        "average": 60.0,
+        "transfer_average": 45.0,
+        "transfer_gap": 45.0,
+    }
+
+
+def test_what_cannot_be_averaged_is_null():
+    assert summary({"en": 90.0})["transfer_average"] is None
+    without_english = summary({"de": 60.0, "ru": 30.0})
+    assert without_english["transfer_average"] == 45.0
+    assert without_english["transfer_gap"] is None
+
+
+def test_a_missing_score_is_not_averaged_away():
+    assert set(summary({"en": 90.0, "de": 60.0, "ru": None}).values()) == {None}
+    without_english = summary({"en": None, "de": 60.0, "ru": 30.0})
+    assert without_english == {"average": None, "transfer_average": 45.0, "transfer_gap": None}
+
+
+def test_a_run_is_shown_language_by_language():
+    lines = score_table(results(de=51.26)).splitlines()
+    rows = {line.split("  ")[0]: line for line in lines}
+    assert rows["de"].split()[-1] == "51.3"
+    assert rows["transfer average"].split()[-1] == "45.6"
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    write_results(tmp_path, results())
+    assert read_results(tmp_path) == {"schema": 1, **results()}
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_what_is_no_result_is_named(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text('{"schema": 1, "task"')
+    with pytest.raises(DataError, match="no JSON"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text(json.dumps({"schema": 99, "config": {}}))
+    with pytest.raises(DataError, match="schema 99"):
+        read_results(tmp_path)

@@ -1,0 +1,89 @@
+"""Commands of a stranger with published types of backbones: from the hub and from disk."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlalign.data.sample import write_sample
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    "align.steps=2",
+    "align.pairs=8",
+    "align.max_length=48",
+    "align.curves=1",
+    "align.prototype_sentences=20",
+    "data.languages=[de,ru]",
+    "data.held_out=20",
+    "finetune.epochs=1",
+    "finetune.evaluations=1",
+    "finetune.max_length=48",
+    "task.languages=[en,de]",
+    "trainer=cpu",
+    "trainer.precision=float32",
+    "trainer.progress=false",
+]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    root = tmp_path_factory.mktemp("release")
+    write_sample(
+        root / "sample",
+        seed=3,
+        pairs=60,
+        documents=(40, 12, 12),
+        paraphrases=(40, 12, 12),
+        sentences=(40, 12, 12),
+    )
+    return root / "sample"
+
+
+def command(work, sample, *overrides):
+    data = ["data=files", f"data.root={sample}", "data.parallel=[sample]"]
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *data, *SMALL, *overrides],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def found(work):
+    (path,) = work.glob("outputs/*/*/results.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def pinned(backbone):
+    return yaml.safe_load((ROOT / "conf" / "backbone" / f"{backbone}.yaml").read_text())["backbone"]
+
+
+def publish(hub, name, folder):
+    files = {path.name: path for path in folder.iterdir() if path.is_file()}
+    hub.repository("models", name, files)
+
+
+def test_xlmr_comes_from_the_hub_at_its_pinned_commit(hub, xlmr_folder, sample, tmp_path):
+    settings = pinned("xlmr")
+    publish(hub, settings["name"], xlmr_folder)
+    hub.pins[settings["name"]] = settings["revision"]
+    ended = command(tmp_path, sample, "backbone=xlmr", "task=panx")
+    assert ended.returncode == 0, ended.stderr
+    assert found(tmp_path)["backbone_commit"] == settings["revision"]
+    recipe = yaml.safe_load(next(tmp_path.glob("outputs/aligned/*/alignment.yaml")).read_text())
+    assert recipe["recipe"]["backbone"]["commit"] == settings["revision"]
+
+
+def test_mbert_comes_from_a_folder(bert_folder, sample, tmp_path):
+    path = f"backbone.path={bert_folder}"
+    ended = command(tmp_path, sample, "backbone=mbert", path, "task=mldoc")
+    assert ended.returncode == 0, ended.stderr
+    assert set(found(tmp_path)["scores"]) == {"en", "de"}
+    assert found(tmp_path)["backbone_commit"] is None

@@ -1,0 +1,87 @@
+"""Text to vectors from a folder: the encoder's own, and sentence-transformers' without fusion."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models.made import make, represent
+from sentence_transformers import SentenceTransformer
+from torch.testing import assert_close
+
+from mlalign.errors import DataError
+from mlalign.inference import AlignedEncoder
+from mlalign.models.folder import save_encoder
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def made(xlmr_folder, tmp_path):
+    made = make(xlmr_folder)
+    save_encoder(made.encoder, made.tokenizer, tmp_path, {})
+    return made
+
+
+@pytest.fixture
+def aligned(made, tmp_path):
+    return AlignedEncoder(tmp_path)
+
+
+def test_a_text_gets_the_encoders_own_vector_whatever_its_batch(made, aligned, sentences):
+    texts = [" ".join(sentences["de"][row : row + 1 + row % 4]) for row in range(9)]
+    expected = [
+        represent(made, made.batch([text]), "prototype", "de").sentence[0] for text in texts
+    ]
+    for size in (1, 4, 64):
+        found = aligned.encode(texts, "de", batch_size=size)
+        assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_both_sides_of_a_pair_can_have_the_same_keys(made, aligned, sentences):
+    batch = made.batch(sentences["en"][:3], "en")
+    with torch.no_grad():
+        expected = made.encoder.embed(batch, "de")
+    assert_close(aligned.encode(sentences["en"][:3], "en", partner="de"), expected)
+    alone = aligned.encode(sentences["en"][:3], "en")
+    prototypes = made.encoder.prototypes
+    mean = prototypes.mean(["de", "ru"])
+    with torch.no_grad():
+        own = made.encoder.represent(batch, partner=mean, representation="prototype")
+    assert_close(alone, own.sentence)
+
+
+def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path, sentences):
+    assert aligned.languages == ["en", "de", "ru"]
+    model = SentenceTransformer(str(tmp_path), device="cpu")
+    for language in aligned.languages:
+        texts = sentences[language][:5]
+        found = aligned.encode(texts, language, representation="backbone")
+        given = model.encode(texts, prompt_name=language)
+        np.testing.assert_allclose(found.numpy(), given, atol=1e-5)
+
+
+def test_no_texts_are_refused(aligned):
+    with pytest.raises(DataError, match="no texts"):
+        aligned.encode([], "de")
+
+
+def test_the_code_of_the_documentation_runs(made, tmp_path):
+    text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 3
+    given = []
+    for block in blocks:
+        names = {"folder": str(tmp_path)}
+        exec(block, names)
+        given.append(names.get("vectors"))
+    assert given[1].shape == given[2].shape == (1, 32)
+
+
+def test_every_backbone_is_in_the_documentation():
+    text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
+    for path in (ROOT / "conf" / "backbone").glob("*.yaml"):
+        name = re.search(r"^  name: (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+        expected = "built on the spot" if name == "tiny" else name
+        assert f"| `{path.stem}` | {expected} |" in text
