@@ -45,7 +45,7 @@ tables: setup  ## write the tables of docs/results anew from the committed resul
 
 figures: setup  ## draw the figures of docs/figures anew from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \
-		$(BIN)/python evaluate.py figure=$$(basename $$numbers .csv) numbers=$$numbers output=docs/figures 'forms=[png,svg]' || exit 1; \
+		$(BIN)/python evaluate.py figure=$$(basename $$numbers .csv) numbers=$$numbers output=docs/figures 'forms=[png]' || exit 1; \
 	done
 
 clean:  ## remove runs, generated data and the environment

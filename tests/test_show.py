@@ -14,9 +14,10 @@ from mlalign.before_after import BeforeAfter
 from mlalign.choices import FigureForm, FigureName
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.retrieval import retrieval_accuracy
+from mlalign.reporting.figures.style import read_numbers
 from mlalign.reporting.runs import find_runs
 from mlalign.run import train
-from mlalign.show import show
+from mlalign.show import DRAW, show
 from mlalign.show_config import Show
 
 ROOT = Path(__file__).parents[1]
@@ -227,6 +228,15 @@ def test_what_is_not_there_is_named(runs, tmp_path):
         show(
             Show(run=str(runs[0]), figure=FigureName.word_pairs, words=str(tmp_path / "words.tsv"))
         )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "figures").glob("*.csv")), ids=lambda path: path.stem
+)
+def test_the_numbers_in_the_docs_are_those_of_a_figure_beside_them(path):
+    assert DRAW[FigureName(path.stem)](read_numbers(path)).axes
+    assert path.with_suffix(".png").is_file()
+    assert f"({path.stem}.png)" in (path.parent / "README.md").read_text()
 
 
 def test_the_command_draws_and_refuses_in_one_line(runs, tmp_path):
