@@ -283,12 +283,12 @@ def test_a_branch_is_recorded_as_the_commit_that_it_is(hub, toy, bert_folder):
     name = "google-bert/bert-base-multilingual-cased"
     files = {path.name: path for path in bert_folder.iterdir() if path.is_file()}
     hub.repository("models", name, files)
-    first = aligner(toy, "backbone=mbert")
+    first = aligner(toy, "backbone=mbert", "backbone.revision=main")
     assert first.backbone.commit == hub.commit("models", name)
     assert first.recipe["backbone"]["commit"] == first.backbone.commit
     before = fingerprint_of(first.recipe)
     hub.repository("models", name, {"config.json": files["config.json"].read_text() + "\n"})
-    second = aligner(toy, "backbone=mbert")
+    second = aligner(toy, "backbone=mbert", "backbone.revision=main")
     assert second.backbone.commit != first.backbone.commit
     assert fingerprint_of(second.recipe) != before
 
