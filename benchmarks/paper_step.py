@@ -6,7 +6,8 @@ Builds a randomly initialised encoder of XLM-R's or mBERT's shape, trains the de
 few steps on real pairs and then the bare encoder as in fine-tuning, and writes
 ``benchmarks/results/paper_step.json``. The tokenizer is trained on the text, so sentences are about
 as long in pieces as with the real one. Operations are counted by torch in the first step; the
-seconds are those of the steps behind it. From both follow the hours in ``conf/experiment``.
+seconds are those of the steps behind it. Nearly all grow with the pieces of a batch and not with
+its square, so a few pairs tell what 96 cost. The hours in ``conf/experiment`` follow from both.
 """
 
 import argparse
@@ -152,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="a root with parallel/<corpus>")
     parser.add_argument("--corpus", default="mozilla")
+    parser.add_argument("--pairs", type=int, default=4, help="per batch")
     parser.add_argument("--steps", type=int, default=3, help="timed ones, behind a first")
     arguments = parser.parse_args()
     settings = [
@@ -161,7 +163,13 @@ def main() -> None:
         ("mbert", []),
     ]
     measured = [
-        measure(name, arguments.data, arguments.corpus, overrides, arguments.steps)
+        measure(
+            name,
+            arguments.data,
+            arguments.corpus,
+            [f"align.pairs={arguments.pairs}", *overrides],
+            arguments.steps,
+        )
         for name, overrides in settings
     ]
     measured += [measure_finetuning(name, arguments.steps) for name in ("xlmr", "mbert")]
