@@ -3,7 +3,8 @@
     python docs/results/rare_pieces.py RUN [RUN ...]
 
 For each finished run: the mean cosine between the input embeddings of pieces that occur at most ten
-times in the run's parallel text, and between those that occur at least 100 times. Writes ``rare_pieces.json`` beside this file.
+times in the run's parallel text, and between those that occur at least 100 times. Writes
+``rare_pieces.json`` beside this file.
 """
 
 import json
