@@ -223,8 +223,9 @@ def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
     """Note the files of a part for the results; one file can hold several parts and languages."""
     for path in (part.path, part.beside):
         if path is not None:
-            rows = data.get(str(path), {"rows": 0})["rows"] + part.rows
-            data[str(path)] = {"rows": rows, "sha256": sha256_of(path)}
+            if str(path) not in data:
+                data[str(path)] = {"rows": 0, "sha256": sha256_of(path)}
+            data[str(path)]["rows"] += part.rows
 
 
 def gold_of(part: Part[Any]) -> list[Any]:

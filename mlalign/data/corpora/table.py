@@ -119,11 +119,11 @@ def _columns(
     for column in (english, other):
         kind = schema.field(column).type
         is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        if pa.types.is_struct(kind) if english == other else is_text:
-            continue
-        raise DataError(
-            f"{path}: expected text in the column {column}, found {kind}; set prepare.columns"
-        )
+        fits = pa.types.is_struct(kind) if english == other else is_text
+        if not fits:
+            raise DataError(
+                f"{path}: expected text in the column {column}, found {kind}; set prepare.columns"
+            )
     return english, other
 
 
