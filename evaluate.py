@@ -11,9 +11,9 @@ import sys
 
 import hydra
 
-from mlalign.command_line import Command
-from mlalign.conf import CONF
-from mlalign.evaluation import asked
+from mlalign.commands.command_line import Command
+from mlalign.commands.evaluation import asked
+from mlalign.settings.folder import CONF
 
 if __name__ == "__main__":
     name, job = asked(sys.argv[1:])

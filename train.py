@@ -11,15 +11,15 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from mlalign.command_line import Command, resolve
-from mlalign.conf import CONF
+from mlalign.commands.command_line import Command, resolve
+from mlalign.settings.folder import CONF
 
 
 def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
-    from mlalign.run import train
+    from mlalign.commands.run import train
 
     train(config)
 
@@ -28,7 +28,7 @@ def folder(composed: DictConfig) -> Path:
     """Where a run goes."""
     config = resolve(composed)
 
-    from mlalign.run import run_folder
+    from mlalign.commands.run import run_folder
 
     return run_folder(config)
 

@@ -32,9 +32,9 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
-from mlalign.assembly import Assembly
-from mlalign.build import Aligner
-from mlalign.command_line import resolve
+from mlalign.building.aligner import Aligner
+from mlalign.building.assembly import Assembly
+from mlalign.commands.command_line import resolve
 from mlalign.models.tiny import train_tokenizer
 from mlalign.pipeline import make_trainer
 from mlalign.reporting.results import commit, versions

@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from mlalign.choices import (
+from mlalign.settings.choices import (
     Accelerator,
     AdversaryInput,
     AdversarySchedule,
@@ -31,8 +31,8 @@ from mlalign.choices import (
     WeightingPer,
     WordHead,
 )
-from mlalign.corpora_config import Prepare
-from mlalign.task_config import Task
+from mlalign.settings.corpora import Prepare
+from mlalign.settings.task import Task
 
 
 @dataclass

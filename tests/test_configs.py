@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlalign.checks import LOSSES, present
-from mlalign.command_line import resolve
-from mlalign.conf import CONF
+from mlalign.checks.train import LOSSES, present
+from mlalign.commands.command_line import resolve
 from mlalign.config import Train
 from mlalign.errors import ConfigError
+from mlalign.settings.folder import CONF
 
 ROOT = Path(__file__).parents[1]
 GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "trainer", "logger")

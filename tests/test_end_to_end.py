@@ -9,14 +9,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.command_line import resolve
-from mlalign.conf import CONF
+from mlalign.building.reopen import load_run
+from mlalign.commands.command_line import resolve
+from mlalign.commands.run import train
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError
-from mlalign.reopen import load_run
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
-from mlalign.run import train
+from mlalign.settings.folder import CONF
 
 ROOT = Path(__file__).parents[1]
 SMALL = [

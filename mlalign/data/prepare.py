@@ -7,15 +7,15 @@ python -m mlalign.data.prepare --help                 groups and keys, the same 
 import hydra
 from omegaconf import DictConfig
 
-from mlalign.command_line import Command, resolve
-from mlalign.conf import CONF
+from mlalign.commands.command_line import Command, resolve
+from mlalign.settings.folder import CONF
 
 
 def job(composed: DictConfig) -> None:
     """One preparation."""
     config = resolve(composed)
 
-    from mlalign.preparation import prepare
+    from mlalign.commands.preparation import prepare
 
     prepare(config)
     print(f"prepared  {config.data.root}")

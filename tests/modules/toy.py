@@ -13,9 +13,9 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch.loggers.logger import Logger
 from torch.utils.data import DataLoader
 
-from mlalign.assembly import Assembly
-from mlalign.build import Aligner
-from mlalign.command_line import resolve
+from mlalign.building.aligner import Aligner
+from mlalign.building.assembly import Assembly
+from mlalign.commands.command_line import resolve
 from mlalign.config import Train
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches

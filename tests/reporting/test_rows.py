@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from reporting.made import results, run, written
 
-from mlalign.choices import TableKind
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.rows import full_method, rows_of
 from mlalign.reporting.runs import Run
 from mlalign.reporting.variation import KINDS, SEEDS, flat_settings, refuse_other_differences
+from mlalign.settings.choices import TableKind
 
 
 def test_every_kind_of_table_can_be_typed():

@@ -12,11 +12,11 @@ from hub_releases import PAWSX, SIB200, TAGS, WIKIANN, pawsx_files, sib200_files
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mlalign.conf import CONF
+from mlalign.building.task import task_format
 from mlalign.data.formats import FORMATS, positions
 from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.errors import DataError
-from mlalign.task import task_format
+from mlalign.settings.folder import CONF
 
 PARQUET = {
     "train": "{}/train-*.parquet",

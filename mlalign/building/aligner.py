@@ -1,0 +1,248 @@
+"""Finds or makes the aligned encoder that a checked configuration describes."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+import mlalign
+from mlalign.building.assembly import Assembly, on_bad_line, plain
+from mlalign.checks.train import present
+from mlalign.config import Train
+from mlalign.data.cache import Filter, Tokenised, tokenise
+from mlalign.data.files import sha256_of
+from mlalign.data.formats import find_corpora, parallel_path, read_pairs
+from mlalign.data.layout import Layout
+from mlalign.data.pretrained import Pretrained, from_folder, from_hub
+from mlalign.errors import ConfigError, DataError
+from mlalign.models.backbone import load_backbone, positions, vocabulary_size
+from mlalign.models.folder import RECIPE, save_encoder
+from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
+from mlalign.modules.alignment import own_stream
+from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
+from mlalign.progress import bar
+
+log = logging.getLogger(__name__)
+
+TOKENIZER_PAIRS = 10_000  # of every file
+SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
+
+
+class Aligner:
+    """Finds or makes the aligned encoder that a configuration describes.
+
+    Args:
+        config: checked.
+        trainer: makes Lightning's trainer for a stage, see ``pipeline.make_trainer``.
+        precision: Lightning's name of it; part of what shapes an encoder.
+    """
+
+    def __init__(self, config: Train, trainer: Callable[..., L.Trainer], *, precision: str) -> None:
+        self.config, self.trainer, self.precision = config, trainer, precision
+        self.root = Path(config.data.root)
+        self.losses = present(config.losses)
+        assert config.align.seed is not None  # resolved
+        self.seed = config.align.seed
+
+    # Text
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Target languages: those asked for, or all that the corpora hold."""
+        corpora = find_corpora(self.root)
+        named = self.config.data.parallel
+        if self.config.data.languages is not None:
+            return list(self.config.data.languages)
+        return sorted({language for name in named for language in corpora.get(name, [])})
+
+    @cached_property
+    def corpora(self) -> dict[str, list[str]]:
+        """Language -> the named corpora that hold it.
+
+        Raises:
+            DataError: a corpus is not there or a language is in none of them.
+        """
+        there = find_corpora(self.root)
+        for name in self.config.data.parallel:
+            if name not in there:
+                parallel_path(self.root, name, self.languages[0] if self.languages else "xx")
+        holding = {
+            language: [name for name in self.config.data.parallel if language in there[name]]
+            for language in self.languages
+        }
+        for language, names in holding.items():
+            if not names:
+                parallel_path(self.root, self.config.data.parallel[0], language)
+        return holding
+
+    @cached_property
+    def texts(self) -> dict[str, list[Path]]:
+        """Language -> its parallel files."""
+        return {
+            language: [parallel_path(self.root, name, language) for name in names]
+            for language, names in self.corpora.items()
+        }
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Path -> sha256 of every parallel file."""
+        return {str(path): sha256_of(path) for paths in self.texts.values() for path in paths}
+
+    def sentences(self) -> Iterator[str]:
+        """Both sides of the first pairs of every file: enough to cut words by."""
+        skip = on_bad_line(self.config)
+        dropped: Counter[str] = Counter()
+        for path in bar(self.config.trainer.progress, "reading")(self.files):
+            pairs = read_pairs(Path(path), on_bad_line=skip, dropped=dropped)
+            for pair in islice(pairs, TOKENIZER_PAIRS):
+                yield from pair
+
+    # Backbone
+
+    def _train_tokenizer(self, folder: Path) -> None:
+        texts = list(self.sentences())
+        train_tokenizer(texts, self.config.backbone.vocabulary_size).save_pretrained(folder)
+
+    @cached_property
+    def backbone(self) -> Pretrained:
+        """A folder of one's own, of the hub's cache, or of the tiny one, built on first use."""
+        settings = self.config.backbone
+        if settings.path is not None:
+            return from_folder(settings.path)
+        if settings.name != "tiny":
+            return from_hub(settings.name, settings.revision or "main")
+        cache = Path(self.config.data.cache) / "backbones"
+        text = [FORM, list(self.files.values()), settings.vocabulary_size]
+        tokenizer = found_or_made(
+            cache / f"tokenizer-{fingerprint_of(text)}",
+            self._train_tokenizer,
+            complete="tokenizer.json",
+        )
+        shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
+        tiny = found_or_made(
+            cache / f"tiny-{fingerprint_of([text, shape, self.seed])}",
+            lambda folder: build_tiny(folder, tokenizer, **shape, seed=self.seed),
+            complete="config.json",
+        )
+        return Pretrained(tiny, None)
+
+    def load_backbone(self) -> tuple[Any, Any]:
+        """The untouched model and its tokenizer."""
+        settings = self.config.backbone
+        own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
+        model, tokenizer = load_backbone(
+            self.backbone.folder,
+            attention=settings.attention.value,
+            called=None if settings.path else f"backbone {settings.name}",
+        )
+        limit = positions(model)
+        for key in ("align", "finetune"):
+            if (length := getattr(self.config, key).max_length) > limit:
+                raise ConfigError(
+                    f"{key}.max_length={length}: {settings.name} has {limit} positions; set "
+                    f"{key}.max_length={limit} or less"
+                )
+        return model, tokenizer
+
+    # The aligned encoder
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """Everything that shapes the aligned encoder."""
+        config = self.config
+        backbone = plain(config.backbone) | {"attention": None, "path": None}
+        if config.backbone.path is None and config.backbone.name != "tiny":
+            backbone["commit"] = self.backbone.commit
+        else:
+            files = sorted(path for path in self.backbone.folder.iterdir() if path.is_file())
+            backbone["files"] = {path.name: sha256_of(path) for path in files}
+        data = plain(config.data)
+        return {
+            "version": mlalign.__version__,
+            "backbone": backbone,
+            "data": {key: data[key] for key in SHAPING},
+            "text": {
+                language: [self.files[str(path)] for path in paths]
+                for language, paths in self.texts.items()
+            },
+            "language_tokens": config.method.language_tokens,
+            "losses": {name: plain(getattr(config.losses, name)) for name in self.losses},
+            "fusion": plain(config.fusion),
+            "weighting": plain(config.weighting),
+            "align": asdict(config.align),
+            "precision": self.precision,
+        }
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """Where the aligned encoder lies; made on first use. None where nothing aligns."""
+        if not self.losses:
+            return None
+        folder = Path(self.config.aligned) / fingerprint_of(self.recipe)
+        resume = self.config.resume
+        source = partial_of(folder) if isinstance(resume, bool) else Path(str(resume))
+        if source.name != partial_of(folder).name:
+            raise ConfigError(
+                f"resume={resume}: this configuration goes on from {partial_of(folder).name} only; "
+                "that folder was begun by another one"
+            )
+        if (folder / RECIPE).is_file() and resume is not False:
+            log.info("Found the aligned encoder %s", folder)
+        return found_or_made(
+            folder,
+            lambda part: self._align(part, source),
+            complete=RECIPE,
+            fresh=resume is False,
+        )
+
+    def _align(self, folder: Path, resume_from: Path) -> None:
+        model, tokenizer = self.load_backbone()
+        vocabulary = vocabulary_size(tokenizer)
+        tables = self.tables(tokenizer)
+        module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
+        log.info(
+            "Aligning %d languages (%s pairs) for %d steps",
+            len(tables),
+            f"{sum(map(len, tables.values())):,}",
+            self.config.align.steps,
+        )
+        seconds = align(
+            module,
+            data,
+            folder=folder,
+            curves=self.config.align.curves,
+            prototype_sentences=self.config.align.prototype_sentences,
+            trainer=self.trainer,
+            resume_from=resume_from,
+        )
+        files = {path: info for table in tables.values() for path, info in table.files.items()}
+        record = {"recipe": self.recipe, "seconds": seconds, "files": files}
+        save_encoder(module.encoder, tokenizer, folder, record)
+
+    def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
+        """Tokenised pairs of every target language."""
+        data = self.config.data
+        layout = Layout(tokenizer, {}, max_length=self.config.align.max_length)
+        tables = {}
+        for language, names in self.corpora.items():
+            tables[language] = tokenise(
+                self.root,
+                names,
+                language,
+                layout=layout,
+                keep=Filter(data.min_words, layout.budget - 1, data.max_ratio, data.max_pairs),
+                on_bad_line=on_bad_line(self.config),
+                cache=Path(data.cache) / "tokens",
+                progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
+            )
+            for reason, count in tables[language].dropped.items():
+                log.info("en-%s: %d pairs left out: %s", language, count, reason)
+        if not tables:
+            raise DataError(f"{self.root}: no languages in {self.config.data.parallel}")
+        return tables

@@ -1,0 +1,1 @@
+"""What a configuration must not say, before anything is loaded."""

@@ -1,0 +1,110 @@
+"""An encoder before its alignment and after it, and the pairs that it was never aligned on."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlalign.building.aligner import Aligner
+from mlalign.building.reopen import config_of
+from mlalign.config import Train
+from mlalign.data.layout import Layout
+from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
+from mlalign.data.release import ensure_sample
+from mlalign.errors import DataError
+from mlalign.models.backbone import known_languages, quiet_transformers
+from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.folder import load_encoder
+from mlalign.modules.held_out import HeldOut
+from mlalign.progress import bar
+from mlalign.reporting.runs import Run
+
+
+class Ready(NamedTuple):
+    """An encoder in evaluation mode on the CPU, and what makes its sequences."""
+
+    encoder: Encoder
+    layout: Layout
+
+
+class BeforeAfter:
+    """Both encoders of a run, read when they are asked for.
+
+    Args:
+        run: finished.
+
+    Raises:
+        DataError: its configuration is another version's.
+    """
+
+    def __init__(self, run: Run) -> None:
+        quiet_transformers()
+        self.run = run
+        self.config: Train = config_of(run.results, run.folder)
+        if self.config.data.source == "sample":
+            ensure_sample(
+                Path(self.config.data.root), progress=bar(self.config.trainer.progress, "sample")
+            )
+        self.aligner = Aligner(self.config, _no_trainer, precision="32-true")
+
+    def before(self) -> Ready:
+        """The untouched backbone, which knows no language tokens."""
+        model, tokenizer = self.aligner.load_backbone()
+        encoder = Encoder(model, pool=self.config.backbone.pool.value)
+        return self._ready(encoder, tokenizer, {})
+
+    def after(self) -> Ready | None:
+        """The aligned encoder; None for a run without alignment.
+
+        Raises:
+            DataError: its folder is gone.
+        """
+        aligned = self.run.results["aligned"]
+        if aligned is None:
+            return None
+        if not Path(aligned).is_dir():
+            raise DataError(
+                f"{aligned}: no such folder, and {self.run.folder} was made with the aligned "
+                "encoder in it; call this where train.py was called, or train again with "
+                "resume=false"
+            )
+        encoder, tokenizer = load_encoder(
+            Path(aligned), attention=self.config.backbone.attention.value
+        )
+        tokens = {}
+        if self.config.method.language_tokens:
+            tokens = known_languages(tokenizer, [*self.aligner.languages, SOURCE])
+        return self._ready(encoder, tokenizer, tokens)
+
+    def last(self) -> Ready:
+        """The aligned encoder, or the untouched one of a run that aligns nothing."""
+        return self.after() or self.before()
+
+    def held_out(self, ready: Ready) -> list[HeldOutBatch]:
+        """The pairs that the curves of an alignment are measured on."""
+        data = self.config.data
+        return list(
+            ParallelDataModule(
+                self.aligner.tables(ready.layout.tokenizer),
+                ready.layout,
+                pairs=1,
+                batches=1,
+                exponent=data.sampling_exponent,
+                held_out=data.held_out,
+                mask_rate=0.0,
+                seed=0,
+            ).val_dataloader()
+        )
+
+    def measures(self, ready: Ready, seed: int) -> dict[str, float]:
+        """What alignment logs at a curve point, of an encoder as it is."""
+        held_out = HeldOut(ready.encoder, seed)
+        for batch in self.held_out(ready):
+            held_out.add(batch)
+        return held_out.measures()
+
+    def _ready(self, encoder: Encoder, tokenizer: Any, tokens: dict[str, int]) -> Ready:
+        layout = Layout(tokenizer, tokens, max_length=self.config.align.max_length)
+        return Ready(encoder.eval(), layout)
+
+
+def _no_trainer(**_: Any) -> Any:
+    raise AssertionError("nothing is trained here")

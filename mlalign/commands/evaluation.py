@@ -1,0 +1,60 @@
+"""What ``evaluate.py`` can be asked: to compare runs, to score one again, to show them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from mlalign.commands.command_line import given, refuse_missing, refuse_typed
+from mlalign.config import Evaluate
+from mlalign.settings.rescore import Rescore
+from mlalign.settings.show import Show
+
+Job = Callable[[DictConfig], None]
+
+
+def asked(words: Sequence[str]) -> tuple[str, Job]:
+    """The name of the configuration and the job that typed words ask for."""
+    keys = {word.split("=")[0] for word in words}
+    if keys & {"figure", "measures"}:
+        return "show", picture
+    return ("rescore", score_again) if "run" in keys else ("evaluate", compare)
+
+
+def compare(composed: DictConfig) -> None:
+    """One table per task, shown, and written where that was asked for."""
+    refuse_missing(composed)
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, Evaluate)
+
+    from mlalign.reporting.compare import compare_runs
+
+    compare_runs(
+        settings.runs,
+        kind=settings.table.value,
+        baseline=settings.baseline,
+        paper=settings.paper,
+        resamples=settings.resamples,
+        formats=settings.format,
+        output=settings.output,
+    )
+
+
+def score_again(composed: DictConfig) -> None:
+    """One run, scored again."""
+    refuse_typed("finetune", "a run that is scored again learns nothing")
+    typed = given(composed, Rescore)
+
+    from mlalign.commands.rescore import rescore
+
+    changes = {group: typed[group] for group in ("data", "task", "trainer")}
+    rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
+
+
+def picture(composed: DictConfig) -> None:
+    """A figure of runs, or their measures."""
+    from mlalign.commands.show import show
+
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, Show)
+    show(settings)

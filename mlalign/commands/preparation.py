@@ -1,0 +1,67 @@
+"""Fetches what a run needs and its root lacks; from then on it is like files of one's own."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlalign.building.corpora import prepare_parallel
+from mlalign.building.task import official_sizes, task_folder, task_format
+from mlalign.config import Train
+from mlalign.data.release import ensure_sample
+from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
+from mlalign.data.task_files import AVAILABLE
+from mlalign.errors import ConfigError
+from mlalign.progress import bar
+
+
+def prepare(config: Train) -> None:
+    """Bring the task and the corpora of a configuration to its root.
+
+    Raises:
+        ConfigError: the task cannot be fetched.
+        DataError: what is fetched is not what was promised, or cannot be had.
+    """
+    root, shown = Path(config.data.root), config.trainer.progress
+    if config.data.source == "sample":
+        ensure_sample(root, progress=bar(shown, "sample"))
+    if config.data.source == "hub":
+        prepare_task(config)
+    if config.data.source == "hub" or config.prepare.path is not None:
+        prepare_parallel(config)
+
+
+def prepare_task(config: Train) -> None:
+    """Bring the task's release to ``<root>/tasks/<folder>``.
+
+    Raises:
+        ConfigError: there is no release on the hub, and the files are not there either.
+        DataError: see ``releases.prepare_release``.
+    """
+    task, folder = config.task, task_folder(config)
+    if task.release is None:
+        if not folder.is_dir():
+            how = task.obtain or f"get it from {task.source}"
+            raise ConfigError(
+                f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, "
+                f"{how}; put the files into {folder} and run the same command again"
+            )
+        return
+    languages = task.languages
+    if isinstance(languages, str) and languages != AVAILABLE:
+        raise ConfigError(
+            f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]"
+        )
+    files: Any = {part: name for part, name in asdict(task.release.files).items() if name}
+    prepare_release(
+        Release(task.release.repo, task.release.revision, files, task.release.languages),
+        Layout(
+            folder,
+            task_format(task),
+            CONVERTERS[task.release.converter.value],
+            task.labels,
+            official_sizes(config),
+        ),
+        None if languages == AVAILABLE else list(languages),
+        licence=task.licence,
+        progress=bar(config.trainer.progress, f"preparing {task.name}"),
+    )

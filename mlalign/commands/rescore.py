@@ -1,0 +1,246 @@
+"""A finished run, scored again: other languages, files, part or checkpoint; nothing is learned."""
+
+import logging
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from filelock import FileLock
+from omegaconf import OmegaConf
+
+from mlalign.building.reopen import OpenedRun, config_of, finished_results, load_run
+from mlalign.building.task import task_files
+from mlalign.commands.preparation import prepare, prepare_task
+from mlalign.config import Train
+from mlalign.data.formats import Part
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.tasks import scored_part
+from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.errors import ConfigError
+from mlalign.models.backbone import quiet_transformers
+from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
+from mlalign.progress import bar
+from mlalign.reporting.results import (
+    EVALUATIONS,
+    FILE,
+    commit,
+    summary,
+    versions,
+    write_results,
+)
+from mlalign.reporting.tables import score_table
+from mlalign.settings.choices import Accelerator, Keep
+
+log = logging.getLogger(__name__)
+
+ORACLE = "oracle"
+
+
+def rescore(
+    folder: Path, changes: Mapping[str, Any], *, split: Any = "test", selection: str | None = None
+) -> Path:
+    """Score the run in a folder again, and show what was found.
+
+    Args:
+        folder: of a finished run.
+        changes: to its configuration: under ``data``, ``task`` and ``trainer``.
+        split: ``test`` or ``dev``.
+        selection: ``english_dev``, ``last``, ``oracle`` (in every language the step that did best
+            on its own dev part: an upper bound), or None for the run's own.
+
+    Returns:
+        The evaluation's folder, with results and predictions as a run has them.
+
+    Raises:
+        ConfigError: labels or metric are not those of the run, or the weights were not kept.
+        DataError: the run or a file is not there.
+    """
+    results = finished_results(folder)
+    before = config_of(results, folder)
+    selection = selection or before.finetune.selection.value
+    config = changed(before, changes)
+    refuse_other_labels(before, config)
+    refuse_oracle_without_weights(before, folder, split, selection)
+    if config.data.source == "hub":
+        prepare_task(config)
+    else:
+        prepare(config)
+    files = task_files(config, learned=False, scored=split)
+    config.task.languages = files.languages
+    run = load_run(folder, selection=None if selection == ORACLE else selection)
+    place = folder / EVALUATIONS / name_of(config, split, selection)
+    evaluation = Evaluation(run, config, files, place)
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / ".lock"):
+        found = evaluation.make(selection)
+    print(f"\n{score_table(found)}\n\nresults  {place / FILE}")
+    return place
+
+
+def changed(config: Train, changes: Mapping[str, Any]) -> Train:
+    """A run's configuration with what was typed.
+
+    A whole task replaces the run's; another root holds files of the user's own; the accelerator is
+    whatever there is unless it is typed.
+    """
+    base = OmegaConf.structured(config)
+    if "root" in changes.get("data", {}):
+        base.data.source = "files"
+    base.trainer.accelerator = Accelerator.auto
+    if "name" in changes.get("task", {}):
+        base.task = OmegaConf.structured(type(config.task))
+    merged: Any = OmegaConf.to_object(OmegaConf.merge(base, changes))
+    return merged
+
+
+def refuse_other_labels(before: Train, config: Train) -> None:
+    """The head knows the labels it learned; their order stays its own.
+
+    Raises:
+        ConfigError: with both sets.
+    """
+    learned, asked = before.task.labels, config.task.labels
+    if set(learned) != set(asked):
+        raise ConfigError(
+            f"task={config.task.name} has the labels {', '.join(asked)}, but the run learned "
+            f"{', '.join(learned)} (task={before.task.name}); score it on a task with the same "
+            "labels, or train on this one"
+        )
+    if before.task.metric != config.task.metric:
+        raise ConfigError(
+            f"task.metric={config.task.metric}: the run was made for {before.task.metric}; score "
+            "it on a task with the same metric"
+        )
+    config.task.labels = list(learned)
+
+
+def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selection: str) -> None:
+    """An oracle chooses among all evaluations, on dev.
+
+    Raises:
+        ConfigError: they were not kept, or it would be scored on what it chooses by.
+    """
+    if selection != ORACLE:
+        return
+    if split == "dev":
+        raise ConfigError(
+            "selection=oracle split=dev: the oracle chooses by the dev part, and its score there "
+            "would say nothing; leave split=test"
+        )
+    if before.keep != Keep.all:
+        raise ConfigError(
+            f"selection=oracle needs the weights of every evaluation, and {folder} kept those of "
+            f"keep={before.keep}; train again with keep=all"
+        )
+
+
+def name_of(config: Train, split: str, selection: str) -> str:
+    """The same question has the same folder."""
+    asked = [config.task, config.data.root, config.data.on_bad_line, split, selection]
+    return "-".join([config.task.name, split, selection, fingerprint_of(asked)[:8]])
+
+
+class Evaluation:
+    """Scores of one opened run.
+
+    Args:
+        run: with the weights that are to be scored.
+        config: the run's, with what was changed.
+        files: that are scored.
+        folder: where results and predictions go.
+    """
+
+    def __init__(self, run: OpenedRun, config: Train, files: TaskFiles, folder: Path) -> None:
+        self.run, self.config, self.files, self.folder = run, config, files, folder
+        self.gpu = choose_device(config.trainer.accelerator.value)
+        if config.trainer.threads is not None:
+            torch.set_num_threads(config.trainer.threads)
+        keep_freed_memory()
+        quiet_transformers()
+        self.data: dict[str, dict[str, Any]] = {}
+        self.trainer = self._trainer()
+
+    def make(self, selection: str) -> dict[str, Any]:
+        """Score; the results are written last."""
+        started = time.perf_counter()
+        (self.folder / FILE).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
+        if selection == ORACLE:
+            steps = self._oracle_steps()
+        else:
+            steps = dict.fromkeys(self.files.languages, self.run.step)
+        scores = self._scores(steps)
+        results = self._results(scores, steps, selection, time.perf_counter() - started)
+        write_results(self.folder, results)
+        return results
+
+    def _oracle_steps(self) -> dict[str, int]:
+        """Language -> the first step that did best on its own dev part."""
+        files = task_files(self.config, learned=False, scored="dev")
+        dev = {language: self._part(files, language) for language in files.languages}
+        best: dict[str, tuple[float, int]] = {}
+        for step in bar(self.config.trainer.progress, "choosing")(self.run.kept):
+            self.run.restore(step)
+            for language, read in dev.items():
+                score = score_part(self.trainer, self.run.module, *read, None)
+                if language not in best or score > best[language][0]:
+                    best[language] = score, step
+        return {language: step for language, (_, step) in best.items()}
+
+    def _scores(self, steps: Mapping[str, int]) -> dict[str, float]:
+        """Every language with the weights of its step."""
+        scores = {}
+        shown = bar(self.config.trainer.progress, "testing")
+        for language in shown(sorted(self.files.languages, key=steps.__getitem__)):
+            self.run.restore(steps[language])
+            path = self.folder / "predictions" / f"{language}.jsonl"
+            read = self._part(self.files, language)
+            scores[language] = score_part(self.trainer, self.run.module, *read, path)
+        return {language: scores[language] for language in self.files.languages}
+
+    def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
+        """What is scored in a language, and its batches."""
+        workers = self.config.trainer.workers
+        part, batches = scored_part(files, self.run.layout, language, workers=workers)
+        add_records(self.data, part)
+        return part, batches
+
+    def _results(
+        self, scores: dict[str, float], steps: Mapping[str, int], selection: str, seconds: float
+    ) -> dict[str, Any]:
+        """As the run's, of what was scored now."""
+        config: Any = OmegaConf.to_container(OmegaConf.structured(self.config), enum_to_str=True)
+        config["finetune"]["selection"] = selection
+        return self.run.results | {
+            "task": self.config.task.name,
+            "metric": self.config.task.metric,
+            "selection": selection,
+            "is_upper_bound": selection == ORACLE,
+            "split": self.files.scored,
+            "evaluation_of": str(self.run.folder),
+            "steps": dict(steps),
+            "scores": scores,
+            **summary(scores),
+            "config": config,
+            "versions": versions(),
+            "commit": commit(),
+            "seconds": {"test": round(seconds, 2), "total": round(seconds, 2)},
+            "peak_memory_bytes": peak_memory_bytes(),
+            "data": self.data,
+        }
+
+    def _trainer(self) -> L.Trainer:
+        callbacks: Sequence[L.Callback] = []
+        return make_trainer(
+            folder=self.folder,
+            accelerator="gpu" if self.gpu else "cpu",
+            precision=choose_precision(self.config.trainer.precision.value, gpu=self.gpu),
+            loggers=[],
+            callbacks=callbacks,
+            bar=None,
+            options=self.config.trainer.options,
+        )

@@ -1,0 +1,200 @@
+"""Vectors of the encoders of runs, and of the texts that figures show."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mlalign.building.reopen import load_run
+from mlalign.commands.before_after import BeforeAfter, Ready
+from mlalign.data.layout import SPACE, WITHOUT_SPACES
+from mlalign.data.sample.dictionary import noun_pairs
+from mlalign.data.sample.lexicon import LANGUAGES
+from mlalign.data.tasks import scored_part
+from mlalign.data.text import read_lines
+from mlalign.errors import ConfigError, DataError
+from mlalign.metrics.language_probe import language_probe
+from mlalign.metrics.retrieval import retrieval_accuracy
+from mlalign.models.encoder import SOURCE
+from mlalign.pipeline import gold_of
+from mlalign.reporting.recorded import TOPICS
+from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
+
+Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
+FEWEST, MOST = 4, 9  # words of a pair that is chosen for the reader
+LONGEST = 25  # words of a pair that a reader chooses
+
+
+def encoder_of(both: BeforeAfter, aligned: bool) -> Ready:
+    """The encoder that a panel shows."""
+    return both.last() if aligned else both.before()
+
+
+def pair_vectors(
+    encoders: Encoders, language: str, pair: list[str] | None
+) -> tuple[tuple[list[str], list[str]], dict[str, tuple[Array, Array]]]:
+    """Words of a sentence and of its translation, and every encoder's vectors of them.
+
+    Args:
+        encoders: that are shown.
+        language: of the translation.
+        pair: both texts, or None for a held-out pair.
+
+    Raises:
+        ConfigError: other than two texts, or one that is empty or too long for a figure.
+    """
+    both, _ = next(iter(encoders.values()))
+    if pair is not None and len(pair) != 2:
+        raise ConfigError(
+            f"pair: expected an English sentence and its translation, found {len(pair)} texts; "
+            'type pair=\'["A sentence.","Ein Satz."]\''
+        )
+    tokenizer = both.before().layout.tokenizer
+    source, target = pair or _held_out_pair(both, language)
+    words = _words(source, SOURCE, tokenizer), _words(target, language, tokenizer)
+    for text, found in zip((source, target), words, strict=True):
+        if not 0 < len(found) <= LONGEST:
+            raise ConfigError(f"pair: {text!r} has {len(found)} words, expected 1 to {LONGEST}")
+    vectors = {}
+    for name, (run, aligned) in encoders.items():
+        ready = encoder_of(run, aligned)
+        vectors[name] = (
+            sentence_and_words(*ready, words[0], SOURCE, language),
+            sentence_and_words(*ready, words[1], language, language),
+        )
+    return words, vectors
+
+
+def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
+    """The first one that is neither very short nor too long to be read in a figure."""
+    ready = both.before()
+    tokenizer = ready.layout.tokenizer
+    for batch in both.held_out(ready):
+        if batch.language != language:
+            continue
+        for row in range(len(batch.source_keys)):
+            sides = (batch.source, batch.target)
+            texts = [
+                str(tokenizer.decode(side.input_ids[row][side.is_word[row]])).strip()
+                for side in sides
+            ]
+            sizes = [
+                len(_words(text, of, tokenizer))
+                for text, of in zip(texts, (SOURCE, language), strict=True)
+            ]
+            if min(sizes) >= FEWEST and max(sizes) <= MOST:
+                return texts[0], texts[1]
+    raise DataError(
+        f"no held-out pair of {FEWEST} to {MOST} words in {language}; give one with "
+        'pair=\'["A sentence.","Ein Satz."]\''
+    )
+
+
+def _words(text: str, language: str, tokenizer: object) -> list[str]:
+    """At spaces; where a language writes none, as the tokenizer cuts."""
+    if language not in WITHOUT_SPACES:
+        return text.split()
+    pieces = tokenizer.tokenize(text)  # type: ignore[attr-defined]  # any fast tokenizer
+    return [word for piece in pieces if (word := piece.replace(SPACE, "").removeprefix("##"))]
+
+
+def words_of_languages(
+    encoders: Encoders, words: int, *, seed: int
+) -> tuple[dict[str, tuple[Array, float]], list[str]]:
+    """Clouds of subwords, the same ones from every encoder, and how well a probe tells languages.
+
+    Args:
+        encoders: that are shown.
+        words: of each language.
+        seed: of the probe.
+    """
+    clouds: dict[str, tuple[Array, float]] = {}
+    languages: list[str] = []
+    for name, (run, aligned) in encoders.items():
+        ready = encoder_of(run, aligned)
+        vectors, languages, subwords = word_cloud(ready.encoder, run.held_out(ready), words)
+        probe = language_probe(vectors, languages, subwords, seed=seed)
+        clouds[name] = vectors, 100 * probe.balanced_accuracy
+    return clouds, languages
+
+
+def translations(
+    encoders: Encoders, language: str, path: Path | None, most: int
+) -> tuple[dict[str, tuple[Array, Array, float]], list[tuple[str, str]]]:
+    """Words and their translations by every encoder, and how many find their own.
+
+    Args:
+        encoders: that are shown.
+        language: of the translations.
+        path: lines of English, tab, translation; None for the sample's nouns.
+        most: pairs at most, spread evenly over the list.
+
+    Raises:
+        ConfigError: no file is named, and the sample does not know the language.
+        DataError: a line of the file is no pair.
+    """
+    if path is None and language not in LANGUAGES:
+        raise ConfigError(
+            f"language={language}: name a file of English, tab, translation with words=FILE; only "
+            f"the sample's languages ({', '.join(LANGUAGES[1:])}) have a dictionary here"
+        )
+    listed = noun_pairs(language) if path is None else _read_pairs(path)
+    places = np.linspace(0, len(listed) - 1, min(most, len(listed))).astype(int)
+    words = [listed[place] for place in places]
+    found = {}
+    for name, (run, aligned) in encoders.items():
+        ready = encoder_of(run, aligned)
+        source = words_alone(*ready, [one for one, _ in words], SOURCE)
+        target = words_alone(*ready, [other for _, other in words], language)
+        both = retrieval_accuracy(torch.from_numpy(source), torch.from_numpy(target))
+        found[name] = source, target, 50 * sum(both)
+    return found, words
+
+
+def _read_pairs(path: Path) -> list[tuple[str, str]]:
+    pairs: dict[str, str] = {}
+    for number, line in read_lines(path):
+        fields = [field.strip() for field in line.split("\t")]
+        if len(fields) != 2 or not all(fields):
+            raise DataError(
+                f"{path}, line {number}: expected an English word, a tab and its translation, "
+                f"found {len(fields)} fields"
+            )
+        pairs.setdefault(*fields)
+    return list(pairs.items())
+
+
+def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Array, list[str]]:
+    """Test texts as the task's head sees them, and their gold labels.
+
+    Args:
+        folder: of a run that kept its weights.
+        language: of the texts.
+        most: texts at most, drawn by lot.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: the task labels words, or the weights were not kept.
+        DataError: the test file is not there any more.
+    """
+    run = load_run(folder)
+    if run.module.tagging:
+        raise ConfigError(
+            f"figure=tsne_classes shows texts by label, and {run.config.task.name} labels words; "
+            "name runs of another task"
+        )
+    part, batches = scored_part(run.files, run.layout, language)
+    vectors = np.zeros((len(part.examples), run.encoder.dim), dtype=np.float32)
+    with torch.no_grad():
+        for batch in batches:
+            seen = run.encoder.represent(
+                batch.subwords,
+                partner=run.module.partner_of(batch),
+                representation=run.module.representation,
+            )
+            vectors[batch.examples] = seen.sentence.float().numpy()
+    names = [TOPICS.get(label, label) for label in run.config.task.labels]
+    labels = [names[gold] for gold in gold_of(part)]
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
+    return vectors[chosen], [labels[place] for place in chosen]

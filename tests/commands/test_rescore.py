@@ -1,0 +1,239 @@
+"""A finished run scored again: the same to the last bit, or on what was asked for, or refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from modules.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
+
+from mlalign.commands.command_line import given
+from mlalign.commands.rescore import rescore
+from mlalign.commands.run import train
+from mlalign.errors import ConfigError, DataError
+from mlalign.reporting.runs import find_runs
+from mlalign.settings.rescore import Rescore
+
+ROOT = Path(__file__).parents[2]
+LONG = (
+    "finetune.epochs=2",
+    "finetune.batch_size=8",
+    "finetune.learning_rate=1e-3",
+    "finetune.evaluations=3",
+)
+NAMES = {"en": "english", "de": "german", "fr": "french"}
+
+
+def documents(path: Path, language: str, seed: int, size: int = 24) -> None:
+    rows = [
+        f"{TOPICS[number % 4]}\t{cipher(one, language)}\n"
+        for number, one in enumerate(sentences(size, seed=seed))
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(rows), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    """The toy world with dev parts in every language."""
+    root = write_toy(tmp_path_factory.mktemp("world"))
+    for seed, (language, name) in enumerate(NAMES.items()):
+        documents(root / "tasks" / "mldoc" / f"{name}.dev", language, seed=60 + seed)
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(world) -> Path:
+    return train(configured(world, f"output={world / 'outputs'}", *LONG, "keep=all"))
+
+
+def again(folder: Path, *typed: str) -> Path:
+    """As ``evaluate.py`` does it."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = given(compose("rescore", [f"run={folder}", *typed]), Rescore)
+    changes = {group: found[group] for group in ("data", "task", "trainer")}
+    return rescore(Path(found["run"]), changes, split=found["split"], selection=found["selection"])
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def predictions_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "predictions").iterdir()}
+
+
+def test_the_same_test_gives_the_same_predictions_to_the_last_bit(finished):
+    first = again(finished)
+    assert first.parent == finished / "evaluations"
+    assert predictions_of(first) == predictions_of(finished)
+    before, after = results_of(finished), results_of(first)
+    for key in ("schema", "task", "metric", "method", "seed", "selection", "scores", "average",
+                "transfer_average", "transfer_gap", "aligned"):  # fmt: skip
+        assert after[key] == before[key], key
+    assert after["evaluation_of"] == str(finished)
+    assert set(after["data"]) == {name for name in before["data"] if name.endswith(".test")}
+    assert again(finished) == first
+    assert predictions_of(first) == predictions_of(finished)
+
+
+def test_some_languages_or_another_part_can_be_scored(finished):
+    one = results_of(again(finished, "task.languages=[fr]"))
+    assert list(one["scores"]) == ["fr"]
+    assert one["scores"]["fr"] == results_of(finished)["scores"]["fr"]
+    assert (one["average"], one["transfer_gap"]) == (one["scores"]["fr"], None)
+    folder = again(finished, "split=dev", "task.languages=available")
+    dev = results_of(folder)
+    assert (dev["split"], list(dev["scores"])) == ("dev", ["en", "de", "fr"])
+    assert {name.rsplit(".", 1)[1] for name in dev["data"]} == {"dev"}
+    for name, score in dev["scores"].items():
+        rows = (folder / "predictions" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        right = [json.loads(row)["gold"] == json.loads(row)["predicted"] for row in rows]
+        assert len(right) == 24
+        assert score == pytest.approx(100 * sum(right) / 24, abs=1e-3)
+
+
+def test_a_test_part_elsewhere_is_enough(finished, tmp_path, capsys):
+    documents(tmp_path / "tasks" / "news" / "german.test", "de", seed=90)
+    folder = again(finished, f"data.root={tmp_path}", "task.folder=news", "task.languages=[de]")
+    found = results_of(folder)
+    assert list(found["data"]) == [str(tmp_path / "tasks" / "news" / "german.test")]
+    assert found["config"]["data"]["root"] == str(tmp_path)
+    shown = capsys.readouterr().out
+    assert str(folder / "results.json") in shown
+    assert "zero-shot" in shown
+
+
+def test_a_task_whose_labels_stand_in_another_order_is_scored_by_name(finished, world):
+    order = "task.labels=[MCAT,GCAT,ECAT,CCAT]"
+    assert results_of(again(finished, order))["scores"] == results_of(finished)["scores"]
+
+
+def test_the_last_step_and_the_tested_one_are_their_own(finished):
+    weights = results_of(finished)["weights"]
+    for selection in ("english_dev", "last"):
+        found = results_of(again(finished, f"selection={selection}"))
+        assert found["selection"] == selection
+        assert set(found["steps"].values()) == {weights[selection]}
+        assert not found["is_upper_bound"]
+
+
+def test_the_oracle_is_the_best_step_on_each_languages_own_dev_part(finished, world, capsys):
+    found = results_of(again(finished, "selection=oracle"))
+    assert "upper bound" in capsys.readouterr().out
+    assert (found["selection"], found["is_upper_bound"]) == ("oracle", True)
+    assert found["config"]["finetune"]["selection"] == "oracle"
+    dev, test = {}, {}
+    for step in results_of(finished)["weights"]["kept"]:
+        copy = world / f"step{step}"
+        shutil.copytree(finished, copy)
+        results = results_of(copy)
+        results["weights"] |= {"last": step}
+        (copy / "results.json").write_text(json.dumps(results), encoding="utf-8")
+        dev[step] = results_of(again(copy, "selection=last", "split=dev"))["scores"]
+        test[step] = results_of(again(copy, "selection=last"))["scores"]
+    for language in ("en", "de", "fr"):
+        best = max(dev, key=lambda step: (dev[step][language], -step))  # the first of equals
+        assert found["steps"][language] == best
+        assert found["scores"][language] == test[best][language]
+    assert len({tuple(scores.values()) for scores in dev.values()}) > 1
+
+
+def test_runs_scored_again_are_not_mixed_with_runs(finished, world):
+    again(finished)
+    found = find_runs(str(world / "outputs"))
+    assert [one.results.get("evaluation_of") for one in found] == [None]
+    named = find_runs(str(finished / "evaluations"))
+    assert {one.results["evaluation_of"] for one in named} == {str(finished)}
+
+
+def test_a_run_that_is_made_anew_forgets_what_was_found_with_its_old_weights(world):
+    settings = (f"output={world / 'anew'}", "finetune.epochs=1", "method=none")
+    folder = train(configured(world, *settings))
+    assert again(folder).is_dir()
+    train(configured(world, *settings, "resume=false"))
+    assert not (folder / "evaluations").exists()
+    assert {path.name for path in (folder / "curves").iterdir()} == {"finetune", "finetune.csv"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["task=panx"], ["B-PER", "CCAT", "same labels"]),
+        (["task.metric=entity_f1"], ["task.metric=entity_f1", "accuracy"]),
+        (["selection=oracle", "split=dev"], ["leave split=test"]),
+        (["trainer=gpu"], ["trainer=cpu"]),
+        (["+bogus=1"], ["bogus", "no such key"]),
+    ],
+)
+def test_what_does_not_fit_the_run_is_refused(typed, words, finished):
+    before = sorted(finished.rglob("*"))
+    with pytest.raises(ConfigError) as caught:
+        again(finished, *typed)
+    for word in words:
+        assert word in str(caught.value)
+    assert sorted(finished.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["task.languages=[pl]"], ["no test part for pl", "de, en, fr"]),
+        (["split=dev", "task.languages=[es]"], ["no dev part for es"]),
+        (["data.root=no/where"], ["no/where/tasks/mldoc", "data.root"]),
+    ],
+)
+def test_a_missing_file_is_named(typed, words, finished):
+    with pytest.raises(DataError) as caught:
+        again(finished, *typed)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_run_that_is_none_or_is_not_finished_or_kept_nothing_is_refused(finished, world):
+    with pytest.raises(DataError, match="no such folder"):
+        again(world / "outputs" / "nothing")
+    copy = world / "unfinished"
+    copy.mkdir()
+    shutil.copy(finished / "config.yaml", copy)
+    with pytest.raises(DataError, match="not finished"):
+        again(copy)
+    bare = train(configured(world, f"output={world / 'bare'}", "finetune.epochs=1", "keep=tested"))
+    with pytest.raises(ConfigError, match=r"every evaluation.*keep=all"):
+        again(bare, "selection=oracle")
+
+
+def test_the_command_works_as_typed(world, tmp_path):
+    run = train(configured(world, f"output={world / 'tags'}", "finetune.epochs=1", "task=panx"))
+    source = world / "tasks" / "panx" / "de" / "test"
+    target = tmp_path / "elsewhere" / "tasks" / "panx" / "zh" / "test"
+    target.parent.mkdir(parents=True)
+    target.write_text(source.read_text(encoding="utf-8").replace("de:", "zh:"), encoding="utf-8")
+    typed = [f"run={run}", "data.root=elsewhere", "task=panx", "task.languages=[zh]"]
+    command = [sys.executable, str(ROOT / "evaluate.py"), *typed]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "zh" in ended.stdout
+    (folder,) = (run / "evaluations").iterdir()
+    assert list(results_of(folder)["scores"]) == ["zh"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("splt=dev", ["splt", "Did you mean split"]),
+        ("selection=orakle", ["selection", "oracle"]),
+        ("task=panx finetune.epochs=3", ["finetune.epochs=3", "learns nothing"]),
+    ],
+)
+def test_a_mistake_ends_in_one_message_and_status_two(typed, words, finished):
+    command = [sys.executable, str(ROOT / "evaluate.py"), f"run={finished}", *typed.split()]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    for word in words:
+        assert word in ended.stderr

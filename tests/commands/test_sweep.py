@@ -1,0 +1,167 @@
+"""A sweep goes on behind a run that fails, and goes on after it was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from modules.toy import CONF, SMALL, write_toy
+
+from mlalign.commands.sweep import is_varied, sweep_of
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 300.0
+
+
+@pytest.fixture
+def world(tmp_path) -> Path:
+    return write_toy(tmp_path / "world")
+
+
+def command(*typed: str) -> list[str]:
+    small = [*SMALL, "data.root=world", "align.steps=2", "finetune.epochs=1"]
+    return [sys.executable, str(ROOT / "train.py"), "-m", *small, *typed]
+
+
+def swept(folder: Path, *typed: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*typed), cwd=folder, capture_output=True, text=True, timeout=LIMIT
+    )
+
+
+def finished(folder: Path) -> dict[str, int]:
+    found = (folder / "multirun").rglob("results.json")
+    return {path.parent.name: path.stat().st_mtime_ns for path in found}
+
+
+def failed(folder: Path) -> list[dict]:
+    found = (folder / "multirun").rglob("failed.json")
+    return [json.loads(path.read_text(encoding="utf-8")) for path in found]
+
+
+@pytest.mark.parametrize(
+    ("value", "varied"),
+    [
+        ("1", False), ("1,2", True), ("[en,de]", False), ("[en,de],[en]", True), ("", False),
+        ("'a,b'", False), ("range(1,4)", True), ("glob(*)", True), ("choice(a,b)", True),
+        ("[[a,b],c]", False), ("null,[a,[b]]", True), ("{a:1,b:2}", False),
+    ],
+)  # fmt: skip
+def test_what_hydra_would_vary_is_known(value, varied):
+    assert is_varied(value) == varied
+
+
+def test_the_same_command_in_any_order_has_the_same_folder_and_no_other_has_it():
+    words = ["-m", "ablation=none,no_afm", "seed=1,2", "task=panx"]
+    sweep = sweep_of(words)
+    assert sweep.folder.parent == Path("multirun")
+    assert sweep.folder.name.startswith("ablation-seed-")
+    assert sweep_of(["seed=1,2", "--multirun", "task=panx", "ablation=none,no_afm"]) == sweep
+    for more in ("resume=false", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "keep=none"):
+        assert sweep_of([*words, more]) == sweep
+    others = [sweep_of([*words, "align.steps=3"]), sweep_of(["-m", "seed=1,2", "task=panx"])]
+    assert len({sweep.folder, *(other.folder for other in others)}) == 3
+    assert sweep_of(words[1:]) is None
+    assert sweep_of([*words, "output=here/too"]).folder == Path("here/too")
+    assert sweep_of([*words, "hydra.sweep.dir=there"]).folder == Path("there")
+    assert len(sweep_of(["-m", *(f"key{n}=1,2" for n in range(200))]).folder.name) < 100
+
+
+def test_a_launcher_that_is_not_installed_says_how_to_install_it(tmp_path):
+    ended = swept(tmp_path, "hydra/launcher=jolib", "seed=1,2")
+    assert ended.returncode == 2
+    assert "hydra/launcher=jolib" in ended.stderr
+    assert "mlalign[sweeps]" in ended.stderr
+
+
+def test_the_slurm_preset_composes():
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
+    assert composed.hydra.launcher.timeout_min == 720
+    assert composed.hydra.launcher._target_.endswith("SlurmLauncher")
+
+
+def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, tmp_path):
+    test = world / "tasks" / "panx" / "de" / "test"
+    right = test.read_text(encoding="utf-8")
+    test.write_text("de:broken\n", encoding="utf-8")
+    typed = ["method=none", "task=mldoc,panx", "+trainer.options.profiler=null,bogus"]
+    first = swept(tmp_path, *typed)
+    assert first.returncode == 2
+    made = finished(tmp_path)
+    assert len(made) == 1
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    broken = [one for one in failed(tmp_path) if one["error"].startswith("DataError")]
+    assert len(failed(tmp_path)) == 3
+    assert str(Path("panx/de/test")) in broken[0]["error"]
+    assert broken[0]["traceback"] is None
+    unforeseen = [one for one in failed(tmp_path) if one not in broken]
+    assert all("profiler" in one["error"] and one["traceback"] for one in unforeseen)
+    for failure in failed(tmp_path):
+        assert f"run {failure['number']} ({failure['run']}): {failure['error']}" in first.stderr
+    assert all(len(one["run"].split()) == 2 for one in failed(tmp_path))
+    assert "1 finished, 3 failed" in first.stdout
+    assert str(sweep.relative_to(tmp_path)) in first.stdout
+    test.write_text(right, encoding="utf-8")
+    second = swept(tmp_path, *reversed(typed))
+    assert second.returncode == 2
+    assert "2 finished, 2 failed" in second.stdout
+    assert made.items() <= finished(tmp_path).items()
+    assert all("profiler=bogus" in one["run"] for one in failed(tmp_path))
+    assert list((tmp_path / "multirun").iterdir()) == [sweep]
+
+
+def until(process: subprocess.Popen[str], folder: Path, number: int) -> None:
+    """Wait for some finished runs."""
+    end = time.monotonic() + LIMIT
+    while len(finished(folder)) < number:
+        assert process.poll() is None, "the sweep ended before it was stopped"
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
+    typed = command("method=inter_sentence", "seed=1,2,3,4")
+    before: dict[str, int] = {}
+    stops = [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
+    for number, (stop, status) in enumerate(stops, start=1):
+        process = subprocess.Popen(
+            typed, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        until(process, tmp_path, number)
+        os.kill(process.pid, stop)
+        _, said = process.communicate(timeout=LIMIT)
+        assert process.returncode == status
+        assert "Traceback" not in said
+        assert before.items() <= finished(tmp_path).items()
+        before = finished(tmp_path)
+        assert len(before) < 4
+    ended = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT)
+    assert ended.returncode == 0, ended.stderr
+    assert "4 finished, 0 failed" in ended.stdout
+    assert before.items() <= finished(tmp_path).items()
+    assert not failed(tmp_path)
+    assert not list(tmp_path.rglob("*.partial"))
+    assert ended.stderr.count("This run is finished") == len(before)
+
+
+def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(
+    world, tmp_path
+):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "method=inter_sentence"]
+    ended = swept(tmp_path, *typed, "task=mldoc,panx", "finetune.representation=backbone,self")
+    assert ended.returncode == 2
+    aligned = tmp_path / "outputs" / "aligned"
+    assert len([path for path in aligned.iterdir() if path.is_dir()]) == 1
+    assert len(finished(tmp_path)) == 2
+    assert len(failed(tmp_path)) == 2
+    for failure in failed(tmp_path):
+        assert "finetune.representation=self" in failure["error"]
+        assert failure["error"] in ended.stderr
