@@ -1,6 +1,5 @@
 """Whether one method beats another beyond the choice of test items: a paired bootstrap."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlalign.errors import DataError
+from mlalign.reporting.predictions import read_predictions
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,26 +56,15 @@ def read_items(path: Path, score: float) -> Items:
     """
     from mlalign.metrics.spans import spans  # here, for it takes seconds to import torchmetrics
 
-    ids, counts, factor = [], [], 1
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            gold, predicted = row["gold"], row["predicted"]
-            ids.append(str(row["id"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path}, line {number}: expected an object with id, gold and predicted ({error!r})"
-                "; run again with resume=false"
-            ) from error
+    found, counts, factor = read_predictions(path), [], 1
+    for _, gold, predicted in found:
         if isinstance(gold, list):
             factor = 2
-            found, true = spans(predicted), spans(gold)
-            counts.append((len(found & true), len(found) + len(true)))
+            marked, true = spans(predicted), spans(gold)
+            counts.append((len(marked & true), len(marked) + len(true)))
         else:
             counts.append((int(gold == predicted), 1))
-    if not ids:
-        raise DataError(f"{path}: no predictions in it; run again with resume=false")
-    items = Items(tuple(ids), np.array(counts, dtype=np.float64), factor)
+    items = Items(tuple(one.id for one in found), np.array(counts, dtype=np.float64), factor)
     again = float(items.score(items.counts.sum(0)))
     if abs(again - score) > AGREEMENT:
         raise DataError(

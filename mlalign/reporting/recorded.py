@@ -1,6 +1,5 @@
 """What finished runs left on disk, as the numbers of figures."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from mlalign.errors import DataError
 from mlalign.reporting.figures.curves import COLUMNS
+from mlalign.reporting.predictions import predictions_path, read_predictions
 from mlalign.reporting.results import SOURCE
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import UNITS, name_of
@@ -47,22 +47,15 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
     Raises:
         DataError: the run has no such predictions, or the file is damaged.
     """
-    path = run.folder / "predictions" / f"{language}.jsonl"
+    path = predictions_path(run.folder, language)
     if not path.is_file():
         there = ", ".join(sorted(one.stem for one in path.parent.glob("*.jsonl"))) or "none"
         raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
     gold: list[str] = []
     predicted: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            for side, values in ((gold, row["gold"]), (predicted, row["predicted"])):
-                side += values if isinstance(values, list) else [values]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path}, line {number}: expected a prediction, found {line[:40]!r} ({error}); "
-                "run again with resume=false"
-            ) from error
+    for one in read_predictions(path):
+        for side, values in ((gold, one.gold), (predicted, one.predicted)):
+            side += values if isinstance(values, list) else [values]
     return [TOPICS.get(one, one) for one in gold], [TOPICS.get(one, one) for one in predicted]
 
 
