@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
+from mlalign.commands.report_figures import encoder_figures, task_figures
 from mlalign.commands.texts import texts_of
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.formats import FORMATS, write_tables
 from mlalign.reporting.report.cases import Cases, Texts, cases_of
 from mlalign.reporting.report.facts import facts_of
-from mlalign.reporting.report.page import Section, page
+from mlalign.reporting.report.page import Section, Shown, page
 from mlalign.reporting.results import write_whole
 from mlalign.reporting.rows import Rows, rows_of
 from mlalign.reporting.runs import Run, find_runs, find_unfinished
@@ -42,15 +44,24 @@ def make_report(settings: Report) -> list[Path]:
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_task[run.results["task"]].append(run)
-    written, sections = [], []
+    written: list[Path] = []
+    sections: list[Section] = []
+    encoders: list[Shown] = []
+    shown: dict[str, Any] = {
+        "language": settings.language,
+        "seed": settings.seed,
+        "folder": folder,
+    }
     for table in tables:
         written += write_tables([table], list(FORMATS), str(folder / "tables" / table.task))
         rows = rows_of(by_task[table.task], kind)
         labels = by_task[table.task][0].results["config"].get("task", {}).get("labels", [])
         cases = cases_of(table.task, rows, table.languages, labels)
         texts = _texts(rows, cases) if settings.texts else {}
-        sections.append(Section(table, facts_of(rows), [], cases, texts))
-    text = page(sections, encoders=[], unfinished=unfinished, with_texts=settings.texts)
+        figures = task_figures(table, rows, **shown)
+        sections.append(Section(table, facts_of(rows), figures, cases, texts))
+        encoders = encoders or encoder_figures(table, rows, **shown)
+    text = page(sections, encoders=encoders, unfinished=unfinished, with_texts=settings.texts)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / PAGE, text)
     for path in (found := [folder / PAGE, *written]):

@@ -78,7 +78,8 @@ def test_a_run_without_predictions_says_nothing_and_is_named(runs):
     said(runs[1], "ru", [("other", "C", "C")])
     cases = cases_of("mldoc", rows_of(runs, "main"), ["de", "ru"], ["A", "B", "C"])
     assert cases.answers["none"]["1"][-1] == cases.answers["none"]["2"][-1] == NOTHING
-    assert [str(run.folder) in "".join(cases.left_out) for run in runs] == [True, True, False, False]
+    told = "".join(cases.left_out)
+    assert [str(run.folder) in told for run in runs] == [True, True, False, False]
 
 
 def test_what_does_not_fit_is_cut_and_told(runs):
