@@ -4,6 +4,7 @@ python evaluate.py runs='outputs/**'                      mean and spread over s
 python evaluate.py runs='multirun/**' baseline=mlm paper=true
 python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/main
 python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
+python evaluate.py runs='multirun/NAME/**' report=FOLDER  a page with tables, figures and cases
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 """
 

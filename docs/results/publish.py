@@ -29,7 +29,7 @@ def publish(run: Run, target: Path) -> None:
     (folder / FILE).write_bytes((run.folder / FILE).read_bytes())
     for language in predicted_languages(run.folder):
         lines = [
-            json.dumps(vars(one), ensure_ascii=False) + "\n"
+            json.dumps(one._asdict(), ensure_ascii=False) + "\n"
             for one in read_predictions(predictions_file(run.folder, language))
         ]
         packed = gzip.compress("".join(lines).encode(), mtime=0)

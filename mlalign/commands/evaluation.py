@@ -1,4 +1,4 @@
-"""What ``evaluate.py`` can be asked: to compare runs, to score one again, to show them."""
+"""What ``evaluate.py`` can be asked: compare runs, score one again, show them, report on them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.commands.command_line import given, refuse_missing, refuse_typed
 from mlalign.config import Evaluate
+from mlalign.settings.report import Report
 from mlalign.settings.rescore import Rescore
 from mlalign.settings.show import Show
 
@@ -16,6 +17,8 @@ Job = Callable[[DictConfig], None]
 def asked(words: Sequence[str]) -> tuple[str, Job]:
     """The name of the configuration and the job that typed words ask for."""
     keys = {word.split("=")[0] for word in words}
+    if "report" in keys:
+        return "report", report_on
     if keys & {"figure", "measures"}:
         return "show", picture
     return ("rescore", score_again) if "run" in keys else ("evaluate", compare)
@@ -49,6 +52,17 @@ def score_again(composed: DictConfig) -> None:
 
     changes = {group: typed[group] for group in ("data", "task", "trainer")}
     rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
+
+
+def report_on(composed: DictConfig) -> None:
+    """A page with tables, figures and cases, and each of these in files."""
+    refuse_missing(composed)
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, Report)
+
+    from mlalign.commands.report import make_report
+
+    make_report(settings)
 
 
 def picture(composed: DictConfig) -> None:

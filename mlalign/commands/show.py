@@ -239,11 +239,25 @@ def _pairs(runs: list[Run], settings: Show) -> pd.DataFrame:
 
 
 def _transfer(runs: list[Run], settings: Show) -> pd.DataFrame:
+    return transfer_numbers(runs, lambda run: measures_of(run, settings.seed))
+
+
+def transfer_numbers(runs: list[Run], measures: Callable[[Run], dict[str, float]]) -> pd.DataFrame:
+    """Score and similarity of every target language of every run.
+
+    Args:
+        runs: of one task.
+        measures: of a run's encoder.
+
+    Raises:
+        ConfigError: the runs are of several tasks.
+        DataError: no language is both scored and measured.
+    """
     rows = []
     for run in runs:
-        results, measures = run.results, measures_of(run, settings.seed)
+        results, found = run.results, measures(run)
         for language in targets_of(run):
-            similarity = measures.get(f"similarity/{language}")
+            similarity = found.get(f"similarity/{language}")
             if similarity is not None:
                 rows.append(
                     (

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError
@@ -12,8 +12,7 @@ FOLDER = "predictions"
 ENDINGS = (".jsonl", ".jsonl.gz")  # the second one where results are published
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """One test example: a label, or one tag for each word."""
 
     id: str

@@ -17,6 +17,7 @@ from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import UNITS, name_of
 
 TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
+HELD_OUT = "held_out/"
 # column of an alignment's csv -> panel and unit, in the order of the panels; accuracies are
 # balanced over languages
 ALIGNMENT = {
@@ -93,6 +94,19 @@ def curves_of(run: Run) -> pd.DataFrame:
             parts.append(_curve(aligned, column, "align", quantity, unit, "step"))
     found = pd.concat([part for part in parts if not part.empty] or parts)
     return found.assign(run=name_of(results), seed=results["seed"])[list(COLUMNS)]
+
+
+def held_out_of(run: Run) -> dict[str, float]:
+    """What alignment measured on held-out pairs at its last curve point; empty without one."""
+    reported = _read(run, "align")
+    if reported is None:
+        return {}
+    columns = [name for name in reported if name.startswith(HELD_OUT)]
+    known = reported[columns].dropna(how="all")
+    if known.empty:
+        return {}
+    last = known.iloc[-1].dropna()
+    return {str(name).removeprefix(HELD_OUT): float(value) for name, value in last.items()}
 
 
 def _read(run: Run, stage: str) -> pd.DataFrame | None:

@@ -1,0 +1,78 @@
+"""Finished runs as one page, with every table and figure beside it in files."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from mlalign.commands.report_figures import encoder_figures, task_figures
+from mlalign.commands.texts import texts_of
+from mlalign.reporting.comparison import comparison
+from mlalign.reporting.formats import FORMATS, write_tables
+from mlalign.reporting.report.cases import Cases, Texts, cases_of
+from mlalign.reporting.report.facts import facts_of
+from mlalign.reporting.report.page import Section, Shown, page
+from mlalign.reporting.results import write_whole
+from mlalign.reporting.rows import Rows, rows_of
+from mlalign.reporting.runs import Run, find_runs, find_unfinished
+from mlalign.settings.report import Report
+
+PAGE = "report.html"
+
+
+def make_report(settings: Report) -> list[Path]:
+    """Write the page, the tables of each task in every format, and the figures.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        ConfigError: runs of a task differ in what no row names, or the baseline is unknown.
+        DataError: there are no runs, or they contradict each other or their predictions.
+    """
+    folder = Path(settings.report)
+    runs, unfinished = find_runs(settings.runs), find_unfinished(settings.runs)
+    kind = settings.table.value
+    tables = comparison(
+        runs,
+        kind=kind,
+        baseline=settings.baseline,
+        paper=settings.paper,
+        resamples=settings.resamples,
+        unfinished=unfinished,
+    )
+    print(f"\n{FORMATS['text'].write(tables)}\n")
+    by_task: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_task[run.results["task"]].append(run)
+    written: list[Path] = []
+    sections: list[Section] = []
+    encoders: list[Shown] = []
+    shown: dict[str, Any] = {
+        "language": settings.language,
+        "seed": settings.seed,
+        "folder": folder,
+    }
+    for table in tables:
+        written += write_tables([table], list(FORMATS), str(folder / "tables" / table.task))
+        rows = rows_of(by_task[table.task], kind)
+        labels = by_task[table.task][0].results["config"].get("task", {}).get("labels", [])
+        cases = cases_of(table.task, rows, table.languages, labels)
+        texts = _texts(rows, cases) if settings.texts else {}
+        figures = task_figures(table, rows, **shown)
+        sections.append(Section(table, facts_of(rows), figures, cases, texts))
+        encoders = encoders or encoder_figures(table, rows, **shown)
+    text = page(sections, encoders=encoders, unfinished=unfinished, with_texts=settings.texts)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / PAGE, text)
+    for path in (found := [folder / PAGE, *written]):
+        print(f"written  {path}")
+    return found
+
+
+def _texts(rows: Rows, cases: Cases) -> dict[str, Texts]:
+    """Of the first run's files: all runs of a task were scored on the same."""
+    ids, start = {}, 0
+    for language, count in cases.languages.items():
+        ids[language] = cases.ids[start : start + count]
+        start += count
+    return texts_of(next(iter(next(iter(rows.values())).values())), ids)

@@ -1,0 +1,59 @@
+"""The texts that a run was scored on, read again from the files that its results name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlalign.building.reopen import config_of
+from mlalign.building.task import task_files
+from mlalign.config import Train
+from mlalign.data.files import sha256_of
+from mlalign.data.formats import LabelledText, Part, TaggedSentence
+from mlalign.data.release import ensure_sample
+from mlalign.errors import UserError
+from mlalign.models.encoder import SOURCE
+from mlalign.progress import bar
+from mlalign.reporting.report.cases import Texts
+from mlalign.reporting.runs import Run
+
+
+def texts_of(run: Run, ids: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
+    """The test texts of each language, or the reason why they are not known any more.
+
+    Args:
+        run: finished; its files lie where they lay, seen from here.
+        ids: language -> those of the examples that were scored, in order.
+    """
+    try:
+        config = config_of(run.results, run.folder)
+        if config.data.source == "sample":
+            ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+    except (UserError, OSError) as error:
+        return dict.fromkeys(ids, Texts(reason=str(error)))
+    return {language: _texts(run, config, language, found) for language, found in ids.items()}
+
+
+def _texts(run: Run, config: Train, language: str, ids: Sequence[str]) -> Texts:
+    part_name = run.results.get("split", "test")
+    alone = replace(config, task=replace(config.task, languages=[language]))
+    try:
+        part = task_files(alone, learned=False, scored=part_name).read(language, part_name)
+    except (UserError, OSError) as error:
+        return Texts(reason=str(error))
+    for path in (part.path, part.beside):
+        known = run.results["data"].get(str(path))
+        if path is not None and (known is None or sha256_of(path) != known["sha256"]):
+            return Texts(reason=f"{path} is not the file that was scored")
+    if [one.id for one in part.examples] != list(ids):
+        return Texts(reason=f"{part.path} is read as other examples than those that were scored")
+    return _shown(part, language)
+
+
+def _shown(part: Part[Any], language: str) -> Texts:
+    first = part.examples[0]
+    if isinstance(first, LabelledText):
+        return Texts([one.texts for one in part.examples])
+    if isinstance(first, TaggedSentence):
+        return Texts([one.words for one in part.examples])
+    return Texts([(one.english, one.other) for one in part.examples], sides=(SOURCE, language))

@@ -1,0 +1,152 @@
+"""Every test example of a task with what each run said of it, column by column."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlalign.metrics.spans import spans
+from mlalign.reporting.predictions import Prediction, predictions_file, read_predictions
+from mlalign.reporting.recorded import TOPICS
+from mlalign.reporting.rows import Rows
+from mlalign.reporting.runs import Run
+
+Outcome = str | tuple[tuple[str, int, int], ...]  # a label, or entities: type, first, last word
+Said = tuple[tuple[str, Outcome], ...]  # id and gold of every example
+NOTHING = -1  # a run did not say anything of an example
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The test texts of a language as they were when they were scored, or why there are none.
+
+    Attributes:
+        parts: of each example one or two texts, or the words of a sentence; None without texts.
+        sides: the languages of two texts, where they are not both the language itself.
+        reason: why there are none.
+    """
+
+    parts: Sequence[Sequence[str]] | None = None
+    sides: tuple[str, str] | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Cases:
+    """A task's examples, language by language; answers are places in ``outcomes``.
+
+    Attributes:
+        task: its name.
+        tagging: whether outcomes are entities.
+        outcomes: everything that is gold or was said.
+        languages: and how many examples each has.
+        ids, gold: of each example.
+        rows, seeds: names, in their order.
+        answers: row -> seed -> the answer to each example, or ``NOTHING``.
+        left_out: what could not be shown, in sentences.
+    """
+
+    task: str
+    tagging: bool
+    outcomes: list[Outcome]
+    languages: dict[str, int]
+    ids: list[str]
+    gold: list[int]
+    rows: list[str]
+    seeds: list[str]
+    answers: dict[str, dict[str, list[int]]]
+    left_out: list[str] = field(default_factory=list)
+
+    def right(self, row: str, seed: str) -> list[bool]:
+        """Whether a run said of each example what is true."""
+        return [one == gold for one, gold in zip(self.answers[row][seed], self.gold, strict=True)]
+
+
+def seed_name(seeds: Sequence[str | None]) -> str:
+    """One number where all stages had the same."""
+    known = list(dict.fromkeys(one for one in seeds if one is not None))
+    return "/".join(known)
+
+
+def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[str]) -> Cases:
+    """Read the predictions of all runs of a task.
+
+    Args:
+        task: its name.
+        rows: row -> seeds -> run.
+        languages: in the order in which they are shown.
+        labels: of the task, in its order.
+
+    Returns:
+        The examples of the languages that some run has predictions in; a run whose predictions
+        are missing, or are of other examples than most runs', says nothing there.
+
+    Raises:
+        DataError: a file of predictions is damaged.
+    """
+    runs = [(row, seeds, run) for row, found in rows.items() for seeds, run in found.items()]
+    seeds = sorted({seed_name(seeds) for _, seeds, _ in runs}, key=_numbers_first)
+    places: dict[Outcome, int] = {TOPICS.get(one, one): n for n, one in enumerate(labels)}
+    cases = Cases(task, False, [], {}, [], [], list(rows), seeds, {row: {} for row in rows})
+    for row, one, _ in runs:
+        cases.answers[row][seed_name(one)] = []
+    for language in languages:
+        read = {run.folder: _read(run, language) for _, _, run in runs}
+        known = Counter(_examples(found) for found in read.values() if found)
+        if not known:
+            cases.left_out.append(f"{language}: no predictions were kept.")
+            continue
+        examples = known.most_common(1)[0][0]
+        cases.tagging = not isinstance(examples[0][1], str)
+        for row, one, run in runs:
+            answers = _answers(read[run.folder], examples, places)
+            if answers is None:
+                answers = [NOTHING] * len(examples)
+                cases.left_out.append(f"{language}: {run.folder} has none, or of other examples.")
+            cases.answers[row][seed_name(one)] += answers
+        cases.languages[language] = len(examples)
+        cases.ids += [identifier for identifier, _ in examples]
+        cases.gold += [places.setdefault(gold, len(places)) for _, gold in examples]
+    return _without_unused(cases, list(places))
+
+
+def _numbers_first(name: str) -> tuple[bool, int, str]:
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
+
+
+def _read(run: Run, language: str) -> list[Prediction]:
+    path = predictions_file(run.folder, language)
+    return list(read_predictions(path)) if path.is_file() else []
+
+
+def _examples(predictions: Sequence[Prediction]) -> Said:
+    return tuple((one.id, _outcome(one.gold)) for one in predictions)
+
+
+def _answers(
+    predictions: Sequence[Prediction], examples: Said, places: dict[Outcome, int]
+) -> list[int] | None:
+    if _examples(predictions) != examples:
+        return None
+    return [places.setdefault(_outcome(one.predicted), len(places)) for one in predictions]
+
+
+def _outcome(said: str | list[str]) -> Outcome:
+    """What of an answer counts as right or wrong: the label, or the entities."""
+    if isinstance(said, list):
+        return tuple(sorted(spans(said), key=lambda span: (span[1], span[2], span[0])))
+    return TOPICS.get(said, said)
+
+
+def _without_unused(cases: Cases, outcomes: Sequence[Outcome]) -> Cases:
+    """Tags of a tagging task are no outcomes of their own."""
+    if not cases.tagging:
+        cases.outcomes = list(outcomes)
+        return cases
+    kept = [place for place, one in enumerate(outcomes) if not isinstance(one, str)]
+    new: Mapping[int, int] = {old: n for n, old in enumerate(kept)} | {NOTHING: NOTHING}
+    cases.outcomes = [outcomes[place] for place in kept]
+    cases.gold = [new[one] for one in cases.gold]
+    for by_seed in cases.answers.values():
+        for seed, answers in by_seed.items():
+            by_seed[seed] = [new[one] for one in answers]
+    return cases

@@ -1,0 +1,108 @@
+"""What was compared: rows, seeds, what they vary, what is the same in all, versions and files."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlalign.reporting.report.cases import seed_name
+from mlalign.reporting.rows import Rows
+from mlalign.reporting.runs import Run
+from mlalign.reporting.tables import setting_of
+from mlalign.reporting.variation import SEEDS, differing, flat_settings
+
+NOT_SHOWN = ("task.sizes", "task.obtain", "output", "resume")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of the runs of one task.
+
+    Attributes:
+        said: heading -> what is to be known at a glance.
+        varied: configuration key -> its values, where the runs differ in it.
+        same: configuration key -> value, where they do not.
+        files: name, rows and SHA-256 of every file that was read.
+    """
+
+    said: dict[str, str]
+    varied: dict[str, str]
+    same: dict[str, str]
+    files: list[tuple[str, int, str]]
+
+
+def facts_of(rows: Rows) -> Facts:
+    """Everything that the results of a task's runs tell of how they were made."""
+    runs = [run for found in rows.values() for run in found.values()]
+    settings = [flat_settings(run) for run in runs]
+    keys = [
+        key
+        for key in sorted({key for one in settings for key in one})
+        if not any(f"{key}.".startswith(f"{one}.") for one in NOT_SHOWN)
+    ]
+    others = set(differing(settings))
+    results = [run.results for run in runs]
+    task = results[0]["config"].get("task", {})
+    said = {
+        "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
+        "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
+        "Languages": _listed(one for found in results for one in found["scores"]),
+        "What was scored": _listed(map(setting_of, results)),
+        "Checkpoint": _listed(found.get("selection") for found in results),
+        "Backbone": _listed(map(_backbone, results)),
+        "Commit of mlalign": _listed(found.get("commit") for found in results),
+        "Versions": _listed(map(_versions, results)),
+        "Test data": _data(results[0]),
+        "Licence of the task": str(task.get("licence", "not recorded")),
+        "Training time": _time(results),
+    }
+    return Facts(
+        {name: value for name, value in said.items() if value},
+        {
+            key: _listed((one.get(key, "(not there)") for one in settings), most=12)
+            for key in keys
+            if key in others and key not in SEEDS
+        },
+        {key: settings[0][key] for key in keys if key not in others},
+        _files(runs),
+    )
+
+
+def _backbone(results: dict[str, Any]) -> str:
+    commit = results.get("backbone_commit")
+    return results["backbone"] + (f" at {commit}" if commit else "")
+
+
+def _versions(results: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {found}" for name, found in results.get("versions", {}).items())
+
+
+def _data(results: dict[str, Any]) -> str:
+    data = results["config"].get("data", {})
+    if data.get("source") == "sample":
+        return "the generated sample: made-up sentences, no corpus"
+    return f"{data.get('source')}, under {data.get('root')}"
+
+
+def _time(results: Sequence[dict[str, Any]]) -> str:
+    known = [one["seconds"]["total"] for one in results if one.get("seconds", {}).get("total")]
+    return f"{sum(known) / len(known):.0f} s a run on average" if known else ""
+
+
+def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:
+    found = {
+        (name, record["rows"], record["sha256"])
+        for run in runs
+        for name, record in run.results.get("data", {}).items()
+    }
+    return sorted(found)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _listed(values: Iterable[str | None], most: int = 40) -> str:
+    """Each once, as they come."""
+    known = list(dict.fromkeys(one for one in values if one))
+    more = len(known) - most
+    return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
