@@ -17,8 +17,10 @@ from mlalign.errors import DataError
 from mlalign.loggers import check_logger
 from mlalign.pipeline import fingerprint_of
 from mlalign.reporting.figures import confusion, correlation, curves
+from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
 from mlalign.reporting.runs import Run
+from mlalign.reporting.tables import name_of
 from mlalign.reporting.variation import KINDS, NOTHING, SEEDS, flat_settings, under
 from mlalign.settings.choices import LoggerName
 from mlalign.tracking.start import in_sweep
@@ -46,6 +48,8 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
+            ROW: name_of({"method": config.method.name, "ablation": config.ablation.name}),
+            TASK: config.task.name,
         },
         labels=list(config.task.labels) if config.task.metric == CLASSIFIED else [],
         shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),

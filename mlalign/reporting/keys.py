@@ -17,6 +17,7 @@ CONFUSION = "confusion/"  # confusion/LANGUAGE
 PREDICTIONS = "predictions"
 FIGURES = "figure/"  # figure/NAME
 WARNINGS = "warnings"
+ROW, TASK = "row", "task_name"  # in the configuration: method and ablation; the task
 
 
 def score_key(metric: str, language: str) -> str:
