@@ -240,10 +240,15 @@ class Trainer:
 
 @dataclass
 class Logger:
-    """Where curves go; ``options`` are passed on to Lightning's logger as they are."""
+    """Where curves go; ``options`` are passed on to TensorBoard's logger or ``wandb.init``."""
 
     name: LoggerName = LoggerName.csv
     options: dict[str, Any] = field(default_factory=dict)
+    group: str | None = None  # this and the rest: wandb only; null: sweep, experiment, or setting
+    rows: int = 200  # of each language in the table of predictions
+    texts: bool = False  # test texts in it, where their licence lets them leave this machine
+    figures: bool = True
+    artifacts: bool = False  # send results, predictions and the aligned encoder along
 
 
 @dataclass

@@ -120,6 +120,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "finetune.evaluations": _at_least(1),
     "fusion.temperature": POSITIVE,
     "fusion.partner_drop": CLOSED_SHARE,
+    "logger.rows": _at_least(0),
     "losses.adversarial.smoothing": SHARE,
     "losses.inter_sentence.temperature": POSITIVE,
     "losses.intra_sentence.temperature": POSITIVE,

@@ -203,9 +203,13 @@ def resolve(composed: DictConfig) -> Train:
     check(config)
     for stage in (config.align, config.finetune):
         stage.seed = config.seed if stage.seed is None else stage.seed
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        default = Train().output
-        config.output = HydraConfig.get().sweep.dir if config.output == default else config.output
+    if HydraConfig.initialized():
+        hydra, group = HydraConfig.get(), config.logger.group
+        if hydra.mode == RunMode.MULTIRUN:
+            default = Train().output
+            config.output = hydra.sweep.dir if config.output == default else config.output
+            group = group or Path(hydra.sweep.dir).name
+        config.logger.group = group or hydra.runtime.choices.get("experiment")
     return config
 
 

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from mlalign.building.aligner import Aligner
 from mlalign.building.task import finetuning_module, task_files
 from mlalign.commands.preparation import prepare
+from mlalign.commands.tracking import figures_of, is_watched, tracker_of
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.data.layout import Layout
@@ -24,7 +25,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
 from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
-from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
+from mlalign.loggers import CURVES
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
@@ -58,6 +59,7 @@ log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
 NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
+SHOWN = ("group", "rows", "texts", "figures", "artifacts")  # or however it is shown
 
 
 def train(config: Train) -> Path:
@@ -69,6 +71,8 @@ def train(config: Train) -> Path:
         files = task_files(config)
         if config.resume is not False and is_finished(folder, files.languages, config.keep):
             log.info("This run is finished; resume=false makes it anew.")
+            if is_watched(config):
+                tracker_of(config, folder).show(read_results(folder), {})
         else:
             Run(config, folder).make(files)
     results = read_results(folder)
@@ -103,6 +107,8 @@ def run_folder(config: Train) -> Path:
     for key in NOT_IN_THE_NAME:
         settings.pop(key)
     settings["trainer"].pop("progress")
+    for key in SHOWN:
+        settings["logger"].pop(key)
     words = [config.backbone.name.split("/")[-1], config.method.name]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
@@ -130,7 +136,7 @@ class Run:
         self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
-        check_logger(config.logger.name.value)
+        self.tracker = tracker_of(config, folder)
         keep_freed_memory()
         quiet_transformers()
         self.seconds: dict[str, float] = {}
@@ -139,6 +145,14 @@ class Run:
 
     def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
+        try:
+            self._make(files)
+        except BaseException as error:
+            self.tracker.close(error)
+            raise
+        self.tracker.close()
+
+    def _make(self, files: TaskFiles) -> None:
         config = self.config
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
@@ -149,7 +163,7 @@ class Run:
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.backbone.commit, aligner.folder
-        finish_loggers(config.logger.name.value)
+        self.tracker.end_stage()
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
             encoder = Encoder(model, pool=config.backbone.pool.value)
@@ -172,6 +186,8 @@ class Run:
             results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
         self._write(results, aligned)
+        found = read_results(self.folder)
+        self.tracker.show(found, figures_of(found, self.folder))
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
@@ -202,7 +218,7 @@ class Run:
             ),
             trainer=self._trainer("finetune"),
         )
-        finish_loggers(config.logger.name.value)
+        self.tracker.end_stage()
         self.seconds["finetune"] = time.perf_counter() - started
         add_records(self.data, data.train)
         add_records(self.data, data.dev)
@@ -212,11 +228,13 @@ class Run:
         started = time.perf_counter()
         quiet = self._trainer("test")(folder=self.folder, callbacks=[])
         scores = {}
+        self.tracker.test()
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
             add_records(self.data, part)
             path = self.folder / "predictions" / f"{language}.jsonl"
             scores[language] = score_part(quiet, module, part, loader, path)
+            self.tracker.scored({self.config.task.metric: scores[language]}, language, part)
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
@@ -232,6 +250,13 @@ class Run:
             progress=bar(self.config.trainer.progress, "testing"),
             note=partial(add_records, self.data),
         )
+        self.tracker.test()
+        for language in files.languages:
+            scores = {
+                self.config.task.metric: results["scores"][language],
+                "from_english": results["from_english"][language],
+            }
+            self.tracker.scored(scores, language, files.read(language, "test"))
         self.seconds["test"] = time.perf_counter() - started
         return results
 
@@ -280,15 +305,7 @@ class Run:
                 folder=folder,
                 accelerator="gpu" if self.gpu else "cpu",
                 precision=self.precision,
-                loggers=[]
-                if stage == "test"
-                else build_loggers(
-                    config.logger.name.value,
-                    config.logger.options,
-                    folder=folder,
-                    stage=stage,
-                    run=self.folder.name,
-                ),
+                loggers=[] if stage == "test" else self.tracker.loggers(stage, folder),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if config.trainer.progress else None,
                 options=config.trainer.options,

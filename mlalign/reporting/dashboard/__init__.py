@@ -1,0 +1,1 @@
+"""A project's dashboard on Weights & Biases, made by code."""

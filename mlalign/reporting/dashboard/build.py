@@ -1,0 +1,58 @@
+"""A dashboard as wandb's own specification: a saved view of a project, its workspace."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlalign.reporting.dashboard.panels import sections
+from mlalign.reporting.keys import TASK, average_key
+
+PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}")
+COLUMNS, ROWS = 3, 2  # of panels in a section
+WIDTH, HEIGHT = 8, 6  # of a panel; a row is 24 wide
+
+
+def workspace(
+    entity: str,
+    project: str,
+    title: str,
+    *,
+    task: str,
+    metric: str,
+    languages: Sequence[str],
+    losses: Sequence[str],
+) -> Any:
+    """A saved view of the project's runs of a task, a ``wandb_workspaces`` ``Workspace``."""
+    import wandb_workspaces.workspaces as ws
+
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=title,
+        sections=[
+            ws.Section(
+                name=name,
+                panels=_placed(panels),
+                is_open=place < 2,
+                layout_settings=ws.SectionLayoutSettings(columns=COLUMNS, rows=ROWS),
+            )
+            for place, (name, panels) in enumerate(sections(metric, languages, losses))
+        ],
+        runset_settings=ws.RunsetSettings(
+            filters=[ws.Config(TASK) == task], pinned_columns=list(PINNED)
+        ),
+    )
+
+
+def specification(made: Any) -> dict[str, Any]:
+    """What would be sent, as plain data."""
+    return made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _placed(panels: Sequence[Any]) -> list[Any]:
+    """Row by row."""
+    import wandb_workspaces.reports.v2 as wr
+
+    for place, panel in enumerate(panels):
+        row, column = divmod(place, COLUMNS)
+        panel.layout = wr.Layout(x=WIDTH * column, y=HEIGHT * row, w=WIDTH, h=HEIGHT)
+    return list(panels)

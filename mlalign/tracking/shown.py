@@ -1,0 +1,97 @@
+"""What a tested run shows: its predictions, row by row, and which class it took for which."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from mlalign.data.formats import LabelledText, Part, TaggedSentence
+from mlalign.data.text import read_lines
+
+COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
+LONGEST = 500  # letters of a text
+
+
+def prediction_table(
+    tested: Mapping[str, tuple[Path, Part[Any]]], *, rows: int, texts: bool
+) -> Any:
+    """One of wandb's tables with the first examples of every language."""
+    import wandb
+
+    data = [
+        row
+        for language, (path, part) in tested.items()
+        for row in prediction_rows(path, part, language, rows=rows, texts=texts)
+    ]
+    return wandb.Table(columns=list(COLUMNS), data=data)
+
+
+def prediction_rows(
+    path: Path, part: Part[Any], language: str, *, rows: int, texts: bool
+) -> list[list[Any]]:
+    """The first examples of a language, in file order, as ``COLUMNS`` says.
+
+    Args:
+        path: of the predictions, a line for each example.
+        part: the examples.
+        language: theirs.
+        rows: at most.
+        texts: whether their text may be shown.
+
+    Returns:
+        Tags joined by spaces; the probability is that of the predicted label, None for tags.
+    """
+    found = []
+    for example, (_, line) in zip(part.examples, islice(read_lines(path), rows), strict=False):
+        one = json.loads(line)
+        gold, predicted = one["gold"], one["predicted"]
+        shares = one.get("probabilities")
+        found.append(
+            [
+                language,
+                str(one["id"]),
+                text_of(example)[:LONGEST] if texts else None,
+                _words(gold),
+                _words(predicted),
+                None if shares is None else shares[predicted],
+                gold == predicted,
+            ]
+        )
+    return found
+
+
+def text_of(example: Any) -> str:
+    """What was read of an example, in one line."""
+    if isinstance(example, LabelledText):
+        return " | ".join(example.texts)
+    if isinstance(example, TaggedSentence):
+        return " ".join(example.words)
+    return f"{example.english} | {example.other}"
+
+
+def confusion_chart(path: Path, labels: Sequence[str], language: str) -> Any:
+    """Wandb's chart of which label all examples of a language have and got."""
+    import wandb
+
+    place = {label: number for number, label in enumerate(labels)}
+    found = [json.loads(line) for _, line in read_lines(path)]
+    gold, predicted = ([place[one[side]] for one in found] for side in ("gold", "predicted"))
+    return wandb.plot.confusion_matrix(
+        y_true=gold, preds=predicted, class_names=list(labels), title=language
+    )
+
+
+def image(draw: Callable[[], Figure]) -> Any:
+    """A figure as wandb shows it."""
+    import wandb
+
+    figure = draw()
+    figure.set_dpi(150)
+    return wandb.Image(figure)
+
+
+def _words(label: str | list[str]) -> str:
+    return label if isinstance(label, str) else " ".join(label)

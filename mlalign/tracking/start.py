@@ -1,0 +1,153 @@
+"""A wandb run begins: online with an account, else offline; what is wrong with it in one line."""
+
+import logging
+import netrc
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from mlalign.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+MODES = {
+    "online": "online",
+    "run": "online",
+    "offline": "offline",
+    "dryrun": "offline",
+    "disabled": "disabled",
+}
+HOST = "api.wandb.ai"
+START_TIMEOUT, FINISH_TIMEOUT = 30, 60  # seconds that a network may take
+NO_ANSWER = ("imed out", "deadline exceeded", "dial tcp", "no such host", "connection re", "EOF")
+OURS = {  # arguments of wandb.init that have keys of their own here, or follow from the run
+    "group": "logger.group",
+    "config": "none: it is the whole configuration",
+    "dir": "output",
+    "id": "none: it follows from the run",
+    "job_type": "none: it is the stage",
+    "name": "none: it is the run's and the stage's",
+    "reinit": "none: every stage is a run of its own",
+    "resume": "none: an alignment that goes on does so in its own run",
+    "settings": "none: use wandb's environment variables",
+}
+
+
+def in_sweep() -> bool:
+    """Whether ``wandb agent`` started this process: it has one run, which the agent chose."""
+    return bool(os.environ.get("WANDB_SWEEP_ID"))
+
+
+def mode_of(options: Mapping[str, Any]) -> str:
+    """``online``, ``offline`` or ``disabled``: as asked for, else by whether there is an account.
+
+    Raises:
+        ConfigError: another word.
+    """
+    for place, typed in (
+        ("logger.options.mode", options.get("mode")),
+        ("WANDB_MODE", os.environ.get("WANDB_MODE")),
+    ):
+        if typed:
+            if typed not in MODES:
+                raise ConfigError(f"{place}={typed}: expected one of {', '.join(MODES)}")
+            return MODES[typed]
+    return "online" if _has_account() else "offline"
+
+
+def _has_account() -> bool:
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    import wandb
+
+    address = os.environ.get("WANDB_BASE_URL") or wandb.Settings().base_url
+    try:
+        known = netrc.netrc(os.environ.get("NETRC"))
+        return any(known.authenticators(host) for host in (urlparse(address).hostname or "", HOST))
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what ``wandb.init`` does not take, before anything slow is done.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    import inspect
+
+    import wandb
+
+    known = [name for name in inspect.signature(wandb.init).parameters if name not in OURS]
+    for key, value in options.items():
+        if key in OURS:
+            raise ConfigError(f"logger.options.{key}: set it through {OURS[key]}")
+        if key not in known:
+            raise ConfigError(
+                f"logger.options.{key}={value}: wandb.init has no such argument. "
+                f"Choices: {', '.join(known)}"
+            )
+    mode_of(options)
+
+
+def start(
+    options: Mapping[str, Any],
+    *,
+    identity: str,
+    name: str,
+    group: str,
+    job: str,
+    folder: Path,
+    config: Mapping[str, Any],
+) -> Any:
+    """The wandb run of that identity, new or gone on with.
+
+    Without an answer from the network it is kept offline.
+
+    Args:
+        options: arguments of ``wandb.init``: project, entity, mode, tags, ...
+        identity: a run of this id is gone on with; another project may have it too.
+        name: what readers call it.
+        group: of runs that belong together.
+        job: ``align``, ``finetune`` or ``test``.
+        folder: wandb's own folder is made in it.
+        config: of the whole run.
+
+    Raises:
+        ConfigError: the entity, the project or the key is not accepted.
+    """
+    import wandb
+
+    wanted = {**options, "id": identity}
+    if in_sweep():  # the agent chose these
+        wanted = {key: one for key, one in wanted.items() if key not in ("id", "project", "entity")}
+    wanted |= {"name": name, "group": group, "job_type": job, "resume": "allow"}
+
+    def init(mode: str) -> Any:
+        limits = wandb.Settings(
+            silent=True,
+            reinit="create_new",
+            init_timeout=START_TIMEOUT,
+            finish_timeout=FINISH_TIMEOUT,
+        )
+        return wandb.init(
+            **{**wanted, "mode": mode}, dir=folder, config=dict(config), settings=limits
+        )
+
+    mode = mode_of(options)
+    try:
+        return init(mode)
+    except (wandb.errors.Error, ValueError, OSError) as error:
+        lost = isinstance(error, wandb.errors.CommError) and any(
+            sign in str(error) for sign in NO_ANSWER
+        )
+        if not lost:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(
+                f"logger=wandb: {reason}; check logger.options.entity, logger.options.project and "
+                "`wandb login`, or set logger.options.mode=offline"
+            ) from error
+    log.warning("wandb: no answer; kept offline")
+    return init("offline")

@@ -1,0 +1,198 @@
+"""A run on Weights & Biases: a run of theirs for each stage, in one group."""
+
+import json
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from mlalign.data.formats import Part
+from mlalign.reporting.keys import (
+    AVERAGES,
+    CONFUSION,
+    FIGURES,
+    PREDICTIONS,
+    average_key,
+    score_key,
+)
+from mlalign.reporting.predictions import predictions_file
+from mlalign.reporting.results import FILE, write_whole
+from mlalign.tracking.logger import StageLogger
+from mlalign.tracking.shown import confusion_chart, image, prediction_table
+from mlalign.tracking.stage import Stage
+from mlalign.tracking.start import check_options, in_sweep, start
+from mlalign.tracking.tracker import Figures, Tracker
+
+log = logging.getLogger(__name__)
+
+IDENTITY = "wandb.json"  # in the folder of what a stage makes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a tested run, besides its scores.
+
+    Attributes:
+        rows: of each language, in the table of predictions.
+        texts: whether test texts go into it.
+        figures: whether figures are drawn.
+        artifacts: whether results, predictions and the aligned encoder are sent along.
+    """
+
+    rows: int
+    texts: bool
+    figures: bool
+    artifacts: bool
+
+
+class WandbTracker(Tracker):
+    """Opens a wandb run when a stage begins, and ends it with the stage.
+
+    Under ``wandb agent`` all stages share the agent's run.
+
+    Args:
+        options: arguments of ``wandb.init``.
+        folder: of the run; wandb's own folder is made in it.
+        group: of runs that belong together.
+        config: of the run, as results hold it.
+        labels: of a task that labels texts; empty for others.
+        shown: what is shown of it.
+
+    Raises:
+        ConfigError: an option is not wandb's.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        folder: Path,
+        group: str,
+        config: Mapping[str, Any],
+        labels: list[str],
+        shown: Shown,
+    ) -> None:
+        super().__init__("wandb", options)
+        check_options(options)
+        self.folder, self.group, self.shown = folder, group, shown
+        self.config = {**config, "folder": str(folder.absolute())}
+        self.labels = labels
+        self.stage: Stage | None = None
+        self.is_unsent = False
+        self._tested: dict[str, tuple[Path, Part[Any]]] = {}
+
+    def loggers(self, stage: str, folder: Path) -> list[Any]:
+        """Curves as csv, and as a wandb run that begins now; one that was stopped goes on."""
+        loggers = super().loggers(stage, folder)
+        self._begin(stage, folder)
+        if self.stage is not None:
+            loggers.append(StageLogger(self.stage, stage))
+        return loggers
+
+    def end_stage(self) -> None:
+        """Ends its wandb run; the agent's goes on."""
+        if self.stage is not None and not in_sweep():
+            self._finish(self.stage, None)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Ends what is left, and says how to send what was kept offline."""
+        if self.stage is not None:
+            self._finish(self.stage, error)
+        if self.is_unsent:
+            log.info("wandb: kept offline; wandb sync %s/wandb/offline-run-*", self.folder)
+
+    def test(self) -> None:
+        """Opens its wandb run."""
+        self._begin("test", self.folder)
+
+    def scored(self, scores: Mapping[str, float], language: str, part: Part[Any]) -> None:
+        """Its scores and confusion at once; its predictions wait for the other languages."""
+        if self.stage is None:
+            return
+        self.stage.log({score_key(metric, language): one for metric, one in scores.items()})
+        path = predictions_file(self.folder, language)
+        if self.labels:
+            chart = partial(confusion_chart, path, self.labels, language)
+            self.stage.show(f"{CONFUSION}{language}", chart)
+        self._tested[language] = path, part
+
+    def show(self, results: Mapping[str, Any], figures: Figures) -> None:
+        """Averages, the table of predictions, figures, artifacts."""
+        if self.stage is None:  # the run was found
+            self._begin("test", self.folder)
+            scores = results["scores"].items()
+            self._log({score_key(results["metric"], one): score for one, score in scores})
+        if self.stage is None:
+            return
+        averages = {average_key(name): results[name] for name in AVERAGES}
+        self.stage.log({key: value for key, value in averages.items() if value is not None})
+        self.stage.summarise(
+            {name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")}
+        )
+        if self._tested and self.shown.rows:
+            table = partial(
+                prediction_table, self._tested, rows=self.shown.rows, texts=self.shown.texts
+            )
+            self.stage.show(PREDICTIONS, table)
+        for name, draw in figures.items() if self.shown.figures else ():
+            self.stage.show(f"{FIGURES}{name}", partial(image, draw))
+        for files in self._files(results) if self.shown.artifacts else ():
+            self.stage.keep(*files)
+
+    def _log(self, values: Mapping[str, Any]) -> None:
+        if self.stage is not None:
+            self.stage.log(values)
+
+    @rank_zero_only
+    def _begin(self, stage: str, folder: Path) -> None:
+        if self.stage is not None and in_sweep():
+            return
+        self.end_stage()
+        run = start(
+            self.options,
+            identity=_identity(folder, stage),
+            name=f"{self.folder.name}/{stage}",
+            group=self.group,
+            job=stage,
+            folder=self.folder,
+            config={**self.config, "stage": stage},
+        )
+        self.stage = Stage(run)
+        if not self.stage.is_offline and run.url:
+            log.info("wandb: %s", run.url)
+
+    def _finish(self, stage: Stage, error: BaseException | None) -> None:
+        self.is_unsent |= stage.is_offline
+        self.stage = None
+        stage.finish(error)
+
+    def _files(self, results: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Path]]]:
+        """Name, type and content of each artifact."""
+        folder, aligned = self.folder, results["aligned"]
+        yield f"{folder.name}-results", "results", [folder / FILE, folder / "predictions"]
+        if aligned is not None:
+            yield f"aligned-{Path(aligned).name}", "encoder", [Path(aligned)]
+
+
+def _identity(folder: Path, stage: str) -> str:
+    """The id of an alignment that goes on, else a new one, which is noted in the folder.
+
+    The folder of an alignment is named by all that shapes it, and goes when it is begun anew; the
+    other stages always begin anew.
+    """
+    path = folder / IDENTITY
+    name = folder.name.removesuffix(".partial").rpartition("-")[2]
+    if stage == "align" and path.is_file():
+        try:
+            return str(json.loads(path.read_text(encoding="utf-8"))[stage])
+        except (ValueError, KeyError, TypeError):
+            log.info("%s: cannot be read; a new wandb run begins", path)
+    known = f"{stage}-{name}-{secrets.token_hex(3)}"
+    if stage == "align":
+        write_whole(path, json.dumps({stage: known}) + "\n")
+    return known
