@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -155,7 +156,7 @@ def test_masks_differ_between_batches_epochs_seeds_languages_and_ranks(tables, l
     assert not hidden(BatchKey(1, 0, "de", same), "source").equal(first)
     reseeded = ParallelText(tables, rows, layout, mask_rate=0.5, seed=2)
     assert not reseeded[BatchKey(0, 0, "de", same)].source.hidden.equal(first)
-    words = [list(range(20, 40))]
+    words = pa.chunked_array([[list(range(20, 40))]])
     sides = [long._side(words, name, BatchKey(0, 0, "de", same)) for name in ("en", "de")]
     assert not sides[0].hidden.equal(sides[1].hidden)
     twice = ParallelText(tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1)
