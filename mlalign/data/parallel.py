@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import lightning as L
 import numpy as np
+import pyarrow as pa
 import torch
 from jaxtyping import Bool, Int
 from numpy.typing import NDArray
@@ -98,14 +99,14 @@ class ParallelText(Dataset[ParallelBatch]):
         size = len(key.rows) // self.world
         own = slice(self.rank * size, (self.rank + 1) * size)
         return ParallelBatch(
-            source=rows_of(self._side(table["source"].to_pylist(), SOURCE, key), own),
-            target=rows_of(self._side(table["target"].to_pylist(), key.language, key), own),
+            source=rows_of(self._side(table["source"], SOURCE, key), own),
+            target=rows_of(self._side(table["target"], key.language, key), own),
             languages=(SOURCE, key.language),
             same=torch.from_numpy(same),
             place=key.batch,
         )
 
-    def _side(self, sentences: list[list[int]], language: str, key: BatchKey) -> Side:
+    def _side(self, sentences: pa.ChunkedArray, language: str, key: BatchKey) -> Side:
         subwords = sentences_of(sentences, language, self.layout)
         original = subwords.input_ids
         if not self.mask_rate:
@@ -212,8 +213,8 @@ class ParallelDataModule(L.LightningDataModule):
             for start in range(0, len(rows), EVALUATION_BATCH):
                 table = self.tables[language].take(rows[start : start + EVALUATION_BATCH])
                 yield HeldOutBatch(
-                    sentences_of(table["source"].to_pylist(), SOURCE, self.layout),
-                    sentences_of(table["target"].to_pylist(), language, self.layout),
+                    sentences_of(table["source"], SOURCE, self.layout),
+                    sentences_of(table["target"], language, self.layout),
                     language,
                     torch.from_numpy(table["source_key"].to_numpy().copy()),
                     torch.from_numpy(table["target_key"].to_numpy().copy()),
@@ -227,7 +228,7 @@ class ParallelDataModule(L.LightningDataModule):
                 rows = self.trained[language][:most]
                 for start in range(0, len(rows), EVALUATION_BATCH):
                     part = table.take(rows[start : start + EVALUATION_BATCH])
-                    yield of, sentences_of(part[side].to_pylist(), of, self.layout)
+                    yield of, sentences_of(part[side], of, self.layout)
 
     def state_dict(self) -> dict[str, Any]:
         """How many batches of the run are done."""
@@ -240,17 +241,17 @@ class ParallelDataModule(L.LightningDataModule):
         self._resume_at = state["batch"]
 
 
-def sentences_of(sentences: list[list[int]], language: str, layout: Layout) -> Subwords:
-    """A padded batch of single sentences of one language."""
-    return layout.batch([layout.single(words, language) for words in sentences])
+def sentences_of(column: pa.ChunkedArray, language: str, layout: Layout) -> Subwords:
+    """A padded batch of single sentences of one language, from their column in a table."""
+    lists = column.combine_chunks()
+    return layout.sentences(lists.flatten().to_numpy(), lists.value_lengths().to_numpy(), language)
 
 
 def rows_of(side: Side, rows: slice) -> Side:
     """Some rows of one language of a batch, no wider than their longest."""
     width = int(side.subwords.attention_mask[rows].sum(1).max())
-    subwords, original, hidden = side
-    cut = [None if one is None else one[rows, :width] for one in subwords]
-    return Side(Subwords(*cut), original[rows, :width], hidden[rows, :width])
+    cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]
+    return Side(Subwords(*cut), side.original[rows, :width], side.hidden[rows, :width])
 
 
 def as_it_is(batch: Any) -> Any:

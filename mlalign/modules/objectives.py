@@ -58,7 +58,6 @@ def masked_words(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
 
 def word_distribution(pair: Pair, *, every: int, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 13, the sum of both directions, over every so many-th pair of the batch."""
-
     first = -rank() * len(pair.source.states) % every  # of this rank's rows that is chosen
     sentences = len(range(first, len(pair.source.states), every))
 

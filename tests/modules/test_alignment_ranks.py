@@ -8,8 +8,6 @@ import torch
 from modules.toy import Memory, built, exact, state, trainer
 from two_ranks import in_ranks
 
-from mlalign.modules.alignment import AlignmentModule
-
 EXACT = (
     "align.adversary.dropout=0", "align.adversary.warmup=0", "align.adversary.ramp=0.5",
     "fusion.partner_drop=0.3", "align.learning_rate.backbone=1e-3",
@@ -38,7 +36,9 @@ def after_training(
     memory = Memory()
     loop = trainer(folder, loggers=[memory], max_epochs=1, log_every_n_steps=1)
     loop.fit(exact(module), data)
-    return state(module), [values for _, values in memory.told if "align/in_batch_accuracy" in values]
+    return state(module), [
+        values for _, values in memory.told if "align/in_batch_accuracy" in values
+    ]
 
 
 def all_kinds(toy: Path, folder: Path) -> list[Any]:
