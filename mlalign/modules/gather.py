@@ -32,7 +32,7 @@ def gathered(rows: Float[Tensor, "rows *dim"], *, even: bool = True) -> Float[Te
 
 
 def weighted(mean: Float[Tensor, ""], number: int | Tensor) -> Float[Tensor, ""]:
-    """A mean over ``number`` rows of this rank, for its mean over ranks to be that of all rows."""
+    """A mean over this rank's ``number`` rows, so that its mean over ranks is that of all rows."""
     if world() == 1:
         return mean
     here = torch.as_tensor(number, dtype=mean.dtype, device=mean.device)
