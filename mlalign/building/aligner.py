@@ -1,10 +1,11 @@
 """Finds or makes the aligned encoder that a checked configuration describes."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import lightning as L
 
 import mlalign
 from mlalign.building.assembly import Assembly, on_bad_line, plain
+from mlalign.building.computing import attention
 from mlalign.checks.train import present
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, tokenise
-from mlalign.data.files import sha256_of
+from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.data.pretrained import Pretrained, from_folder, from_hub
@@ -30,6 +32,7 @@ from mlalign.progress import bar
 
 log = logging.getLogger(__name__)
 
+COMPUTING = "computing.json"  # of an unfinished alignment
 TOKENIZER_PAIRS = 10_000  # of every file
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
 
@@ -40,11 +43,13 @@ class Aligner:
     Args:
         config: checked.
         trainer: makes Lightning's trainer for a stage, see ``pipeline.make_trainer``.
-        precision: Lightning's name of it; part of what shapes an encoder.
+        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
+            machine chose is not, but it is recorded, and a resumed alignment goes on with it.
     """
 
     def __init__(self, config: Train, trainer: Callable[..., L.Trainer], *, precision: str) -> None:
         self.config, self.trainer, self.precision = config, trainer, precision
+        self.attention = attention(config)
         self.root = Path(config.data.root)
         self.losses = present(config.losses)
         assert config.align.seed is not None  # resolved
@@ -138,7 +143,7 @@ class Aligner:
         own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
             self.backbone.folder,
-            attention=settings.attention.value,
+            attention=self.attention,
             called=None if settings.path else f"backbone {settings.name}",
         )
         limit = positions(model)
@@ -176,7 +181,7 @@ class Aligner:
             "fusion": plain(config.fusion),
             "weighting": plain(config.weighting),
             "align": asdict(config.align),
-            "precision": self.precision,
+            "precision": config.trainer.precision.value,
         }
 
     @cached_property
@@ -201,7 +206,22 @@ class Aligner:
             fresh=resume is False,
         )
 
+    def _begin(self, folder: Path, resume_from: Path) -> dict[str, str]:
+        """How this alignment computes: as it began, on whatever machine, or as chosen here."""
+        chosen = {"precision": self.precision, "attention": self.attention}
+        begun = resume_from / COMPUTING
+        if begun.is_file():
+            before = json.loads(begun.read_text(encoding="utf-8"))
+            if before != chosen:
+                log.info("This alignment began with %s and goes on so", before)
+                self.attention = before["attention"]
+                self.trainer = partial(self.trainer, precision=before["precision"])
+            chosen = before
+        write_whole(folder / COMPUTING, json.dumps(chosen))
+        return chosen
+
     def _align(self, folder: Path, resume_from: Path) -> None:
+        chosen = self._begin(folder, resume_from)
         model, tokenizer = self.load_backbone()
         vocabulary = vocabulary_size(tokenizer)
         tables = self.tables(tokenizer)
@@ -222,8 +242,14 @@ class Aligner:
             resume_from=resume_from,
         )
         files = {path: info for table in tables.values() for path, info in table.files.items()}
-        record = {"recipe": self.recipe, "seconds": seconds, "files": files}
+        record = {
+            "recipe": self.recipe,
+            "computing": chosen,
+            "seconds": seconds,
+            "files": files,
+        }
         save_encoder(module.encoder, tokenizer, folder, record)
+        (folder / COMPUTING).unlink()
 
     def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
         """Tokenised pairs of every target language."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
 from mlalign.commands.preparation import prepare
 from mlalign.config import Train
@@ -23,7 +23,7 @@ from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
-from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
@@ -126,12 +126,8 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        self.gpu = choose_device(config.trainer.accelerator.value)
-        self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
+        self.computing = set_up(config)
         check_logger(config.logger.name.value)
-        keep_freed_memory()
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
@@ -145,7 +141,7 @@ class Run:
         for old in ("predictions", CURVES, EVALUATIONS):
             shutil.rmtree(self.folder / old, ignore_errors=True)
         write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-        aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        aligner = Aligner(config, self._trainer("align"), precision=self.computing.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.backbone.commit, aligner.folder
@@ -158,14 +154,19 @@ class Run:
                     rows = sum(1 for _ in read_lines(Path(path)))
                     self.data[path] = {"rows": rows, "sha256": digest}
         else:
-            encoder, tokenizer = load_encoder(aligned, attention=config.backbone.attention.value)
+            encoder, tokenizer = load_encoder(aligned, attention=self.computing.attention)
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
             self.seconds["align"] = recipe["seconds"]
             self.data |= recipe["files"]
         tokens = {}
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
-        layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
+        layout = Layout(
+            tokenizer,
+            tokens,
+            max_length=config.finetune.max_length,
+            multiple=padding_multiple(gpu=self.computing.gpu),
+        )
         if files.learned:
             results = {"scores": self._test(*self._finetune(encoder, layout, files))}
         else:
@@ -184,6 +185,7 @@ class Run:
             layout,
             batch_size=settings.batch_size,
             seed=settings.seed,
+            tokens=config.trainer.tokens,
             workers=config.trainer.workers,
         )
         module = finetuning_module(
@@ -196,7 +198,6 @@ class Run:
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
-            max_grad_norm=settings.max_grad_norm,
             weights=Weights(
                 self.folder, layout, selection=settings.selection.value, keep=config.keep.value
             ),
@@ -228,6 +229,7 @@ class Run:
             layout,
             self._trainer("test")(folder=self.folder, callbacks=[]),
             self.folder / "predictions",
+            tokens=self.config.trainer.tokens,
             workers=self.config.trainer.workers,
             progress=bar(self.config.trainer.progress, "testing"),
             note=partial(add_records, self.data),
@@ -256,6 +258,7 @@ class Run:
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
+                "computing": asdict(self.computing),
                 "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
                 "peak_memory_bytes": peak_memory_bytes(),
                 "data": self.data,
@@ -278,8 +281,7 @@ class Run:
         def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
-                accelerator="gpu" if self.gpu else "cpu",
-                precision=self.precision,
+                accelerator="gpu" if self.computing.gpu else "cpu",
                 loggers=[]
                 if stage == "test"
                 else build_loggers(
@@ -292,7 +294,7 @@ class Run:
                 callbacks=callbacks,
                 bar=BARS.get(stage) if config.trainer.progress else None,
                 options=config.trainer.options,
-                **options,
+                **{"precision": self.computing.precision, **options},
             )
 
         return make

@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.tasks import IGNORED, TaskBatch
@@ -43,6 +43,7 @@ class FinetuningModule(L.LightningModule):
         steps: updates of the whole run.
         warmup: share of the run over which learning rates rise.
         weight_decay: of AdamW.
+        max_grad_norm: of the whole gradient, or None.
         dropout: in front of the head.
         seed: of dropout, partners and the head's first values.
     """
@@ -63,16 +64,18 @@ class FinetuningModule(L.LightningModule):
         steps: int,
         warmup: float,
         weight_decay: float,
+        max_grad_norm: float | None,
         dropout: float,
         seed: int,
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # an update's gradient is the sum over its parts
         self.encoder, self.labels, self.tagging = encoder, list(labels), tagging
         self.metric, self.gold = METRICS[metric], gold
         self.representation, self.partner, self.frozen = representation, partner, freeze
         self.rates = (learning_rate, head_learning_rate)
         self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
-        self.seed = seed
+        self.max_grad_norm, self.seed = max_grad_norm, seed
         own_stream(seed, "head")
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, len(labels))
@@ -120,13 +123,43 @@ class FinetuningModule(L.LightningModule):
             return vectors[drawn]
         return prototypes.mean(targets)
 
-    def training_step(self, batch: TaskBatch, batch_idx: int) -> Tensor:
-        """Cross entropy of English labels."""
+    def training_step(self, parts: Sequence[TaskBatch], batch_idx: int) -> None:
+        """One update: the mean cross entropy over all labels of the batch, part by part.
+
+        The gradient is that of the whole batch however it is cut; at any time only the activations
+        of one part are held.
+        """
         own_stream(self.seed, "finetune", self.global_step, self.global_rank)
-        logits = self(batch).float().flatten(0, -2)
-        loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=IGNORED)
-        self.log("finetune/loss", loss.detach(), prog_bar=True, batch_size=len(batch.examples))
-        return loss
+        scored = sum(int((part.labels != IGNORED).sum()) for part in parts)
+        optimizer, schedule = self._optimizer_and_schedule()
+        optimizer.zero_grad()
+        losses = []
+        for part in parts:
+            loss = self.summed_loss(part) / scored
+            with torch.autocast(self.device.type, enabled=False):
+                self.manual_backward(loss)
+            losses.append(loss.detach())
+        optimizer.step()
+        schedule.step()
+        masks = [part.subwords.attention_mask for part in parts]
+        real = sum(mask.sum() for mask in masks) / sum(mask.numel() for mask in masks)
+        examples = sum(len(part.examples) for part in parts)
+        self.log("finetune/loss", sum(losses), prog_bar=True, batch_size=examples)
+        self.log("finetune/padded_percent", 100 * (1 - real), batch_size=examples)
+
+    def summed_loss(self, part: TaskBatch) -> Float[Tensor, ""]:
+        """Cross entropy summed over the labels of a part."""
+        logits, labels = self(part).flatten(0, -2), part.labels.flatten()
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+
+    def _optimizer_and_schedule(self) -> tuple[Any, Any]:
+        return self.optimizers(), self.lr_schedulers()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip behind the un-scaling of mixed precision."""
+        if self.max_grad_norm is not None:
+            self.clip_gradients(optimizer, self.max_grad_norm, "norm")
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
         """English dev."""
