@@ -27,6 +27,7 @@ from mlalign.settings.choices import (
     Selection,
     Similarity,
     TableKind,
+    Vocabulary,
     WeightingForm,
     WeightingPer,
     WordHead,
@@ -43,7 +44,8 @@ class Backbone:
     revision: str | None = None
     path: str | None = None  # a local folder; wins over the hub
     pool: Pool = MISSING
-    attention: Attention = Attention.sdpa
+    gradient_checkpointing: bool = False  # a layer's activations are computed again, not kept
+    attention: Attention = Attention.auto
     vocabulary_size: int = 12000  # this and the rest: `tiny` only
     layers: int = 2
     width: int = 128
@@ -108,6 +110,7 @@ class Align:
     mask_rate: float = 0.15
     word_distribution_every: int = 1  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
+    vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
     prototype_momentum: float = 0.99
     prototype_sentences: int = 2000
@@ -232,8 +235,12 @@ class Trainer:
 
     accelerator: Accelerator = Accelerator.auto
     precision: Precision = Precision.auto
+    tokens: int = 8192  # subwords at a time in fine-tuning and scoring; results do not depend on it
     threads: int | None = None  # null: as torch decides
+    keep_freed_memory: bool = True  # malloc keeps large blocks for the next step
     workers: int = 0
+    compile: bool = False  # torch.compile for the encoder while it learns
+    devices: Any = 1  # processes of this machine; auto: all GPUs, or what torchrun or SLURM started
     progress: bool = True
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from mlalign.errors import DataError
 from mlalign.metrics import nearest, retrieval_accuracy
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.modules.retrieval import SentenceVectors, sentence_vectors
+from mlalign.ranks import is_first
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def retrieve(
     trainer: L.Trainer,
     folder: Path,
     *,
+    tokens: int,
     workers: int = 0,
     progress: Callable[[Iterable[Any]], Iterable[Any]],
     note: Callable[[Part[Any]], None],
@@ -73,6 +75,7 @@ def retrieve(
         trainer: for its device and precision.
         folder: for ``<language>.jsonl``: one object a line, with the numbers of the right and of
             the found English sentence, and the same the other way under ``from_english``.
+        tokens: subwords at a time, padding included.
         workers: processes that make batches.
         progress: wraps the languages.
         note: is told of every file that was read.
@@ -92,7 +95,11 @@ def retrieve(
         }
         module = SentenceVectors(encoder, target)
         english, other = (
-            sentence_vectors(trainer, module, sentence_loader(side, code, layout, workers=workers))
+            sentence_vectors(
+                trainer,
+                module,
+                sentence_loader(side, code, layout, tokens=tokens, workers=workers),
+            )
             for code, side in sides.items()
         )
         english_key, other_key = map(first_places, sides.values())
@@ -134,5 +141,6 @@ def _write(
         + "\n"
         for identifier, gold, found, other_gold, other_found in zip(ids, *columns, strict=True)
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, "".join(lines))
+    if is_first():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, "".join(lines))

@@ -10,36 +10,37 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
-from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
 from mlalign.commands.preparation import prepare
+from mlalign.commands.run_folder import is_finished, run_folder
 from mlalign.commands.tracking import figures_of, is_watched, tracker_of
 from mlalign.config import Train
-from mlalign.data.files import sha256_of
 from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
-from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.loggers import CURVES
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
+from mlalign.models.learning import set_up_learning
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
     add_records,
     finetune,
-    fingerprint_of,
     gold_of,
+    locked,
     make_trainer,
     score_part,
 )
 from mlalign.progress import bar
+from mlalign.ranks import first_alone, is_first, told
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
     EVALUATIONS,
@@ -53,66 +54,38 @@ from mlalign.reporting.results import (
 )
 from mlalign.reporting.tables import score_table
 from mlalign.retrieval import refuse_seen, retrieve
-from mlalign.settings.choices import Keep
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
-SHOWN = ("group", "rows", "texts", "figures", "artifacts")  # or however it is shown
 
 
 def train(config: Train) -> Path:
-    """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
+    """Align, fine-tune, test; or show what the same command found before. Returns the folder.
+
+    All ranks of a run call this; the first writes and shows.
+    """
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    prepare(config)
-    with FileLock(folder / ".lock"):
+    with first_alone():
+        prepare(config)
+    with locked(folder / ".lock"):
         files = task_files(config)
-        if config.resume is not False and is_finished(folder, files.languages, config.keep):
+        if told(is_first() and _is_to_be_found(config, folder, files.languages)):
             log.info("This run is finished; resume=false makes it anew.")
             if is_watched(config):
                 tracker_of(config, folder).show(read_results(folder), {})
         else:
             Run(config, folder).make(files)
-    results = read_results(folder)
-    print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
-    print(f"next     {suggestion(results)}")
+    if is_first():
+        results = read_results(folder)
+        print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
+        print(f"next     {suggestion(results)}")
     return folder
 
 
-def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
-    """Whether a folder holds results for these languages, from files that have not changed."""
-    if not (folder / FILE).is_file():
-        return False
-    results = read_results(folder)
-    kept = Keep(results["config"].get("keep", Keep.none))
-    if list(Keep).index(kept) < list(Keep).index(keep):
-        log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
-        return False
-    if set(results["scores"]) != set(languages):
-        log.info("Other languages are there than when this was run: it is made anew.")
-        return False
-    for name, known in results["data"].items():
-        path = Path(name)
-        if not path.is_file() or sha256_of(path) != known["sha256"]:
-            log.info("%s has changed since this run: it is made anew.", path)
-            return False
-    return True
-
-
-def run_folder(config: Train) -> Path:
-    """Named by the configuration, so that the same command finds its own run."""
-    settings = asdict(config)
-    for key in NOT_IN_THE_NAME:
-        settings.pop(key)
-    settings["trainer"].pop("progress")
-    for key in SHOWN:
-        settings["logger"].pop(key)
-    words = [config.backbone.name.split("/")[-1], config.method.name]
-    words += [config.ablation.name] if config.ablation.name != "none" else []
-    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
-    return Path(config.output) / config.task.name / "-".join(words)
+def _is_to_be_found(config: Train, folder: Path, languages: Sequence[str]) -> bool:
+    return config.resume is not False and is_finished(folder, languages, config.keep)
 
 
 def suggestion(results: dict[str, Any]) -> str:
@@ -132,12 +105,8 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        self.gpu = choose_device(config.trainer.accelerator.value)
-        self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
+        self.computing = set_up(config)
         self.tracker = tracker_of(config, folder)
-        keep_freed_memory()
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
@@ -155,11 +124,10 @@ class Run:
     def _make(self, files: TaskFiles) -> None:
         config = self.config
         started = time.perf_counter()
-        (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
-        for old in ("predictions", CURVES, EVALUATIONS):
-            shutil.rmtree(self.folder / old, ignore_errors=True)
-        write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-        aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        with first_alone():
+            if is_first():
+                self._begin()
+        aligner = Aligner(config, self._trainer("align"), precision=self.computing.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.backbone.commit, aligner.folder
@@ -172,22 +140,36 @@ class Run:
                     rows = sum(1 for _ in read_lines(Path(path)))
                     self.data[path] = {"rows": rows, "sha256": digest}
         else:
-            encoder, tokenizer = load_encoder(aligned, attention=config.backbone.attention.value)
+            encoder, tokenizer = load_encoder(aligned, attention=self.computing.attention)
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
             self.seconds["align"] = recipe["seconds"]
             self.data |= recipe["files"]
         tokens = {}
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
-        layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
+        layout = Layout(
+            tokenizer,
+            tokens,
+            max_length=config.finetune.max_length,
+            multiple=padding_multiple(gpu=self.computing.gpu),
+        )
         if files.learned:
             results = {"scores": self._test(*self._finetune(encoder, layout, files))}
         else:
             results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(results, aligned)
-        found = read_results(self.folder)
-        self.tracker.show(found, figures_of(found, self.folder))
+        if is_first():
+            self._write(results, aligned)
+            found = read_results(self.folder)
+            self.tracker.show(found, figures_of(found, self.folder))
+
+    def _begin(self) -> None:
+        """What follows replaces what the folder tells of."""
+        (self.folder / FILE).unlink(missing_ok=True)
+        for old in ("predictions", CURVES, EVALUATIONS):
+            shutil.rmtree(self.folder / old, ignore_errors=True)
+        config = OmegaConf.to_yaml(OmegaConf.structured(self.config))
+        write_whole(self.folder / "config.yaml", config)
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles
@@ -200,10 +182,16 @@ class Run:
             layout,
             batch_size=settings.batch_size,
             seed=settings.seed,
+            tokens=config.trainer.tokens,
             workers=config.trainer.workers,
         )
         module = finetuning_module(
             config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches
+        )
+        set_up_learning(
+            encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
         )
         log.info("Fine-tuning on %d English examples", len(data.train.examples))
         self.weights = finetune(
@@ -212,7 +200,6 @@ class Run:
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
-            max_grad_norm=settings.max_grad_norm,
             weights=Weights(
                 self.folder, layout, selection=settings.selection.value, keep=config.keep.value
             ),
@@ -246,6 +233,7 @@ class Run:
             layout,
             self._trainer("test")(folder=self.folder, callbacks=[]),
             self.folder / "predictions",
+            tokens=self.config.trainer.tokens,
             workers=self.config.trainer.workers,
             progress=bar(self.config.trainer.progress, "testing"),
             note=partial(add_records, self.data),
@@ -281,6 +269,7 @@ class Run:
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
+                "computing": asdict(self.computing),
                 "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
                 "peak_memory_bytes": peak_memory_bytes(),
                 "data": self.data,
@@ -303,13 +292,12 @@ class Run:
         def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
-                accelerator="gpu" if self.gpu else "cpu",
-                precision=self.precision,
+                accelerator="gpu" if self.computing.gpu else "cpu",
                 loggers=[] if stage == "test" else self.tracker.loggers(stage, folder),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if config.trainer.progress else None,
                 options=config.trainer.options,
-                **options,
+                **{"precision": self.computing.precision, **options},
             )
 
         return make

@@ -16,6 +16,7 @@ from mlalign.config import Train
 from mlalign.errors import DataError
 from mlalign.loggers import check_logger
 from mlalign.pipeline import fingerprint_of
+from mlalign.ranks import is_first
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
@@ -38,6 +39,8 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
     """
     logger = config.logger
     check_logger(logger.name.value)
+    if not is_first():
+        return Tracker(LoggerName.csv.value, {})  # which writes nothing elsewhere
     if logger.name != LoggerName.wandb:
         return Tracker(logger.name.value, logger.options)
     found: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)

@@ -11,7 +11,7 @@ POOL = 64  # batches whose sentences are sorted by length before they are cut in
 
 
 class BatchKey(NamedTuple):
-    """Where a batch stands in the run, and its rows in the table of its language."""
+    """Where a batch of all devices stands in the run, and its rows in the table of its language."""
 
     epoch: int
     batch: int
@@ -22,18 +22,16 @@ class BatchKey(NamedTuple):
 class PairBatches(Sampler[BatchKey]):
     """Batches of one language pair each, the language drawn by size to a power.
 
-    Nothing is kept between batches, so a run resumes at any batch, and several devices see the
-    same language with rows of their own, whatever the number of workers. A pass over a language
-    holds every pair once, but for the last few that fill no batch; it is sorted by length in pools
-    of 64 batches, so that little is padded.
+    Nothing is kept between batches, so a run resumes at any batch, whatever the number of workers
+    and of devices. A pass over a language holds every pair once, but for the last few that fill no
+    batch; it is sorted by length in pools of 64 batches, so that little is padded.
 
     Args:
         lengths: language -> subwords per pair.
-        pairs: per batch and device.
+        pairs: per batch.
         batches: per epoch.
         exponent: 1 draws languages by size, 0 all alike.
         seed: another seed, another order.
-        rank: this device among ``world`` devices.
     """
 
     def __init__(
@@ -44,15 +42,12 @@ class PairBatches(Sampler[BatchKey]):
         batches: int,
         exponent: float,
         seed: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self.lengths = dict(lengths)
         self.languages = sorted(lengths)
         self.pairs = pairs
         self.batches = batches
         self.seed = seed
-        self.rank, self.world = rank, world
         sizes = np.array([len(lengths[language]) for language in self.languages], float)
         self.shares = sizes**exponent / (sizes**exponent).sum()
         self.epoch = 0
@@ -77,10 +72,9 @@ class PairBatches(Sampler[BatchKey]):
         sequence = self._sequence(epoch)
         language = self.languages[sequence[batch]]
         before = int((sequence[:batch] == sequence[batch]).sum())
-        per_pass = max(1, len(self.lengths[language]) // (self.pairs * self.world))
+        per_pass = max(1, len(self.lengths[language]) // self.pairs)
         order = self._pass(language, epoch, before // per_pass)
-        rows = order[before % per_pass]
-        return BatchKey(epoch, batch, language, rows[self.rank :: self.world])
+        return BatchKey(epoch, batch, language, order[before % per_pass])
 
     def _sequence(self, epoch: int) -> NDArray[np.int64]:
         """The languages of an epoch's batches."""
@@ -97,10 +91,7 @@ class PairBatches(Sampler[BatchKey]):
         known = self._passes.get(language)
         if known is None or known[0] != place:
             random = self._random(epoch, language, number)
-            known = (
-                place,
-                length_grouped(self.lengths[language], self.pairs * self.world, random),
-            )
+            known = (place, length_grouped(self.lengths[language], self.pairs, random))
             self._passes[language] = known
         return known[1]
 
@@ -133,26 +124,56 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
-class ShuffledBatches(Sampler[list[int]]):
-    """Examples of about one length together, another order every epoch; none is left out."""
+class ShuffledBatches(Sampler[NDArray[np.int64]]):
+    """Examples of about one length together, another order every epoch; none is left out.
+
+    Batch t of epoch e is a pure function of the seed, e and t; its rows are sorted by length.
+    """
 
     def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
         self.lengths = np.array(lengths, dtype=np.int32)
         self.size, self.seed, self.epoch = size, seed, 0
+        self._ordered: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.size)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        random = stream(self.seed, "finetune", self.epoch)
-        order = random.permutation(len(self.lengths))
-        full = len(order) // self.size * self.size
-        if full:
-            for batch in length_grouped(self.lengths[order[:full]], self.size, random):
-                yield order[batch].tolist()
-        if full < len(order):
-            yield order[full:].tolist()
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        for batch in range(len(self)):
+            yield self.rows(self.epoch, batch)
+
+    def rows(self, epoch: int, batch: int) -> NDArray[np.int64]:
+        """The places of one batch's examples."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            self._ordered = (epoch, self._order(epoch))
+        return self._ordered[1][batch]
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        random = stream(self.seed, "finetune", epoch)
+        order = random.permutation(len(self.lengths))
+        full, rest = np.split(order, [len(order) // self.size * self.size])
+        rest = rest[np.argsort(self.lengths[rest], kind="stable")]
+        batches = [rest] if len(rest) else []
+        if len(full):
+            batches[:0] = full[length_grouped(self.lengths[full], self.size, random)]
+        return batches
+
+
+def within_budget(lengths: Sequence[int], tokens: int) -> list[NDArray[np.int64]]:
+    """Places of all sequences, the shortest first, in batches as large as the budget allows.
+
+    Args:
+        lengths: of the sequences.
+        tokens: the most that a batch may have, padding included; a longer sequence stands alone.
+    """
+    order = np.argsort(lengths, kind="stable")
+    cuts, start = [], 0
+    for place, row in enumerate(order):
+        if place > start and (place + 1 - start) * lengths[row] > tokens:
+            cuts.append(place)
+            start = place
+    return np.split(order, cuts)

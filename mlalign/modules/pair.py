@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mlalign.data.parallel import ParallelBatch, Side
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import mean_pool
+from mlalign.modules.gather import gathered
 
 
 class VocabularyHead(nn.Module):
@@ -21,7 +22,11 @@ class VocabularyHead(nn.Module):
         bias: of the vocabulary, or None.
         size: of the vocabulary before language tokens were added.
         untrained: parameters of the backbone that belong to the head and start at random.
+        pieces: ascending ids of the words that are normalised over; None for all.
     """
+
+    pieces: Int[Tensor, " pieces"] | None
+    places: Int[Tensor, " vocabulary"] | None
 
     def __init__(
         self,
@@ -30,24 +35,38 @@ class VocabularyHead(nn.Module):
         bias: nn.Parameter | None,
         size: int,
         untrained: Sequence[nn.Parameter] = (),
+        pieces: Int[Tensor, " pieces"] | None = None,
     ) -> None:
         super().__init__()
         self.transform, self.untrained = transform, list(untrained)
         self._embeddings, self._bias, self.size = [embeddings], [bias], size
+        places = None
+        if pieces is not None:
+            places = torch.full((size,), -1).index_copy_(0, pieces, torch.arange(len(pieces)))
+        self.register_buffer("pieces", pieces, persistent=False)
+        self.register_buffer("places", places, persistent=False)
 
     @property
     def weight(self) -> Float[Tensor, "vocabulary dim"]:
-        """One row per word of the vocabulary."""
-        return self._embeddings[0][: self.size]
+        """One row per word that is normalised over, gathered anew at each call."""
+        if self.pieces is None:
+            return self._embeddings[0][: self.size]
+        return self._embeddings[0].index_select(0, self.pieces)
 
     @property
     def bias(self) -> Float[Tensor, " vocabulary"] | None:
-        """One number per word of the vocabulary."""
+        """One number per word that is normalised over."""
         bias = self._bias[0]
-        return None if bias is None else bias[: self.size]
+        if bias is None or self.pieces is None:
+            return None if bias is None else bias[: self.size]
+        return bias.index_select(0, self.pieces)
+
+    def columns(self, ids: Int[Tensor, " words"]) -> Int[Tensor, " words"]:
+        """Where ``weight`` has these words; -1, which the losses refuse, if they are left out."""
+        return ids if self.places is None else self.places[ids]
 
     def forward(self, words: Float[Tensor, "words dim"]) -> Float[Tensor, "words dim"]:
-        """Rows for ``masked_word_loss`` and ``word_distribution_loss``."""
+        """Rows for ``word_divergences``."""
         return self.transform(words)
 
 
@@ -70,6 +89,16 @@ class Encoded:
     def language(self) -> Float[Tensor, "batch dim"]:
         """Vectors of the language token h_l."""
         return self.states[:, 1]
+
+    @cached_property
+    def prototype(self) -> Float[Tensor, " dim"]:
+        """The mean of the language tokens' vectors over the batch of all ranks."""
+        return gathered(self.language).mean(0)
+
+    @cached_property
+    def sentences(self) -> Float[Tensor, "all dim"]:
+        """The fused sentence vectors of all ranks."""
+        return gathered(self.sentence)
 
     @cached_property
     def mean(self) -> Float[Tensor, "batch dim"]:
@@ -136,9 +165,8 @@ class Pair:
         sentence = self.encoder.pooled(side.states, side.side.subwords)
         if self.encoder.sentence_fusion is None:
             return sentence
-        keys = [one.language for one in self.sides]
-        if self.keys == "prototype":
-            keys = [key.mean(0) for key in keys]
+        is_pair = self.keys == "pair"
+        keys = [one.language if is_pair else one.prototype for one in self.sides]
         return self.encoder.sentence_fusion(sentence, *keys)
 
     @property
@@ -173,7 +201,7 @@ class Pair:
     def in_batch_accuracy(self) -> Float[Tensor, ""]:
         """How often the translation is the nearest of the batch, both ways, by cosine."""
         source, target = (
-            nn.functional.normalize(side.sentence.float(), dim=-1) for side in self.sides
+            nn.functional.normalize(side.sentences.float(), dim=-1) for side in self.sides
         )
         similarity = source @ target.T
         right = torch.arange(len(source), device=source.device)

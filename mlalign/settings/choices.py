@@ -11,8 +11,9 @@ class Pool(StrEnum):
 
 
 class Attention(StrEnum):
-    """Which implementation of attention the backbone runs."""
+    """Which implementation of attention the backbone runs; ``auto``: see ``device``."""
 
+    auto = "auto"
     eager = "eager"
     sdpa = "sdpa"
     flash_attention_2 = "flash_attention_2"
@@ -76,6 +77,13 @@ class WordHead(StrEnum):
 
     backbone = "backbone"
     layer_norm = "layer_norm"
+
+
+class Vocabulary(StrEnum):
+    """Which words the word losses normalise over: all, or those of the parallel text."""
+
+    full = "full"
+    seen = "seen"
 
 
 class LanguageTokenStart(StrEnum):
