@@ -21,6 +21,7 @@ MODES = {
 }
 HOST = "api.wandb.ai"
 START_TIMEOUT, FINISH_TIMEOUT = 30, 60  # seconds that a network may take
+NO_ANSWER = ("imed out", "deadline exceeded", "dial tcp", "no such host", "connection re", "EOF")
 OURS = {  # arguments of wandb.init that have keys of their own here, or follow from the run
     "group": "logger.group",
     "config": "none: it is the whole configuration",
@@ -139,11 +140,14 @@ def start(
     try:
         return init(mode)
     except (wandb.errors.Error, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        if not isinstance(error, wandb.errors.CommError) or "imed out" not in reason:
+        lost = isinstance(error, wandb.errors.CommError) and any(
+            sign in str(error) for sign in NO_ANSWER
+        )
+        if not lost:
+            reason = str(error).strip().splitlines()[0]
             raise ConfigError(
                 f"logger=wandb: {reason}; check logger.options.entity, logger.options.project and "
                 "`wandb login`, or set logger.options.mode=offline"
             ) from error
-    log.warning("wandb: no answer within %d seconds; kept offline", START_TIMEOUT)
+    log.warning("wandb: no answer; kept offline")
     return init("offline")
