@@ -40,6 +40,7 @@ SMALL = [
     "align.pairs=8",
     "align.curves=2",
     "finetune.epochs=1",
+    "finetune.batch_size=4",  # 15 steps: Lightning reports every tenth
     "finetune.evaluations=2",
     "task.languages=[en,de,ru]",
     "trainer=cpu",
@@ -81,6 +82,7 @@ def folder(work) -> Path:
 
 @pytest.fixture(scope="module")
 def stages(folder) -> dict[str, Recorded]:
+    wandb.teardown()  # waits for the files
     return runs_under(folder)
 
 
@@ -216,6 +218,7 @@ def test_a_stopped_run_is_marked_as_failed_and_the_next_one_begins_anew(work, mo
             run(work, "finetune.seed=7")
     changed = ["logger.figures=false", "logger.group=mine", "logger.rows=0"]
     again = run(work, "finetune.seed=7", *changed)
+    wandb.teardown()
     attempts = [path for path in again.rglob("*.wandb") if "finetune" in path.name]
     codes = {runs_under(path.parent)["finetune"].exit_code for path in attempts}
     assert (len(attempts), codes) == (2, {0, 1})
