@@ -150,4 +150,5 @@ def start(
                 "`wandb login`, or set logger.options.mode=offline"
             ) from error
     log.warning("wandb: no answer; kept offline")
+    wanted["id"] = f"{identity}-offline"  # wandb's service still holds the other one
     return init("offline")

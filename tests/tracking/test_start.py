@@ -138,6 +138,7 @@ def test_without_an_answer_it_is_kept_offline(monkeypatch, tmp_path, caplog):
     run = begin(tmp_path)
     assert run.offline
     run.finish()
+    wandb.teardown()  # waits for the file
     assert "no answer" in caplog.text
     (path,) = tmp_path.rglob("offline-run-*/*.wandb")
     assert read_wandb_file(path).group == "together"
@@ -147,7 +148,7 @@ def test_an_agents_run_is_the_agents(monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
     monkeypatch.setenv("WANDB_RUN_ID", "chosen")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    run = begin(tmp_path)
-    run.finish()
+    begin(tmp_path).finish()
+    wandb.teardown()  # waits for the file
     (path,) = tmp_path.rglob("*.wandb")
     assert read_wandb_file(path).id == "chosen"
