@@ -97,7 +97,7 @@ def held_out_of(run: Run) -> dict[str, float]:
     reported = _read(run, "align")
     if reported is None:
         return {}
-    columns = [name for name in reported if name.startswith(HELD_OUT)]
+    columns = [name for name in map(str, reported.columns) if name.startswith(HELD_OUT)]
     known = reported[columns].dropna(how="all")
     if known.empty:
         return {}
