@@ -48,7 +48,7 @@ def read_items(path: Path, score: float) -> Items:
     """The test items of one run and language.
 
     Args:
-        path: ``predictions/<language>.jsonl``.
+        path: of its predictions.
         score: what the run's results say, in per cent.
 
     Raises:
@@ -56,15 +56,16 @@ def read_items(path: Path, score: float) -> Items:
     """
     from mlalign.metrics.spans import spans  # here, for it takes seconds to import torchmetrics
 
-    found, counts, factor = read_predictions(path), [], 1
-    for _, gold, predicted in found:
-        if isinstance(gold, list):
+    ids, counts, factor = [], [], 1
+    for one in read_predictions(path):
+        ids.append(one.id)
+        if isinstance(one.gold, list) and isinstance(one.predicted, list):
             factor = 2
-            marked, true = spans(predicted), spans(gold)
-            counts.append((len(marked & true), len(marked) + len(true)))
+            found, true = spans(one.predicted), spans(one.gold)
+            counts.append((len(found & true), len(found) + len(true)))
         else:
-            counts.append((int(gold == predicted), 1))
-    items = Items(tuple(one.id for one in found), np.array(counts, dtype=np.float64), factor)
+            counts.append((int(one.gold == one.predicted), 1))
+    items = Items(tuple(ids), np.array(counts, dtype=np.float64), factor)
     again = float(items.score(items.counts.sum(0)))
     if abs(again - score) > AGREEMENT:
         raise DataError(

@@ -15,6 +15,7 @@ from mlalign.reporting.bootstrap import (
     resampled_scores,
     resampled_test,
 )
+from mlalign.reporting.predictions import predictions_file
 from mlalign.reporting.results import summary
 from mlalign.reporting.runs import Run
 from mlalign.reporting.significance import Paired, holm, paired_t_test
@@ -132,4 +133,4 @@ def _items(runs: Sequence[Run], language: str) -> list[Items]:
 
 
 def _file(run: Run, language: str) -> Path:
-    return run.folder / "predictions" / f"{language}.jsonl"
+    return predictions_file(run.folder, language)

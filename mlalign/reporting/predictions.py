@@ -1,44 +1,61 @@
-"""What a run said of each test example: ``predictions/<language>.jsonl``."""
+"""What runs said of each test example, as it lies in their folders."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mlalign.data.text import read_lines
 from mlalign.errors import DataError
 
 FOLDER = "predictions"
+ENDINGS = (".jsonl", ".jsonl.gz")  # the second one where results are published
 
 
 class Prediction(NamedTuple):
-    """One example; its answers are a label each, or a list of tags."""
+    """One test example: a label, or one tag for each word."""
 
     id: str
     gold: str | list[str]
     predicted: str | list[str]
 
 
-def predictions_path(run: Path, language: str) -> Path:
-    """Where a run's predictions in a language lie."""
-    return run / FOLDER / f"{language}.jsonl"
+def predictions_file(folder: Path, language: str) -> Path:
+    """Where a run's predictions for a language lie, or would."""
+    paths = [folder / FOLDER / (language + ending) for ending in ENDINGS]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """Every line of a file of predictions.
+def predicted_languages(folder: Path) -> list[str]:
+    """Languages that a run has predictions for, sorted."""
+    names = [path.name for ending in ENDINGS for path in (folder / FOLDER).glob(f"*{ending}")]
+    return sorted({name.partition(".")[0] for name in names})
+
+
+def read_predictions(path: Path) -> Iterator[Prediction]:
+    """Every example's prediction, in the order of the test file.
 
     Raises:
-        DataError: a line is broken, or there is none.
+        DataError: the file is empty, or a line is no prediction.
     """
-    found = []
-    with path.open(encoding="utf-8") as lines:  # an id may hold what only str.splitlines parts at
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                found.append(Prediction(str(row["id"]), row["gold"], row["predicted"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    f"{path}, line {number}: expected an object with id, gold and predicted, found "
-                    f"{line[:40]!r} ({error!r}); run again with resume=false"
-                ) from error
-    if not found:
-        raise DataError(f"{path}: no predictions in it; run again with resume=false")
-    return found
+    for number, line in read_lines(path):
+        try:
+            row = json.loads(line)
+            prediction = Prediction(str(row["id"]), row["gold"], row["predicted"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: expected an object with id, gold and predicted, found "
+                f"{line[:40]!r} ({error!r}); run again with resume=false"
+            ) from error
+        if not _fit(prediction.gold, prediction.predicted):
+            raise DataError(
+                f"{path}, line {number}: expected gold and predicted to be two labels, or two "
+                "lists of as many tags; run again with resume=false"
+            )
+        yield prediction
+
+
+def _fit(gold: object, predicted: object) -> bool:
+    if isinstance(gold, list) and isinstance(predicted, list):
+        return len(gold) == len(predicted)
+    return isinstance(gold, str) and isinstance(predicted, str)

@@ -7,7 +7,11 @@ import pandas as pd
 
 from mlalign.errors import DataError
 from mlalign.reporting.figures.curves import COLUMNS
-from mlalign.reporting.predictions import predictions_path, read_predictions
+from mlalign.reporting.predictions import (
+    predicted_languages,
+    predictions_file,
+    read_predictions,
+)
 from mlalign.reporting.results import SOURCE
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import UNITS, name_of
@@ -48,9 +52,9 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
     Raises:
         DataError: the run has no such predictions, or the file is damaged.
     """
-    path = predictions_path(run.folder, language)
+    path = predictions_file(run.folder, language)
     if not path.is_file():
-        there = ", ".join(sorted(one.stem for one in path.parent.glob("*.jsonl"))) or "none"
+        there = ", ".join(predicted_languages(run.folder)) or "none"
         raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
     gold: list[str] = []
     predicted: list[str] = []

@@ -131,7 +131,7 @@ def test_seeds_are_averaged():
     [
         ('{"id": "1", "gold": "A"}\n', "line 1.*predicted"),
         ("{\n", "line 1"),
-        ("", "no predictions"),
+        ("", "empty file"),
         ('{"id": "1", "gold": "A", "predicted": "B"}\n', r"score 0.000.*100.000"),
     ],
 )

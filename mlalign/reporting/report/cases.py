@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlalign.metrics.spans import spans
-from mlalign.reporting.predictions import Prediction, predictions_path, read_predictions
+from mlalign.reporting.predictions import Prediction, predictions_file, read_predictions
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
@@ -114,8 +114,8 @@ def _numbers_first(name: str) -> tuple[bool, int, str]:
 
 
 def _read(run: Run, language: str) -> list[Prediction]:
-    path = predictions_path(run.folder, language)
-    return read_predictions(path) if path.is_file() else []
+    path = predictions_file(run.folder, language)
+    return list(read_predictions(path)) if path.is_file() else []
 
 
 def _examples(predictions: Sequence[Prediction]) -> Said:
