@@ -13,7 +13,9 @@ from reporting.made import results, written
 from mlalign.commands.evaluation import asked
 from mlalign.commands.report import make_report
 from mlalign.commands.run import train
+from mlalign.commands.texts import texts_of
 from mlalign.errors import ConfigError, DataError
+from mlalign.reporting.runs import find_runs
 from mlalign.settings.report import Report
 
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
@@ -54,27 +56,27 @@ def test_a_report_is_a_page_with_tables_and_figures_beside_it(world, tmp_path):
     start = [one["code"] for one in task["languages"]].index("de") * len(test)
     shown = task["texts"][start : start + len(test)]
     assert [one[0] for one in shown] == [line.split("\t", 1)[1] for line in test]
-    again = make_report(Report(runs=str(world / "outputs"), report=str(tmp_path), resamples=50))
-    assert again[0].read_text(encoding="utf-8") == text
 
 
-def test_texts_of_a_changed_file_are_not_shown(world, tmp_path):
+def test_texts_are_those_that_were_scored_or_none(world):
+    (run,) = find_runs(str(world / "outputs" / "mldoc" / "*-none-*"))
     path = world / "tasks" / "mldoc" / "german.test"
     before = path.read_text(encoding="utf-8")
-    path.write_text(before.replace(" ", "  ", 1), encoding="utf-8")
+    ids = {one: [str(n + 1) for n in range(len(before.splitlines()))] for one in ("de", "fr")}
+    assert all(one.parts for one in texts_of(run, ids).values())
+    assert "other examples" in texts_of(run, {"de": ids["de"][1:]})["de"].reason
     try:
-        settings = Report(runs=str(world / "outputs"), report=str(tmp_path), resamples=0)
-        text = make_report(settings)[0].read_text(encoding="utf-8")
+        path.write_text(before.replace(" ", "  ", 1), encoding="utf-8")
+        changed = texts_of(run, ids)
+        path.unlink()
+        gone = texts_of(run, ids)
     finally:
         path.write_text(before, encoding="utf-8")
-    assert "german.test is not the file that was scored" in text
-    (task,) = cases_in(text)
-    without = {
-        language["code"]
-        for language, place in zip(task["languages"], range(0, 10**6, 20), strict=False)
-        if task["texts"][place] is None
-    }
-    assert "de" in without
+    assert changed["de"].parts is None
+    assert "german.test is not the file that was scored" in changed["de"].reason
+    assert "no test part for de" in gone["de"].reason
+    assert changed["fr"].parts
+    assert gone["fr"].parts
 
 
 def test_runs_that_kept_nothing_but_scores_still_make_a_page(tmp_path):
