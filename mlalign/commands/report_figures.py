@@ -49,13 +49,13 @@ class Plan:
         figure: which.
         caption: what it shows, and which runs went into it.
         numbers: gathers what is plotted.
-        name: of its files, where it is not the figure's own.
+        name: of its files.
     """
 
     figure: FigureName
     caption: str
     numbers: Callable[[], pd.DataFrame]
-    name: str = ""
+    name: str
 
 
 def task_figures(
@@ -73,7 +73,11 @@ def task_figures(
     chosen = language or next((one for one in table.languages if one != "en"), table.languages[0])
     first = _baseline(table, rows)
     order = [first, *(name for name in rows if name != first)]
-    plans = [_curves(rows), *_confusions(rows, order, chosen)]
+    parts = _parts(rows, order)
+    plans = [
+        *(_curves(part, number) for number, part in enumerate(parts, start=1)),
+        *(_confusion(part, number, chosen) for number, part in enumerate(parts, start=1)),
+    ]
     plans += [_classes(table, rows, first, chosen, seed), _transfer(rows, seed)]
     return [_drawn(plan, folder, table.task) for plan in plans]
 
@@ -103,7 +107,9 @@ def encoder_figures(
         f"by lines. {of}",
     }
     plans = [
-        Plan(figure, caption, _gather(figure, [run for _, run in shown], chosen, seed))
+        Plan(
+            figure, caption, _gather(figure, [run for _, run in shown], chosen, seed), figure.value
+        )
         for figure, caption in captions.items()
     ]
     return [_drawn(plan, folder, "") for plan in plans]
@@ -111,7 +117,7 @@ def encoder_figures(
 
 def _drawn(plan: Plan, folder: Path, task: str) -> Shown:
     """Draw it; a figure that cannot be made says why and stops nothing."""
-    name, title = plan.name or plan.figure.value, TITLES[plan.figure]
+    name, title = plan.name, TITLES[plan.figure]
     path = folder / FOLDER / task / name
     try:
         csv, *files = save(DRAW[plan.figure], plan.numbers(), path)
@@ -125,7 +131,19 @@ def _drawn(plan: Plan, folder: Path, task: str) -> Shown:
     return Shown(name, title, plan.caption, files[0], f"{where}.csv{endings}")
 
 
-def _curves(rows: Rows) -> Plan:
+def _parts(rows: Rows, order: Sequence[str]) -> list[Rows]:
+    """The baseline beside the others, as many in a figure as a reader can compare."""
+    first, others = order[0], order[1:]
+    each = MOST_PANELS - 1
+    parts = [others[start : start + each] for start in range(0, len(others), each)] or [[]]
+    return [{name: rows[name] for name in (first, *part)} for part in parts]
+
+
+def _numbered(figure: FigureName, number: int) -> str:
+    return figure.value if number == 1 else f"{figure.value}_{number}"
+
+
+def _curves(rows: Rows, number: int) -> Plan:
     def numbers() -> pd.DataFrame:
         found = [
             curves_of(run).assign(run=name) for name, runs in rows.items() for run in runs.values()
@@ -136,38 +154,28 @@ def _curves(rows: Rows) -> Plan:
         return pd.concat(known, ignore_index=True)
 
     caption = (
-        f"Fine-tuning above, alignment below; lines are means over seeds, bands one standard "
+        "Fine-tuning above, alignment below; lines are means over seeds, bands one standard "
         f"deviation. Runs: {_counted(rows)}."
     )
-    return Plan(FigureName.curves, caption, numbers)
+    return Plan(FigureName.curves, caption, numbers, _numbered(FigureName.curves, number))
 
 
-def _confusions(rows: Rows, order: Sequence[str], language: str) -> list[Plan]:
-    """The baseline beside the others, as many in a figure as a reader can compare."""
-    first, others = order[0], order[1:]
-    each = MOST_PANELS - 1
-    parts = [others[start : start + each] for start in range(0, len(others), each)] or [[]]
-    return [
-        Plan(
-            FigureName.confusion,
-            f"Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: "
-            f"{_counted({one: rows[one] for one in (first, *part)})}.",
-            lambda names=(first, *part): _summed(rows, names, language),
-            "confusion" if number == 1 else f"confusion_{number}",
-        )
-        for number, part in enumerate(parts, start=1)
-    ]
+def _confusion(rows: Rows, number: int, language: str) -> Plan:
+    def numbers() -> pd.DataFrame:
+        said: dict[str, tuple[list[str], list[str]]] = {}
+        for name, runs in rows.items():
+            gold, predicted = said.setdefault(name, ([], []))
+            for run in runs.values():
+                one, other = predictions_of(run, language)
+                gold += one
+                predicted += other
+        return confusion.numbers(said, labels_of(_first(next(iter(rows.values())))), language)
 
-
-def _summed(rows: Rows, names: Sequence[str], language: str) -> pd.DataFrame:
-    said: dict[str, tuple[list[str], list[str]]] = {}
-    for name in names:
-        gold, predicted = said.setdefault(name, ([], []))
-        for run in rows[name].values():
-            one, other = predictions_of(run, language)
-            gold += one
-            predicted += other
-    return confusion.numbers(said, labels_of(_first(rows[names[0]])), language)
+    caption = (
+        f"Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: "
+        f"{_counted(rows)}."
+    )
+    return Plan(FigureName.confusion, caption, numbers, _numbered(FigureName.confusion, number))
 
 
 def _classes(table: Table, rows: Rows, first: str, language: str, seed: int) -> Plan:
@@ -185,7 +193,10 @@ def _classes(table: Table, rows: Rows, first: str, language: str, seed: int) -> 
     caption += ", the row furthest from it on average over targets." if apart else "."
     runs = [_first(rows[name]) for name in names]
     return Plan(
-        FigureName.tsne_classes, caption, _gather(FigureName.tsne_classes, runs, language, seed)
+        FigureName.tsne_classes,
+        caption,
+        _gather(FigureName.tsne_classes, runs, language, seed),
+        FigureName.tsne_classes.value,
     )
 
 
@@ -212,7 +223,8 @@ def _transfer(rows: Rows, seed: int) -> Plan:
         "are than other pairs, at the last point of the curves of alignment. Large marks are means "
         f"over seeds. Runs: {_counted(rows)}."
     )
-    return Plan(FigureName.similarity_transfer, caption, numbers)
+    figure = FigureName.similarity_transfer
+    return Plan(figure, caption, numbers, figure.value)
 
 
 def _gather(

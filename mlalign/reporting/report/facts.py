@@ -52,7 +52,7 @@ def facts_of(rows: Rows) -> Facts:
         "Commit of mlalign": _listed(found.get("commit") for found in results),
         "Versions": _listed(map(_versions, results)),
         "Test data": _data(results[0]),
-        "Licence of the task": str(task.get("licence", "not recorded")),
+        "Licence of the task": "" if _is_sample(results[0]) else str(task.get("licence") or ""),
         "Training time": _time(results),
     }
     return Facts(
@@ -76,9 +76,13 @@ def _versions(results: dict[str, Any]) -> str:
     return ", ".join(f"{name} {found}" for name, found in results.get("versions", {}).items())
 
 
+def _is_sample(results: dict[str, Any]) -> bool:
+    return results["config"].get("data", {}).get("source") == "sample"
+
+
 def _data(results: dict[str, Any]) -> str:
     data = results["config"].get("data", {})
-    if data.get("source") == "sample":
+    if _is_sample(results):
         return "the generated sample: made-up sentences, no corpus"
     return f"{data.get('source')}, under {data.get('root')}"
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from reporting.report.made import NASTY, entity_cases, label_cases, label_texts, section
 from reporting.report.test_cases import unpacked
 
-from mlalign.reporting.report.page import Shown, page
+from mlalign.reporting.report.page import HERE, Shown, page
 from mlalign.reporting.runs import Unfinished
 
 
@@ -40,7 +41,7 @@ def test_nothing_in_a_text_ends_the_script():
     cases.answers[nasty] = cases.answers.pop("row1")
     text = made(
         section(cases, label_texts(2)),
-        unfinished=[Unfinished(__import__("pathlib").Path("x/<b>"), nasty)],
+        unfinished=[Unfinished(Path("x/<b>"), nasty)],
         encoders=[Shown("curves", nasty, nasty, reason=nasty)],
     )
     assert text.count("<script") == text.count("</script>") == 2
@@ -66,9 +67,7 @@ def test_without_texts_the_page_has_none_and_says_so():
 def test_what_is_not_there_is_named():
     text = made(
         section(*entity_cases()),
-        unfinished=[
-            Unfinished(__import__("pathlib").Path("multirun/a/panx/b"), "TrainingError: NaN")
-        ],
+        unfinished=[Unfinished(Path("multirun/a/panx/b"), "TrainingError: NaN")],
         encoders=[Shown("word_pairs", "Words", "A caption", reason="no such folder")],
     )
     assert "multirun/a/panx/b" in text
@@ -78,6 +77,4 @@ def test_what_is_not_there_is_named():
 
 @pytest.mark.parametrize("name", ["page.html", "page.css", "browser.js"])
 def test_no_part_of_the_page_names_an_address(name):
-    from mlalign.reporting.report.page import HERE
-
     assert "//" not in (HERE / name).read_text().replace("// An answer", "")
