@@ -15,9 +15,9 @@ from omegaconf import OmegaConf
 from mlalign.building.aligner import Aligner
 from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
+from mlalign.commands.finished import is_finished, run_folder
 from mlalign.commands.preparation import prepare
 from mlalign.config import Train
-from mlalign.data.files import sha256_of
 from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
@@ -33,7 +33,6 @@ from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
     add_records,
     finetune,
-    fingerprint_of,
     gold_of,
     locked,
     make_trainer,
@@ -54,14 +53,10 @@ from mlalign.reporting.results import (
 )
 from mlalign.reporting.tables import score_table
 from mlalign.retrieval import refuse_seen, retrieve
-from mlalign.settings.choices import Keep
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-# A run is the same wherever it lies and whatever it runs on.
-NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")
-NOT_OF_THE_TRAINER = ("progress", "devices", "compile")
 
 
 def train(config: Train) -> Path:
@@ -88,40 +83,6 @@ def train(config: Train) -> Path:
 
 def _is_to_be_found(config: Train, folder: Path, languages: Sequence[str]) -> bool:
     return config.resume is not False and is_finished(folder, languages, config.keep)
-
-
-def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
-    """Whether a folder holds results for these languages, from files that have not changed."""
-    if not (folder / FILE).is_file():
-        return False
-    results = read_results(folder)
-    kept = Keep(results["config"].get("keep", Keep.none))
-    if list(Keep).index(kept) < list(Keep).index(keep):
-        log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
-        return False
-    if set(results["scores"]) != set(languages):
-        log.info("Other languages are there than when this was run: it is made anew.")
-        return False
-    for name, known in results["data"].items():
-        path = Path(name)
-        if not path.is_file() or sha256_of(path) != known["sha256"]:
-            log.info("%s has changed since this run: it is made anew.", path)
-            return False
-    return True
-
-
-def run_folder(config: Train) -> Path:
-    """Named by the configuration, so that the same command finds its own run."""
-    settings = asdict(config)
-    for key in NOT_IN_THE_NAME:
-        settings.pop(key)
-    for key in NOT_OF_THE_TRAINER:
-        settings["trainer"].pop(key)
-    settings["backbone"].pop("gradient_checkpointing")
-    words = [config.backbone.name.split("/")[-1], config.method.name]
-    words += [config.ablation.name] if config.ablation.name != "none" else []
-    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
-    return Path(config.output) / config.task.name / "-".join(words)
 
 
 def suggestion(results: dict[str, Any]) -> str:

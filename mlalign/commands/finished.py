@@ -1,0 +1,52 @@
+"""A run's folder is named by its configuration, so that the same command finds its own run."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from mlalign.config import Train
+from mlalign.data.files import sha256_of
+from mlalign.pipeline import fingerprint_of
+from mlalign.reporting.results import FILE, read_results
+from mlalign.settings.choices import Keep
+
+log = logging.getLogger(__name__)
+
+# A run is the same wherever it lies and whatever it runs on.
+NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")
+NOT_OF_THE_TRAINER = ("progress", "devices", "compile")
+
+
+def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
+    """Whether a folder holds results for these languages, from files that have not changed."""
+    if not (folder / FILE).is_file():
+        return False
+    results = read_results(folder)
+    kept = Keep(results["config"].get("keep", Keep.none))
+    if list(Keep).index(kept) < list(Keep).index(keep):
+        log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
+        return False
+    if set(results["scores"]) != set(languages):
+        log.info("Other languages are there than when this was run: it is made anew.")
+        return False
+    for name, known in results["data"].items():
+        path = Path(name)
+        if not path.is_file() or sha256_of(path) != known["sha256"]:
+            log.info("%s has changed since this run: it is made anew.", path)
+            return False
+    return True
+
+
+def run_folder(config: Train) -> Path:
+    """Named by the configuration, so that the same command finds its own run."""
+    settings = asdict(config)
+    for key in NOT_IN_THE_NAME:
+        settings.pop(key)
+    for key in NOT_OF_THE_TRAINER:
+        settings["trainer"].pop(key)
+    settings["backbone"].pop("gradient_checkpointing")
+    words = [config.backbone.name.split("/")[-1], config.method.name]
+    words += [config.ablation.name] if config.ablation.name != "none" else []
+    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
+    return Path(config.output) / config.task.name / "-".join(words)
