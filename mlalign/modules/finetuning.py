@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mlalign.data.tasks import IGNORED, TaskBatch
 from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.subwords import padded_percent
 from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
 from mlalign.modules.schedules import warmup_then_linear
@@ -141,11 +142,10 @@ class FinetuningModule(L.LightningModule):
             losses.append(loss.detach())
         optimizer.step()
         schedule.step()
-        masks = [part.subwords.attention_mask for part in parts]
-        real = sum(mask.sum() for mask in masks) / sum(mask.numel() for mask in masks)
+        padded = padded_percent([part.subwords for part in parts])
         examples = sum(len(part.examples) for part in parts)
         self.log("finetune/loss", sum(losses), prog_bar=True, batch_size=examples)
-        self.log("finetune/padded_percent", 100 * (1 - real), batch_size=examples)
+        self.log("finetune/padded_percent", padded, batch_size=examples)
 
     def summed_loss(self, part: TaskBatch) -> Float[Tensor, ""]:
         """Cross entropy summed over the labels of a part."""
