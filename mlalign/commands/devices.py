@@ -116,7 +116,7 @@ def join(cluster: ClusterEnvironment, config: Train) -> None:
         config.trainer.progress = False
         logging.disable(logging.WARNING)
     if not gpu and config.trainer.threads is None:
-        config.trainer.threads = max(1, torch.get_num_threads() // here())
+        torch.set_num_threads(max(1, torch.get_num_threads() // here()))
 
 
 def refuse_unshared(config: Train, devices: int) -> None:
