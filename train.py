@@ -28,7 +28,7 @@ def folder(composed: DictConfig) -> Path:
     """Where a run goes."""
     config = resolve(composed)
 
-    from mlalign.commands.run_folder import run_folder
+    from mlalign.commands.finished import run_folder
 
     return run_folder(config)
 

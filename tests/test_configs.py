@@ -174,3 +174,20 @@ def test_help_lists_the_groups(tmp_path):
     assert ended.returncode == 0
     for word in ("backbone: ", "no_afm", "multilevel", "align:", "sib200"):
         assert word in ended.stdout
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "slurm", "submitit_slurm", "submitit_local"])
+def test_the_launchers_compose_with_our_presets(launcher):
+    with initialize_config_dir(CONF, version_base="1.3"):
+        whole = compose(
+            "train", [f"hydra/launcher={launcher}", "trainer=ddp"], return_hydra_config=True
+        )
+    assert launcher.split("_")[0].replace("slurm", "submitit") in whole.hydra.launcher._target_
+    if launcher == "slurm":
+        assert whole.hydra.launcher._target_.endswith("SlurmLauncher")
+
+
+@pytest.mark.parametrize("devices", ["0", "-1", "two", "1.5", "true"])
+def test_devices_are_counted_or_auto(devices):
+    with pytest.raises(ConfigError, match=r"trainer\.devices=.*: expected auto or a number"):
+        composed(f"trainer.devices={devices}")

@@ -128,6 +128,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "losses.word_distribution.chunk_size": _at_least(1),
     "losses.word_distribution.smoothing_mass": SHARE,
     "task.train_size": _at_least(1),
+    "trainer.devices": ((lambda n: n == "auto" or (type(n) is int and n > 0)), "auto or a number"),
     "trainer.threads": _at_least(1),
     "trainer.tokens": _at_least(1),
     "trainer.workers": _at_least(0),
@@ -148,8 +149,7 @@ OURS = {  # options of Lightning's Trainer that have keys of their own here
     "default_root_dir": "output",
     "devices": "trainer.devices",
     "num_nodes": "none: torchrun or SLURM start the same command on every machine",
-    "strategy": "trainer.devices: several devices hold the whole model each (docs/devices.md says "
-    "why it is not split, as fsdp would)",
+    "strategy": "trainer.devices; a model is not split as by fsdp (docs/devices.md says why)",
     "enable_model_summary": "none: it is off",
     "num_sanity_val_steps": "none: it is off",
     "fast_dev_run": "align.steps and finetune.epochs",

@@ -98,8 +98,10 @@ class Command:
         if self.sweep is not None and not self.failures:
             print(f"\n{self.sweep}")
             self.failures += map(str, self.sweep.failures)
+        is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
         for failure in self.failures:
-            print(failure, file=sys.stderr)
+            if is_first or not failure.startswith("ConfigError"):  # a wrong setting is so in all
+                print(failure, file=sys.stderr)
         sys.exit(USAGE if self.failures else 0)
 
     def _leave(self, error: Exception, composed: DictConfig, sweep: Sweep) -> None:

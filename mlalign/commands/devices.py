@@ -23,6 +23,7 @@ from torch import distributed
 
 from mlalign import errors
 from mlalign.commands.run import train
+from mlalign.commands.sweep import sweep_of
 from mlalign.config import Train
 from mlalign.device import choose_device
 from mlalign.errors import ConfigError, TrainingError, UserError
@@ -49,6 +50,7 @@ def train_on_all_devices(config: Train) -> None:
     if devices == 1:
         train(config)
     else:
+        refuse_unshared(config, devices)
         launch(config, devices)
 
 
@@ -104,11 +106,37 @@ def join(cluster: ClusterEnvironment, config: Train) -> None:
             f"trainer.devices={devices}, but {here()} processes were started on this machine; "
             "set trainer=ddp, whose trainer.devices=auto takes what was started"
         )
+    refuse_unshared(config, cluster.world_size())
+    if isinstance(cluster, TorchElasticEnvironment) and sweep_of(sys.argv[1:]):
+        raise ConfigError(
+            "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
+            "give the sweep to python instead, which starts the processes of every run"
+        )
     if not is_first():
         config.trainer.progress = False
         logging.disable(logging.WARNING)
     if not gpu and config.trainer.threads is None:
-        config.trainer.threads = max(1, torch.get_num_threads() // here())
+        torch.set_num_threads(max(1, torch.get_num_threads() // here()))
+
+
+def refuse_unshared(config: Train, devices: int) -> None:
+    """A batch is that of all devices together, whatever their number.
+
+    Raises:
+        ConfigError: it cannot be shared out.
+    """
+    pairs, every = config.align.pairs, config.align.word_distribution_every
+    if pairs % devices:
+        raise ConfigError(
+            f"align.pairs={pairs} is the batch of all {devices} devices together and no multiple "
+            f"of {devices}; take {pairs // devices * devices or devices} or "
+            f"{(pairs // devices + 1) * devices}"
+        )
+    if pairs // devices < every:
+        raise ConfigError(
+            f"align.word_distribution_every={every}: each of {devices} devices has only "
+            f"{pairs // devices} of align.pairs={pairs}; lower it, or raise align.pairs"
+        )
 
 
 def launch(config: Train, devices: int) -> None:

@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from mlalign.building.aligner import Aligner
 from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
+from mlalign.commands.finished import is_finished, run_folder
 from mlalign.commands.preparation import prepare
-from mlalign.commands.run_folder import is_finished, run_folder
 from mlalign.commands.tracking import figures_of, is_watched, tracker_of
 from mlalign.config import Train
 from mlalign.data.layout import Layout

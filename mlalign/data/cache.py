@@ -19,6 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from mlalign.data.faults import FULL
 from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats.leftovers import OnBadLine
 from mlalign.data.formats.parallel import parallel_path, read_pairs
@@ -108,7 +109,7 @@ def tokenise(
     space. The cache's file name is a fingerprint of the tokenizer, the text files and the filter.
 
     Raises:
-        DataError: a file is missing or broken, or too few pairs are left.
+        DataError: a file is missing or broken, too few pairs are left, or the disk is full.
     """
     paths = list(dict.fromkeys(parallel_path(root, corpus, language) for corpus in corpora))
     digests = {str(path): sha256_of(path) for path in paths}
@@ -128,24 +129,41 @@ def tokenise(
     report = table.with_suffix(".json")
     with FileLock(table.with_suffix(".lock")):
         if not (table.is_file() and report.is_file()):
-            done = _write(table, paths, layout, keep, on_bad_line, progress)
+            try:
+                done = _write(table, paths, layout, keep, on_bad_line, progress)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                raise DataError(
+                    f"{cache}: the disk is full ({error.strerror}); the subwords of all pairs lie "
+                    "there, 4 bytes each, and are not streamed. Put data.cache on a larger disk, "
+                    "or take fewer pairs with data.max_pairs=N"
+                ) from error
             write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
     done = json.loads(report.read_text(encoding="utf-8"))
-    rows = Dataset.from_file(str(table))
-    if len(rows) < 2:
-        raise DataError(
-            f"{', '.join(map(str, paths))}: {len(rows)} pairs of English and {language} are left "
-            f"after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, and as "
-            "many as align.pairs for training"
-        )
-    keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
-    rows = rows.with_format("arrow")
-    lengths = _lengths(rows, "source") + _lengths(rows, "target")
     files = {
         path: {"rows": read, "sha256": digest}
         for (path, digest), read in zip(digests.items(), done["rows"], strict=True)
     }
-    return Tokenised(language, rows, lengths, keys, done["dropped"], files)
+    tokenised = open_table(table, language, dropped=done["dropped"], files=files)
+    if len(tokenised) < 2:
+        raise DataError(
+            f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of English and {language} are "
+            f"left after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, "
+            "and as many as align.pairs for training"
+        )
+    return tokenised
+
+
+def open_table(
+    table: Path, language: str, *, dropped: dict[str, int], files: dict[str, dict[str, Any]]
+) -> Tokenised:
+    """The pairs of a memory-mapped table that ``tokenise`` wrote; see ``Tokenised``."""
+    rows = Dataset.from_file(str(table))
+    keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
+    rows = rows.with_format("arrow")
+    lengths = _lengths(rows, "source") + _lengths(rows, "target")
+    return Tokenised(language, rows, lengths, keys, dropped, files)
 
 
 def _write(
@@ -239,6 +257,5 @@ def together(parts: Sequence[Tokenised]) -> Dataset:
 
 def _lengths(rows: Dataset, side: str) -> NDArray[np.int32]:
     column = rows.data.column(side)
-    return np.concatenate(
-        [chunk.value_lengths().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    ).astype(np.int32)
+    chunks = [chunk.value_lengths().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate([np.zeros(0, np.int32), *chunks]).astype(np.int32)

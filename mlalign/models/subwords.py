@@ -44,6 +44,13 @@ def pad(
     )
 
 
+def padded_percent(batches: Sequence[Subwords]) -> Float[Tensor, ""]:
+    """How much of what the encoder reads is padding."""
+    masks = [batch.attention_mask for batch in batches]
+    real = torch.stack([mask.sum() for mask in masks]).sum()
+    return 100 * (1 - real / sum(mask.numel() for mask in masks))
+
+
 def mean_pool(
     states: Float[Tensor, "batch length dim"], is_word: Bool[Tensor, "batch length"]
 ) -> Float[Tensor, "batch dim"]:

@@ -17,6 +17,7 @@ from mlalign.data.parallel import HeldOutBatch, ParallelBatch
 from mlalign.data.sampling import stream
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
+from mlalign.models.subwords import padded_percent
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.gather import average_gradients, mean_over_ranks, unsynchronised
 from mlalign.modules.health import Health
@@ -249,6 +250,7 @@ class AlignmentModule(L.LightningModule):
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
         values |= {name: measure(pair) for name, measure in self.measures.items()}
+        values["padded_percent"] = padded_percent([one.side.subwords for one in pair.sides])
         values["in_batch_accuracy"] = 100 * pair.in_batch_accuracy()
         if self.game is not None:
             values["discriminator/accuracy"] = 100 * self.game.balanced_accuracy(pair)

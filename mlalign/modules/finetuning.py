@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mlalign.data.tasks import IGNORED, TaskBatch
 from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.subwords import padded_percent
 from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
 from mlalign.modules.gather import per_rank, unsynchronised
@@ -146,12 +147,11 @@ class FinetuningModule(L.LightningModule):
             losses.append(loss.detach())
         optimizer.step()
         schedule.step()
-        masks = [part.subwords.attention_mask for part in parts]
-        real = sum(mask.sum() for mask in masks) / sum(mask.numel() for mask in masks)
+        padded = padded_percent([part.subwords for part in parts])
         examples = sum(len(part.examples) for part in parts)
         log = partial(self.log, batch_size=examples, sync_dist=True)
         log("finetune/loss", sum(losses), prog_bar=True)
-        log("finetune/padded_percent", 100 * (1 - real))
+        log("finetune/padded_percent", padded)
 
     def summed_loss(self, part: TaskBatch) -> Float[Tensor, ""]:
         """Cross entropy summed over the labels of a part."""

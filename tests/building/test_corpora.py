@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from mlalign.building.corpora import prepare_parallel
 from mlalign.commands.command_line import resolve
+from mlalign.commands.finished import run_folder
 from mlalign.commands.preparation import prepare
-from mlalign.commands.run_folder import run_folder
 from mlalign.data.languages import LANGUAGE_SETS, language_list
 from mlalign.errors import ConfigError, DataError
 from mlalign.settings.corpora import CorpusKind, read_catalogue

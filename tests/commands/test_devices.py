@@ -13,7 +13,7 @@ from modules.toy import configured, write_toy
 
 from mlalign.commands import devices
 from mlalign.commands.devices import launch, run_together, told_by, train_on_all_devices, wanted
-from mlalign.commands.run_folder import run_folder
+from mlalign.commands.finished import run_folder
 from mlalign.errors import ConfigError, DataError, TrainingError
 
 SHORT = (

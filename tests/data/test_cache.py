@@ -1,5 +1,6 @@
 """Tokenised once, found again: what is kept, what is counted, and when it is done anew."""
 
+import errno
 from collections import Counter
 from dataclasses import replace
 
@@ -294,3 +295,16 @@ def test_duplicates_are_those_of_a_set_whatever_the_chunks(run, write_parallel, 
     kept = table.take(range(len(table)))
     found = zip(kept["source_key"].to_pylist(), kept["target_key"].to_pylist(), strict=True)
     assert list(found) == [tuple(map(sentence_key, pair)) for pair in dict.fromkeys(rows)]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(run, write_parallel, pairs, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    root = write_parallel("de", pairs)
+    with monkeypatch.context() as patched:
+        patched.setattr("mlalign.data.cache.ArrowWriter.write_batch", full)
+        with pytest.raises(DataError, match=r"disk is full .*data\.cache.*data\.max_pairs"):
+            run(root)
+    assert not [path for path in tmp_path.rglob("*.arrow*") if path.stat().st_size]
+    assert len(run(root)) > 2

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mlalign.models.subwords import mean_pool, pad
+from mlalign.models.subwords import mean_pool, pad, padded_percent
 
 IDS = [[0, 9, 5, 6, 2], [0, 9, 2], [0, 9, 7, 8, 8, 8, 2]]
 WORD = [[False, False, *[True] * (len(row) - 3), False] for row in IDS]
@@ -51,3 +51,12 @@ def test_what_stands_beside_the_words_does_not_matter():
     states = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
     other = torch.where(batch.is_word[..., None], states, 1e6)
     assert_close(mean_pool(other, batch.is_word), mean_pool(states, batch.is_word))
+
+
+def test_padding_is_counted_over_all_batches():
+    def batch(*lengths):
+        rows = [[7] * length for length in lengths]
+        return pad(rows, rows, None, 0)
+
+    assert padded_percent([batch(4, 4)]) == 0
+    assert padded_percent([batch(4, 4), batch(10, 2)]) == pytest.approx(100 * 8 / 28)

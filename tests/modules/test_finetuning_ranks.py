@@ -13,6 +13,7 @@ from mlalign.data.layout import Layout
 from mlalign.data.tasks import TaskDataModule
 from mlalign.models.encoder import Encoder
 from mlalign.pipeline import gold_of, predict, score_part
+from mlalign.ranks import wait
 
 SETTINGS = (
     "method=none", "finetune.dropout=0", "finetune.partner=mean", "finetune.epochs=1",
@@ -45,6 +46,7 @@ def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
         found[f"{language} labels"] = [one.label for one in predict(quiet, module, loader)]
         score = score_part(quiet, module, part, loader, folder / f"{language}.jsonl")
         found[f"{language} score"] = score
+        wait()  # for the first rank to write it
         found[f"{language} file"] = (folder / f"{language}.jsonl").read_text()
     return found
 

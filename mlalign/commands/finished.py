@@ -1,4 +1,4 @@
-"""A run's folder: named by its configuration, and whether it holds what is asked for."""
+"""A run's folder is named by its configuration, so that the same command finds its own run."""
 
 import logging
 from collections.abc import Sequence
@@ -12,26 +12,11 @@ from mlalign.reporting.results import FILE, read_results
 from mlalign.settings.choices import Keep
 
 log = logging.getLogger(__name__)
+
 # A run is the same wherever it lies, whatever it runs on and however it is shown.
 NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")
 NOT_OF_THE_TRAINER = ("progress", "devices", "compile")
 NOT_OF_THE_LOGGER = ("group", "rows", "texts", "figures", "artifacts")
-
-
-def run_folder(config: Train) -> Path:
-    """Named by the configuration, so that the same command finds its own run."""
-    settings = asdict(config)
-    for key in NOT_IN_THE_NAME:
-        settings.pop(key)
-    for key in NOT_OF_THE_TRAINER:
-        settings["trainer"].pop(key)
-    for key in NOT_OF_THE_LOGGER:
-        settings["logger"].pop(key)
-    settings["backbone"].pop("gradient_checkpointing")
-    words = [config.backbone.name.split("/")[-1], config.method.name]
-    words += [config.ablation.name] if config.ablation.name != "none" else []
-    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
-    return Path(config.output) / config.task.name / "-".join(words)
 
 
 def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
@@ -52,3 +37,19 @@ def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
     return True
+
+
+def run_folder(config: Train) -> Path:
+    """Named by the configuration, so that the same command finds its own run."""
+    settings = asdict(config)
+    for key in NOT_IN_THE_NAME:
+        settings.pop(key)
+    for key in NOT_OF_THE_TRAINER:
+        settings["trainer"].pop(key)
+    for key in NOT_OF_THE_LOGGER:
+        settings["logger"].pop(key)
+    settings["backbone"].pop("gradient_checkpointing")
+    words = [config.backbone.name.split("/")[-1], config.method.name]
+    words += [config.ablation.name] if config.ablation.name != "none" else []
+    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
+    return Path(config.output) / config.task.name / "-".join(words)
