@@ -150,12 +150,8 @@ def _divergences(
     check_bounds([bound for term in terms for bound in term.check(loss, len(weight))])
     order = sorted(range(len(terms)), key=lambda place: terms[place].is_mixture)  # stable
     rows = [terms[place].rows() for place in order]
-    singles, mixtures = (
-        Rows.joined(
-            [rows[i] for i, place in enumerate(order) if terms[place].is_mixture == kind], weight
-        )
-        for kind in (False, True)
-    )
+    first = sum(not term.is_mixture for term in terms)
+    singles, mixtures = (Rows.joined(part, weight) for part in (rows[:first], rows[first:]))
     words = torch.cat([singles.words, mixtures.words])
     lengths = torch.zeros_like(mixtures.smoothing_mass)
     lengths = lengths.index_add_(0, mixtures.sentence, torch.ones_like(mixtures.words[:, 0]))
