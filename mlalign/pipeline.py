@@ -14,6 +14,7 @@ import lightning as L
 import torch
 from filelock import FileLock
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from mlalign.data.files import sha256_of
@@ -26,6 +27,7 @@ from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
+from mlalign.ranks import here, world
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import write_whole
 
@@ -96,7 +98,10 @@ def make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        **{"devices": 1, "log_every_n_steps": 10, **stage, **options},
+        strategy=DDPStrategy(broadcast_buffers=False) if world() > 1 else "auto",
+        devices=here(),
+        num_nodes=world() // here(),
+        **{"log_every_n_steps": 10, **stage, **options},
     )
 
 

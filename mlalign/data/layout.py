@@ -3,6 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
@@ -25,14 +29,20 @@ class Layout:
         tokenizer: a fast tokenizer.
         language_tokens: language -> id of its token, ``unk`` for all others; empty for none.
         max_length: of a sequence in subwords, special tokens included.
+        multiple: batches are padded to a multiple of this many subwords, see ``device``.
     """
 
     def __init__(
-        self, tokenizer: Any, language_tokens: Mapping[str, int], *, max_length: int
+        self,
+        tokenizer: Any,
+        language_tokens: Mapping[str, int],
+        *,
+        max_length: int,
+        multiple: int = 1,
     ) -> None:
         self.tokenizer = tokenizer
         self.language_tokens = dict(language_tokens)
-        self.max_length = max_length
+        self.max_length, self.multiple = max_length, multiple
         self.padding = tokenizer.pad_token_id
         self.first = tokenizer.cls_token_id
         self.last = tokenizer.sep_token_id
@@ -122,7 +132,40 @@ class Layout:
             [row.is_word for row in rows],
             [row.token_types for row in rows] if self._has_types else None,
             self.padding,
+            self.width(max(len(row.ids) for row in rows)),
         )
+
+    def sentences(
+        self, words: NDArray[np.int32], lengths: NDArray[np.int32], language: str
+    ) -> Subwords:
+        """What ``batch`` makes of ``single`` sentences of one language, without a loop over them.
+
+        Args:
+            words: ordinary subwords of all sentences, one behind the other.
+            lengths: how many of them each sentence has.
+            language: of them all.
+        """
+        head = self._head(language)
+        kept = np.minimum(lengths, self.budget)
+        if (kept < lengths).any():
+            starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+            words = words[np.arange(len(words)) - starts < self.budget]
+        place = np.arange(self.width(int(kept.max()) + self.overhead))
+        end = (len(head) + kept)[:, None]  # [batch, 1], where the last token stands
+        is_word = (place >= len(head)) & (place < end)
+        ids = np.where(place == end, self.last, np.full(is_word.shape, self.padding))
+        ids[:, : len(head)] = head
+        ids[is_word] = words
+        return Subwords(
+            input_ids=torch.from_numpy(ids),
+            attention_mask=torch.from_numpy((place <= end).astype(np.int64)),
+            is_word=torch.from_numpy(is_word),
+            token_types=torch.zeros(ids.shape, dtype=torch.long) if self._has_types else None,
+        )
+
+    def width(self, longest: int) -> int:
+        """How wide a batch is whose longest sequence has so many subwords."""
+        return min(-(-longest // self.multiple) * self.multiple, max(self.max_length, longest))
 
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import lightning as L
 import numpy as np
+import pyarrow as pa
 import torch
 from jaxtyping import Bool, Int
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from mlalign.data.sampling import BatchKey, PairBatches, stream
 from mlalign.errors import DataError
 from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
+from mlalign.ranks import rank, world
 
 HASHES = 2**63  # sentence keys are below
 HELD_OUT_AT_MOST = 0.1
@@ -33,12 +35,15 @@ class Side(NamedTuple):
 
 
 class ParallelBatch(NamedTuple):
-    """Row i of ``target`` translates row i of ``source``; one language pair per batch."""
+    """Row i of ``target`` translates row i of ``source``; one language pair per batch.
+
+    Of several devices each has a slice of the rows, and ``same`` tells of all.
+    """
 
     source: Side
     target: Side
     languages: tuple[str, str]  # ("en", "de")
-    same: Bool[Tensor, "batch batch"]  # rows that say the same, other than row and column alike
+    same: Bool[Tensor, "all all"]  # rows that say the same, other than row and column alike
     place: int  # of the batch in the run
 
 
@@ -55,12 +60,17 @@ class HeldOutBatch(NamedTuple):
 class ParallelText(Dataset[ParallelBatch]):
     """Makes the batch that a key names; the same key always gives the same batch.
 
+    Of several devices each makes the whole batch and keeps its slice, so that masks do not depend
+    on how many there are.
+
     Args:
         tables: language -> tokenised pairs.
         rows: language -> the rows of its table that are trained on.
         layout: places special and language tokens.
         mask_rate: share of words that are hidden; 0 for none.
         seed: of the masks.
+        rank: this device among ``world``, which divides the pairs of a batch.
+        world: how many devices share a batch.
     """
 
     def __init__(
@@ -71,9 +81,12 @@ class ParallelText(Dataset[ParallelBatch]):
         *,
         mask_rate: float,
         seed: int,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.tables, self.rows, self.layout = tables, rows, layout
         self.mask_rate, self.seed = mask_rate, seed
+        self.rank, self.world = rank, world
         ids = np.arange(len(layout.tokenizer))
         special = [*layout.tokenizer.all_special_ids, *layout.language_tokens.values()]
         self.replacements = torch.from_numpy(np.setdiff1d(ids, special))
@@ -83,15 +96,17 @@ class ParallelText(Dataset[ParallelBatch]):
         keys = [table[name].to_numpy() for name in ("source_key", "target_key")]
         same = sum(side[:, None] == side for side in keys) > 0
         np.fill_diagonal(same, False)
+        size = len(key.rows) // self.world
+        own = slice(self.rank * size, (self.rank + 1) * size)
         return ParallelBatch(
-            source=self._side(table["source"].to_pylist(), SOURCE, key),
-            target=self._side(table["target"].to_pylist(), key.language, key),
+            source=rows_of(self._side(table["source"], SOURCE, key), own),
+            target=rows_of(self._side(table["target"], key.language, key), own),
             languages=(SOURCE, key.language),
             same=torch.from_numpy(same),
             place=key.batch,
         )
 
-    def _side(self, sentences: list[list[int]], language: str, key: BatchKey) -> Side:
+    def _side(self, sentences: pa.ChunkedArray, language: str, key: BatchKey) -> Side:
         subwords = sentences_of(sentences, language, self.layout)
         original = subwords.input_ids
         if not self.mask_rate:
@@ -112,7 +127,7 @@ class ParallelDataModule(L.LightningDataModule):
     Args:
         tables: language -> tokenised pairs.
         layout: places special and language tokens.
-        pairs: per batch and device: each sentence sees ``pairs - 1`` negatives.
+        pairs: per batch of all devices together: each sentence sees ``pairs - 1`` negatives.
         batches: of the whole run, which is one epoch.
         exponent: languages are drawn by size to this power.
         held_out: how many pairs of the largest language are kept for the curves; other languages
@@ -150,36 +165,32 @@ class ParallelDataModule(L.LightningDataModule):
                 np.flatnonzero(rows) for rows in (held, ~held)
             )
         self._resume_at = 0
-        self._check_sizes(1)
-
-    def _check_sizes(self, world: int) -> None:
-        needed = self.pairs * world
-        small = {lang: len(rows) for lang, rows in self.trained.items() if len(rows) < needed}
+        small = {lang: len(rows) for lang, rows in self.trained.items() if len(rows) < pairs}
         if small:
             found = ", ".join(f"{language} {size}" for language, size in small.items())
             raise DataError(
-                f"too few pairs for one batch of {needed} (align.pairs): {found}. Name more "
+                f"too few pairs for one batch of {pairs} (align.pairs): {found}. Name more "
                 "corpora in data.parallel, lower align.pairs, or leave it out of data.languages"
             )
 
     def train_dataloader(self) -> DataLoader[ParallelBatch]:
         """Batches from where an interrupted run stopped; the last, smaller ones are left out."""
-        world, rank = (
-            (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        )
-        self._check_sizes(world)
         sampler = PairBatches(
             {lang: self.tables[lang].lengths[rows] for lang, rows in self.trained.items()},
             pairs=self.pairs,
             batches=self.batches,
             exponent=self.exponent,
             seed=self.seed,
-            rank=rank,
-            world=world,
         )
         sampler.start, self._resume_at = self._resume_at, 0
         text = ParallelText(
-            self.tables, self.trained, self.layout, mask_rate=self.mask_rate, seed=self.seed
+            self.tables,
+            self.trained,
+            self.layout,
+            mask_rate=self.mask_rate,
+            seed=self.seed,
+            rank=rank(),
+            world=world(),
         )
         return DataLoader(
             text,
@@ -202,8 +213,8 @@ class ParallelDataModule(L.LightningDataModule):
             for start in range(0, len(rows), EVALUATION_BATCH):
                 table = self.tables[language].take(rows[start : start + EVALUATION_BATCH])
                 yield HeldOutBatch(
-                    sentences_of(table["source"].to_pylist(), SOURCE, self.layout),
-                    sentences_of(table["target"].to_pylist(), language, self.layout),
+                    sentences_of(table["source"], SOURCE, self.layout),
+                    sentences_of(table["target"], language, self.layout),
                     language,
                     torch.from_numpy(table["source_key"].to_numpy().copy()),
                     torch.from_numpy(table["target_key"].to_numpy().copy()),
@@ -217,7 +228,7 @@ class ParallelDataModule(L.LightningDataModule):
                 rows = self.trained[language][:most]
                 for start in range(0, len(rows), EVALUATION_BATCH):
                     part = table.take(rows[start : start + EVALUATION_BATCH])
-                    yield of, sentences_of(part[side].to_pylist(), of, self.layout)
+                    yield of, sentences_of(part[side], of, self.layout)
 
     def state_dict(self) -> dict[str, Any]:
         """How many batches of the run are done."""
@@ -230,9 +241,17 @@ class ParallelDataModule(L.LightningDataModule):
         self._resume_at = state["batch"]
 
 
-def sentences_of(sentences: list[list[int]], language: str, layout: Layout) -> Subwords:
-    """A padded batch of single sentences of one language."""
-    return layout.batch([layout.single(words, language) for words in sentences])
+def sentences_of(column: pa.ChunkedArray, language: str, layout: Layout) -> Subwords:
+    """A padded batch of single sentences of one language, from their column in a table."""
+    lists = column.combine_chunks()
+    return layout.sentences(lists.flatten().to_numpy(), lists.value_lengths().to_numpy(), language)
+
+
+def rows_of(side: Side, rows: slice) -> Side:
+    """Some rows of one language of a batch, no wider than their longest."""
+    width = int(side.subwords.attention_mask[rows].sum(1).max())
+    cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]
+    return Side(Subwords(*cut), side.original[rows, :width], side.hidden[rows, :width])
 
 
 def as_it_is(batch: Any) -> Any:

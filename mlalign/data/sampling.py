@@ -11,7 +11,7 @@ POOL = 64  # batches whose sentences are sorted by length before they are cut in
 
 
 class BatchKey(NamedTuple):
-    """Where a batch stands in the run, and its rows in the table of its language."""
+    """Where a batch of all devices stands in the run, and its rows in the table of its language."""
 
     epoch: int
     batch: int
@@ -22,18 +22,16 @@ class BatchKey(NamedTuple):
 class PairBatches(Sampler[BatchKey]):
     """Batches of one language pair each, the language drawn by size to a power.
 
-    Nothing is kept between batches, so a run resumes at any batch, and several devices see the
-    same language with rows of their own, whatever the number of workers. A pass over a language
-    holds every pair once, but for the last few that fill no batch; it is sorted by length in pools
-    of 64 batches, so that little is padded.
+    Nothing is kept between batches, so a run resumes at any batch, whatever the number of workers
+    and of devices. A pass over a language holds every pair once, but for the last few that fill no
+    batch; it is sorted by length in pools of 64 batches, so that little is padded.
 
     Args:
         lengths: language -> subwords per pair.
-        pairs: per batch and device.
+        pairs: per batch.
         batches: per epoch.
         exponent: 1 draws languages by size, 0 all alike.
         seed: another seed, another order.
-        rank: this device among ``world`` devices.
     """
 
     def __init__(
@@ -44,15 +42,12 @@ class PairBatches(Sampler[BatchKey]):
         batches: int,
         exponent: float,
         seed: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self.lengths = dict(lengths)
         self.languages = sorted(lengths)
         self.pairs = pairs
         self.batches = batches
         self.seed = seed
-        self.rank, self.world = rank, world
         sizes = np.array([len(lengths[language]) for language in self.languages], float)
         self.shares = sizes**exponent / (sizes**exponent).sum()
         self.epoch = 0
@@ -77,10 +72,9 @@ class PairBatches(Sampler[BatchKey]):
         sequence = self._sequence(epoch)
         language = self.languages[sequence[batch]]
         before = int((sequence[:batch] == sequence[batch]).sum())
-        per_pass = max(1, len(self.lengths[language]) // (self.pairs * self.world))
+        per_pass = max(1, len(self.lengths[language]) // self.pairs)
         order = self._pass(language, epoch, before // per_pass)
-        rows = order[before % per_pass]
-        return BatchKey(epoch, batch, language, rows[self.rank :: self.world])
+        return BatchKey(epoch, batch, language, order[before % per_pass])
 
     def _sequence(self, epoch: int) -> NDArray[np.int64]:
         """The languages of an epoch's batches."""
@@ -97,10 +91,7 @@ class PairBatches(Sampler[BatchKey]):
         known = self._passes.get(language)
         if known is None or known[0] != place:
             random = self._random(epoch, language, number)
-            known = (
-                place,
-                length_grouped(self.lengths[language], self.pairs * self.world, random),
-            )
+            known = (place, length_grouped(self.lengths[language], self.pairs, random))
             self._passes[language] = known
         return known[1]
 

@@ -3,15 +3,20 @@
 from mlalign.losses.language import confusion_loss, discriminator_loss
 from mlalign.losses.sentence import clamped_entries, inter_sentence_loss, intra_sentence_loss
 from mlalign.losses.weighting import UncertaintyWeights
-from mlalign.losses.word import masked_word_loss, word_distribution_loss
+from mlalign.losses.word import masked_word_loss, mean, word_distribution_loss, word_divergences
+from mlalign.losses.word_terms import MaskedWords, WordDistribution
 
 __all__ = [
+    "MaskedWords",
     "UncertaintyWeights",
+    "WordDistribution",
     "clamped_entries",
     "confusion_loss",
     "discriminator_loss",
     "inter_sentence_loss",
     "intra_sentence_loss",
     "masked_word_loss",
+    "mean",
     "word_distribution_loss",
+    "word_divergences",
 ]

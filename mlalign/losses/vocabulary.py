@@ -1,4 +1,4 @@
-"""Words of a translation against the mixture of a sentence's softmaxes, some columns at a time."""
+"""How far predicted words are from true ones, for many rows, some columns of logits at a time."""
 
 from typing import Any, NamedTuple
 
@@ -8,8 +8,11 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
+from mlalign.losses.targets import Targets
+
 KEPT_ENTRIES = 2**25  # up to so many logits are kept for the backward pass: 128 MiB in float32
 CACHED_ENTRIES = 2**20  # so many fit a processor's cache
+FEWEST_COLUMNS = 512  # below, a product of matrices is slow
 
 
 class Chunks(NamedTuple):
@@ -23,29 +26,14 @@ class Chunks(NamedTuple):
         cls, words: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], size: int | None
     ) -> "Chunks":
         """Parts of a given size, or what is quick for so many rows and has room."""
-        kept = size is None and len(words) * len(weight) <= KEPT_ENTRIES
-        entries = CACHED_ENTRIES if kept and words.device.type == "cpu" else KEPT_ENTRIES
-        size = size or max(1, entries // len(words))
+        rows = max(1, len(words))
+        kept = size is None and rows * len(weight) <= KEPT_ENTRIES
+        if size is None:
+            cached = max(FEWEST_COLUMNS, CACHED_ENTRIES // rows)
+            most = max(1, KEPT_ENTRIES // rows)
+            size = min(cached, most) if words.device.type == "cpu" else most
         columns = range(len(weight))
         return cls([columns[start : start + size] for start in columns[::size]], kept)
-
-
-class Partner(NamedTuple):
-    """The words of each sentence's translation, and the mass spread over all other words."""
-
-    words: Int[Tensor, " m"]
-    sentence: Int[Tensor, " m"]
-    lengths: Float[Tensor, " sentences"]
-    smoothing_mass: float
-
-    def distribution(self, columns: range, vocabulary: int) -> Float[Tensor, "sentences columns"]:
-        """Smoothed relative frequencies of some words of the vocabulary."""
-        inside = (self.words >= columns.start) & (self.words < columns.stop)
-        position = (self.words - columns.start).clamp(0, len(columns) - 1)
-        counts = self.lengths.new_zeros(len(self.lengths), len(columns))
-        counts.index_put_((self.sentence, position), inside.to(counts), accumulate=True)
-        per_word = (1 - self.smoothing_mass) / self.lengths
-        return counts.mul_(per_word[:, None]).add_(self.smoothing_mass / vocabulary)
 
 
 class Mixture(NamedTuple):
@@ -69,21 +57,25 @@ class Mixture(NamedTuple):
         return cls(share, peak, torch.zeros_like(peak).index_add_(0, sentence, share))
 
 
-class MixtureDivergence(Function):
-    r"""Mean over sentences of KL(partner's words || mean of the rows' softmaxes).
+class VocabularyDivergence(Function):
+    r"""KL(true words || mean of the softmaxes of a sentence's rows), for each sentence.
 
     .. math::
-        L = \frac1B \sum_{bv} p_{bv} (\ln p_{bv} - \ln q_{bv}), \quad
+        L_b = \sum_v p_{bv} (\ln p_{bv} - \ln q_{bv}), \quad
         q_{bv} = \frac1{n_b} \sum_{n \in b} e^{z_{nv} - Z_n}, \quad
-        \frac{\partial L}{\partial z_{nv}} = \frac1B \bigl(
-            R_n \, e^{z_{nv} - Z_n} - p_{bv} \, \rho_{nv} \bigr)
+        \frac{\partial L_b}{\partial z_{nv}} = R_n \, e^{z_{nv} - Z_n} - p_{bv} \, \rho_{nv}
 
     where rho is the softmax of z - Z over the rows of a sentence and R_n the sum of p rho over
     the vocabulary. A first pass over the columns finds Z, a second the value and R, and the
     backward pass needs the logits once more. They are kept if they are few, else computed again.
 
-    Arguments of ``apply``: words [n, d], weight [v, d], bias [v] or None, the sentence of each
-    row [n], the number of rows of each sentence, the partner, and the parts of the vocabulary.
+    A sentence of a single row (a masked word, a pooled sentence) needs no second pass: rho and R
+    are 1, and its value is Z minus the sum of p z, plus the sum of p ln p. These rows come first.
+
+    Arguments of ``apply``: words [n, d], weight [v, d], bias [v] or None; the targets of the first
+    rows, each a sentence by itself; the sentence of each other row [n - singles], how many rows
+    these sentences have, and their targets; the parts of the vocabulary. The result holds the
+    single rows' divergences, then the other sentences'.
     """
 
     @staticmethod
@@ -92,71 +84,96 @@ class MixtureDivergence(Function):
         words: Float[Tensor, "n d"],
         weight: Float[Tensor, "v d"],
         bias: Float[Tensor, " v"] | None,
-        sentence: Int[Tensor, " n"],
+        singles: Targets,
+        sentence: Int[Tensor, " mixed"],
         lengths: Float[Tensor, " sentences"],
-        partner: Partner,
+        mixed: Targets,
         chunks: Chunks,
-    ) -> Float[Tensor, ""]:
-        """The value; see the class."""
+    ) -> Float[Tensor, " divergences"]:
+        """The values; see the class."""
+        vocabulary, first = len(weight), len(singles.even)
+        smoothed = any(bool(targets.even.any()) for targets in (singles, mixed))
+        parts = [targets.parts(chunks.columns) for targets in (singles, mixed)]
         log_sum = words.new_full((len(words),), -torch.inf)
+        expected = torch.zeros_like(singles.even)
         kept: list[Tensor] = []
-        for columns in chunks.columns:
+        for columns, part in zip(chunks.columns, parts[0], strict=True):
             logits = _logits(words, weight, bias, columns)
             log_sum = torch.logaddexp(log_sum, logits.logsumexp(dim=1))
+            expected += part.expected(logits[:first], smoothed=smoothed)
             if chunks.kept:
                 kept.append(logits)
+        of_singles = log_sum[:first] - expected + singles.negative_entropy(vocabulary)
 
-        loss = words.new_zeros(())
-        row_mass = words.new_zeros(len(words))
+        of_mixed = mixed.negative_entropy(vocabulary)
+        row_mass = words.new_zeros(len(sentence))
         mixtures: list[Tensor] = []
-        for i, columns in enumerate(chunks.columns):
-            logits = kept[i] if kept else _logits(words, weight, bias, columns)
-            mixture = Mixture.of(logits.sub_(log_sum[:, None]), sentence, len(lengths))
+        for i, columns in enumerate(chunks.columns if len(sentence) else []):
+            logits = kept[i][first:] if kept else _logits(words[first:], weight, bias, columns)
+            mixture = Mixture.of(logits.sub_(log_sum[first:, None]), sentence, len(lengths))
             log_q = mixture.total.log().add_(mixture.peak).sub_(lengths.log()[:, None])
-            p = partner.distribution(columns, len(weight))
-            loss += (torch.xlogy(p, p) - p * log_q).sum()
-            pull = (p / mixture.total).index_select(0, sentence)
-            row_mass += pull.mul_(mixture.share).sum(dim=1)
+            of_mixed -= parts[1][i].expected(log_q, smoothed=smoothed)
+            pull = _pull(parts[1][i], mixture, torch.ones_like(lengths), smoothed)
+            row_mass += pull.index_select(0, sentence).mul_(mixture.share).sum(dim=1)
             if chunks.kept:
-                mixtures.extend(mixture)
+                mixtures.extend(mixture[1:])
         ctx.save_for_backward(
-            words, weight, bias, sentence, log_sum, row_mass, *partner[:3], *mixtures
+            words, weight, bias, sentence, log_sum, row_mass, *singles, *mixed, *kept, *mixtures
         )
-        ctx.smoothing_mass, ctx.chunks = partner.smoothing_mass, chunks
-        return loss / len(lengths)
+        ctx.chunks, ctx.smoothed = chunks, smoothed
+        return torch.cat([of_singles, of_mixed])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Float[Tensor, ""]) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Float[Tensor, " divergences"]) -> tuple[Tensor | None, ...]:
         """The gradients of words, weight and bias; see the class."""
         words, weight, bias, sentence, log_sum, row_mass, *others = ctx.saved_tensors
-        partner_words, partner_sentence, partner_lengths, *mixtures = others
-        partner = Partner(partner_words, partner_sentence, partner_lengths, ctx.smoothing_mass)
-        sentences = len(partner_lengths)
-        gradient = gradient / sentences
+        singles, mixed, kept = Targets(*others[:4]), Targets(*others[4:8]), others[8:]
+        columns, first, count = ctx.chunks.columns, len(singles.even), len(mixed.even)
+        kept, mixtures = kept[: len(columns)], kept[len(columns) :]
+        parts = zip(columns, singles.parts(columns), mixed.parts(columns), strict=True)
+        of_singles, of_mixed = gradient[:first], gradient[first:]
+        row_mass = row_mass * of_mixed.index_select(0, sentence)
         slopes: list[Tensor | None] = [
             torch.zeros_like(tensor) if needed else None
             for tensor, needed in zip((words, weight, bias), ctx.needs_input_grad, strict=False)
         ]
         to_words, to_weight, to_bias = slopes
         with torch.autocast(words.device.type, enabled=False):
-            for i, columns in enumerate(ctx.chunks.columns):
-                part = slice(columns.start, columns.stop)
-                if mixtures:
-                    mixture = Mixture(*mixtures[3 * i : 3 * i + 3])
-                else:
-                    logits = _logits(words, weight, bias, columns).sub_(log_sum[:, None])
-                    mixture = Mixture.of(logits, sentence, sentences)
-                pull = partner.distribution(columns, len(weight)).div_(mixture.total)
-                slope = mixture.peak.exp().index_select(0, sentence).mul_(row_mass[:, None])
-                slope.sub_(pull.index_select(0, sentence)).mul_(mixture.share).mul_(gradient)
+            for i, (chunk, of_single, of_sentence) in enumerate(parts):
+                part = slice(chunk.start, chunk.stop)
+                logits = kept[i] if kept else _logits(words, weight, bias, chunk)
+                slope = torch.empty_like(logits) if kept else logits
+                if first:
+                    torch.sub(logits[:first], log_sum[:first, None], out=slope[:first])
+                    slope[:first].exp_().mul_(of_singles[:, None])
+                    of_single.subtract_from(slope[:first], of_singles, smoothed=ctx.smoothed)
+                if count:
+                    if mixtures:
+                        mixture = Mixture(logits[first:], *mixtures[2 * i : 2 * i + 2])
+                    else:
+                        log_softmax = logits[first:].sub_(log_sum[first:, None])
+                        mixture = Mixture.of(log_softmax, sentence, count)
+                    pull = _pull(of_sentence, mixture, of_mixed, ctx.smoothed)
+                    factor = mixture.peak.exp().index_select(0, sentence).mul_(row_mass[:, None])
+                    factor.sub_(pull.index_select(0, sentence))
+                    torch.mul(mixture.share, factor, out=slope[first:])
                 if to_words is not None:
                     to_words.addmm_(slope, weight[part])
                 if to_weight is not None:
                     torch.mm(slope.T, words, out=to_weight[part])
                 if to_bias is not None:
                     torch.sum(slope, dim=0, out=to_bias[part])
-        return *slopes, None, None, None, None
+        return *slopes, None, None, None, None, None
+
+
+def _pull(
+    targets: Targets, mixture: Mixture, factor: Float[Tensor, " sentences"], smoothed: bool
+) -> Float[Tensor, "sentences columns"]:
+    """P over a sentence's sum of shares, times each sentence's factor."""
+    pull = torch.zeros_like(mixture.total)
+    targets.subtract_from(pull, -factor, smoothed=smoothed)
+    return pull.div_(mixture.total)
 
 
 def _logits(

@@ -1,16 +1,21 @@
 """Word level: masked words, and the words of the translation, from the same vocabulary head."""
 
-from typing import Literal, get_args
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from mlalign.losses.precision import in_full_precision
-from mlalign.losses.vocabulary import Chunks, MixtureDivergence, Partner
-
-Prediction = Literal["mixture", "pooled"]
+from mlalign.losses.vocabulary import Chunks, VocabularyDivergence
+from mlalign.losses.word_terms import (
+    MaskedWords,
+    Prediction,
+    Rows,
+    WordDistribution,
+    check_bounds,
+    check_head,
+)
 
 
 @in_full_precision
@@ -42,20 +47,8 @@ def masked_word_loss(
     Raises:
         ValueError: shapes that don't fit, labels outside the vocabulary, chunk_size < 1.
     """
-    _check_head("masked_word_loss", words, weight, bias, chunk_size)
-    _check_ids("masked_word_loss", "labels", labels, len(words))
-    if not len(words):
-        return functional.linear(words, weight, bias).sum()
-    low, high = torch.stack(labels.aminmax()).tolist()
-    _check_range("masked_word_loss", "labels", low, high, len(weight))
-    chunks = Chunks.of(words, weight, chunk_size)
-    if chunks.kept:
-        return functional.cross_entropy(functional.linear(words, weight, bias), labels.long())
-    # each row by itself is a sentence, and its translation the one word that was there
-    row, one = torch.arange(len(words), device=words.device), words.new_ones(len(words))
-    return MixtureDivergence.apply(
-        words, weight, bias, row, one, Partner(labels.long(), row, one, 0.0), chunks
-    )
+    terms = [MaskedWords(words, labels)]
+    return mean(_divergences("masked_word_loss", terms, weight, bias, chunk_size)[0])
 
 
 @in_full_precision
@@ -106,84 +99,75 @@ def word_distribution_loss(
         ValueError: shapes that don't fit, ids out of range, a sentence without row or partner
             word, smoothing_mass outside [0, 1), an unknown prediction, chunk_size < 1.
     """
-    name = "word_distribution_loss"
-    _check_head(name, words, weight, bias, chunk_size)
-    _check_ids(name, "sentence", sentence, len(words))
-    _check_ids(name, "partner_words", partner_words, len(partner_words))
-    _check_ids(name, "partner_sentence", partner_sentence, len(partner_words))
-    if not 0 <= smoothing_mass < 1:
-        raise ValueError(f"{name}: smoothing_mass must lie in [0, 1), found {smoothing_mass}")
-    if prediction not in get_args(Prediction):
-        choices = ", ".join(get_args(Prediction))
-        raise ValueError(f"{name}: prediction must be one of {choices}, found {prediction!r}")
-    if not (sentences > 0 and len(words) and len(partner_words)):
-        raise ValueError(
-            f"{name} needs sentences, rows and partner words, found {sentences} sentences, "
-            f"{len(words)} rows and {len(partner_words)} partner words"
-        )
-    ids = {
-        "sentence": (sentence, sentences),
-        "partner_words": (partner_words, len(weight)),
-        "partner_sentence": (partner_sentence, sentences),
-    }
-    rows, partners = (_lengths(owner, sentences) for owner in (sentence, partner_sentence))
-    extremes = [extreme for values, _ in ids.values() for extreme in values.aminmax()]
-    *found, fewest_rows, fewest_partners = torch.stack(
-        [*extremes, rows.min(), partners.min()]
-    ).tolist()  # the one time that the host waits
-    for (key, (_, size)), low, high in zip(ids.items(), found[::2], found[1::2], strict=True):
-        _check_range(name, key, low, high, size)
-    for what, fewest, lengths in (
-        ("row", fewest_rows, rows),
-        ("partner word", fewest_partners, partners),
-    ):
-        if not fewest:
-            raise ValueError(
-                f"{name}: every sentence needs at least one {what}, "
-                f"found none for sentence {int(lengths.argmin())} of {sentences}"
-            )
-
-    lengths = rows.to(words.dtype)
-    if prediction == "pooled":
-        words = words.new_zeros(sentences, words.shape[1]).index_add(0, sentence, words)
-        words = words / lengths[:, None]
-        sentence, lengths = torch.arange(sentences, device=words.device), torch.ones_like(lengths)
-    partner = Partner(
-        partner_words.long(), partner_sentence.long(), partners.to(words.dtype), smoothing_mass
+    term = WordDistribution(
+        words, sentence, partner_words, partner_sentence, sentences, smoothing_mass, prediction
     )
-    chunks = Chunks.of(words, weight, chunk_size)
-    return MixtureDivergence.apply(words, weight, bias, sentence.long(), lengths, partner, chunks)
+    return mean(_divergences("word_distribution_loss", [term], weight, bias, chunk_size)[0])
 
 
-def _lengths(owner: Int[Tensor, " n"], sentences: int) -> Int[Tensor, " sentences"]:
-    """How many of the rows each sentence owns; ids out of range go to the nearest."""
-    counts = torch.zeros(sentences, dtype=torch.long, device=owner.device)
-    return counts.index_add_(0, owner.clamp(0, sentences - 1), torch.ones_like(owner).long())
+@in_full_precision
+def word_divergences(
+    terms: Sequence[MaskedWords | WordDistribution],
+    weight: Float[Tensor, "v d"],
+    bias: Float[Tensor, " v"] | None,
+    *,
+    chunk_size: int | None = None,
+) -> list[Float[Tensor, " ranged_over"]]:
+    """Several word losses of one head in a single pass over its vocabulary.
+
+    Their rows are multiplied with the vocabulary together, and its gradient is written once.
+
+    Args:
+        terms: arguments of ``masked_word_loss`` and ``word_distribution_loss``, in any order.
+        weight: one row per word of the vocabulary; may be a view of a larger embedding.
+        bias: of the vocabulary.
+        chunk_size: columns of the vocabulary at a time; None chooses. The values are the same.
+
+    Returns:
+        For each term, in nats, what its loss is the ``mean`` of: one number per masked word, or
+        per sentence. The sum and the count are left to the caller, who may know of more of them.
+
+    Raises:
+        ValueError: as the two losses do.
+    """
+    return _divergences("word_divergences", terms, weight, bias, chunk_size)
 
 
-def _check_head(
-    loss: str, words: Tensor, weight: Tensor, bias: Tensor | None, chunk_size: int | None
-) -> None:
-    fits = words.dim() == weight.dim() == 2 and words.shape[1] == weight.shape[1]
-    if not (fits and weight.numel() and (bias is None or bias.shape == weight.shape[:1])):
-        raise ValueError(
-            f"{loss} needs words [n, d], weight [v, d] and bias [v] or None, found words "
-            f"{tuple(words.shape)}, weight {tuple(weight.shape)} and bias "
-            f"{None if bias is None else tuple(bias.shape)}"
+def mean(divergences: Float[Tensor, " ranged_over"]) -> Float[Tensor, ""]:
+    """The mean, and 0 with a zero gradient for none."""
+    return divergences.sum() / max(1, len(divergences))
+
+
+def _divergences(
+    loss: str,
+    terms: Sequence[MaskedWords | WordDistribution],
+    weight: Float[Tensor, "v d"],
+    bias: Float[Tensor, " v"] | None,
+    chunk_size: int | None,
+) -> list[Float[Tensor, " ranged_over"]]:
+    for term in terms:
+        check_head(loss, term.words, weight, bias, chunk_size)
+    check_bounds([bound for term in terms for bound in term.check(loss, len(weight))])
+    order = sorted(range(len(terms)), key=lambda place: terms[place].is_mixture)  # stable
+    rows = [terms[place].rows() for place in order]
+    singles, mixtures = (
+        Rows.joined(
+            [rows[i] for i, place in enumerate(order) if terms[place].is_mixture == kind], weight
         )
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"{loss}: chunk_size must be None or at least 1, found {chunk_size}")
-
-
-def _check_ids(loss: str, name: str, ids: Tensor, rows: int) -> None:
-    whole = not (ids.is_floating_point() or ids.dtype == torch.bool)
-    if not whole or ids.dim() != 1 or len(ids) != rows:
-        raise ValueError(
-            f"{loss}: {name} must hold whole numbers in shape {(rows,)}, "
-            f"found {ids.dtype} in shape {tuple(ids.shape)}"
-        )
-
-
-def _check_range(loss: str, name: str, low: int, high: int, size: int) -> None:
-    if low < 0 or high >= size:
-        raise ValueError(f"{loss}: {name} must lie between 0 and {size - 1}, found {low} to {high}")
+        for kind in (False, True)
+    )
+    words = torch.cat([singles.words, mixtures.words])
+    lengths = torch.zeros_like(mixtures.smoothing_mass)
+    lengths = lengths.index_add_(0, mixtures.sentence, torch.ones_like(mixtures.words[:, 0]))
+    divergences = VocabularyDivergence.apply(
+        words,
+        weight,
+        bias,
+        singles.targets(len(weight)),
+        mixtures.sentence,
+        lengths,
+        mixtures.targets(len(weight)),
+        Chunks.of(words, weight, chunk_size),
+    )
+    found = divergences.split([len(one.smoothing_mass) for one in rows])
+    return [one for _, one in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]

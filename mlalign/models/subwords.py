@@ -27,9 +27,10 @@ def pad(
     is_word: Sequence[Sequence[bool]],
     token_types: Sequence[Sequence[int]] | None,
     padding: int,
+    width: int | None = None,
 ) -> Subwords:
-    """Stack sequences of different lengths; the longest sets the width."""
-    length = max(map(len, ids))
+    """Stack sequences of different lengths; the longest sets the width unless it is given."""
+    length = max(map(len, ids)) if width is None else width
     lengths = torch.tensor([len(row) for row in ids])
 
     def stack(rows: Sequence[Sequence[int]], fill: int) -> Tensor:

@@ -1,6 +1,6 @@
 """The language level: a discriminator, and what the generator earns for confusing it (Eq. 1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from mlalign.losses import confusion_loss, discriminator_loss
 from mlalign.losses.language import ConfusionForm
+from mlalign.modules.gather import gathered
 from mlalign.modules.pair import Encoded, Pair
 
 INPUTS: dict[str, Callable[[Encoded], Float[Tensor, "rows dim"]]] = {
@@ -59,21 +60,25 @@ class LanguageGame(nn.Module):
 
     def teaching(self, pair: Pair) -> Float[Tensor, ""]:
         """The discriminator's loss, ln 2 at chance; no gradient reaches the encoder."""
-        guesses = (self.discriminator(rows.detach()) for rows in self._seen(pair))
-        return discriminator_loss(*guesses, smoothing=self.smoothing)
+        guesses = [self.discriminator(rows.detach()) for rows in self._seen(pair)]
+        return discriminator_loss(*self._gathered(guesses), smoothing=self.smoothing)
 
     def confusion(self, pair: Pair) -> Float[Tensor, ""]:
         """The generator's loss; no gradient reaches the discriminator."""
         frozen = {name: value.detach() for name, value in self.discriminator.named_parameters()}
-        guesses = (functional_call(self.discriminator, frozen, rows) for rows in self._seen(pair))
-        return confusion_loss(*guesses, form=self.form)
+        guesses = [functional_call(self.discriminator, frozen, rows) for rows in self._seen(pair)]
+        return confusion_loss(*self._gathered(guesses), form=self.form)
 
     @torch.no_grad()
     def balanced_accuracy(self, pair: Pair) -> Float[Tensor, ""]:
         """Mean over the languages of how often it is told right; one half at chance."""
-        source, target = (self.discriminator(rows) for rows in self._seen(pair))
+        source, target = self._gathered([self.discriminator(rows) for rows in self._seen(pair)])
         return ((source > 0).float().mean() + (target <= 0).float().mean()) / 2
 
     def _seen(self, pair: Pair) -> tuple[Tensor, Tensor]:
         look = INPUTS[self.sees]
         return look(pair.source), look(pair.target)
+
+    def _gathered(self, guesses: Sequence[Tensor]) -> list[Tensor]:
+        """Those of all ranks, which have as many sentences but not as many words."""
+        return [gathered(logits, even=self.sees != "token") for logits in guesses]

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning as L
@@ -17,6 +18,7 @@ from mlalign.data.sampling import stream
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
 from mlalign.modules.adversary import LanguageGame
+from mlalign.modules.gather import average_gradients, mean_over_ranks
 from mlalign.modules.health import Health
 from mlalign.modules.held_out import HeldOut
 from mlalign.modules.objectives import LEVELS, Objective
@@ -68,6 +70,10 @@ class AlignmentModule(L.LightningModule):
         self.optimisation, self.seed = optimisation, seed
         self.health = Health(None if weighting is None else weighting.weight_bounds())
         self.held_out = HeldOut(encoder, seed)
+        # DDP would wait for the discriminator in backward passes that do not reach it
+        self._ddp_params_and_buffers_to_ignore = [
+            name for name, _ in self.named_parameters() if name.startswith("game.")
+        ]
         self._norms: dict[str, Tensor] = {}
         self._since: tuple[int, float] | None = None
 
@@ -92,12 +98,14 @@ class AlignmentModule(L.LightningModule):
                 unweighted.append(losses["discriminator"])
         if self.weighting is not None:
             unweighted.append(self.weighting(self.by_level(weighted)))
-        self.manual_backward(torch.stack(unweighted).sum() / self.optimisation.accumulate)
+        updates = (batch.place + 1) % self.optimisation.accumulate == 0
+        with nullcontext() if updates else self.unsynchronised():
+            self.manual_backward(torch.stack(unweighted).sum() / self.optimisation.accumulate)
         self.remember_languages(pair)
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
         if every and batch.place % every == 0:
             self.report(pair, losses, batch.place)
-        if (batch.place + 1) % self.optimisation.accumulate == 0:
+        if updates:
             self.step_players()
 
     def encoded(self, batch: ParallelBatch) -> Pair:
@@ -111,11 +119,22 @@ class AlignmentModule(L.LightningModule):
         loss = game.teaching(pair)
         if self.optimisation.alternate:
             for _ in range(self.optimisation.discriminator_steps):
-                self.manual_backward(loss)
-                self.players()[1].step()
+                with self.unsynchronised():
+                    self.manual_backward(loss)
+                self.step_discriminator()
                 self.players()[1].zero_grad()
                 loss = game.teaching(pair)
         return loss
+
+    def unsynchronised(self) -> AbstractContextManager[Any]:
+        """A backward pass in here leaves every rank with the gradients of its own."""
+        return getattr(self.trainer.strategy, "block_backward_sync", nullcontext)()
+
+    def step_discriminator(self) -> None:
+        """From the gradients of all ranks, which DDP leaves alone: see ``__init__``."""
+        if self.game is not None:
+            average_gradients(self.game.parameters())
+            self.players()[1].step()
 
     def by_level(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses under the names that the weighting knows."""
@@ -128,17 +147,16 @@ class AlignmentModule(L.LightningModule):
 
     def step_players(self) -> None:
         """End of a window of batches: update, move the learning rates, forget the gradients."""
-        generator, *discriminator = self.players()
         if not self.optimisation.alternate:
-            for player in discriminator:
-                player.step()
-        generator.step()
+            self.step_discriminator()
+        players = self.players()
+        players[0].step()
         if self.weighting is not None:
             self.weighting.clamp_()
         schedules: Any = self.lr_schedulers()
         for schedule in schedules if isinstance(schedules, list) else [schedules]:
             schedule.step()
-        for player in (generator, *discriminator):
+        for player in players:
             player.zero_grad()
 
     def players(self) -> list[Any]:
@@ -173,7 +191,7 @@ class AlignmentModule(L.LightningModule):
         """Move the prototypes towards this batch's language vectors."""
         if self.encoder.prototypes is not None:
             for language, side in zip(pair.languages, pair.sides, strict=True):
-                self.encoder.prototypes.update(language, side.language.mean(0))
+                self.encoder.prototypes.update(language, side.prototype)
 
     # Learning rates
 
@@ -241,10 +259,10 @@ class AlignmentModule(L.LightningModule):
         now = time.perf_counter()
         if self._since is not None:
             before, then = self._since
-            pairs = (place - before) * len(pair.same) * self.trainer.world_size
+            pairs = (place - before) * len(pair.same)
             values["pairs_per_second"] = pairs / (now - then)
         self._since = (place, now)
-        values = {name: float(value) for name, value in values.items()}
+        values = mean_over_ranks({name: float(value) for name, value in values.items()})
         self.health.watch(values)
         for logger in self.loggers:  # `self.log` would repeat these numbers behind every batch
             logger.log_metrics({f"align/{name}": value for name, value in values.items()}, place)

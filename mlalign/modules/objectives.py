@@ -14,7 +14,9 @@ from mlalign.losses import (
     masked_word_loss,
     word_distribution_loss,
 )
+from mlalign.modules.gather import weighted
 from mlalign.modules.pair import Encoded, Pair
+from mlalign.ranks import rank
 
 Objective = Callable[[Pair], Float[Tensor, ""]]
 
@@ -22,18 +24,18 @@ Objective = Callable[[Pair], Float[Tensor, ""]]
 def inter_sentence(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 7 on fused sentence vectors."""
     return inter_sentence_loss(
-        pair.source.sentence, pair.target.sentence, same=pair.same, **settings
+        pair.source.sentences, pair.target.sentences, same=pair.same, **settings
     )
 
 
 def intra_sentence(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 8 on fused sentence vectors."""
-    return intra_sentence_loss(pair.source.sentence, pair.target.sentence, **settings)
+    return intra_sentence_loss(pair.source.sentences, pair.target.sentences, **settings)
 
 
 def clamped_share(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     """Share of Eq. 8's entries that are at its cap and teach nothing, in per cent."""
-    clamped = clamped_entries(pair.source.sentence, pair.target.sentence, **settings)
+    clamped = clamped_entries(pair.source.sentences, pair.target.sentences, **settings)
     return 100 * clamped / len(pair.same) ** 2
 
 
@@ -41,32 +43,38 @@ def masked_words(pair: Pair, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 12, the sum over the two languages."""
 
     def one(side: Encoded) -> Float[Tensor, ""]:
-        return masked_word_loss(
-            pair.hidden_words(side),
+        words = pair.hidden_words(side)
+        loss = masked_word_loss(
+            words,
             pair.vocabulary.weight,
             pair.vocabulary.bias,
             side.word_ids[side.is_hidden],
             **settings,
         )
+        return weighted(loss, len(words))
 
     return one(pair.source) + one(pair.target)
 
 
 def word_distribution(pair: Pair, *, every: int, **settings: Any) -> Float[Tensor, ""]:
     """Eq. 13, the sum of both directions, over every so many-th pair of the batch."""
+    first = -rank() * len(pair.source.states) % every  # of this rank's rows that is chosen
+    sentences = len(range(first, len(pair.source.states), every))
 
     def one(side: Encoded, partner: Encoded) -> Float[Tensor, ""]:
-        chosen, theirs = (one.sentence_of_word % every == 0 for one in (side, partner))
-        return word_distribution_loss(
+        rows, theirs = (one.sentence_of_word - first for one in (side, partner))
+        chosen, known = (of % every == 0 for of in (rows, theirs))
+        loss = word_distribution_loss(
             pair.distribution_words(side, chosen),
-            side.sentence_of_word[chosen] // every,
+            rows[chosen] // every,
             pair.vocabulary.weight,
             pair.vocabulary.bias,
-            partner.word_ids[theirs],
-            partner.sentence_of_word[theirs] // every,
-            sentences=-(-len(side.states) // every),
+            partner.word_ids[known],
+            theirs[known] // every,
+            sentences=sentences,
             **settings,
         )
+        return weighted(loss, sentences)
 
     return one(pair.source, pair.target) + one(pair.target, pair.source)
 

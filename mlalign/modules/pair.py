@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mlalign.data.parallel import ParallelBatch, Side
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import mean_pool
+from mlalign.modules.gather import gathered
 
 
 class VocabularyHead(nn.Module):
@@ -70,6 +71,16 @@ class Encoded:
     def language(self) -> Float[Tensor, "batch dim"]:
         """Vectors of the language token h_l."""
         return self.states[:, 1]
+
+    @cached_property
+    def prototype(self) -> Float[Tensor, " dim"]:
+        """The mean of the language tokens' vectors over the batch of all ranks."""
+        return gathered(self.language).mean(0)
+
+    @cached_property
+    def sentences(self) -> Float[Tensor, "all dim"]:
+        """The fused sentence vectors of all ranks."""
+        return gathered(self.sentence)
 
     @cached_property
     def mean(self) -> Float[Tensor, "batch dim"]:
@@ -136,9 +147,8 @@ class Pair:
         sentence = self.encoder.pooled(side.states, side.side.subwords)
         if self.encoder.sentence_fusion is None:
             return sentence
-        keys = [one.language for one in self.sides]
-        if self.keys == "prototype":
-            keys = [key.mean(0) for key in keys]
+        is_pair = self.keys == "pair"
+        keys = [one.language if is_pair else one.prototype for one in self.sides]
         return self.encoder.sentence_fusion(sentence, *keys)
 
     @property
@@ -173,7 +183,7 @@ class Pair:
     def in_batch_accuracy(self) -> Float[Tensor, ""]:
         """How often the translation is the nearest of the batch, both ways, by cosine."""
         source, target = (
-            nn.functional.normalize(side.sentence.float(), dim=-1) for side in self.sides
+            nn.functional.normalize(side.sentences.float(), dim=-1) for side in self.sides
         )
         similarity = source @ target.T
         right = torch.arange(len(source), device=source.device)

@@ -1,7 +1,10 @@
 """``[CLS] [LANG_x] words [SEP]`` for every family, as the saved tokenizer itself would write it."""
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from mlalign.data.layout import Layout
@@ -143,3 +146,41 @@ def test_of_a_long_pair_the_longer_half_is_cut_first(layout, sizes):
         assert len(first) >= len(second)
     elif len(second) < len(two):
         assert len(second) >= len(first)
+
+
+class MadeTokenizer:
+    """As much of a tokenizer as a layout asks for."""
+
+    pad_token_id, cls_token_id, sep_token_id, unk_token_id = 1, 0, 2, 3
+    all_special_ids = (0, 1, 2, 3)
+
+    def __init__(self, has_types):
+        self.model_input_names = ["input_ids", *["token_type_ids"] * has_types]
+
+    def get_vocab(self):
+        return {}
+
+    def num_special_tokens_to_add(self, pair):
+        return 3
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(10, 99), max_size=30), min_size=1, max_size=9),
+    has_types=st.booleans(),
+    has_languages=st.booleans(),
+    max_length=st.integers(4, 40),
+    multiple=st.sampled_from([1, 8]),
+)
+def test_many_sentences_at_once_are_single_ones_in_a_batch(
+    rows, has_types, has_languages, max_length, multiple
+):
+    tokens = {"de": 7, "unk": 8} if has_languages else {}
+    layout = Layout(MadeTokenizer(has_types), tokens, max_length=max_length, multiple=multiple)
+    expected = layout.batch([layout.single(row, "de") for row in rows])
+    flat = np.array([piece for row in rows for piece in row], np.int32)
+    found = layout.sentences(flat, np.array([len(row) for row in rows], np.int32), "de")
+    for one, other in zip(found, expected, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or (one.dtype == other.dtype and one.equal(other))
+    length = found.input_ids.shape[1]
+    assert length == max_length or (length % multiple == 0 and length <= max_length)

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
+from mlalign.data import parallel
 from mlalign.data.cache import Filter, tokenise
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule, ParallelText
@@ -155,13 +157,48 @@ def test_masks_differ_between_batches_epochs_seeds_languages_and_ranks(tables, l
     assert not hidden(BatchKey(1, 0, "de", same), "source").equal(first)
     reseeded = ParallelText(tables, rows, layout, mask_rate=0.5, seed=2)
     assert not reseeded[BatchKey(0, 0, "de", same)].source.hidden.equal(first)
-    words = [list(range(20, 40))]
+    words = pa.chunked_array([[list(range(20, 40))]])
     sides = [long._side(words, name, BatchKey(0, 0, "de", same)) for name in ("en", "de")]
     assert not sides[0].hidden.equal(sides[1].hidden)
-    twice = ParallelText(tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1)
-    ranks = [twice[BatchKey(0, 0, "de", np.arange(start, 8, 2))].source for start in (0, 1)]
+    key = BatchKey(0, 0, "de", np.arange(8))
+    ranks = [
+        ParallelText(
+            tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1, rank=rank, world=2
+        )[key].source
+        for rank in range(2)
+    ]
     assert ranks[0].original.equal(ranks[1].original)  # the same text on both
     assert not ranks[0].hidden.equal(ranks[1].hidden)
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_ranks_hold_slices_of_the_very_batch_of_one_process(tables, layout, world):
+    rows = {"ru": np.arange(50)}
+
+    def text(**of):
+        return ParallelText(tables, rows, layout, mask_rate=0.3, seed=1, **of)
+
+    key = BatchKey(0, 5, "ru", np.arange(0, 48, 6))
+    whole = text()[key]
+    parts = [text(rank=rank, world=world)[key] for rank in range(world)]
+    for part in parts:
+        assert part.same.equal(whole.same)
+        assert (part.languages, part.place) == (whole.languages, whole.place)
+    for side in ("source", "target"):
+        start = 0
+        for cut in (getattr(part, side) for part in parts):
+            size, width = cut.original.shape
+            assert cut.subwords.attention_mask.sum(1).max() == width
+            of_whole = getattr(whole, side)
+            for found, all_rows in zip(
+                (*cut.subwords[:3], cut.original, cut.hidden),
+                (*of_whole.subwords[:3], of_whole.original, of_whole.hidden),
+                strict=True,
+            ):
+                assert found.equal(all_rows[start : start + size, :width])
+            assert not of_whole.subwords.attention_mask[start : start + size, width:].any()
+            start += size
+        assert start == 8
 
 
 def test_without_masks_nothing_is_hidden(data):
@@ -250,23 +287,17 @@ def test_too_small_a_language_is_named_with_the_setting(data):
         data(pairs=60)
 
 
-def test_several_devices_need_more_pairs(data):
-    module = data(pairs=30)
-    module.trainer = SimpleNamespace(world_size=2, global_rank=0)
-    with pytest.raises(DataError, match=r"one batch of 60 \(align\.pairs\): ru "):
-        module.train_dataloader()
-
-
-def test_several_devices_share_out_a_batch(data):
+def test_several_devices_share_out_a_batch(data, monkeypatch):
     ranks = []
     for rank in range(2):
-        module = data(pairs=4)
-        module.trainer = SimpleNamespace(world_size=2, global_rank=rank)
-        ranks.append(list(module.train_dataloader()))
+        with monkeypatch.context() as of:
+            of.setattr(parallel, "rank", lambda rank=rank: rank)
+            of.setattr(parallel, "world", lambda: 2)
+            ranks.append(list(data(pairs=8).train_dataloader()))
     for whole, *parts in zip(data(pairs=8).train_dataloader(), *ranks, strict=True):
         assert {part.languages for part in parts} == {whole.languages}
         rows = [row for part in parts for row in plain_rows(part)]
-        assert sorted(rows) == sorted(plain_rows(whole))
+        assert rows == plain_rows(whole)
 
 
 def plain_rows(batch):

@@ -63,30 +63,6 @@ def test_every_pair_of_a_language_comes_once_per_pass(batches):
         assert size < 32 or whole[0].tolist() != whole[1].tolist()
 
 
-@pytest.mark.parametrize("world", [2, 3])
-def test_ranks_share_one_large_batch(batches, world):
-    whole = batches(pairs=12)
-    ranks = [batches(pairs=12 // world, rank=rank, world=world) for rank in range(world)]
-    # sw has 8 pairs, fewer than a batch of 12
-    whole, *ranks = (
-        PairBatches(
-            {name: one.lengths[name] for name in ("de", "ru")},
-            pairs=one.pairs,
-            batches=60,
-            exponent=0.7,
-            seed=1,
-            rank=one.rank,
-            world=one.world,
-        )
-        for one in (whole, *ranks)
-    )
-    for together, *parts in zip(whole, *ranks, strict=True):
-        assert {part.language for part in parts} == {together.language}
-        assert {len(part.rows) for part in parts} == {12 // world}
-        assert sorted(np.concatenate([part.rows for part in parts])) == sorted(together.rows)
-        assert len(set(together.rows.tolist())) == 12
-
-
 @pytest.mark.parametrize("exponent", [0.0, 0.7, 1.0])
 def test_languages_are_drawn_by_size_to_the_power(batches, exponent):
     drawn = [key.language for key in batches(batches=3000, exponent=exponent)]
