@@ -27,6 +27,7 @@ from mlalign.settings.choices import (
     Selection,
     Similarity,
     TableKind,
+    Vocabulary,
     WeightingForm,
     WeightingPer,
     WordHead,
@@ -108,6 +109,7 @@ class Align:
     mask_rate: float = 0.15
     word_distribution_every: int = 1  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
+    vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
     prototype_momentum: float = 0.99
     prototype_sentences: int = 2000

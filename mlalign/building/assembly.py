@@ -1,10 +1,13 @@
 """From a checked configuration to the parts of an alignment; none of them knows a config."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from mlalign.checks.train import present
 from mlalign.config import Train
@@ -28,6 +31,7 @@ from mlalign.settings.choices import (
     AdversarySchedule,
     FusionForm,
     OnBadLine,
+    Vocabulary,
     WeightingPer,
     WordHead,
 )
@@ -46,6 +50,14 @@ def plain(settings: Any) -> dict[str, Any]:
 def on_bad_line(config: Train) -> formats.OnBadLine:
     """As the readers call it."""
     return "skip" if config.data.on_bad_line == OnBadLine.skip else "error"
+
+
+def counted(tables: Mapping[str, Tokenised], vocabulary: int) -> dict[str, Tensor]:
+    """How often each piece occurs in the text of each language."""
+    english = [table.counts("source", vocabulary) for table in tables.values()]
+    counts = {SOURCE: np.sum(english, axis=0)}
+    counts |= {name: table.counts("target", vocabulary) for name, table in tables.items()}
+    return {name: torch.as_tensor(count) for name, count in counts.items()}
 
 
 class Assembly:
@@ -68,14 +80,14 @@ class Assembly:
         config = self.config
         torch.manual_seed(self.seed)
         languages = [SOURCE, *tables]
+        seen = config.align.vocabulary == Vocabulary.seen
+        counts = counted(tables, vocabulary) if seen or config.method.language_tokens else {}
         tokens: dict[str, int] = {}
         if config.method.language_tokens:
-            counts = {SOURCE: sum(one.counts("source", vocabulary) for one in tables.values())}
-            counts |= {name: one.counts("target", vocabulary) for name, one in tables.items()}
             add_language_tokens(
                 model,
                 tokenizer,
-                {name: torch.as_tensor(count) for name, count in counts.items()},
+                counts,
                 start=config.align.language_token_start.value,
             )
             tokens = known_languages(tokenizer, languages)
@@ -101,7 +113,7 @@ class Assembly:
             encoder,
             build_objectives(settings),
             self._weighting(),
-            head=self._head(model, vocabulary) if words else None,
+            head=self._head(model, vocabulary, counts) if words else None,
             game=self._game(encoder.dim),
             weighted_game=config.align.adversary.weighted,
             keys=config.fusion.keys.value,
@@ -135,17 +147,28 @@ class Assembly:
             else None,
         )
 
-    def _head(self, model: Any, vocabulary: int) -> VocabularyHead:
+    def _head(self, model: Any, vocabulary: int, counts: Mapping[str, Tensor]) -> VocabularyHead:
         output = model.get_output_embeddings()
+        pieces = None
+        if self.config.align.vocabulary == Vocabulary.seen:
+            pieces = torch.stack(list(counts.values())).any(0).nonzero()[:, 0]
+            log.info(
+                "%s of %s pieces occur in the parallel text", f"{len(pieces):,}", f"{vocabulary:,}"
+            )
         if self.config.align.word_head == WordHead.layer_norm:
             unused_head(model)
             transform: Any = torch.nn.LayerNorm(int(model.config.hidden_size))
-            return VocabularyHead(transform, output.weight, None, vocabulary)
+            return VocabularyHead(transform, output.weight, None, vocabulary, pieces=pieces)
         untrained = untrained_head(model)
         if untrained:
             log.info("The backbone has no masked-word head: one is trained here")
         return VocabularyHead(
-            word_transform(model), output.weight, output.bias, vocabulary, untrained
+            word_transform(model),
+            output.weight,
+            output.bias,
+            vocabulary,
+            untrained,
+            pieces=pieces,
         )
 
     def _weighting(self) -> UncertaintyWeights | None:

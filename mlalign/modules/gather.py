@@ -32,7 +32,7 @@ def gathered(rows: Float[Tensor, "rows *dim"], *, even: bool = True) -> Float[Te
 
 
 def weighted(mean: Float[Tensor, ""], number: int) -> Float[Tensor, ""]:
-    """A mean over ``number`` of this rank's rows, so that its mean over ranks is that of all rows."""
+    """A mean over this rank's ``number`` rows, so that its mean over ranks is that of all rows."""
     if world() == 1:
         return mean
     everywhere = mean.new_tensor(float(number))

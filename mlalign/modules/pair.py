@@ -22,7 +22,11 @@ class VocabularyHead(nn.Module):
         bias: of the vocabulary, or None.
         size: of the vocabulary before language tokens were added.
         untrained: parameters of the backbone that belong to the head and start at random.
+        pieces: ascending ids of the words that are normalised over; None for all.
     """
+
+    pieces: Int[Tensor, " pieces"] | None
+    places: Int[Tensor, " vocabulary"] | None
 
     def __init__(
         self,
@@ -31,24 +35,38 @@ class VocabularyHead(nn.Module):
         bias: nn.Parameter | None,
         size: int,
         untrained: Sequence[nn.Parameter] = (),
+        pieces: Int[Tensor, " pieces"] | None = None,
     ) -> None:
         super().__init__()
         self.transform, self.untrained = transform, list(untrained)
         self._embeddings, self._bias, self.size = [embeddings], [bias], size
+        places = None
+        if pieces is not None:
+            places = torch.full((size,), -1).index_copy_(0, pieces, torch.arange(len(pieces)))
+        self.register_buffer("pieces", pieces, persistent=False)
+        self.register_buffer("places", places, persistent=False)
 
     @property
     def weight(self) -> Float[Tensor, "vocabulary dim"]:
-        """One row per word of the vocabulary."""
-        return self._embeddings[0][: self.size]
+        """One row per word that is normalised over, gathered anew at each call."""
+        if self.pieces is None:
+            return self._embeddings[0][: self.size]
+        return self._embeddings[0].index_select(0, self.pieces)
 
     @property
     def bias(self) -> Float[Tensor, " vocabulary"] | None:
-        """One number per word of the vocabulary."""
+        """One number per word that is normalised over."""
         bias = self._bias[0]
-        return None if bias is None else bias[: self.size]
+        if bias is None or self.pieces is None:
+            return None if bias is None else bias[: self.size]
+        return bias.index_select(0, self.pieces)
+
+    def columns(self, ids: Int[Tensor, " words"]) -> Int[Tensor, " words"]:
+        """Where ``weight`` has these words; -1, which the losses refuse, if they are left out."""
+        return ids if self.places is None else self.places[ids]
 
     def forward(self, words: Float[Tensor, "words dim"]) -> Float[Tensor, "words dim"]:
-        """Rows for ``masked_word_loss`` and ``word_distribution_loss``."""
+        """Rows for ``word_divergences``."""
         return self.transform(words)
 
 

@@ -78,6 +78,13 @@ class WordHead(StrEnum):
     layer_norm = "layer_norm"
 
 
+class Vocabulary(StrEnum):
+    """Which words the word losses normalise over: all, or those of the parallel text."""
+
+    full = "full"
+    seen = "seen"
+
+
 class LanguageTokenStart(StrEnum):
     """The first embedding of a language token."""
 

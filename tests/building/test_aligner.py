@@ -147,6 +147,7 @@ SHAPING = [
     "fusion.temperature=3.0", "fusion.keys=pair fusion.partner_drop=0", "weighting.form=fixed",
     "losses.inter_sentence.temperature=0.2", "losses.word_distribution.smoothing_mass=0.02",
     "method=literal", "method=mlm", "align.mask_rate=0.3", "align.max_length=24",
+    "align.vocabulary=seen",
     *(f"ablation={name}" for name in ABLATIONS),
 ]  # fmt: skip
 INDIFFERENT = [
