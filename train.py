@@ -19,9 +19,9 @@ def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
-    from mlalign.commands.run import train
+    from mlalign.commands.devices import train_on_all_devices
 
-    train(config)
+    train_on_all_devices(config)
 
 
 def folder(composed: DictConfig) -> Path:

@@ -236,6 +236,7 @@ class Trainer:
     precision: Precision = Precision.auto
     threads: int | None = None  # null: as torch decides
     workers: int = 0
+    devices: Any = 1  # processes of this machine; auto: all GPUs, or what torchrun or SLURM started
     progress: bool = True
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -7,6 +7,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
-from mlalign.ranks import here, world
+from mlalign.ranks import collected, here, is_first, told, wait, world
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import write_whole
 
@@ -48,25 +49,33 @@ def found_or_made(
 ) -> Path:
     """A folder that holds ``complete``: as it is, or made now under another name.
 
-    Two processes that want the same folder wait for each other.
+    Two runs that want the same folder wait for each other. All ranks of a run call this.
 
     Args:
         folder: the final name.
         make: fills the folder that it is given, ``folder`` with ``.partial`` behind, which keeps
-            what an interrupted run left there.
+            what an interrupted run left there; called in every rank.
         complete: the file by which a whole folder is known.
         fresh: make it anew even if it is there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if fresh:
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if fresh and is_first():
             shutil.rmtree(partial_of(folder), ignore_errors=True)
-        if fresh or not (folder / complete).is_file():
+        if told(fresh or not (folder / complete).is_file()):
             partial_of(folder).mkdir(exist_ok=True)
             make(partial_of(folder))
-            shutil.rmtree(folder, ignore_errors=True)
-            partial_of(folder).rename(folder)
+            wait()
+            if is_first():
+                shutil.rmtree(folder, ignore_errors=True)
+                partial_of(folder).rename(folder)
+            wait()
     return folder
+
+
+def locked(path: Path) -> AbstractContextManager[Any]:
+    """Keeps other runs out; the first rank holds the lock for all."""
+    return FileLock(path) if is_first() else nullcontext()
 
 
 def partial_of(folder: Path) -> Path:
@@ -152,8 +161,9 @@ def align(
         loop.strategy.root_device
     )  # which Lightning takes it off behind the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
+    if is_first():
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
 
 
@@ -205,9 +215,9 @@ def finetune(
 def predict(
     trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]
 ) -> list[Predicted]:
-    """Predictions in file order."""
+    """Predictions in file order, those of all ranks."""
     batches: Any = trainer.predict(module, loader)
-    return joined([piece for batch in batches for piece in batch])
+    return joined([piece for part in collected(batches) for batch in part for piece in batch])
 
 
 def score_part(
@@ -219,7 +229,7 @@ def score_part(
 ) -> float:
     """Predict a part, write the predictions to a file if there is to be one, and score them."""
     predicted = predict(trainer, module, loader)
-    if path is not None:
+    if path is not None and is_first():
         write_predictions(path, part, predicted, module.labels)
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 

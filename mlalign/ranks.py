@@ -4,7 +4,7 @@ With one process there is nobody to wait for and nothing to tell; the same code 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -48,6 +48,16 @@ def first_alone() -> Iterator[None]:
     yield
     if is_first():
         wait()
+
+
+def first_only(job: Callable[..., object]) -> Callable[..., None]:
+    """The job where this is the first process, and nothing elsewhere."""
+
+    def done(*given: Any) -> None:
+        if is_first():
+            job(*given)
+
+    return done
 
 
 def told(value: Known) -> Known:

@@ -20,6 +20,7 @@ from mlalign.errors import DataError
 from mlalign.metrics import nearest, retrieval_accuracy
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.modules.retrieval import SentenceVectors, sentence_vectors
+from mlalign.ranks import is_first
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)
@@ -134,5 +135,6 @@ def _write(
         + "\n"
         for identifier, gold, found, other_gold, other_found in zip(ids, *columns, strict=True)
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, "".join(lines))
+    if is_first():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, "".join(lines))

@@ -27,6 +27,7 @@ from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
 from mlalign.progress import bar
+from mlalign.ranks import first_alone, first_only, is_first
 
 log = logging.getLogger(__name__)
 
@@ -116,18 +117,19 @@ class Aligner:
         if settings.path is not None:
             return from_folder(settings.path)
         if settings.name != "tiny":
-            return from_hub(settings.name, settings.revision or "main")
+            with first_alone():
+                return from_hub(settings.name, settings.revision or "main")
         cache = Path(self.config.data.cache) / "backbones"
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
             cache / f"tokenizer-{fingerprint_of(text)}",
-            self._train_tokenizer,
+            first_only(self._train_tokenizer),
             complete="tokenizer.json",
         )
         shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
         tiny = found_or_made(
             cache / f"tiny-{fingerprint_of([text, shape, self.seed])}",
-            lambda folder: build_tiny(folder, tokenizer, **shape, seed=self.seed),
+            first_only(lambda folder: build_tiny(folder, tokenizer, **shape, seed=self.seed)),
             complete="config.json",
         )
         return Pretrained(tiny, None)
@@ -204,7 +206,8 @@ class Aligner:
     def _align(self, folder: Path, resume_from: Path) -> None:
         model, tokenizer = self.load_backbone()
         vocabulary = vocabulary_size(tokenizer)
-        tables = self.tables(tokenizer)
+        with first_alone():
+            tables = self.tables(tokenizer)
         module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
         log.info(
             "Aligning %d languages (%s pairs) for %d steps",
@@ -223,7 +226,8 @@ class Aligner:
         )
         files = {path: info for table in tables.values() for path, info in table.files.items()}
         record = {"recipe": self.recipe, "seconds": seconds, "files": files}
-        save_encoder(module.encoder, tokenizer, folder, record)
+        if is_first():
+            save_encoder(module.encoder, tokenizer, folder, record)
 
     def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
         """Tokenised pairs of every target language."""

@@ -144,9 +144,10 @@ OURS = {  # options of Lightning's Trainer that have keys of their own here
     "use_distributed_sampler": "none: batches are sliced by rank already",
     "val_check_interval": "align.curves and finetune.evaluations",
     "default_root_dir": "output",
-    "devices": "none yet: a run takes one device",
-    "num_nodes": "none yet: a run takes one device",
-    "strategy": "none yet: a run takes one device",
+    "devices": "trainer.devices",
+    "num_nodes": "none: torchrun or SLURM start the same command on every machine",
+    "strategy": "trainer.devices: several devices hold the whole model each (docs/devices.md says "
+    "why it is not split, as fsdp would)",
     "enable_model_summary": "none: it is off",
     "num_sanity_val_steps": "none: it is off",
     "fast_dev_run": "align.steps and finetune.epochs",

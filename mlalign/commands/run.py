@@ -11,7 +11,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
@@ -35,10 +34,12 @@ from mlalign.pipeline import (
     finetune,
     fingerprint_of,
     gold_of,
+    locked,
     make_trainer,
     score_part,
 )
 from mlalign.progress import bar
+from mlalign.ranks import first_alone, is_first, told
 from mlalign.reporting.curves import write_curves
 from mlalign.reporting.results import (
     EVALUATIONS,
@@ -57,24 +58,35 @@ from mlalign.settings.choices import Keep
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
-NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")  # a run is the same wherever it lies
+# A run is the same wherever it lies and whatever it runs on.
+NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")
+NOT_OF_THE_TRAINER = ("progress", "devices")
 
 
 def train(config: Train) -> Path:
-    """Align, fine-tune, test; or show what the same command found before. Returns the folder."""
+    """Align, fine-tune, test; or show what the same command found before. Returns the folder.
+
+    All ranks of a run call this; the first writes and shows.
+    """
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    prepare(config)
-    with FileLock(folder / ".lock"):
+    with first_alone():
+        prepare(config)
+    with locked(folder / ".lock"):
         files = task_files(config)
-        if config.resume is not False and is_finished(folder, files.languages, config.keep):
+        if told(is_first() and _is_to_be_found(config, folder, files.languages)):
             log.info("This run is finished; resume=false makes it anew.")
         else:
             Run(config, folder).make(files)
-    results = read_results(folder)
-    print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
-    print(f"next     {suggestion(results)}")
+    if is_first():
+        results = read_results(folder)
+        print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
+        print(f"next     {suggestion(results)}")
     return folder
+
+
+def _is_to_be_found(config: Train, folder: Path, languages: Sequence[str]) -> bool:
+    return config.resume is not False and is_finished(folder, languages, config.keep)
 
 
 def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
@@ -102,7 +114,8 @@ def run_folder(config: Train) -> Path:
     settings = asdict(config)
     for key in NOT_IN_THE_NAME:
         settings.pop(key)
-    settings["trainer"].pop("progress")
+    for key in NOT_OF_THE_TRAINER:
+        settings["trainer"].pop(key)
     words = [config.backbone.name.split("/")[-1], config.method.name]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
@@ -141,10 +154,9 @@ class Run:
         """All stages; the results are written last, so that they mean a finished run."""
         config = self.config
         started = time.perf_counter()
-        (self.folder / FILE).unlink(missing_ok=True)  # what follows replaces what it tells of
-        for old in ("predictions", CURVES, EVALUATIONS):
-            shutil.rmtree(self.folder / old, ignore_errors=True)
-        write_whole(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+        with first_alone():
+            if is_first():
+                self._begin()
         aligner = Aligner(config, self._trainer("align"), precision=self.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
@@ -171,7 +183,16 @@ class Run:
         else:
             results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        self._write(results, aligned)
+        if is_first():
+            self._write(results, aligned)
+
+    def _begin(self) -> None:
+        """What follows replaces what the folder tells of."""
+        (self.folder / FILE).unlink(missing_ok=True)
+        for old in ("predictions", CURVES, EVALUATIONS):
+            shutil.rmtree(self.folder / old, ignore_errors=True)
+        config = OmegaConf.to_yaml(OmegaConf.structured(self.config))
+        write_whole(self.folder / "config.yaml", config)
 
     def _finetune(
         self, encoder: Encoder, layout: Layout, files: TaskFiles

@@ -20,6 +20,7 @@ from mlalign.data.sampling import ShuffledBatches
 from mlalign.data.task_files import TaskFiles
 from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
+from mlalign.ranks import rank, world
 
 log = logging.getLogger(__name__)
 
@@ -112,12 +113,32 @@ def _pieces(sizes: Sequence[int], budget: int) -> list[int]:
 
 
 class TaskText(Dataset[TaskBatch]):
-    """Makes batches of prepared examples from lists of their places."""
+    """Makes batches of prepared examples from lists of their places.
 
-    def __init__(self, prepared: Sequence[Prepared], language: str, layout: Layout) -> None:
+    Args:
+        prepared: all examples.
+        language: theirs.
+        layout: pads them.
+        shared: whether each rank takes its part of every batch, and not every batch as it is. One
+            that gets nothing of a small batch takes its first example without labels.
+    """
+
+    def __init__(
+        self, prepared: Sequence[Prepared], language: str, layout: Layout, *, shared: bool = False
+    ) -> None:
         self.prepared, self.language, self.layout = prepared, language, layout
+        self.shared = shared
 
     def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
+        if not self.shared:
+            return self._batch(rows)
+        own = rows[rank() :: world()]
+        if own:
+            return self._batch(own)
+        batch = self._batch(rows[:1])
+        return batch._replace(labels=torch.full_like(batch.labels, IGNORED))
+
+    def _batch(self, rows: Sequence[int]) -> TaskBatch:
         chosen = [self.prepared[row] for row in rows]
         subwords = self.layout.batch([one.sequence for one in chosen])
         length = subwords.input_ids.shape[1]
@@ -166,7 +187,7 @@ class TaskDataModule(L.LightningDataModule):
         """English, shuffled."""
         lengths = [len(one.sequence.ids) for one in self._train]
         sampler = ShuffledBatches(lengths, self.batch_size, self.seed)
-        return loader(self._train, SOURCE, self.layout, sampler, workers=self.workers)
+        return loader(self._train, SOURCE, self.layout, sampler, workers=self.workers, shared=True)
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
@@ -188,20 +209,30 @@ def scored_part(
 
 
 def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
-    """Batches of all examples, the shortest first, as lists of places."""
+    """This rank's batches of all examples, the shortest first, as lists of places.
+
+    Ranks deal batches out in turn; one that gets none repeats the first, which counts once.
+    """
     order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
-    return [
+    batches: list[list[int]] = [
         order[start : start + EVALUATION_BATCH].tolist()
         for start in range(0, len(order), EVALUATION_BATCH)
     ]
+    return batches[rank() :: world()] or batches[:1]
 
 
 def loader(
-    prepared: Sequence[Prepared], language: str, layout: Layout, sampler: Any, *, workers: int = 0
+    prepared: Sequence[Prepared],
+    language: str,
+    layout: Layout,
+    sampler: Any,
+    *,
+    workers: int = 0,
+    shared: bool = False,
 ) -> DataLoader[TaskBatch]:
     """Batches of prepared examples, in the order of a sampler of lists of places."""
     return DataLoader(
-        TaskText(prepared, language, layout),
+        TaskText(prepared, language, layout, shared=shared),
         sampler=sampler,
         batch_size=None,
         collate_fn=as_it_is,

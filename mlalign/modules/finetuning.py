@@ -15,7 +15,9 @@ from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
+from mlalign.modules.gather import weighted
 from mlalign.modules.schedules import warmup_then_linear
+from mlalign.ranks import collected
 
 
 class Predicted(NamedTuple):
@@ -123,9 +125,17 @@ class FinetuningModule(L.LightningModule):
     def training_step(self, batch: TaskBatch, batch_idx: int) -> Tensor:
         """Cross entropy of English labels."""
         own_stream(self.seed, "finetune", self.global_step, self.global_rank)
-        logits = self(batch).float().flatten(0, -2)
-        loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=IGNORED)
-        self.log("finetune/loss", loss.detach(), prog_bar=True, batch_size=len(batch.examples))
+        logits, labels = self(batch).float().flatten(0, -2), batch.labels.flatten()
+        number = (labels != IGNORED).sum()
+        total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+        loss = weighted(total / number.clamp(min=1), number)
+        self.log(
+            "finetune/loss",
+            loss.detach(),
+            prog_bar=True,
+            batch_size=len(batch.examples),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
@@ -134,7 +144,8 @@ class FinetuningModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """One score over whole sentences."""
-        predicted = [one.label for one in joined(self._pieces)]
+        pieces = [piece for part in collected(self._pieces) for piece in part]
+        predicted = [one.label for one in joined(pieces)]
         self._pieces = []
         self.log("finetune/dev", self.metric(predicted, self.gold, self.labels), prog_bar=True)
 
@@ -169,10 +180,14 @@ class FinetuningModule(L.LightningModule):
 
 
 def joined(pieces: Sequence[tuple[int, int, Predicted]]) -> list[Predicted]:
-    """Predictions in file order, the pieces of a split sentence behind one another."""
+    """Predictions in file order, the pieces of a split sentence behind one another.
+
+    A piece that several ranks have predicted counts once.
+    """
     whole: list[Predicted] = []
     previous = -1
-    for example, _, predicted in sorted(pieces, key=lambda piece: piece[:2]):
+    once = {piece[:2]: piece for piece in pieces}
+    for example, _, predicted in (once[place] for place in sorted(once)):
         if example == previous:
             whole[-1] = Predicted([*whole[-1].label, *predicted.label], None)
         else:

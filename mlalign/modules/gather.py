@@ -31,13 +31,13 @@ def gathered(rows: Float[Tensor, "rows *dim"], *, even: bool = True) -> Float[Te
     return _Gather.apply(precise, sizes)
 
 
-def weighted(mean: Float[Tensor, ""], number: int) -> Float[Tensor, ""]:
+def weighted(mean: Float[Tensor, ""], number: int | Tensor) -> Float[Tensor, ""]:
     """A mean over this rank's ``number`` rows, so that its mean over ranks is that of all rows."""
     if world() == 1:
         return mean
-    everywhere = mean.new_tensor(float(number))
-    distributed.all_reduce(everywhere)
-    return mean * (number * world() / everywhere.clamp(min=1))
+    here = torch.as_tensor(number, dtype=mean.dtype, device=mean.device)
+    distributed.all_reduce(everywhere := here.clone())
+    return mean * (here * world() / everywhere.clamp(min=1))
 
 
 def mean_over_ranks(values: dict[str, float]) -> dict[str, float]:

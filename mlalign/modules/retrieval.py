@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from mlalign.data.tasks import TaskBatch
 from mlalign.models.encoder import Encoder
+from mlalign.ranks import collected
 
 
 class SentenceVectors(L.LightningModule):
@@ -33,6 +34,9 @@ def sentence_vectors(
     trainer: L.Trainer, module: SentenceVectors, loader: DataLoader[TaskBatch]
 ) -> Float[Tensor, "sentences dim"]:
     """Vectors of all sentences, in their order."""
-    batches: Any = trainer.predict(module, loader)
-    places = torch.tensor([place for places, _ in batches for place in places])
-    return torch.cat([vectors for _, vectors in batches])[places.argsort()]
+    predicted: Any = trainer.predict(module, loader)
+    batches = [batch for part in collected(predicted) for batch in part]
+    found = torch.empty(1 + max(max(places) for places, _ in batches), module.encoder.dim)
+    for places, vectors in batches:
+        found[places] = vectors
+    return found

@@ -12,6 +12,7 @@ from mlalign.data.layout import Layout
 from mlalign.errors import DataError
 from mlalign.models.folder import load_encoder, save_encoder
 from mlalign.modules.finetuning import FinetuningModule
+from mlalign.ranks import first_alone, is_first, told, wait
 
 WEIGHTS = "weights"
 HEAD = "head.safetensors"
@@ -83,19 +84,20 @@ class Weights(L.Callback):
         self.rules = {"none": set(), "tested": {selection}}.get(keep, both)
         self.best: int | None = None
         self._score = float("-inf")
-        for old in (self.folder, self.partial):
-            shutil.rmtree(old, ignore_errors=True)
+        if is_first():
+            for old in (self.folder, self.partial):
+                shutil.rmtree(old, ignore_errors=True)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Keep what may be asked for later, and no more."""
         step, score = trainer.global_step, float(trainer.callback_metrics["finetune/dev"])
         better = self.best is None or score > self._score
-        if better and not self.every and self.best is not None:
+        if better and not self.every and self.best is not None and is_first():
             shutil.rmtree(self._at(self.best), ignore_errors=True)
         if better:
             self.best, self._score = step, score
         wanted = ENGLISH_DEV in (self.rules | {self.selection})
-        if self.every or (better and wanted):
+        if (self.every or (better and wanted)) and is_first():
             save_weights(pl_module, self.layout, self._at(step))
 
     def finish(self, module: FinetuningModule, last: int) -> dict[str, Any]:
@@ -110,11 +112,17 @@ class Weights(L.Callback):
         """
         steps = {ENGLISH_DEV: self.best, LAST: last}
         kept = {steps[rule] for rule in self.rules}
-        if (self.every or LAST in self.rules) and not self._at(last).is_dir():
-            save_weights(module, self.layout, self._at(last))
+        with first_alone():
+            if (self.every or LAST in self.rules) and not self._at(last).is_dir():
+                save_weights(module, self.layout, self._at(last))
         if self.selection == ENGLISH_DEV and self.best != last:
             assert self.best is not None
             restore_weights(module, self._at(self.best))
+        wait()
+        return told({**steps, "kept": self._tidied(kept) if is_first() else []})
+
+    def _tidied(self, kept: set[int | None]) -> list[int]:
+        """Give what stays its final name; returns the steps."""
         if self.partial.is_dir():
             for folder in self.partial.iterdir():
                 if not self.every and int(folder.name) not in kept:
@@ -123,7 +131,7 @@ class Weights(L.Callback):
         found = sorted(int(folder.name) for folder in self.folder.glob("*"))
         if not found:
             shutil.rmtree(self.folder, ignore_errors=True)
-        return {**steps, "kept": found}
+        return found
 
     def _at(self, step: int) -> Path:
         return self.partial / str(step)

@@ -16,7 +16,9 @@ EXACT = (
 KINDS = {
     "multilevel": (),
     "literal": ("method=literal", "align.adversary.ramp=0", "fusion.partner_drop=0"),
-    "words told apart": ("align.adversary.input=token", "losses.adversarial.form=uniform"),
+    "words told apart": (
+        "align.adversary.input=token", "losses.adversarial.form=uniform", "align.vocabulary=seen",
+    ),
     "discriminator first": (
         "align.adversary.schedule=alternate", "align.adversary.discriminator_steps=2",
         "align.accumulate=2",

@@ -199,11 +199,13 @@ def test_partners_are_dropped_always_or_never(toy, monkeypatch):
 def test_in_batch_accuracy_is_the_mean_of_both_directions(toy):
     module, batch = ready(toy)
     pair = seen(module, batch)
-    pair.source.sentence = torch.eye(8)
-    pair.target.sentence = 3 * torch.eye(8)
+    pair.source.sentences = torch.eye(8)
+    pair.target.sentences = 3 * torch.eye(8)
     assert float(pair.in_batch_accuracy()) == 1
-    pair.target.sentence = torch.eye(8).roll(1, 0)
+    pair.target.sentences = torch.eye(8).roll(1, 0)
     assert float(pair.in_batch_accuracy()) == 0
-    pair.target.sentence = torch.eye(8)[[0, 0, 2, 3, 4, 5, 6, 7]]  # 1 has no translation of its own
+    pair.target.sentences = torch.eye(8)[
+        [0, 0, 2, 3, 4, 5, 6, 7]
+    ]  # 1 has no translation of its own
     # source 1 finds nothing (argmax 0); target 1 finds source 0
     assert float(pair.in_batch_accuracy()) == 7 / 8
