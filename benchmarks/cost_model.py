@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ SHAPES = [
 ]
 QUICK = [TINY, TINY.batch(pairs=6, length=24)]
 DENSE_GRADIENTS = {"inter_sentence": 2, "mlm": 3, "pooled": 3, "mixture": 3, "masked model": 2}
+LANGUAGE_TOKENS = 3  # en, de, unk: rows of the matrix that transformers' head scores too
 SENT_BY = (2, 8)  # ranks
 
 
@@ -154,7 +155,7 @@ def predicted_operations(name: str, shape: Shape) -> int:
     if name == "bare encoder":
         return encoder_operations(shape)
     if name == "masked model":
-        return masked_model_operations(shape)
+        return masked_model_operations(replace(shape, vocabulary=shape.vocabulary + LANGUAGE_TOKENS))
     return sum(step_operations(shape, method_of(name, shape)).values())
 
 

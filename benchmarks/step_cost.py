@@ -41,6 +41,7 @@ POOLED = "losses.word_distribution.prediction=pooled"
 VARIANTS: dict[str, list[str]] = {
     "mixture": [],
     "pooled": [POOLED],
+    "pooled, active vocabulary": [POOLED, "align.vocabulary=seen"],
     "inter_sentence alone": ["method=inter_sentence"],
 }
 GOALS = [  # this step, beside that one, costs at most so many times as much
