@@ -44,7 +44,8 @@ class Backbone:
     revision: str | None = None
     path: str | None = None  # a local folder; wins over the hub
     pool: Pool = MISSING
-    attention: Attention = Attention.sdpa
+    gradient_checkpointing: bool = False  # a layer's activations are computed again, not kept
+    attention: Attention = Attention.auto
     vocabulary_size: int = 12000  # this and the rest: `tiny` only
     layers: int = 2
     width: int = 128
@@ -234,8 +235,11 @@ class Trainer:
 
     accelerator: Accelerator = Accelerator.auto
     precision: Precision = Precision.auto
+    tokens: int = 8192  # subwords at a time in fine-tuning and scoring; results do not depend on it
     threads: int | None = None  # null: as torch decides
+    keep_freed_memory: bool = True  # malloc keeps large blocks for the next step
     workers: int = 0
+    compile: bool = False  # torch.compile for the encoder while it learns
     devices: Any = 1  # processes of this machine; auto: all GPUs, or what torchrun or SLURM started
     progress: bool = True
     options: dict[str, Any] = field(default_factory=dict)

@@ -194,7 +194,6 @@ def finetune(
     folder: Path,
     epochs: int,
     evaluations: int,
-    max_grad_norm: float | None,
     weights: Weights,
     trainer: Callable[..., L.Trainer],
 ) -> dict[str, Any]:
@@ -203,7 +202,6 @@ def finetune(
         folder=folder,
         callbacks=[weights, LearningRateMonitor("step")],
         max_epochs=epochs,
-        gradient_clip_val=max_grad_norm,
         val_check_interval=max(1, epochs * data.batches // evaluations),
         check_val_every_n_epoch=None,
         enable_checkpointing=False,

@@ -59,6 +59,7 @@ def retrieve(
     trainer: L.Trainer,
     folder: Path,
     *,
+    tokens: int,
     workers: int = 0,
     progress: Callable[[Iterable[Any]], Iterable[Any]],
     note: Callable[[Part[Any]], None],
@@ -74,6 +75,7 @@ def retrieve(
         trainer: for its device and precision.
         folder: for ``<language>.jsonl``: one object a line, with the numbers of the right and of
             the found English sentence, and the same the other way under ``from_english``.
+        tokens: subwords at a time, padding included.
         workers: processes that make batches.
         progress: wraps the languages.
         note: is told of every file that was read.
@@ -93,7 +95,11 @@ def retrieve(
         }
         module = SentenceVectors(encoder, target)
         english, other = (
-            sentence_vectors(trainer, module, sentence_loader(side, code, layout, workers=workers))
+            sentence_vectors(
+                trainer,
+                module,
+                sentence_loader(side, code, layout, tokens=tokens, workers=workers),
+            )
             for code, side in sides.items()
         )
         english_key, other_key = map(first_places, sides.values())

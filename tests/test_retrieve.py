@@ -44,8 +44,9 @@ def test_is_what_vectors_one_by_one_say(fused, xlmr_folder, files, trainer, tmp_
     made = make(xlmr_folder, sentence=fused, word=fused)
     noted = []
     found = retrieve(
-        files, made.encoder, made.layout, trainer, tmp_path, progress=list, note=noted.append
-    )
+        files, made.encoder, made.layout, trainer, tmp_path, tokens=99, progress=list,
+        note=noted.append,
+    )  # fmt: skip
     pairs = files.read("de", "test").examples
     english, german = [pair.english for pair in pairs], [pair.other for pair in pairs]
     vectors = one_by_one(made, english, "en"), one_by_one(made, german, "de")

@@ -1,10 +1,11 @@
 """Finds or makes the aligned encoder that a checked configuration describes."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,18 @@ import lightning as L
 
 import mlalign
 from mlalign.building.assembly import Assembly, on_bad_line, plain
+from mlalign.building.computing import attention
 from mlalign.checks.train import present
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, tokenise
-from mlalign.data.files import sha256_of
+from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats import find_corpora, parallel_path, read_pairs
 from mlalign.data.layout import Layout
 from mlalign.data.pretrained import Pretrained, from_folder, from_hub
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
+from mlalign.models.learning import set_up_learning
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.modules.alignment import own_stream
 from mlalign.pipeline import align, fingerprint_of, found_or_made, partial_of
@@ -31,6 +34,7 @@ from mlalign.ranks import first_alone, first_only, is_first
 
 log = logging.getLogger(__name__)
 
+COMPUTING = "computing.json"  # of an unfinished alignment
 TOKENIZER_PAIRS = 10_000  # of every file
 SHAPING = ("held_out", "max_pairs", "max_ratio", "min_words", "on_bad_line", "sampling_exponent")
 
@@ -41,11 +45,13 @@ class Aligner:
     Args:
         config: checked.
         trainer: makes Lightning's trainer for a stage, see ``pipeline.make_trainer``.
-        precision: Lightning's name of it; part of what shapes an encoder.
+        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
+            machine chose is not, but it is recorded, and a resumed alignment goes on with it.
     """
 
     def __init__(self, config: Train, trainer: Callable[..., L.Trainer], *, precision: str) -> None:
         self.config, self.trainer, self.precision = config, trainer, precision
+        self.attention = attention(config)
         self.root = Path(config.data.root)
         self.losses = present(config.losses)
         assert config.align.seed is not None  # resolved
@@ -140,7 +146,7 @@ class Aligner:
         own_stream(self.seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
             self.backbone.folder,
-            attention=settings.attention.value,
+            attention=self.attention,
             called=None if settings.path else f"backbone {settings.name}",
         )
         limit = positions(model)
@@ -159,6 +165,7 @@ class Aligner:
         """Everything that shapes the aligned encoder."""
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
+        backbone.pop("gradient_checkpointing")
         if config.backbone.path is None and config.backbone.name != "tiny":
             backbone["commit"] = self.backbone.commit
         else:
@@ -178,7 +185,7 @@ class Aligner:
             "fusion": plain(config.fusion),
             "weighting": plain(config.weighting),
             "align": asdict(config.align),
-            "precision": self.precision,
+            "precision": config.trainer.precision.value,
         }
 
     @cached_property
@@ -203,12 +210,32 @@ class Aligner:
             fresh=resume is False,
         )
 
+    def _begin(self, folder: Path, resume_from: Path) -> dict[str, str]:
+        """How this alignment computes: as it began, on whatever machine, or as chosen here."""
+        chosen = {"precision": self.precision, "attention": self.attention}
+        begun = resume_from / COMPUTING
+        if begun.is_file():
+            before = json.loads(begun.read_text(encoding="utf-8"))
+            if before != chosen:
+                log.info("This alignment began with %s and goes on so", before)
+                self.attention = before["attention"]
+                self.trainer = partial(self.trainer, precision=before["precision"])
+            chosen = before
+        first_only(write_whole)(folder / COMPUTING, json.dumps(chosen))
+        return chosen
+
     def _align(self, folder: Path, resume_from: Path) -> None:
+        chosen = self._begin(folder, resume_from)
         model, tokenizer = self.load_backbone()
         vocabulary = vocabulary_size(tokenizer)
         with first_alone():
             tables = self.tables(tokenizer)
         module, data = Assembly(self.config).module(model, tokenizer, tables, vocabulary)
+        set_up_learning(
+            model,
+            gradient_checkpointing=self.config.backbone.gradient_checkpointing,
+            compiled=self.config.trainer.compile,
+        )
         log.info(
             "Aligning %d languages (%s pairs) for %d steps",
             len(tables),
@@ -225,9 +252,15 @@ class Aligner:
             resume_from=resume_from,
         )
         files = {path: info for table in tables.values() for path, info in table.files.items()}
-        record = {"recipe": self.recipe, "seconds": seconds, "files": files}
+        record = {
+            "recipe": self.recipe,
+            "computing": chosen,
+            "seconds": seconds,
+            "files": files,
+        }
         if is_first():
             save_encoder(module.encoder, tokenizer, folder, record)
+            (folder / COMPUTING).unlink()
 
     def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
         """Tokenised pairs of every target language."""

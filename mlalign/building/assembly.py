@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mlalign.building.computing import takes_gpu
 from mlalign.checks.train import present
 from mlalign.config import Train
 from mlalign.data import formats
 from mlalign.data.cache import Tokenised
 from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule
+from mlalign.device import padding_multiple
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.backbone import add_language_tokens, known_languages
 from mlalign.models.discriminator import LanguageDiscriminator
@@ -95,7 +97,12 @@ class Assembly:
         encoder = self._encoder(model, languages, words)
         data = ParallelDataModule(
             tables,
-            Layout(tokenizer, tokens, max_length=config.align.max_length),
+            Layout(
+                tokenizer,
+                tokens,
+                max_length=config.align.max_length,
+                multiple=padding_multiple(gpu=takes_gpu(config)),
+            ),
             pairs=config.align.pairs,
             batches=config.align.steps * config.align.accumulate,
             exponent=config.data.sampling_exponent,

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlalign.building.computing import attention
 from mlalign.building.task import finetuning_module, task_files
 from mlalign.checks.task import RETRIEVAL
 from mlalign.config import Train
@@ -98,7 +99,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
         )
     step = step_of(results, selection or config.finetune.selection.value, folder)
     place = weights_folder(folder, step)
-    encoder, tokenizer = load_encoder(place, attention=config.backbone.attention.value)
+    encoder, tokenizer = load_encoder(place, attention=attention(config))
     recipe: Any = OmegaConf.load(place / RECIPE)
     tokens = known_languages(tokenizer, recipe.language_tokens) if recipe.language_tokens else {}
     module = finetuning_module(config, encoder).eval()

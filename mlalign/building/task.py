@@ -107,6 +107,7 @@ def finetuning_module(
         steps=steps,
         warmup=settings.warmup,
         weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
         dropout=settings.dropout,
         seed=settings.seed,
     )

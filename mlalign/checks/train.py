@@ -128,6 +128,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "losses.word_distribution.smoothing_mass": SHARE,
     "task.train_size": _at_least(1),
     "trainer.threads": _at_least(1),
+    "trainer.tokens": _at_least(1),
     "trainer.workers": _at_least(0),
     "weighting.bound": POSITIVE,
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.computing import attention
 from mlalign.building.reopen import config_of
 from mlalign.config import Train
 from mlalign.data.layout import Layout
@@ -66,9 +67,7 @@ class BeforeAfter:
                 "encoder in it; call this where train.py was called, or train again with "
                 "resume=false"
             )
-        encoder, tokenizer = load_encoder(
-            Path(aligned), attention=self.config.backbone.attention.value
-        )
+        encoder, tokenizer = load_encoder(Path(aligned), attention=attention(self.config))
         tokens = {}
         if self.config.method.language_tokens:
             tokens = known_languages(tokenizer, [*self.aligner.languages, SOURCE])

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
+from mlalign.building.computing import set_up
 from mlalign.building.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.building.task import task_files
 from mlalign.commands.preparation import prepare, prepare_task
@@ -19,7 +19,7 @@ from mlalign.config import Train
 from mlalign.data.formats import Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import scored_part
-from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.device import peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import quiet_transformers
 from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
@@ -156,10 +156,7 @@ class Evaluation:
 
     def __init__(self, run: OpenedRun, config: Train, files: TaskFiles, folder: Path) -> None:
         self.run, self.config, self.files, self.folder = run, config, files, folder
-        self.gpu = choose_device(config.trainer.accelerator.value)
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
-        keep_freed_memory()
+        self.computing = set_up(config)
         quiet_transformers()
         self.data: dict[str, dict[str, Any]] = {}
         self.trainer = self._trainer()
@@ -204,8 +201,10 @@ class Evaluation:
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
         """What is scored in a language, and its batches."""
-        workers = self.config.trainer.workers
-        part, batches = scored_part(files, self.run.layout, language, workers=workers)
+        trainer = self.config.trainer
+        part, batches = scored_part(
+            files, self.run.layout, language, tokens=trainer.tokens, workers=trainer.workers
+        )
         add_records(self.data, part)
         return part, batches
 
@@ -228,6 +227,7 @@ class Evaluation:
             "config": config,
             "versions": versions(),
             "commit": commit(),
+            "computing": asdict(self.computing),
             "seconds": {"test": round(seconds, 2), "total": round(seconds, 2)},
             "peak_memory_bytes": peak_memory_bytes(),
             "data": self.data,
@@ -237,8 +237,8 @@ class Evaluation:
         callbacks: Sequence[L.Callback] = []
         return make_trainer(
             folder=self.folder,
-            accelerator="gpu" if self.gpu else "cpu",
-            precision=choose_precision(self.config.trainer.precision.value, gpu=self.gpu),
+            accelerator="gpu" if self.computing.gpu else "cpu",
+            precision=self.computing.precision,
             loggers=[],
             callbacks=callbacks,
             bar=None,

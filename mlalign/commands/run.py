@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
 from mlalign.commands.preparation import prepare
 from mlalign.config import Train
@@ -22,11 +22,12 @@ from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
-from mlalign.device import choose_device, choose_precision, keep_freed_memory, peak_memory_bytes
+from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.loggers import CURVES, build_loggers, check_logger, finish_loggers
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
+from mlalign.models.learning import set_up_learning
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.modules.weights import Weights
 from mlalign.pipeline import (
@@ -60,7 +61,7 @@ Scores = dict[str, dict[str, float]]  # key of the results -> language -> per ce
 BARS = {"align": "aligning", "finetune": "fine-tuning"}
 # A run is the same wherever it lies and whatever it runs on.
 NOT_IN_THE_NAME = ("output", "resume", "prepare", "keep")
-NOT_OF_THE_TRAINER = ("progress", "devices")
+NOT_OF_THE_TRAINER = ("progress", "devices", "compile")
 
 
 def train(config: Train) -> Path:
@@ -116,6 +117,7 @@ def run_folder(config: Train) -> Path:
         settings.pop(key)
     for key in NOT_OF_THE_TRAINER:
         settings["trainer"].pop(key)
+    settings["backbone"].pop("gradient_checkpointing")
     words = [config.backbone.name.split("/")[-1], config.method.name]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
@@ -139,12 +141,8 @@ class Run:
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
-        self.gpu = choose_device(config.trainer.accelerator.value)
-        self.precision = choose_precision(config.trainer.precision.value, gpu=self.gpu)
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
+        self.computing = set_up(config)
         check_logger(config.logger.name.value)
-        keep_freed_memory()
         quiet_transformers()
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
@@ -157,7 +155,7 @@ class Run:
         with first_alone():
             if is_first():
                 self._begin()
-        aligner = Aligner(config, self._trainer("align"), precision=self.precision)
+        aligner = Aligner(config, self._trainer("align"), precision=self.computing.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
         self.commit, aligned = aligner.backbone.commit, aligner.folder
@@ -170,14 +168,19 @@ class Run:
                     rows = sum(1 for _ in read_lines(Path(path)))
                     self.data[path] = {"rows": rows, "sha256": digest}
         else:
-            encoder, tokenizer = load_encoder(aligned, attention=config.backbone.attention.value)
+            encoder, tokenizer = load_encoder(aligned, attention=self.computing.attention)
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
             self.seconds["align"] = recipe["seconds"]
             self.data |= recipe["files"]
         tokens = {}
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
-        layout = Layout(tokenizer, tokens, max_length=config.finetune.max_length)
+        layout = Layout(
+            tokenizer,
+            tokens,
+            max_length=config.finetune.max_length,
+            multiple=padding_multiple(gpu=self.computing.gpu),
+        )
         if files.learned:
             results = {"scores": self._test(*self._finetune(encoder, layout, files))}
         else:
@@ -205,10 +208,16 @@ class Run:
             layout,
             batch_size=settings.batch_size,
             seed=settings.seed,
+            tokens=config.trainer.tokens,
             workers=config.trainer.workers,
         )
         module = finetuning_module(
             config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches
+        )
+        set_up_learning(
+            encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
         )
         log.info("Fine-tuning on %d English examples", len(data.train.examples))
         self.weights = finetune(
@@ -217,7 +226,6 @@ class Run:
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
-            max_grad_norm=settings.max_grad_norm,
             weights=Weights(
                 self.folder, layout, selection=settings.selection.value, keep=config.keep.value
             ),
@@ -249,6 +257,7 @@ class Run:
             layout,
             self._trainer("test")(folder=self.folder, callbacks=[]),
             self.folder / "predictions",
+            tokens=self.config.trainer.tokens,
             workers=self.config.trainer.workers,
             progress=bar(self.config.trainer.progress, "testing"),
             note=partial(add_records, self.data),
@@ -277,6 +286,7 @@ class Run:
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
+                "computing": asdict(self.computing),
                 "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
                 "peak_memory_bytes": peak_memory_bytes(),
                 "data": self.data,
@@ -299,8 +309,7 @@ class Run:
         def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
-                accelerator="gpu" if self.gpu else "cpu",
-                precision=self.precision,
+                accelerator="gpu" if self.computing.gpu else "cpu",
                 loggers=[]
                 if stage == "test"
                 else build_loggers(
@@ -313,7 +322,7 @@ class Run:
                 callbacks=callbacks,
                 bar=BARS.get(stage) if config.trainer.progress else None,
                 options=config.trainer.options,
-                **options,
+                **{"precision": self.computing.precision, **options},
             )
 
         return make

@@ -124,26 +124,56 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
-class ShuffledBatches(Sampler[list[int]]):
-    """Examples of about one length together, another order every epoch; none is left out."""
+class ShuffledBatches(Sampler[NDArray[np.int64]]):
+    """Examples of about one length together, another order every epoch; none is left out.
+
+    Batch t of epoch e is a pure function of the seed, e and t; its rows are sorted by length.
+    """
 
     def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
         self.lengths = np.array(lengths, dtype=np.int32)
         self.size, self.seed, self.epoch = size, seed, 0
+        self._ordered: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.size)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        random = stream(self.seed, "finetune", self.epoch)
-        order = random.permutation(len(self.lengths))
-        full = len(order) // self.size * self.size
-        if full:
-            for batch in length_grouped(self.lengths[order[:full]], self.size, random):
-                yield order[batch].tolist()
-        if full < len(order):
-            yield order[full:].tolist()
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        for batch in range(len(self)):
+            yield self.rows(self.epoch, batch)
+
+    def rows(self, epoch: int, batch: int) -> NDArray[np.int64]:
+        """The places of one batch's examples."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            self._ordered = (epoch, self._order(epoch))
+        return self._ordered[1][batch]
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        random = stream(self.seed, "finetune", epoch)
+        order = random.permutation(len(self.lengths))
+        full, rest = np.split(order, [len(order) // self.size * self.size])
+        rest = rest[np.argsort(self.lengths[rest], kind="stable")]
+        batches = [rest] if len(rest) else []
+        if len(full):
+            batches[:0] = full[length_grouped(self.lengths[full], self.size, random)]
+        return batches
+
+
+def within_budget(lengths: Sequence[int], tokens: int) -> list[NDArray[np.int64]]:
+    """Places of all sequences, the shortest first, in batches as large as the budget allows.
+
+    Args:
+        lengths: of the sequences.
+        tokens: the most that a batch may have, padding included; a longer sequence stands alone.
+    """
+    order = np.argsort(lengths, kind="stable")
+    cuts, start = [], 0
+    for place, row in enumerate(order):
+        if place > start and (place + 1 - start) * lengths[row] > tokens:
+            cuts.append(place)
+            start = place
+    return np.split(order, cuts)

@@ -9,6 +9,7 @@ import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Int
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -16,7 +17,7 @@ from mlalign.data.formats import LabelledText, Part, TaggedSentence
 from mlalign.data.formats.languages import spoken
 from mlalign.data.layout import Layout, Sequenced
 from mlalign.data.parallel import as_it_is
-from mlalign.data.sampling import ShuffledBatches
+from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.task_files import TaskFiles
 from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
@@ -25,7 +26,7 @@ from mlalign.ranks import rank, world
 log = logging.getLogger(__name__)
 
 IGNORED = -100  # the label of positions that are not scored
-EVALUATION_BATCH = 128
+TOKENS = 8192  # of a batch, padding included
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +114,12 @@ def _pieces(sizes: Sequence[int], budget: int) -> list[int]:
 
 
 class TaskText(Dataset[TaskBatch]):
-    """Makes batches of prepared examples from lists of their places.
+    """Makes batches of prepared examples from lists of their places."""
 
-    Args:
-        prepared: all examples.
-        language: theirs.
-        layout: pads them.
-        shared: whether each rank takes its part of every batch, and not every batch as it is. One
-            that gets nothing of a small batch takes its first example without labels.
-    """
-
-    def __init__(
-        self, prepared: Sequence[Prepared], language: str, layout: Layout, *, shared: bool = False
-    ) -> None:
+    def __init__(self, prepared: Sequence[Prepared], language: str, layout: Layout) -> None:
         self.prepared, self.language, self.layout = prepared, language, layout
-        self.shared = shared
 
     def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
-        if not self.shared:
-            return self._batch(rows)
-        own = rows[rank() :: world()]
-        if own:
-            return self._batch(own)
-        batch = self._batch(rows[:1])
-        return batch._replace(labels=torch.full_like(batch.labels, IGNORED))
-
-    def _batch(self, rows: Sequence[int]) -> TaskBatch:
         chosen = [self.prepared[row] for row in rows]
         subwords = self.layout.batch([one.sequence for one in chosen])
         length = subwords.input_ids.shape[1]
@@ -157,23 +138,52 @@ class TaskText(Dataset[TaskBatch]):
         )
 
 
+class Parts(Dataset[list[TaskBatch]]):
+    """Makes batches to learn from, each cut into parts of about one length within a budget.
+
+    Ranks share the examples of a batch out; one that gets none sees the first without its label.
+    """
+
+    def __init__(self, text: TaskText, tokens: int) -> None:
+        self.text, self.tokens = text, tokens
+        self.widths = np.array(widths(text.prepared, text.layout))
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> list[TaskBatch]:
+        own = rows[rank() :: world()]
+        if not len(own):
+            unlabelled = self.text[rows[:1].tolist()]
+            labels = torch.full_like(unlabelled.labels, IGNORED)
+            return [unlabelled._replace(labels=labels)]
+        parts = within_budget(self.widths[own].tolist(), self.tokens)
+        return [self.text[own[part].tolist()] for part in parts]
+
+
 class TaskDataModule(L.LightningDataModule):
     """English train and dev, and the test parts one by one.
 
     Args:
         files: of the task.
         layout: places special and language tokens.
-        batch_size: examples per batch.
+        batch_size: examples per update.
         seed: of the order.
+        tokens: subwords at a time, padding included: a batch to learn from comes in parts.
         workers: processes that make batches.
     """
 
     def __init__(
-        self, files: TaskFiles, layout: Layout, *, batch_size: int, seed: int, workers: int = 0
+        self,
+        files: TaskFiles,
+        layout: Layout,
+        *,
+        batch_size: int,
+        seed: int,
+        tokens: int = TOKENS,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.files, self.layout = files, layout
-        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.batch_size, self.seed = batch_size, seed
+        self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(SOURCE, part) for part in ("train", "dev"))
         self._train = prepare(self.train.examples, SOURCE, layout)
         self._dev = prepare(self.dev.examples, SOURCE, layout)
@@ -183,56 +193,55 @@ class TaskDataModule(L.LightningDataModule):
         """Batches of an epoch."""
         return -(-len(self._train) // self.batch_size)
 
-    def train_dataloader(self) -> DataLoader[TaskBatch]:
-        """English, shuffled."""
+    def train_dataloader(self) -> DataLoader[list[TaskBatch]]:
+        """English, shuffled; a batch is the parts of one update."""
         lengths = [len(one.sequence.ids) for one in self._train]
-        sampler = ShuffledBatches(lengths, self.batch_size, self.seed)
-        return loader(self._train, SOURCE, self.layout, sampler, workers=self.workers, shared=True)
+        return loader(
+            Parts(TaskText(self._train, SOURCE, self.layout), self.tokens),
+            ShuffledBatches(lengths, self.batch_size, self.seed),
+            self.workers,
+        )
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
-        order = by_length(self._dev)
-        return loader(self._dev, SOURCE, self.layout, order, workers=self.workers)
+        text = TaskText(self._dev, SOURCE, self.layout)
+        return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
     def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
-        return scored_part(self.files, self.layout, language, workers=self.workers)
+        return scored_part(
+            self.files, self.layout, language, tokens=self.tokens, workers=self.workers
+        )
 
 
 def scored_part(
-    files: TaskFiles, layout: Layout, language: str, *, workers: int = 0
+    files: TaskFiles, layout: Layout, language: str, *, tokens: int = TOKENS, workers: int = 0
 ) -> tuple[Part[Any], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now."""
     part, code = files.read(language, files.scored), spoken(language)
-    prepared = prepare(part.examples, code, layout)
-    return part, loader(prepared, code, layout, by_length(prepared), workers=workers)
+    text = TaskText(prepare(part.examples, code, layout), code, layout)
+    return part, scoring_loader(text, tokens=tokens, workers=workers)
 
 
-def by_length(prepared: Sequence[Prepared]) -> list[list[int]]:
-    """This rank's batches of all examples, the shortest first, as lists of places.
+def widths(prepared: Sequence[Prepared], layout: Layout) -> list[int]:
+    """How wide a batch of each sequence alone would be."""
+    return [layout.width(len(one.sequence.ids)) for one in prepared]
 
-    Ranks deal batches out in turn; one that gets none repeats the first, which counts once.
+
+def scoring_loader(text: TaskText, *, tokens: int, workers: int = 0) -> DataLoader[TaskBatch]:
+    """All examples once, the shortest first, in batches as large as the budget allows.
+
+    Batches are dealt out to the ranks; one that gets none repeats the first, which counts once.
     """
-    order = np.argsort([len(one.sequence.ids) for one in prepared], kind="stable")
-    batches: list[list[int]] = [
-        order[start : start + EVALUATION_BATCH].tolist()
-        for start in range(0, len(order), EVALUATION_BATCH)
-    ]
-    return batches[rank() :: world()] or batches[:1]
+    batches = within_budget(widths(text.prepared, text.layout), tokens)
+    own = batches[rank() :: world()] or batches[:1]
+    return loader(text, [batch.tolist() for batch in own], workers)
 
 
-def loader(
-    prepared: Sequence[Prepared],
-    language: str,
-    layout: Layout,
-    sampler: Any,
-    *,
-    workers: int = 0,
-    shared: bool = False,
-) -> DataLoader[TaskBatch]:
-    """Batches of prepared examples, in the order of a sampler of lists of places."""
+def loader(text: Dataset[Any], sampler: Any, workers: int) -> DataLoader[Any]:
+    """What a data set makes of the items of a sampler."""
     return DataLoader(
-        TaskText(prepared, language, layout, shared=shared),
+        text,
         sampler=sampler,
         batch_size=None,
         collate_fn=as_it_is,
@@ -242,9 +251,14 @@ def loader(
 
 
 def sentence_loader(
-    sentences: Sequence[str], language: str, layout: Layout, *, workers: int = 0
+    sentences: Sequence[str],
+    language: str,
+    layout: Layout,
+    *,
+    tokens: int = TOKENS,
+    workers: int = 0,
 ) -> DataLoader[TaskBatch]:
     """Batches of plain sentences, each once, sorted by length."""
     examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
-    prepared = prepare(examples, language, layout)
-    return loader(prepared, language, layout, by_length(prepared), workers=workers)
+    text = TaskText(prepare(examples, language, layout), language, layout)
+    return scoring_loader(text, tokens=tokens, workers=workers)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import lightning as L
@@ -18,12 +18,12 @@ from mlalign.data.sampling import stream
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
 from mlalign.modules.adversary import LanguageGame
-from mlalign.modules.gather import average_gradients, mean_over_ranks
+from mlalign.modules.gather import average_gradients, mean_over_ranks, unsynchronised
 from mlalign.modules.health import Health
 from mlalign.modules.held_out import HeldOut
 from mlalign.modules.objectives import LEVELS, Objective
 from mlalign.modules.pair import Pair, VocabularyHead
-from mlalign.modules.schedules import Optimisation, warmup_then_linear
+from mlalign.modules.schedules import Optimisation, are_on_gpu, warmup_then_linear
 
 
 class AlignmentModule(L.LightningModule):
@@ -99,7 +99,7 @@ class AlignmentModule(L.LightningModule):
         if self.weighting is not None:
             unweighted.append(self.weighting(self.by_level(weighted)))
         updates = (batch.place + 1) % self.optimisation.accumulate == 0
-        with nullcontext() if updates else self.unsynchronised():
+        with nullcontext() if updates else unsynchronised(self.trainer):
             self.manual_backward(torch.stack(unweighted).sum() / self.optimisation.accumulate)
         self.remember_languages(pair)
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
@@ -119,16 +119,12 @@ class AlignmentModule(L.LightningModule):
         loss = game.teaching(pair)
         if self.optimisation.alternate:
             for _ in range(self.optimisation.discriminator_steps):
-                with self.unsynchronised():
+                with unsynchronised(self.trainer):
                     self.manual_backward(loss)
                 self.step_discriminator()
                 self.players()[1].zero_grad()
                 loss = game.teaching(pair)
         return loss
-
-    def unsynchronised(self) -> AbstractContextManager[Any]:
-        """A backward pass in here leaves every rank with the gradients of its own."""
-        return getattr(self.trainer.strategy, "block_backward_sync", nullcontext)()
 
     def step_discriminator(self) -> None:
         """From the gradients of all ranks, which DDP leaves alone: see ``__init__``."""
@@ -198,13 +194,14 @@ class AlignmentModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Groups of parameters with rates of their own; the discriminator's optimizer apart."""
         rates = self.optimisation
-        optimizer = Adam(self.parameter_groups())
+        trained = self.parameter_groups()
+        optimizer = Adam(trained, fused=are_on_gpu(trained))
         rise = warmup_then_linear(rates.steps, rates.warmup)
         fall = warmup_then_linear(rates.steps, 0.0)
         configured = [{"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, rise)}]
         if self.game is not None:
             groups = [{"params": list(self.game.parameters()), "name": "discriminator"}]
-            discriminator = Adam(groups, lr=rates.discriminator)
+            discriminator = Adam(groups, lr=rates.discriminator, fused=are_on_gpu(groups))
             configured.append(
                 {"optimizer": discriminator, "lr_scheduler": _schedule(discriminator, fall)}
             )

@@ -1,13 +1,15 @@
 """The second stage: a head on the aligned encoder learns a task from English labels only."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import lightning as L
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.tasks import IGNORED, TaskBatch
@@ -15,8 +17,8 @@ from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
-from mlalign.modules.gather import weighted
-from mlalign.modules.schedules import warmup_then_linear
+from mlalign.modules.gather import per_rank, unsynchronised
+from mlalign.modules.schedules import are_on_gpu, warmup_then_linear
 from mlalign.ranks import collected
 
 
@@ -45,6 +47,7 @@ class FinetuningModule(L.LightningModule):
         steps: updates of the whole run.
         warmup: share of the run over which learning rates rise.
         weight_decay: of AdamW.
+        max_grad_norm: of the whole gradient, or None.
         dropout: in front of the head.
         seed: of dropout, partners and the head's first values.
     """
@@ -65,16 +68,18 @@ class FinetuningModule(L.LightningModule):
         steps: int,
         warmup: float,
         weight_decay: float,
+        max_grad_norm: float | None,
         dropout: float,
         seed: int,
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # an update's gradient is the sum over its parts
         self.encoder, self.labels, self.tagging = encoder, list(labels), tagging
         self.metric, self.gold = METRICS[metric], gold
         self.representation, self.partner, self.frozen = representation, partner, freeze
         self.rates = (learning_rate, head_learning_rate)
         self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
-        self.seed = seed
+        self.max_grad_norm, self.seed = max_grad_norm, seed
         own_stream(seed, "head")
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, len(labels))
@@ -122,21 +127,45 @@ class FinetuningModule(L.LightningModule):
             return vectors[drawn]
         return prototypes.mean(targets)
 
-    def training_step(self, batch: TaskBatch, batch_idx: int) -> Tensor:
-        """Cross entropy of English labels."""
+    def training_step(self, parts: Sequence[TaskBatch], batch_idx: int) -> None:
+        """One update: the mean cross entropy over all labels of the batch, part by part.
+
+        The gradient is that of the whole batch however it is cut; at any time only the activations
+        of one part are held.
+        """
         own_stream(self.seed, "finetune", self.global_step, self.global_rank)
-        logits, labels = self(batch).float().flatten(0, -2), batch.labels.flatten()
-        number = (labels != IGNORED).sum()
-        total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
-        loss = weighted(total / number.clamp(min=1), number)
-        self.log(
-            "finetune/loss",
-            loss.detach(),
-            prog_bar=True,
-            batch_size=len(batch.examples),
-            sync_dist=True,
-        )
-        return loss
+        scored = per_rank(sum(int((part.labels != IGNORED).sum()) for part in parts))
+        optimizer, schedule = self._optimizer_and_schedule()
+        optimizer.zero_grad()
+        losses = []
+        for part in parts:
+            loss = self.summed_loss(part) / scored
+            synchronised = nullcontext() if part is parts[-1] else unsynchronised(self.trainer)
+            with torch.autocast(self.device.type, enabled=False), synchronised:
+                self.manual_backward(loss)
+            losses.append(loss.detach())
+        optimizer.step()
+        schedule.step()
+        masks = [part.subwords.attention_mask for part in parts]
+        real = sum(mask.sum() for mask in masks) / sum(mask.numel() for mask in masks)
+        examples = sum(len(part.examples) for part in parts)
+        log = partial(self.log, batch_size=examples, sync_dist=True)
+        log("finetune/loss", sum(losses), prog_bar=True)
+        log("finetune/padded_percent", 100 * (1 - real))
+
+    def summed_loss(self, part: TaskBatch) -> Float[Tensor, ""]:
+        """Cross entropy summed over the labels of a part."""
+        logits, labels = self(part).flatten(0, -2), part.labels.flatten()
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+
+    def _optimizer_and_schedule(self) -> tuple[Any, Any]:
+        return self.optimizers(), self.lr_schedulers()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip behind the un-scaling of mixed precision."""
+        if self.max_grad_norm is not None:
+            self.clip_gradients(optimizer, self.max_grad_norm, "norm")
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
         """English dev."""
@@ -171,7 +200,7 @@ class FinetuningModule(L.LightningModule):
             for parameters, rate in zip((encoder, head), self.rates, strict=True)
             if parameters
         ]
-        optimizer = AdamW(groups, weight_decay=self.weight_decay)
+        optimizer = AdamW(groups, weight_decay=self.weight_decay, fused=are_on_gpu(groups))
         schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
         return {
             "optimizer": optimizer,

@@ -7,6 +7,7 @@ value and the gradient of one process with the whole batch (docs/devices.md).
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -31,13 +32,19 @@ def gathered(rows: Float[Tensor, "rows *dim"], *, even: bool = True) -> Float[Te
     return _Gather.apply(precise, sizes)
 
 
-def weighted(mean: Float[Tensor, ""], number: int | Tensor) -> Float[Tensor, ""]:
+def weighted(mean: Float[Tensor, ""], number: int) -> Float[Tensor, ""]:
     """A mean over this rank's ``number`` rows, so that its mean over ranks is that of all rows."""
-    if world() == 1:
-        return mean
-    here = torch.as_tensor(number, dtype=mean.dtype, device=mean.device)
-    distributed.all_reduce(everywhere := here.clone())
-    return mean * (here * world() / everywhere.clamp(min=1))
+    return mean * (number / per_rank(number))
+
+
+def per_rank(number: float) -> float:
+    """The mean over ranks of a number of rows, at least 1 row among all."""
+    if world() > 1:
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        total = torch.tensor(number, dtype=torch.float64, device=device)
+        distributed.all_reduce(total)
+        number = total.item()
+    return max(number, 1) / world()
 
 
 def mean_over_ranks(values: dict[str, float]) -> dict[str, float]:
@@ -56,6 +63,12 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     parts = flat.div_(world()).split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
+
+
+def unsynchronised(trainer: Any) -> AbstractContextManager[Any]:
+    """A backward pass in here leaves every rank with gradients of its own."""
+    wait_with: Any = getattr(trainer.strategy, "block_backward_sync", nullcontext)
+    return wait_with()
 
 
 def _sizes(rows: Tensor) -> list[int]:

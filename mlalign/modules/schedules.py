@@ -1,7 +1,8 @@
 """How long and how fast the players learn; every length is a share of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Optimisation:
     weights: float
     discriminator_steps: int
     alternate: bool
+
+
+def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether all parameters are, so that one fused kernel can update them."""
+    return all(parameter.is_cuda for group in groups for parameter in group["params"])
 
 
 def warmup_then_linear(steps: int, warmup: float) -> Callable[[int], float]:

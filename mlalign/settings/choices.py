@@ -11,8 +11,9 @@ class Pool(StrEnum):
 
 
 class Attention(StrEnum):
-    """Which implementation of attention the backbone runs."""
+    """Which implementation of attention the backbone runs; ``auto``: see ``device``."""
 
+    auto = "auto"
     eager = "eager"
     sdpa = "sdpa"
     flash_attention_2 = "flash_attention_2"

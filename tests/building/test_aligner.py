@@ -175,12 +175,38 @@ def test_other_text_makes_another_encoder(tmp_path):
     assert fingerprint_of(aligner(root).recipe) != before
 
 
-def test_another_precision_makes_another_encoder(toy):
-    maker = aligner(toy)
-    before = fingerprint_of(maker.recipe)
-    other = aligner(toy)
-    other.precision = "bf16-mixed"
-    assert fingerprint_of(other.recipe) != before
+def test_a_precision_asked_for_is_in_the_name_and_one_that_a_machine_chose_is_not(toy):
+    names = set()
+    for asked in ("auto", "float32", "bfloat16"):
+        maker = aligner(toy, f"trainer.precision={asked}")
+        one = fingerprint_of(maker.recipe)
+        maker.precision = "bf16-mixed"
+        assert fingerprint_of(maker.recipe) == one
+        names.add(one)
+    assert len(names) == 3
+
+
+def test_an_alignment_goes_on_with_the_precision_and_attention_it_began_with(
+    toy, tmp_path, monkeypatch
+):
+    used = []
+
+    def make(*, precision="here", **stage):
+        used.append(precision)
+        return trainer(**stage)
+
+    def watched(*given, trainer, **settings):
+        trainer(folder=tmp_path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlalign.building.aligner.align", watched)
+    for machine, chosen in (("sdpa", "bf16-mixed"), ("eager", "32-true")):
+        maker = aligner(toy, f"aligned={tmp_path}/aligned", make=make)
+        maker.attention, maker.precision = machine, chosen
+        with pytest.raises(KeyboardInterrupt):
+            maker.folder  # noqa: B018
+        assert maker.attention == "sdpa"
+    assert used == ["here", "bf16-mixed"]
 
 
 # Modules

@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
-from mlalign.data.sampling import ShuffledBatches
+from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import IGNORED, TaskDataModule, prepare
 from mlalign.errors import ConfigError, DataError
@@ -274,16 +276,18 @@ def test_a_long_text_is_cut(mldoc, layout):
 # Each example once
 
 
+@pytest.mark.parametrize("tokens", [10, 150, 10**6])
 @pytest.mark.parametrize("name", ["panx", "mldoc", "pawsx"])
-def test_evaluation_sees_every_example_once(request, layout, name, monkeypatch):
-    monkeypatch.setattr("mlalign.data.tasks.EVALUATION_BATCH", 7)
-    data = module(request.getfixturevalue(name), layout, "available")
+def test_evaluation_sees_every_example_once_within_the_budget(request, layout, name, tokens):
+    data = module(request.getfixturevalue(name), layout, "available", tokens=tokens)
     loaders = [(data.dev, data.val_dataloader())]
     loaders += [data.test_loader(language) for language in data.files.languages]
     for part, loader in loaders:
         seen = [place for batch in loader for place in zip(batch.examples, batch.first_words)]  # noqa: B905
         assert len(set(seen)) == len(seen)
         assert {example for example, _ in seen} == set(range(len(part.examples)))
+        for batch in loader:
+            assert batch.subwords.input_ids.numel() <= tokens or len(batch.examples) == 1
 
 
 def test_training_covers_all_examples_in_another_order_each_epoch(mldoc, layout):
@@ -291,11 +295,51 @@ def test_training_covers_all_examples_in_another_order_each_epoch(mldoc, layout)
     orders = []
     for epoch in (0, 1, 0):
         loader.sampler.set_epoch(epoch)
-        batches = [tuple(batch.examples) for batch in loader]
+        batches = [[place for part in parts for place in part.examples] for parts in loader]
         assert len(batches) == len(loader) == -(-80 // 7)
         orders.append([example for batch in batches for example in batch])
         assert sorted(orders[-1]) == list(range(80))
     assert orders[0] == orders[2] != orders[1]
+
+
+@pytest.mark.parametrize("tokens", [10, 70])
+def test_an_update_has_the_same_examples_however_it_is_cut(mldoc, layout, tokens):
+    whole = module(mldoc, layout, batch_size=7).train_dataloader()
+    cut = module(mldoc, layout, batch_size=7, tokens=tokens).train_dataloader()
+    for (together,), parts in zip(whole, cut, strict=True):
+        assert [place for part in parts for place in part.examples] == together.examples
+        assert len(parts) > 1 or together.subwords.input_ids.numel() <= tokens
+        for part in parts:
+            assert part.subwords.input_ids.numel() <= tokens or len(part.examples) == 1
+            assert part.subwords.attention_mask[-1].all()  # no wider than its longest
+
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=80)
+
+
+@given(LENGTHS, st.integers(1, 300))
+def test_a_budget_is_kept_and_used(lengths, tokens):
+    batches = [batch.tolist() for batch in within_budget(lengths, tokens)]
+    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    sizes = [[lengths[place] for place in batch] for batch in batches]
+    assert [one for batch in sizes for one in batch] == sorted(lengths)
+    assert all(len(one) == 1 or len(one) * one[-1] <= tokens for one in sizes)
+    for one, following in itertools.pairwise(sizes):
+        assert (len(one) + 1) * following[0] > tokens
+
+
+@given(LENGTHS, st.integers(1, 9), st.integers(0, 3), st.data())
+def test_a_shuffled_batch_is_known_by_its_epoch_and_place(lengths, size, epoch, data):
+    one, other = (ShuffledBatches(lengths, size, seed=3) for _ in range(2))
+    one.set_epoch(epoch)
+    whole = [batch.tolist() for batch in one]
+    for place in data.draw(st.permutations(range(len(whole)))):
+        other.rows(epoch + place % 2, place)  # whatever was asked before
+        assert other.rows(epoch, place).tolist() == whole[place]
+    assert all(
+        [lengths[place] for place in batch] == sorted(lengths[place] for place in batch)
+        for batch in whole
+    )
 
 
 @pytest.mark.parametrize(("count", "size"), [(3, 8), (8, 8), (9, 8), (100, 7), (5, 1)])
@@ -312,5 +356,5 @@ def test_training_does_not_depend_on_the_global_generator(mldoc, layout):
     for seed in (0, 1):
         torch.manual_seed(seed)
         loader = module(mldoc, layout).train_dataloader()
-        orders.append([batch.examples for batch in loader])
+        orders.append([part.examples for parts in loader for part in parts])
     assert orders[0] == orders[1]

@@ -14,7 +14,7 @@ from mlalign import pipeline
 from mlalign.data.formats import FORMATS
 from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
-from mlalign.data.tasks import TaskDataModule
+from mlalign.data.tasks import TOKENS, TaskDataModule
 from mlalign.metrics.scores import accuracy
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
@@ -36,7 +36,14 @@ def encoder_and_layout(toy: Path, *overrides: str) -> tuple[Any, Layout]:
     return encoder, data.layout
 
 
-def task(toy: Path, name: str = "mldoc", *overrides: str, batch_size: int = 8, **settings: Any):
+def task(
+    toy: Path,
+    name: str = "mldoc",
+    *overrides: str,
+    batch_size: int = 8,
+    tokens: int = TOKENS,
+    **settings: Any,
+):
     encoder, layout = encoder_and_layout(toy, *overrides)
     labels = TAGS if name == "panx" else list(TOPICS)
     size = None if name == "panx" else 1000
@@ -44,7 +51,7 @@ def task(toy: Path, name: str = "mldoc", *overrides: str, batch_size: int = 8, *
     files = TaskFiles(
         toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error"
     )
-    data = TaskDataModule(files, layout, batch_size=batch_size, seed=4)
+    data = TaskDataModule(files, layout, batch_size=batch_size, seed=4, tokens=tokens)
     given: dict[str, Any] = {
         "tagging": name == "panx",
         "metric": "entity_f1" if name == "panx" else "accuracy",
@@ -57,6 +64,7 @@ def task(toy: Path, name: str = "mldoc", *overrides: str, batch_size: int = 8, *
         "steps": 2 * data.batches,
         "warmup": 0.1,
         "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
         "dropout": 0.1,
         "seed": 4,
     }
@@ -87,7 +95,6 @@ def fit(
         folder=folder,
         epochs=2,
         evaluations=evaluations,
-        max_grad_norm=1.0,
         weights=Weights(folder, data.layout, selection=selection, keep="none"),
         trainer=make,
     )
@@ -105,7 +112,7 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 def a_batch(data: TaskDataModule, language: str = "en"):
     if language == "en":
-        return next(iter(data.train_dataloader()))
+        return next(iter(data.train_dataloader()))[0]
     return next(iter(data.test_loader(language)[1]))
 
 
@@ -281,6 +288,73 @@ def test_first_values_and_noise_depend_on_the_seed_alone(toy, tmp_path):
     other, _ = task(toy, seed=5)
     first, _ = task(toy)
     assert not torch.equal(other.head.weight, first.head.weight)
+
+
+# Parts of an update
+
+
+class Gradients(L.Callback):
+    """Keeps the gradient of the first update."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, Tensor] = {}
+
+    def on_before_optimizer_step(self, _: Any, module: Any, optimizer: Any) -> None:
+        if not self.first:
+            self.first = {
+                name: one.grad.clone()
+                for name, one in module.named_parameters()
+                if one.grad is not None
+            }
+
+
+def without_noise(module: FinetuningModule) -> FinetuningModule:
+    for part in module.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    return module
+
+
+@pytest.mark.parametrize("name", ["mldoc", "panx"])
+def test_an_update_does_not_depend_on_how_its_batch_is_cut(toy, tmp_path, name):
+    found, states, losses = [], [], []
+    for tokens in (TOKENS, 60):
+        module, data = task(
+            toy, name, tokens=tokens, batch_size=12, partner="mean", max_grad_norm=0.1
+        )
+        parts = next(iter(data.train_dataloader()))
+        assert (len(parts) == 1) == (tokens == TOKENS)
+        gradients, memory = Gradients(), Memory()
+        loop = trainer(
+            tmp_path, [gradients], loggers=[memory], max_epochs=1,
+            log_every_n_steps=1, limit_val_batches=0,
+        )  # fmt: skip
+        loop.fit(without_noise(module).double(), data)
+        assert loop.global_step == data.batches
+        found.append(gradients.first)
+        states.append(state(module))
+        losses.append([one["finetune/loss"] for _, one in memory.told if "finetune/loss" in one])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-6, atol=1e-7)
+    assert found[0].keys() == found[1].keys()
+    for name, one in found[0].items():
+        torch.testing.assert_close(found[1][name], one, rtol=1e-8, atol=1e-10)
+    for name, one in states[0].items():
+        torch.testing.assert_close(states[1][name], one, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("limit", [None, 1e-3])
+def test_the_whole_gradient_is_clipped(toy, tmp_path, limit):
+    module, data = task(toy, max_grad_norm=limit, tokens=60)
+    norms: list[float] = []
+
+    class Norms(L.Callback):
+        def on_train_batch_end(self, _: Any, module: Any, *rest: Any) -> None:
+            grads = [one.grad for one in module.parameters() if one.grad is not None]
+            norms.append(float(torch.stack([one.norm() for one in grads]).norm()))
+
+    fit(module, data, tmp_path, [Norms()], best=False)
+    assert len(norms) == 2 * data.batches
+    assert max(norms) > 1e-2 if limit is None else max(norms) == pytest.approx(1e-3, rel=1e-4)
 
 
 # Selection on English dev
