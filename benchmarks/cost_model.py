@@ -155,7 +155,9 @@ def predicted_operations(name: str, shape: Shape) -> int:
     if name == "bare encoder":
         return encoder_operations(shape)
     if name == "masked model":
-        return masked_model_operations(replace(shape, vocabulary=shape.vocabulary + LANGUAGE_TOKENS))
+        return masked_model_operations(
+            replace(shape, vocabulary=shape.vocabulary + LANGUAGE_TOKENS)
+        )
     return sum(step_operations(shape, method_of(name, shape)).values())
 
 
@@ -186,7 +188,9 @@ def compare(shape: Shape, repeats: int) -> dict[str, Any]:
     bare = predicted_seconds("bare encoder", shape, rate, bandwidth)
     rows = {}
     for name in steps:
-        ratios = [one / two for one, two in zip(clocked[name], clocked["bare encoder"], strict=True)]
+        ratios = [
+            one / two for one, two in zip(clocked[name], clocked["bare encoder"], strict=True)
+        ]
         predicted, measured = (
             predicted_seconds(name, shape, rate, bandwidth) / bare,
             statistics.median(ratios),

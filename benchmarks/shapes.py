@@ -145,5 +145,7 @@ class Batches(L.LightningDataModule):
     def train_dataloader(self) -> Any:
         """As they are."""
         return torch.utils.data.DataLoader(
-            self.batches, batch_size=None, collate_fn=lambda batch: batch  # type: ignore[arg-type]
+            self.batches,
+            batch_size=None,
+            collate_fn=lambda batch: batch,  # type: ignore[arg-type]
         )

@@ -111,7 +111,9 @@ def goals(found: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
         if step in found[0]:
             ratio = median_and_spread([one[step] / one[beside] for one in found])
             met = ratio["median"] <= most
-            reached.append({"step": step, "beside": beside, "ratio": ratio, "goal": most, "met": met})
+            reached.append(
+                {"step": step, "beside": beside, "ratio": ratio, "goal": most, "met": met}
+            )
     return reached
 
 
@@ -135,6 +137,18 @@ def measure(shape: Shape, precision: str, repeats: int, budget: float) -> dict[s
         },
         "goals": goals(found),
     }
+
+
+def told(one: Mapping[str, Any]) -> None:
+    """Seconds and goals of a precision."""
+    print(one["precision"])
+    for name, seconds in one["seconds"].items():
+        beside = one["beside_bare_encoder"][name]["median"]
+        print(f"  {name:28}{seconds['median']:8.2f} s  {beside:6.2f}")
+    for goal in one["goals"]:
+        verdict = "met" if goal["met"] else "missed"
+        ratio = f"{goal['ratio']['median']:.2f}, goal {goal['goal']} {verdict}"
+        print(f"  {goal['step']} / {goal['beside']}: {ratio}")
 
 
 def main() -> None:
@@ -165,12 +179,7 @@ def main() -> None:
     }
     write_json(arguments.results, outcome)
     for one in measured:
-        print(one["precision"])
-        for name, seconds in one["seconds"].items():
-            print(f"  {name:28}{seconds['median']:8.2f} s  {one['beside_bare_encoder'][name]['median']:6.2f}")
-        for goal in one["goals"]:
-            verdict = "met" if goal["met"] else "missed"
-            print(f"  {goal['step']} / {goal['beside']}: {goal['ratio']['median']:.2f}, goal {goal['goal']} {verdict}")
+        told(one)
 
 
 if __name__ == "__main__":
