@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from shapes import Shape
 
-KEPT_ENTRIES = 2**25  # logits up to so many are kept for the backward pass, see losses.vocabulary
+from mlalign.losses.vocabulary import KEPT_ENTRIES
+
 FLOAT = 4  # bytes
 
 

@@ -85,16 +85,21 @@ def masked_model(model: Any) -> Step:
     return step
 
 
-def counted(step: Step, batch: ParallelBatch) -> int:
-    """Operations by torch's counter, which by itself leaves a product in place out."""
+def counter() -> FlopCounterMode:
+    """Torch's counter, which by itself leaves a product in place out."""
 
     def in_place(_: Any, one: Any, two: Any, **__: Any) -> int:
         return 2 * one[0] * one[1] * two[1]
 
     mapping = {torch.ops.aten.addmm_: in_place}
-    with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
+    return FlopCounterMode(display=False, custom_mapping=mapping)
+
+
+def counted(step: Step, batch: ParallelBatch) -> int:
+    """Operations of a step."""
+    with counter() as counts:
         step(batch)
-    return counter.get_total_flops()
+    return counts.get_total_flops()
 
 
 def counted_kept_bytes(model: Any, batch: ParallelBatch) -> int:

@@ -25,7 +25,7 @@ import lightning as L
 import torch
 from contestants import LIGHTNING
 from cost import memory_bytes, step_operations
-from cost_model import method_of
+from cost_model import counter, method_of
 from machine import RESULTS, measured_with, write_json
 from shapes import (
     PAPER,
@@ -39,7 +39,6 @@ from shapes import (
     random_model,
 )
 from torch._dynamo.utils import counters
-from torch.utils.flop_counter import FlopCounterMode
 
 from mlalign.models.learning import set_up_learning
 from mlalign.pipeline import make_trainer
@@ -68,7 +67,7 @@ class Watch(L.Callback):
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, place: int) -> None:
         """Count in the first step, time from here."""
         if place == 0 and self.counts:
-            self.counter = FlopCounterMode(display=False)
+            self.counter = counter()
             self.counter.__enter__()
         synchronise(self.device)
         self.since = time.perf_counter()
