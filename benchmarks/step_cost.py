@@ -35,7 +35,7 @@ from shapes import (
 from transformers import PreTrainedModel
 
 from mlalign.data.parallel import ParallelBatch
-from mlalign.device import keep_freed_memory, peak_memory_bytes
+from mlalign.device import choose_attention, keep_freed_memory, peak_memory_bytes
 
 POOLED = "losses.word_distribution.prediction=pooled"
 VARIANTS: dict[str, list[str]] = {
@@ -122,7 +122,7 @@ def measure(shape: Shape, precision: str, repeats: int, budget: float) -> dict[s
     until = time.perf_counter() + budget
     AcceleratorState._reset_state(reset_partial_state=True)  # it holds one precision a process
     GradientState._reset_state()
-    model = random_model(shape)
+    model = random_model(shape, attention=choose_attention("auto", gpu=False))
     with tempfile.TemporaryDirectory() as folder:
         steps, batches = contestants(shape, model, precision, Path(folder), repeats + 1)
         found = rounds(steps, model, batches, until)
