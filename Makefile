@@ -2,9 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 FIRST := outputs/first
+BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check tables figures clean
+.PHONY: help setup train test check bench tables figures clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -30,6 +31,11 @@ check: setup  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup  ## measure speed beside what else there is, one script after another, and write docs/speed.md's tables
+	@failed=; for one in $(BENCHMARKS); do \
+		echo "benchmarks/$$one.py"; $(BIN)/python benchmarks/$$one.py || failed="$$failed $$one"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 tables: setup  ## write the tables of docs/results anew from the committed results
 	$(BIN)/python evaluate.py runs='docs/results/sample/**' output=docs/results/sample.txt

@@ -1,0 +1,107 @@
+"""Training steps without their optimizers: this project's and those that people use instead.
+
+Every step is a function of a batch that leaves gradients in one and the same encoder.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from shapes import Batches
+from transformers import PreTrainedModel, Trainer, TrainingArguments
+
+from mlalign.data.parallel import ParallelBatch
+from mlalign.modules.alignment import AlignmentModule
+from mlalign.pipeline import make_trainer
+
+Step = Callable[[ParallelBatch], None]
+LIGHTNING = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+def joined(batch: ParallelBatch) -> dict[str, torch.Tensor]:
+    """Both languages as one batch of sequences, as others would be given it."""
+    sides = batch.source, batch.target
+    original = torch.cat([side.original for side in sides])
+    hidden = torch.cat([side.hidden for side in sides])
+    return {
+        "input_ids": torch.cat([side.subwords.input_ids for side in sides]),
+        "attention_mask": torch.cat([side.subwords.attention_mask for side in sides]),
+        "labels": original.masked_fill(~hidden, -100),
+    }
+
+
+def bare_encoder(model: PreTrainedModel, precision: str) -> Step:
+    """Forward and backward of the encoder alone, all sequences in one pass."""
+
+    def step(batch: ParallelBatch) -> None:
+        inputs = joined(batch)
+        del inputs["labels"]
+        autocast = torch.autocast("cpu", torch.bfloat16)
+        with autocast if precision == "bfloat16" else nullcontext():
+            states = model.base_model(**inputs).last_hidden_state
+        states.float().mean().backward()
+
+    return step
+
+
+def hugging_face(model: PreTrainedModel, precision: str, folder: Path) -> Step:
+    """A masked-language-model step of Hugging Face's Trainer."""
+    trainer = Trainer(model, arguments(TrainingArguments, precision, folder))
+    return step_of(trainer, joined)
+
+
+def sentence_transformers(model: PreTrainedModel, precision: str, folder: Path) -> Step:
+    """A step of sentence-transformers' trainer with its usual loss for translations."""
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.models import Pooling, Transformer
+
+    transformer = Transformer(str(folder))
+    transformer.model = model.base_model  # the same encoder, not the small one of the folder
+    pooling = Pooling(model.config.hidden_size, pooling_mode="mean")
+    sentences = SentenceTransformer(modules=[transformer, pooling], device="cpu")
+    trainer = SentenceTransformerTrainer(
+        sentences,
+        arguments(SentenceTransformerTrainingArguments, precision, folder),
+        loss=MultipleNegativesRankingLoss(sentences),
+    )
+
+    def inputs(batch: ParallelBatch) -> dict[str, torch.Tensor]:
+        return {
+            f"{name}_{key}": getattr(side.subwords, key)
+            for name, side in (("anchor", batch.source), ("positive", batch.target))
+            for key in ("input_ids", "attention_mask")
+        }
+
+    return step_of(trainer, inputs)
+
+
+def arguments(kind: type[Any], precision: str, folder: Path) -> Any:
+    """A trainer's settings: its defaults on the processor, in a precision."""
+    bf16 = precision == "bfloat16"
+    return kind(output_dir=str(folder), use_cpu=True, bf16=bf16, report_to="none")
+
+
+def step_of(trainer: Any, inputs: Callable[[ParallelBatch], dict[str, torch.Tensor]]) -> Step:
+    """The trainer's own training step, made ready as its ``train`` does."""
+    trainer.model_wrapped = trainer.accelerator.prepare(trainer.model)
+    trainer.current_gradient_accumulation_steps = 1
+    return lambda batch: trainer.training_step(trainer.model_wrapped, inputs(batch))
+
+
+def ours(module: AlignmentModule, precision: str, folder: Path, first: ParallelBatch) -> Step:
+    """This project's training step under Lightning, which a first batch makes ready."""
+    module.step_players = lambda: None  # type: ignore[method-assign]  # no optimizers
+    loop = make_trainer(
+        folder=folder, accelerator="cpu", precision=LIGHTNING[precision], loggers=[], callbacks=[],
+        bar=None, options={}, max_epochs=1, limit_val_batches=0,
+    )  # fmt: skip
+    loop.fit(module, Batches([first]))
+    module.train()
+    return lambda batch: loop.strategy.training_step(batch, batch.place)

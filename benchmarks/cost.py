@@ -1,0 +1,166 @@
+"""The cost model: operations, bytes and seconds of a step on paper, by its shape.
+
+Operations count a multiplication and an addition as two, as ``torch.utils.flop_counter`` does, and
+cover all products of matrices; ``benchmarks/cost_model.py`` checks them against that counter and
+the seconds against a clock. w is the width, n the rows, v the vocabulary.
+"""
+
+from dataclasses import dataclass
+
+from shapes import Shape
+
+from mlalign.losses.vocabulary import KEPT_ENTRIES
+
+FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a step computes besides the encoder, counted in rows.
+
+    Args:
+        masked: rows of the masked-word loss, both languages together.
+        distribution: words that the word distribution sees, both languages together.
+        pooled: whether their sentences predict with one softmax each.
+        sentences: whether the sentence losses are there: 0 none, 1 inter, 2 inter and intra.
+        levels: whether the language game and both fusions are there.
+        vocabulary: words that are normalised over; None for all.
+    """
+
+    masked: int = 0
+    distribution: int = 0
+    pooled: bool = False
+    sentences: int = 0
+    levels: bool = False
+    vocabulary: int | None = None
+
+
+def encoder_operations(shape: Shape, *, fused: bool = False) -> int:
+    """Forward and backward: three times 24 w^2 a token and layer, and attention.
+
+    Attention is two products of length x w a token forward and twice that backward; a fused kernel
+    computes the first of them once more.
+    """
+    attention = 14 if fused else 12
+    per_token = 72 * shape.width**2 + attention * shape.length * shape.width
+    return shape.tokens * shape.layers * per_token
+
+
+def vocabulary_operations(
+    singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None
+) -> int:
+    """One pass over the vocabulary, forward and backward, for both word losses.
+
+    Two products of the backward pass give gradients to rows and matrix. Logits are one more; where
+    they are too many to be kept, another in the backward pass, and one for rows that are mixed.
+    """
+    if kept is None:
+        kept = (singles + mixed) * vocabulary <= KEPT_ENTRIES
+    products = 3 * (singles + mixed) if kept else 4 * singles + 5 * mixed
+    return products * 2 * width * vocabulary
+
+
+def masked_model_operations(shape: Shape) -> int:
+    """Transformers' masked-language model: its head sees every position."""
+    head = 6 * shape.tokens * shape.width * (shape.width + shape.vocabulary)
+    return encoder_operations(shape) + head
+
+
+def step_operations(shape: Shape, method: Method, *, fused: bool = False) -> dict[str, int]:
+    """This project's step, part by part."""
+    square, sentences = 2 * shape.width**2, 2 * shape.pairs
+    rows = method.masked + method.distribution
+    similarities = {0: 0, 1: 1, 2: 3}[method.sentences]
+    parts = {
+        "encoder": encoder_operations(shape, fused=fused),
+        "sentence losses": similarities * 6 * shape.pairs**2 * shape.width,
+        "head's transform": 3 * rows * square,
+    }
+    if method.levels:
+        discriminator = 9 * sentences * square + 10 * sentences * shape.width
+        pooling = 4 * shape.tokens * shape.width
+        sentence_fusion = 3 * (sentences + 4) * square
+        parts["language game"] = discriminator + pooling
+        parts["fusions"] = sentence_fusion + 3 * 3 * rows * square
+    singles = method.masked + (sentences if method.pooled and method.distribution else 0)
+    mixed = 0 if method.pooled else method.distribution
+    vocabulary = method.vocabulary or shape.vocabulary
+    parts["vocabulary"] = vocabulary_operations(singles, mixed, shape.width, vocabulary)
+    return parts
+
+
+def parameters(shape: Shape) -> int:
+    """Of XLM-R's form: embeddings of words, 514 positions and one type, layers, head."""
+    width = shape.width
+    layer = 12 * width**2 + 13 * width
+    embeddings = (shape.vocabulary + 514 + 1) * width + 2 * width
+    return embeddings + shape.layers * layer + width**2 + 3 * width + shape.vocabulary
+
+
+def kept_bytes(shape: Shape, *, bfloat16: bool = False, fused: bool = False) -> int:
+    """What the encoder's forward keeps for its backward pass, weights not counted.
+
+    In bfloat16 a rounded copy of the matrices is among it. Fused attention keeps no probabilities.
+    """
+    width = shape.width
+    per_token = (50 if bfloat16 else 72) * width + 16
+    if not fused:
+        per_token += 12 * shape.heads * shape.length
+    copies = 24 * width**2 if bfloat16 else 0
+    embeddings = shape.tokens * (8 * width + 24)
+    return embeddings + shape.layers * (shape.tokens * per_token + copies)
+
+
+def memory_bytes(
+    shape: Shape, method: Method, *, bfloat16: bool = False, fused: bool = False
+) -> dict[str, int]:
+    """Held at the same time at most: a bound that allocators overshoot.
+
+    The gradient of the embeddings is there twice while a second use adds to the first.
+    """
+    weights = FLOAT * parameters(shape)
+    embeddings = FLOAT * shape.vocabulary * shape.width
+    sentences = 2 * shape.pairs
+    rows = method.masked + (sentences if method.pooled else method.distribution)
+    return {
+        "weights": weights,
+        "gradients": weights,
+        "Adam's moments": 2 * weights,
+        "second gradient of the embeddings": embeddings,
+        "kept for the backward pass": kept_bytes(shape, bfloat16=bfloat16, fused=fused),
+        "logits": 3 * FLOAT * min(KEPT_ENTRIES, rows * (method.vocabulary or shape.vocabulary)),
+    }
+
+
+def moved_bytes(shape: Shape, method: Method, *, dense_gradients: int) -> int:
+    """What a step writes or reads outside its products of matrices, roughly.
+
+    All that is kept is written, read and has a gradient of its size; a dense gradient of the
+    embeddings is filled with zeros, and added to another one or to nothing; logits pass five times.
+    """
+    sentences = 2 * shape.pairs
+    rows = method.masked + (sentences if method.pooled else method.distribution)
+    vocabulary = method.vocabulary or shape.vocabulary
+    return (
+        3 * kept_bytes(shape)
+        + 2 * dense_gradients * FLOAT * shape.vocabulary * shape.width
+        + 5 * FLOAT * rows * vocabulary
+    )
+
+
+def sent_bytes(shape: Shape, ranks: int) -> dict[str, float]:
+    """What each rank sends in a step: a ring's share of the gradients, and sentence vectors.
+
+    The vectors of both languages go to every other rank, and their gradients come back summed.
+    """
+    share = (ranks - 1) / ranks
+    vectors = FLOAT * 2 * shape.pairs * shape.width * (ranks - 1)
+    return {
+        "gradients": 2 * share * FLOAT * parameters(shape),
+        "gathered sentence vectors": 3 * vectors,
+    }
+
+
+def seconds(operations: float, moved: float, *, rate: float, bandwidth: float) -> float:
+    """Products of matrices at a rate, and everything else at the speed of memory."""
+    return operations / rate + moved / bandwidth

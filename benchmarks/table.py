@@ -1,0 +1,180 @@
+"""Writes the tables of ``docs/speed.md`` from the committed results; no number is typed by hand.
+
+    python benchmarks/table.py [--check]
+
+Each table stands between two comments that name it. A result that is not there is said to be not
+measured. With ``--check`` nothing is written, and it fails where the page differs.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "speed.md"
+RESULTS = ROOT / "benchmarks" / "results"
+GIB = 2**30
+Outcome = dict[str, Any]
+
+
+def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown, numbers to the right."""
+    line = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, line, *body))
+
+
+def spread(found: dict[str, float], digits: int = 2) -> str:
+    """The median, and the least and most in brackets."""
+    numbers = (found[key] for key in ("median", "least", "most"))
+    median, least, most = (f"{number:.{digits}f}" for number in numbers)
+    return f"{median} ({least}-{most})"
+
+
+def origin(outcome: Outcome) -> str:
+    """Machine, versions and commit in a line."""
+    machine, versions = outcome["machine"], outcome["versions"]
+    where = machine.get("gpu") or machine["processor"]
+    commit = (outcome["commit"] or "unknown")[:8]
+    load = machine.get("load_average", "unknown")
+    return (
+        f"`{outcome['command']}` on {where}, {machine['cores']} cores, {machine['threads']} "
+        f"threads, load {load}; torch {versions['torch']}, transformers "
+        f"{versions['transformers']}; commit {commit}."
+    )
+
+
+def step_cost(outcome: Outcome) -> str:
+    """Seconds of every step, then the goals."""
+    shape, parts = outcome["shape"], []
+    for one in outcome["measured"]:
+        body = [
+            [name, spread(seconds), spread(one["beside_bare_encoder"][name])]
+            for name, seconds in one["seconds"].items()
+        ]
+        parts.append(rows([f"{one['precision']}, {one['rounds']} rounds", "s", "x bare"], body))
+    body = [
+        [
+            f"{goal['step']} / {goal['beside']}, {one['precision']}",
+            spread(goal["ratio"]),
+            f"{goal['goal']:g}",
+            "met" if goal["met"] else f"missed by {goal['ratio']['median'] / goal['goal'] - 1:.0%}",
+        ]
+        for one in outcome["measured"]
+        for goal in one["goals"]
+    ]
+    parts.append(rows(["ratio", "measured", "goal, at most", ""], body))
+    size = (
+        f"{shape['layers']} layers, width {shape['width']}, {shape['vocabulary']:,} words, "
+        f"{shape['tokens']:,} tokens; peak memory {outcome['peak_memory_bytes'] / GIB:.1f} GiB."
+    )
+    return "\n\n".join([*parts, size, origin(outcome)])
+
+
+def cost_model(outcome: Outcome) -> str:
+    """Predicted ratios beside measured ones, and what the model says of the paper's shape."""
+    body = []
+    for one in outcome["compared"]:
+        shape = one["shape"]
+        size = f"{shape['layers']} x {shape['width']}, {shape['vocabulary']:,} words"
+        size += f", {shape['pairs']} x {shape['length']}"
+        for name, row in one["steps"].items():
+            if name != "bare encoder":
+                exact = "equal" if row["operations"] == row["operations_predicted"] else "differ"
+                numbers = [f"{row[key]:.2f}" for key in ("ratio", "ratio_predicted")]
+                body.append([f"{size}: {name}", exact, *numbers, f"{row['error']:+.0%}"])
+    compared = rows(["step", "operations", "x bare", "predicted", "error"], body)
+    kept = sum(one["kept_bytes"] == one["kept_bytes_predicted"] for one in outcome["compared"])
+    errors = (
+        f"Error of the predicted ratios: median {outcome['median_error']:.0%}, largest "
+        f"{outcome['largest_error']:.0%}. What autograd keeps of the encoder equals the model in "
+        f"{kept} of {len(outcome['compared'])} shapes."
+    )
+    return "\n\n".join([compared, errors, paper(outcome["on_paper"]["paper"]), origin(outcome)])
+
+
+def paper(figures: Outcome) -> str:
+    """The model's figures for the paper's shape."""
+    body = []
+    for form in ("pooled", "mixture"):
+        operations, memory = figures[form]["operations"], figures[form]["memory_bytes"]
+        total = sum(operations.values())
+        share = operations["encoder"] / total
+        body.append(
+            [form, f"{total / 1e12:.1f}", f"{share:.0%}", f"{sum(memory.values()) / GIB:.1f}"]
+        )
+    table = rows(["paper's shape, by the model", "T operations", "encoder's share", "GiB"], body)
+    sent = [
+        [
+            ranks,
+            f"{bytes_['gradients'] / GIB:.2f}",
+            f"{bytes_['gathered sentence vectors'] / GIB:.4f}",
+        ]
+        for ranks, bytes_ in figures["sent_bytes"].items()
+    ]
+    return table + "\n\n" + rows(["ranks", "gradients, GiB sent", "sentence vectors, GiB"], sent)
+
+
+def gpu(outcome: Outcome) -> str:
+    """Settings of the step at the paper's shape."""
+    body = []
+    for one in outcome["measured"]:
+        if "failed" in one:
+            body.append([f"{one['form']}, {one['way']}", "failed", "", "", ""])
+            continue
+        memory = one["peak_memory_bytes"]
+        body.append(
+            [
+                f"{one['form']}, {one['way']}",
+                f"{one['seconds']:.4f}",
+                f"{one['share_of_matrix_rate']:.0%}" if "share_of_matrix_rate" in one else "",
+                "" if memory is None else f"{memory / GIB:.1f}",
+                str(one["recompiled_after_warm_up"]),
+            ]
+        )
+    header = ["bfloat16", "s", "of the matrix rate", "GiB", "recompiled"]
+    return "\n\n".join([rows(header, body), origin(outcome)])
+
+
+TABLES: dict[str, Callable[[Outcome], str]] = {
+    "step_cost": step_cost,
+    "cost_model": cost_model,
+    "gpu": gpu,
+}
+
+
+def table(name: str, results: Path) -> str:
+    """One table, or that there is none."""
+    path = results / f"{name}.json"
+    if not path.is_file():
+        return f"Not measured yet: no `benchmarks/results/{name}.json`."
+    return TABLES[name](json.loads(path.read_text(encoding="utf-8")))
+
+
+def page(text: str, results: Path) -> str:
+    """The page with its tables made anew."""
+
+    def made(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{table(match[2], results)}\n{match[3]}"
+
+    return re.sub(r"(<!-- table (\w+) -->).*?(<!-- end -->)", made, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if it differs")
+    check = parser.parse_args().check
+    before = PAGE.read_text(encoding="utf-8")
+    after = page(before, RESULTS)
+    if check and before != after:
+        sys.exit(f"{PAGE} is not what the results give; run python benchmarks/table.py")
+    if not check:
+        PAGE.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
