@@ -38,8 +38,9 @@ bench: setup  ## measure speed beside what else there is, one script after anoth
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 tables: setup  ## write the tables of docs/results anew from the committed results
-	$(BIN)/python evaluate.py runs='docs/results/sample/**' output=docs/results/sample.txt
-	$(BIN)/python evaluate.py runs='docs/results/sample/**' baseline=mlm output=docs/results/sample_against_mlm.txt
+	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' output=docs/results/sample.txt
+	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' baseline=mlm output=docs/results/sample_against_mlm.txt
+	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/panx_open/**' output=docs/results/panx_open.txt

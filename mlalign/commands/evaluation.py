@@ -1,5 +1,6 @@
 """What ``evaluate.py`` can be asked: compare runs, score one again, show them, report on them."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.commands.command_line import given, refuse_missing, refuse_typed
 from mlalign.config import Evaluate
+from mlalign.errors import ConfigError
 from mlalign.settings.report import Report
 from mlalign.settings.rescore import Rescore
 from mlalign.settings.show import Show
@@ -24,9 +26,25 @@ def asked(words: Sequence[str]) -> tuple[str, Job]:
     return ("rescore", score_again) if "run" in keys else ("evaluate", compare)
 
 
+def quoted(words: Sequence[str]) -> list[str]:
+    """Several patterns in ``runs=A,B`` as one text, which Hydra takes for a sweep otherwise."""
+    return [
+        f"runs='{word.removeprefix('runs=')}'" if re.match(r"runs=[^'\"\[][^']*$", word) else word
+        for word in words
+    ]
+
+
 def compare(composed: DictConfig) -> None:
-    """One table per task, shown, and written where that was asked for."""
-    refuse_missing(composed)
+    """One table per task, shown, and written where that was asked for.
+
+    Raises:
+        ConfigError: no runs are named.
+    """
+    if OmegaConf.is_missing(composed, "runs"):
+        raise ConfigError(
+            "nothing is named: runs='GLOB' compares finished runs (with table=, figure= or "
+            "report=), run=FOLDER scores one again"
+        )
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Evaluate)
 

@@ -20,7 +20,10 @@ def test_a_published_table_is_up_to_date(command, tmp_path, monkeypatch):
     typed = dict(word.split("=", 1) for word in shlex.split(command))
     published = Path(typed["output"])
     (written,) = compare_runs(
-        typed["runs"], baseline=typed.get("baseline"), output=str(tmp_path / published.name)
+        typed["runs"],
+        kind=typed.get("table", "main"),
+        baseline=typed.get("baseline"),
+        output=str(tmp_path / published.name),
     )
     assert written.read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
 

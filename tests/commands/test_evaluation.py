@@ -1,0 +1,42 @@
+"""What evaluate.py is asked for, from what is typed."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from mlalign.commands.evaluation import asked, compare, quoted
+from mlalign.config import Evaluate
+from mlalign.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("runs=a", "evaluate"),
+        ("runs=a table=ablation", "evaluate"),
+        ("run=a split=dev", "rescore"),
+        ("run=a figure=curves", "show"),
+        ("run=a measures=true", "show"),
+        ("runs=a report=b table=ablation", "report"),
+        ("", "evaluate"),
+    ],
+)
+def test_the_keys_tell_what_is_asked_for(typed, name):
+    assert asked(typed.split())[0] == name
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("runs=a/**,b c", "runs='a/**,b c'"),
+        ("runs='a,b'", "runs='a,b'"),
+        ('runs="a,b"', 'runs="a,b"'),
+        ("task.languages=[de,ru]", "task.languages=[de,ru]"),
+    ],
+)
+def test_several_patterns_are_one_text(word, expected):
+    assert quoted([word]) == [expected]
+
+
+def test_who_names_no_runs_is_told_what_there_is():
+    with pytest.raises(ConfigError, match=r"runs='GLOB'.*run=FOLDER"):
+        compare(OmegaConf.structured(Evaluate))
