@@ -39,9 +39,10 @@ def origin(outcome: Outcome) -> str:
     machine, versions = outcome["machine"], outcome["versions"]
     where = machine.get("gpu") or machine["processor"]
     commit = (outcome["commit"] or "unknown")[:8]
+    command = f"`{outcome['command']}`" if "command" in outcome else "Measured"
     load = machine.get("load_average", "unknown")
     return (
-        f"`{outcome['command']}` on {where}, {machine['cores']} cores, {machine['threads']} "
+        f"{command} on {where}, {machine['cores']} cores, {machine['threads']} "
         f"threads, load {load}; torch {versions['torch']}, transformers "
         f"{versions['transformers']}; commit {commit}."
     )
@@ -139,10 +140,66 @@ def gpu(outcome: Outcome) -> str:
     return "\n\n".join([rows(header, body), origin(outcome)])
 
 
+def vocabulary_head(outcome: Outcome) -> str:
+    """Memory and seconds of the word losses beside the dense equations."""
+    body = []
+    for name, one in outcome["measured"].items():
+        numbers = [f"{one['bytes'] / 2**20:.0f}", f"{one['seconds']:.2f}"]
+        ratios = ["", ""]
+        if "against" in one:
+            keys = ("bytes_ratio", "seconds_ratio")
+            ratios = [f"{one[key]:.2f} of {one['against']}" for key in keys]
+        body.append([name, *numbers, *ratios])
+    shape = outcome["shape"]
+    size = ", ".join(f"{value:,} {key}" for key, value in shape.items())
+    header = ["word losses", "MiB", "s", "memory", "time"]
+    return "\n\n".join([rows(header, body), f"Shape: {size}.", origin(outcome)])
+
+
+def loader(outcome: Outcome) -> str:
+    """Pairs a second that the loader gives."""
+    body = []
+    for one in outcome["read"]:
+        for rate in one["rates"]:
+            name = f"{one['pairs_in_table']:,} pairs, mask rate {rate['mask_rate']:g}"
+            keys = ("pairs_per_second", "pairs_per_processor_second")
+            body.append([name, *(f"{rate[key]:,}" for key in keys)])
+    goal = f"Goal: {outcome['goal_pairs_per_second']:,} pairs a second on one core."
+    header = ["read from the cache", "pairs/s", "pairs/s of the processor"]
+    return "\n\n".join([rows(header, body), goal, origin(outcome)])
+
+
+def finetuning(outcome: Outcome) -> str:
+    """Examples a second of fine-tuning and scoring beside Trainer's."""
+    body = []
+    for name, ratios in outcome["ratios"].items():
+        body += [[name, f"{against.removeprefix('against_')}", f"{ratio:.2f}"]
+                 for against, ratio in ratios.items()]  # fmt: skip
+    goal = f"Goal: {outcome['goal']:g} times the examples/s of Trainer with its defaults."
+    table = rows(["stage and precision", "beside", "times the examples/s"], body)
+    return "\n\n".join([table, goal, origin(outcome)])
+
+
+def attention(outcome: Outcome) -> str:
+    """Attention written out and the fused one, forward and backward."""
+    body = []
+    for one in outcome["measured"]:
+        name = f"{one['dtype']}, {one['heads']} heads, width {one['width']}, length {one['length']}"
+        name += f", dropout {one['dropout']:g}"
+        numbers = [f"{one[key]:.2f}" for key in ("eager_ms", "sdpa_ms", "sdpa_over_eager")]
+        body.append([name, *numbers])
+    header = ["attention", "written out, ms", "fused, ms", "fused / written out"]
+    return "\n\n".join([rows(header, body), origin(outcome)])
+
+
 TABLES: dict[str, Callable[[Outcome], str]] = {
     "step_cost": step_cost,
     "cost_model": cost_model,
     "gpu": gpu,
+    "vocabulary_head": vocabulary_head,
+    "input": loader,
+    "finetuning": finetuning,
+    "attention": attention,
 }
 
 
