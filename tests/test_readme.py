@@ -59,8 +59,9 @@ def test_every_key_that_is_named_exists():
 
 
 def test_every_number_of_the_first_table_was_measured():
-    table = (ROOT / "docs" / "results" / "sample.txt").read_text(encoding="utf-8")
+    tables = [ROOT / "docs" / "results" / f"{name}.txt" for name in ("sample", "ablation")]
+    table = "\n".join(path.read_text(encoding="utf-8") for path in tables)
     found = re.findall(r"\d+\.\d ± \d+\.\d", README)
-    assert len(found) == 6
+    assert len(found) == 8
     for number in found:
         assert re.search(rf"(?<!\d){re.escape(number)}", table), number
