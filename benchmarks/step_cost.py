@@ -99,7 +99,8 @@ def rounds(
         order = names[number % len(names) :] + names[: number % len(names)]
         found.append({name: seconds_of(steps[name], model, batch) for name in order})
         lasted = time.perf_counter() - since
-        if len(found) > 3 and time.perf_counter() + lasted > until:
+        print(f"round {number}: {lasted:.0f} s", flush=True)
+        if len(found) > 2 and time.perf_counter() + lasted > until:
             break
     return found[1:]
 
@@ -155,8 +156,8 @@ def main() -> None:
     """Measure in both precisions and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--layers", type=int, default=XLMR_BASE.layers)
-    parser.add_argument("--repeats", type=int, default=6, help="rounds behind the first")
-    parser.add_argument("--budget", type=float, default=500, help="seconds, of both precisions")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds behind the first")
+    parser.add_argument("--budget", type=float, default=450, help="seconds, of both precisions")
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--quick", action="store_true", help="a tiny encoder, to see it work")
     parser.add_argument("--results", type=Path, default=RESULTS / "step_cost.json")
