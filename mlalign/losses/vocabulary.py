@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mlalign.losses.targets import Targets
 
-KEPT_ENTRIES = 2**25  # up to so many logits are kept for the backward pass: 128 MiB in float32
+KEPT_ENTRIES = 2**26  # up to so many logits are kept for the backward pass: 256 MiB in float32
 CACHED_ENTRIES = 2**20  # so many fit a processor's cache
 FEWEST_COLUMNS = 512  # below, a product of matrices is slow
 
@@ -22,17 +22,15 @@ class Chunks(NamedTuple):
     kept: bool
 
     @classmethod
-    def of(
-        cls, words: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], size: int | None
-    ) -> "Chunks":
+    def of(cls, words: Float[Tensor, "n d"], vocabulary: int, size: int | None) -> "Chunks":
         """Parts of a given size, or what is quick for so many rows and has room."""
         rows = max(1, len(words))
-        kept = size is None and rows * len(weight) <= KEPT_ENTRIES
+        kept = size is None and rows * vocabulary <= KEPT_ENTRIES
         if size is None:
             cached = max(FEWEST_COLUMNS, CACHED_ENTRIES // rows)
             most = max(1, KEPT_ENTRIES // rows)
             size = min(cached, most) if words.device.type == "cpu" else most
-        columns = range(len(weight))
+        columns = range(vocabulary)
         return cls([columns[start : start + size] for start in columns[::size]], kept)
 
 
@@ -72,10 +70,10 @@ class VocabularyDivergence(Function):
     A sentence of a single row (a masked word, a pooled sentence) needs no second pass: rho and R
     are 1, and its value is Z minus the sum of p z, plus the sum of p ln p. These rows come first.
 
-    Arguments of ``apply``: words [n, d], weight [v, d], bias [v] or None; the targets of the first
-    rows, each a sentence by itself; the sentence of each other row [n - singles], how many rows
-    these sentences have, and their targets; the parts of the vocabulary. The result holds the
-    single rows' divergences, then the other sentences'.
+    Arguments of ``apply``: words [n, d], weight [v or more, d], bias [v or more] or None; the
+    targets of the first rows, each a sentence by itself; the sentence of each other row
+    [n - singles], how many rows these sentences have, and their targets; the parts of the
+    vocabulary. The result holds the single rows' divergences, then the other sentences'.
     """
 
     @staticmethod
@@ -91,7 +89,7 @@ class VocabularyDivergence(Function):
         chunks: Chunks,
     ) -> Float[Tensor, " divergences"]:
         """The values; see the class."""
-        vocabulary, first = len(weight), len(singles.even)
+        vocabulary, first = chunks.columns[-1].stop, len(singles.even)
         smoothed = any(bool(targets.even.any()) for targets in (singles, mixed))
         parts = [targets.parts(chunks.columns) for targets in (singles, mixed)]
         log_sum = words.new_full((len(words),), -torch.inf)
@@ -134,11 +132,13 @@ class VocabularyDivergence(Function):
         parts = zip(columns, singles.parts(columns), mixed.parts(columns), strict=True)
         of_singles, of_mixed = gradient[:first], gradient[first:]
         row_mass = row_mass * of_mixed.index_select(0, sentence)
-        slopes: list[Tensor | None] = [
-            torch.zeros_like(tensor) if needed else None
-            for tensor, needed in zip((words, weight, bias), ctx.needs_input_grad, strict=False)
-        ]
-        to_words, to_weight, to_bias = slopes
+        need_words, need_weight, need_bias = ctx.needs_input_grad[:3]
+        to_words = torch.zeros_like(words) if need_words else None
+        to_weight = torch.empty_like(weight) if need_weight else None  # every row is written once
+        to_bias = torch.empty_like(bias) if need_bias else None
+        for slope in (to_weight, to_bias):
+            if slope is not None:
+                slope[columns[-1].stop :] = 0
         with torch.autocast(words.device.type, enabled=False):
             for i, (chunk, of_single, of_sentence) in enumerate(parts):
                 part = slice(chunk.start, chunk.stop)
@@ -164,7 +164,7 @@ class VocabularyDivergence(Function):
                     torch.mm(slope.T, words, out=to_weight[part])
                 if to_bias is not None:
                     torch.sum(slope, dim=0, out=to_bias[part])
-        return *slopes, None, None, None, None, None
+        return to_words, to_weight, to_bias, None, None, None, None, None
 
 
 def _pull(

@@ -111,6 +111,7 @@ def word_divergences(
     weight: Float[Tensor, "v d"],
     bias: Float[Tensor, " v"] | None,
     *,
+    vocabulary: int | None = None,
     chunk_size: int | None = None,
 ) -> list[Float[Tensor, " ranged_over"]]:
     """Several word losses of one head in a single pass over its vocabulary.
@@ -119,8 +120,10 @@ def word_divergences(
 
     Args:
         terms: arguments of ``masked_word_loss`` and ``word_distribution_loss``, in any order.
-        weight: one row per word of the vocabulary; may be a view of a larger embedding.
+        weight: one row per word of the vocabulary.
         bias: of the vocabulary.
+        vocabulary: how many of the rows are words, the first ones; None for all. Cheaper than a
+            view of these rows, whose gradient would be copied into one of all rows.
         chunk_size: columns of the vocabulary at a time; None chooses. The values are the same.
 
     Returns:
@@ -130,7 +133,7 @@ def word_divergences(
     Raises:
         ValueError: as the two losses do.
     """
-    return _divergences("word_divergences", terms, weight, bias, chunk_size)
+    return _divergences("word_divergences", terms, weight, bias, chunk_size, vocabulary)
 
 
 def mean(divergences: Float[Tensor, " ranged_over"]) -> Float[Tensor, ""]:
@@ -144,10 +147,17 @@ def _divergences(
     weight: Float[Tensor, "v d"],
     bias: Float[Tensor, " v"] | None,
     chunk_size: int | None,
+    vocabulary: int | None = None,
 ) -> list[Float[Tensor, " ranged_over"]]:
     for term in terms:
         check_head(loss, term.words, weight, bias, chunk_size)
-    check_bounds([bound for term in terms for bound in term.check(loss, len(weight))])
+    words_known = len(weight) if vocabulary is None else vocabulary
+    if not 0 < words_known <= len(weight):
+        raise ValueError(
+            f"{loss}: vocabulary must lie between 1 and the {len(weight)} rows of weight, found "
+            f"{vocabulary}"
+        )
+    check_bounds([bound for term in terms for bound in term.check(loss, words_known)])
     order = sorted(range(len(terms)), key=lambda place: terms[place].is_mixture)  # stable
     rows = [terms[place].rows() for place in order]
     first = sum(not term.is_mixture for term in terms)
@@ -159,11 +169,11 @@ def _divergences(
         words,
         weight,
         bias,
-        singles.targets(len(weight)),
+        singles.targets(words_known),
         mixtures.sentence,
         lengths,
-        mixtures.targets(len(weight)),
-        Chunks.of(words, weight, chunk_size),
+        mixtures.targets(words_known),
+        Chunks.of(words, words_known, chunk_size),
     )
     found = divergences.split([len(one.smoothing_mass) for one in rows])
     return [one for _, one in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]

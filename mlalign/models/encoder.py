@@ -77,6 +77,11 @@ class Encoder(nn.Module):
         return int(self.backbone.config.hidden_size)
 
     @property
+    def padding(self) -> int:
+        """The id that fills short sequences."""
+        return int(self.backbone.config.pad_token_id)
+
+    @property
     def device(self) -> torch.device:
         """Where the parameters lie."""
         return next(self.parameters()).device

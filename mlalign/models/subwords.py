@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 
 class Subwords(NamedTuple):
@@ -20,6 +21,11 @@ class Subwords(NamedTuple):
     attention_mask: Int[Tensor, "batch length"]
     is_word: Bool[Tensor, "batch length"]
     token_types: Int[Tensor, "batch length"] | None = None
+
+    @property
+    def width(self) -> int:
+        """Positions of each row."""
+        return self.input_ids.shape[1]
 
 
 def pad(
@@ -41,6 +47,23 @@ def pad(
         attention_mask=(torch.arange(length) < lengths[:, None]).long(),
         is_word=stack(is_word, 0).bool(),
         token_types=None if token_types is None else stack(token_types, 0),
+    )
+
+
+def joined(first: Subwords, second: Subwords, padding: int) -> Subwords:
+    """The rows of both, one behind the other, as wide as the wider ones."""
+    width = max(first.width, second.width)
+
+    def stack(one: Tensor, other: Tensor, fill: int = 0) -> Tensor:
+        wide = [functional.pad(it, (0, width - it.shape[1]), value=fill) for it in (one, other)]
+        return torch.cat(wide)
+
+    kinds = first.token_types, second.token_types
+    return Subwords(
+        input_ids=stack(first.input_ids, second.input_ids, padding),
+        attention_mask=stack(first.attention_mask, second.attention_mask),
+        is_word=stack(first.is_word, second.is_word),
+        token_types=None if kinds[0] is None or kinds[1] is None else stack(kinds[0], kinds[1]),
     )
 
 

@@ -250,7 +250,7 @@ class AlignmentModule(L.LightningModule):
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
         values |= {name: measure(pair) for name, measure in self.measures.items()}
-        values["padded_percent"] = padded_percent([one.side.subwords for one in pair.sides])
+        values["padded_percent"] = padded_percent([pair.subwords])
         values["in_batch_accuracy"] = 100 * pair.in_batch_accuracy()
         if self.game is not None:
             values["discriminator/accuracy"] = 100 * self.game.balanced_accuracy(pair)

@@ -1,4 +1,4 @@
-"""What the losses see of a batch: one pass of each language through the encoder, fused."""
+"""What the losses see of a batch: one pass of both languages through the encoder, fused."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mlalign.data.parallel import ParallelBatch, Side
 from mlalign.models.encoder import Encoder
-from mlalign.models.subwords import mean_pool
+from mlalign.models.subwords import joined, mean_pool
 from mlalign.modules.gather import gathered
 
 
@@ -46,20 +46,21 @@ class VocabularyHead(nn.Module):
         self.register_buffer("pieces", pieces, persistent=False)
         self.register_buffer("places", places, persistent=False)
 
-    @property
-    def weight(self) -> Float[Tensor, "vocabulary dim"]:
-        """One row per word that is normalised over, gathered anew at each call."""
-        if self.pieces is None:
-            return self._embeddings[0][: self.size]
-        return self._embeddings[0].index_select(0, self.pieces)
+    def __len__(self) -> int:
+        """How many words are normalised over."""
+        return self.size if self.pieces is None else len(self.pieces)
 
     @property
-    def bias(self) -> Float[Tensor, " vocabulary"] | None:
-        """One number per word that is normalised over."""
+    def weight(self) -> Float[Tensor, "rows dim"]:
+        """A row for each word that is normalised over, the first ``len`` rows; gathered anew."""
+        rows = self._embeddings[0]
+        return rows if self.pieces is None else rows.index_select(0, self.pieces)
+
+    @property
+    def bias(self) -> Float[Tensor, " rows"] | None:
+        """One number for each row of ``weight``."""
         bias = self._bias[0]
-        if bias is None or self.pieces is None:
-            return None if bias is None else bias[: self.size]
-        return bias.index_select(0, self.pieces)
+        return bias if bias is None or self.pieces is None else bias.index_select(0, self.pieces)
 
     def columns(self, ids: Int[Tensor, " words"]) -> Int[Tensor, " words"]:
         """Where ``weight`` has these words; -1, which the losses refuse, if they are left out."""
@@ -131,7 +132,7 @@ class Pair:
 
     Args:
         batch: translations; row i of one side translates row i of the other.
-        encoder: runs once per language.
+        encoder: runs once, on both languages together.
         head: to the vocabulary; None where no loss needs words.
         keys: what the fusions attend to: ``prototype`` (the batch's mean language vectors) or
             ``pair`` (the paper: the vectors of this very pair, which leak who belongs to whom).
@@ -150,8 +151,11 @@ class Pair:
         self.encoder, self.head = encoder, head
         self.keys, self.partnered = keys, partnered
         self.languages, self.same = batch.languages, batch.same
-        self.source = Encoded(batch.source, encoder(batch.source.subwords))
-        self.target = Encoded(batch.target, encoder(batch.target.subwords))
+        rows = len(batch.source.subwords.input_ids)
+        self.subwords = joined(batch.source.subwords, batch.target.subwords, encoder.padding)
+        states = encoder(self.subwords)
+        self.source = Encoded(batch.source, states[:rows, : batch.source.subwords.width])
+        self.target = Encoded(batch.target, states[rows:, : batch.target.subwords.width])
         for side in self.sides:
             side.sentence = self._fused_sentence(side)
 

@@ -45,6 +45,7 @@ class WordLevel:
             [term for _, term in terms],
             pair.vocabulary.weight,
             pair.vocabulary.bias,
+            vocabulary=len(pair.vocabulary),
             chunk_size=self.chunk_size,
         )
         losses: dict[str, Tensor] = {}

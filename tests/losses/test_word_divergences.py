@@ -127,6 +127,27 @@ def test_they_are_what_the_separate_losses_are(terms, head, chunk_size):
     torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
 
 
+@CHUNKS
+def test_rows_behind_the_vocabulary_are_no_words(terms, head, chunk_size):
+    longer = [
+        torch.cat([part.detach(), torch.full((3, *part.shape[1:]), torch.nan)]).requires_grad_()
+        for part in head
+    ]
+    expected = weighted(word_divergences(terms, *head, chunk_size=chunk_size))
+    found = weighted(word_divergences(terms, *longer, vocabulary=V, chunk_size=chunk_size))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+    right = torch.autograd.grad(expected, leaves(terms, head))
+    for mine, theirs in zip(torch.autograd.grad(found, leaves(terms, longer)), right, strict=True):
+        torch.testing.assert_close(mine[: len(theirs)], theirs, rtol=1e-12, atol=1e-14)
+        assert not mine[len(theirs) :].any()
+
+
+@pytest.mark.parametrize("vocabulary", [0, V + 1])
+def test_a_vocabulary_that_the_head_does_not_have_is_refused(terms, head, vocabulary):
+    with pytest.raises(ValueError, match=f"between 1 and the {V} rows of weight, found"):
+        word_divergences(terms, *head, vocabulary=vocabulary)
+
+
 @pytest.mark.parametrize("chosen", [[0], [3], [1, 1], [4, 1], [3, 4], [1, 0, 4]])
 def test_any_of_them_in_any_order(terms, head, chosen):
     some = [terms[place] for place in chosen]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mlalign.models.subwords import mean_pool, pad, padded_percent
+from mlalign.models.subwords import joined, mean_pool, pad, padded_percent
 
 IDS = [[0, 9, 5, 6, 2], [0, 9, 2], [0, 9, 7, 8, 8, 8, 2]]
 WORD = [[False, False, *[True] * (len(row) - 3), False] for row in IDS]
@@ -60,3 +60,17 @@ def test_padding_is_counted_over_all_batches():
 
     assert padded_percent([batch(4, 4)]) == 0
     assert padded_percent([batch(4, 4), batch(10, 2)]) == pytest.approx(100 * 8 / 28)
+
+
+@pytest.mark.parametrize("types", [False, True])
+def test_joined_batches_are_what_their_rows_make_at_once(types):
+    def batch(chosen):
+        kinds = [[0] * (len(row) - 1) + [1] for row in IDS[chosen]] if types else None
+        return pad(IDS[chosen], WORD[chosen], kinds, 1)
+
+    for first, second in ((slice(2), slice(2, 3)), (slice(2, 3), slice(2))):
+        both = joined(batch(first), batch(second), 1)
+        order = [*range(3)[first], *range(3)[second]]
+        for name, field in batch(slice(3))._asdict().items():
+            found = getattr(both, name)
+            assert found is None if field is None else torch.equal(found, field[order]), name

@@ -36,12 +36,16 @@ def test_sentence_losses_see_fused_vectors_and_who_says_the_same(pair):
     )
 
 
+def known(head):
+    """Weight and bias of the words, without those of language tokens."""
+    return head.weight[: len(head)], head.bias[: len(head)]
+
+
 def test_masked_words_of_both_languages_add_up(pair):
     expected = sum(
         masked_word_loss(
             pair.hidden_words(side),
-            pair.head.weight,
-            pair.head.bias,
+            *known(pair.head),
             side.side.original[side.side.hidden],
         )
         for side in pair.sides
@@ -57,8 +61,7 @@ def test_every_language_predicts_the_original_words_of_the_other(pair):
         return word_distribution_loss(
             pair.distribution_words(side, torch.ones_like(side.is_hidden)),
             side.sentence_of_word,
-            pair.head.weight,
-            pair.head.bias,
+            *known(pair.head),
             partner.side.original[is_word],  # masked words count as what they were
             torch.tensor(rows),
             sentences=8,
@@ -79,8 +82,7 @@ def test_every_other_pair_alone_can_enter_the_word_distribution(pair):
         return word_distribution_loss(
             pair.distribution_words(side, torch.ones_like(words))[words],
             side.sentence_of_word[words] // 2,
-            pair.head.weight,
-            pair.head.bias,
+            *known(pair.head),
             partner.word_ids[theirs],
             partner.sentence_of_word[theirs] // 2,
             sentences=4,

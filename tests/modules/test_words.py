@@ -57,9 +57,9 @@ def test_one_pass_serves_both_and_the_smaller_chunk_holds(toy, monkeypatch):
     pair, passes = seen(toy), []
     original = words.word_divergences
 
-    def counted(terms, *head, chunk_size):
+    def counted(terms, *head, chunk_size, **settings):
         passes.append((len(terms), chunk_size))
-        return original(terms, *head, chunk_size=chunk_size)
+        return original(terms, *head, chunk_size=chunk_size, **settings)
 
     monkeypatch.setattr(words, "word_divergences", counted)
     objectives = build_objectives(SETTINGS)
