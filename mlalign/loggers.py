@@ -8,8 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers import CSVLogger
 
 from mlalign.errors import ConfigError
-
-CURVES = "curves"
+from mlalign.reporting.curves import CURVES
 
 
 def build_loggers(name: str, options: Mapping[str, Any], *, folder: Path, stage: str) -> list[Any]:

@@ -22,14 +22,13 @@ from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
-from mlalign.loggers import CURVES
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
 from mlalign.ranks import collected, here, is_first, told, wait, world
-from mlalign.reporting.curves import write_curves
+from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)

@@ -257,6 +257,7 @@ class Aligner:
             "computing": chosen,
             "seconds": seconds,
             "files": files,
+            "warnings": list(module.health.warned.values()),
         }
         if is_first():
             save_encoder(module.encoder, tokenizer, folder, record)

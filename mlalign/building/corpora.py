@@ -49,6 +49,7 @@ def prepare_parallel(config: Train) -> None:
                 identify=identified,
             ),
             identify=identify,
+            keep_downloads=settings.keep_downloads,
             progress=partial(bar, config.trainer.progress),
         )
 

@@ -24,7 +24,6 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
 from mlalign.device import padding_multiple, peak_memory_bytes
-from mlalign.loggers import CURVES
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
@@ -41,7 +40,7 @@ from mlalign.pipeline import (
 )
 from mlalign.progress import bar
 from mlalign.ranks import first_alone, is_first, told
-from mlalign.reporting.curves import write_curves
+from mlalign.reporting.curves import CURVES, stage_curves
 from mlalign.reporting.results import (
     EVALUATIONS,
     FILE,
@@ -111,6 +110,7 @@ class Run:
         self.seconds: dict[str, float] = {}
         self.data: dict[str, dict[str, Any]] = {}
         self.weights: dict[str, Any] = {}
+        self.warnings: list[str] = []  # of the alignment's health
 
     def make(self, files: TaskFiles) -> None:
         """All stages; the results are written last, so that they mean a finished run."""
@@ -144,6 +144,7 @@ class Run:
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
             self.seconds["align"] = recipe["seconds"]
             self.data |= recipe["files"]
+            self.warnings = recipe.get("warnings", [])
         tokens = {}
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
@@ -265,7 +266,8 @@ class Run:
                 **summary(results["scores"]),
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
-                "curves": self._curves(aligned),
+                "curves": stage_curves(self.folder, aligned),
+                "warnings": self.warnings,
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
@@ -275,15 +277,6 @@ class Run:
                 "data": self.data,
             },
         )
-
-    def _curves(self, aligned: Path | None) -> dict[str, str | None]:
-        """Stage -> its curves in the run's folder, those of an encoder that was found included."""
-        found: dict[str, str | None] = {}
-        for stage, place in (("align", aligned), ("finetune", self.folder)):
-            name = f"{CURVES}/{stage}.csv"
-            is_there = place is not None and write_curves(place / CURVES, stage, self.folder / name)
-            found[stage] = name if is_there else None
-        return found
 
     def _trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Makes the trainer of a stage, with loggers of its own."""

@@ -99,8 +99,8 @@ class ParallelText(Dataset[ParallelBatch]):
         size = len(key.rows) // self.world
         own = slice(self.rank * size, (self.rank + 1) * size)
         return ParallelBatch(
-            source=rows_of(self._side(table["source"], SOURCE, key), own),
-            target=rows_of(self._side(table["target"], key.language, key), own),
+            source=rows_of(self._side(table["source"], SOURCE, key), own, self.layout),
+            target=rows_of(self._side(table["target"], key.language, key), own, self.layout),
             languages=(SOURCE, key.language),
             same=torch.from_numpy(same),
             place=key.batch,
@@ -247,9 +247,9 @@ def sentences_of(column: pa.ChunkedArray, language: str, layout: Layout) -> Subw
     return layout.sentences(lists.flatten().to_numpy(), lists.value_lengths().to_numpy(), language)
 
 
-def rows_of(side: Side, rows: slice) -> Side:
-    """Some rows of one language of a batch, no wider than their longest."""
-    width = int(side.subwords.attention_mask[rows].sum(1).max())
+def rows_of(side: Side, rows: slice, layout: Layout) -> Side:
+    """Some rows of one language of a batch, as wide as the layout makes their longest."""
+    width = layout.width(int(side.subwords.attention_mask[rows].sum(1).max()))
     cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]
     return Side(Subwords(*cut), side.original[rows, :width], side.hidden[rows, :width])
 

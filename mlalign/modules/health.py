@@ -26,7 +26,7 @@ class Health:
     """
 
     def __init__(self, weight_bounds: tuple[float, float] | None) -> None:
-        self.warned: set[str] = set()
+        self.warned: dict[str, str] = {}  # illness -> what was said of it
         self.weight_bounds = weight_bounds
         self._in_batch = 0.0
         self._in_a_row: Counter[str] = Counter()
@@ -115,5 +115,5 @@ class Health:
 
     def _warn(self, illness: str, message: str) -> None:
         if illness not in self.warned:
-            self.warned.add(illness)
+            self.warned[illness] = message
             log.warning("%s", message)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+CURVES = "curves"  # folder of a run's curves
 METRICS = "metrics.csv"
 
 
@@ -47,3 +48,21 @@ def write_curves(folder: Path, stage: str, path: Path) -> bool:
 
 def _attempt(path: Path) -> int:
     return int(path.parent.name.partition("-")[2] or 1)
+
+
+def stage_curves(folder: Path, aligned: Path | None) -> dict[str, str | None]:
+    """Write the curves of a run's stages into its folder, those of an encoder that was found too.
+
+    Args:
+        folder: of the run.
+        aligned: of its aligned encoder, or None.
+
+    Returns:
+        Stage -> the file in ``folder``, None for a stage without curves.
+    """
+    found: dict[str, str | None] = {}
+    for stage, place in (("align", aligned), ("finetune", folder)):
+        name = f"{CURVES}/{stage}.csv"
+        is_there = place is not None and write_curves(place / CURVES, stage, folder / name)
+        found[stage] = name if is_there else None
+    return found

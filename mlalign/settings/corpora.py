@@ -27,6 +27,7 @@ class Prepare:
     identify: bool = False  # recognise languages, too: pip install 'mlalign[identify]'
     max_pairs: int | None = 1_000_000  # of each language, a uniform sample
     seed: int = 1  # of the sample
+    keep_downloads: bool = True  # False: each fetched file is removed once it was read
 
 
 def prepare_contradictions(prepare: Prepare, source: str) -> list[tuple[bool, str]]:

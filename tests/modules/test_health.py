@@ -58,6 +58,7 @@ def test_cheating_is_named_once_with_both_numbers(warnings):
     assert "97 %" in message
     assert "4.0 %" in message
     assert "fusion.keys=prototype" in message
+    assert list(health.warned.values()) == [message]
 
 
 @pytest.mark.parametrize(("in_batch", "held_out"), [(97.0, 60.0), (60.0, 4.0)])

@@ -62,6 +62,7 @@ def prepare_corpus(
     settings: Settings,
     *,
     identify: Identify | None = None,
+    keep_downloads: bool = True,
     progress: Callable[[str], Progress],
 ) -> dict[str, dict[str, Any]]:
     """Write ``<root>/parallel/<corpus>/en-<xx>.tsv.gz`` and ``manifest.json`` beside them.
@@ -77,6 +78,8 @@ def prepare_corpus(
         source: gives the release of each.
         settings: what is kept.
         identify: the identifier that ``settings`` name.
+        keep_downloads: whether fetched files stay. If not, a corpus may be larger than the disk,
+            which needs room for the sample and the file that is being read.
         progress: a caption -> what wraps an iterable in a progress bar.
 
     Returns:
@@ -99,7 +102,8 @@ def prepare_corpus(
                     log.info("Found %s prepared", folder / _name(language))
                     continue
                 judge = Judge(settings.rules, language, identify)
-                entry = _prepare(folder, language, source, settings, judge, progress)
+                files = _Files(source, language, settings.on_bad_line, keep_downloads)
+                entry = _prepare(folder, language, files, settings, judge, progress)
                 entry |= {"version": source.version(), "licence": source.licence, "recipe": recipe}
                 _finish(folder, language, manifest, entry)
             return {language: manifest.files[_name(language)] for language in languages}
@@ -122,30 +126,52 @@ def _recipe(source: Source, language: str, settings: Settings) -> dict[str, Any]
     return recipe | asdict(settings)
 
 
+class _Files:
+    """The files of a language, read one lot after the other.
+
+    Attributes:
+        inputs: name -> size and hash of those that were read.
+        left: what was no pair in each lot.
+    """
+
+    def __init__(self, source: Source, language: str, on_bad_line: OnBadLine, keep: bool) -> None:
+        self.source, self.language = source, language
+        self.on_bad_line, self.keep = on_bad_line, keep
+        self.inputs: dict[str, dict[str, Any]] = {}
+        self.left: list[Leftovers] = []
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Everything that was released."""
+        for paths in self.source.files(self.language):
+            for path in paths:
+                known = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+                self.inputs[path.name] = known
+            self.left.append(Leftovers(paths[0], self.on_bad_line))
+            yield from read_release(paths, self.language, self.source.form, self.left[-1])
+            if not self.keep:
+                self.source.free(paths)
+
+
 def _prepare(
     folder: Path,
     language: str,
-    source: Source,
+    files: _Files,
     settings: Settings,
     judge: Judge,
     progress: Callable[[str], Progress],
 ) -> dict[str, Any]:
     """Read, filter, sort and write; the result lies in the working folder."""
-    paths = source.files(language)
-    inputs = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths
-    }
     work = _work(folder, language)
     shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
     try:
         (work / "spool").mkdir(parents=True)
         spool = Spool(work / "spool")
-        left = Leftovers(paths[0], settings.on_bad_line)
-        released = read_release(paths, language, source.form, left)
-        kept = _take(progress(f"reading en-{language}")(released), spool, settings, judge)
-        rows = kept.total() + left.count
-        kept.pop("kept", None)
-        dropped = left.dropped + kept
+        pairs = progress(f"reading en-{language}")(files.pairs())
+        dropped = _take(pairs, spool, settings, judge)
+        rows = dropped.total() + sum(left.count for left in files.left)
+        dropped.pop("kept", None)
+        for left in files.left:
+            dropped += left.dropped
         lines = _sample(spool, settings.max_pairs, dropped)
         count = _write(work / _name(language), progress(f"writing en-{language}")(lines))
     except BaseException:
@@ -156,7 +182,7 @@ def _prepare(
         reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
         shutil.rmtree(work)
         raise DataError(
-            f"{', '.join(map(str, paths))}: no pair of English and {language} is left of {rows:,} "
+            f"{', '.join(files.inputs)}: no pair of English and {language} is left of {rows:,} "
             f"({reasons}); check that both sides are in the right languages, or loosen prepare.*"
         )
     return {
@@ -164,7 +190,7 @@ def _prepare(
         "rows_in": rows,
         "sha256": sha256_of(work / _name(language)),
         "dropped": dict(sorted(dropped.items())),
-        "inputs": inputs,
+        "inputs": files.inputs,
     }
 
 

@@ -1,6 +1,7 @@
 """Where the release of a corpus comes from: a place on disk, OPUS, or the hub."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -35,12 +36,15 @@ class Source(Protocol):
     def version(self) -> str:
         """Of what ``files`` gave: a version, a commit."""
 
-    def files(self, language: str) -> list[Path]:
-        """The files on disk, fetched unless they are there.
+    def files(self, language: str) -> Iterator[list[Path]]:
+        """Files that are read together; each lot is fetched, unless it is there, in its turn.
 
         Raises:
             DataError: they are not to be had.
         """
+
+    def free(self, files: Sequence[Path]) -> None:
+        """Make room on the disk: remove what was fetched, leave what is the user's."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,18 @@ class OnDisk:
 
     def identity(self, language: str) -> dict[str, Any]:
         """Names and content."""
-        return {path.name: sha256_of(path) for path in self.files(language)}
+        return {path.name: sha256_of(path) for paths in self.files(language) for path in paths}
 
     def version(self) -> str:
         """None but the content."""
         return "as on disk"
 
-    def files(self, language: str) -> list[Path]:
-        """See ``find_release``."""
-        return find_release(self.place, language, self.form)
+    def files(self, language: str) -> Iterator[list[Path]]:
+        """All of them, see ``find_release``."""
+        yield find_release(self.place, language, self.form)
+
+    def free(self, files: Sequence[Path]) -> None:
+        """They are the user's."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,16 @@ class Opus:
         """That of the release."""
         return self.release
 
-    def files(self, language: str) -> list[Path]:
+    def files(self, language: str) -> Iterator[list[Path]]:
         """The zip."""
         path = self._path(language)
         base = os.environ.get(OPUS_VARIABLE, OPUS).rstrip("/")
-        return [fetch(f"{base}/{path}", self.downloads / path)]
+        yield [fetch(f"{base}/{path}", self.downloads / path)]
+
+    def free(self, files: Sequence[Path]) -> None:
+        """Remove the zip."""
+        for path in files:
+            path.unlink()
 
     def _path(self, language: str) -> str:
         pair = sorted(self.form.codes.get(one, one) for one in (ENGLISH, language))
@@ -136,8 +148,8 @@ class Hub:
         """The commit."""
         return self._repo.revision
 
-    def files(self, language: str) -> list[Path]:
-        """The shards, in order of their names."""
+    def files(self, language: str) -> Iterator[list[Path]]:
+        """The shards one by one, in order of their names."""
         pattern = self._pattern(language)
         names = [name for name in self._names if fnmatch(name, pattern)]
         if not names:
@@ -146,7 +158,14 @@ class Hub:
                 f"{self._repo}: expected files {pattern}, found the folders "
                 f"{', '.join(folders) or 'none'}; this corpus has no text in {language}"
             )
-        return [hub_file(self._repo, name) for name in names]
+        for name in names:
+            yield [hub_file(self._repo, name)]
+
+    def free(self, files: Sequence[Path]) -> None:
+        """Remove shards from the hub's cache."""
+        for path in files:
+            path.resolve().unlink()  # what the cache's link leads to
+            path.unlink(missing_ok=True)
 
     def _pattern(self, language: str) -> str:
         english, other = (self.form.codes.get(one, one) for one in (ENGLISH, language))

@@ -54,6 +54,7 @@ def facts_of(rows: Rows) -> Facts:
         "Test data": _data(results[0]),
         "Licence of the task": "" if _is_sample(results[0]) else str(task.get("licence") or ""),
         "Training time": _time(results),
+        "Warnings of alignments": _warnings(rows),
     }
     return Facts(
         {name: value for name, value in said.items() if value},
@@ -90,6 +91,16 @@ def _data(results: dict[str, Any]) -> str:
 def _time(results: Sequence[dict[str, Any]]) -> str:
     known = [one["seconds"]["total"] for one in results if one.get("seconds", {}).get("total")]
     return f"{sum(known) / len(known):.0f} s a run on average" if known else ""
+
+
+def _warnings(rows: Rows) -> str:
+    """Which rows were sick of what, each illness once."""
+    sick: dict[str, list[str]] = {}
+    for name, found in rows.items():
+        for seeds, run in found.items():
+            for message in run.results.get("warnings", []):
+                sick.setdefault(message, []).append(f"{name} (seed {seed_name(seeds)})")
+    return "; ".join(f"{', '.join(whose)}: {message}" for message, whose in sick.items())
 
 
 def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:

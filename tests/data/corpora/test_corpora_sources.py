@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from data.corpora.made import PAIRS, SETTINGS, moses_zip, parquet
+from data.corpora.made import PAIRS, SETTINGS, moses_zip, parquet, tsv
 
+from mlalign.data.corpora import preparation
 from mlalign.data.corpora.preparation import prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import Hub, OnDisk, Opus
@@ -117,3 +118,45 @@ def test_a_release_on_disk_is_known_by_its_content(tmp_path):
     moses_zip(place, MANY)
     assert source.identity("de").keys() == before.keys() == {"de-en.zip"}
     assert source.identity("de") != before
+
+
+@pytest.mark.parametrize("of", ["opus", "shards"])
+def test_what_was_fetched_can_go_as_soon_as_it_was_read(of, request, tmp_path, monkeypatch):
+    source, there = request.getfixturevalue(of), []
+    kept = prepared(tmp_path, source, "de")
+    for paths in source.files("de"):
+        source.free(paths)
+    original = preparation.read_release
+
+    def watched(paths, *given):
+        there.extend(path for path in paths if path.is_file())
+        assert [path for path in there if path.is_file()] == list(paths)  # no others
+        yield from original(paths, *given)
+
+    monkeypatch.setattr(preparation, "read_release", watched)
+    freed = prepare_corpus(
+        tmp_path / "freed",
+        "made",
+        ["de"],
+        source,
+        SETTINGS,
+        keep_downloads=False,
+        progress=lambda _: iter,
+    )
+    assert freed == kept
+    assert len(there) == {"opus": 1, "shards": 2}[of]
+    assert not any(path.exists() or path.is_symlink() for path in there)
+
+
+def test_a_release_on_disk_is_never_removed(tmp_path):
+    path = tsv(tmp_path / "x.tsv", MANY)
+    prepare_corpus(
+        tmp_path / "root",
+        "made",
+        ["de"],
+        OnDisk(path, Form()),
+        SETTINGS,
+        keep_downloads=False,
+        progress=lambda _: iter,
+    )
+    assert path.is_file()

@@ -1,0 +1,23 @@
+"""What a page tells of how its runs were made."""
+
+from reporting.made import runs
+
+from mlalign.reporting.report.facts import facts_of
+from mlalign.reporting.rows import rows_of
+
+COLLAPSED = "all sentences have nearly the same vector"
+
+
+def said(found):
+    return facts_of(rows_of(found, "main")).said
+
+
+def test_healthy_runs_have_no_warnings():
+    assert "Warnings of alignments" not in said(runs(none=[(50, 40)], mlm=[(60, 50)]))
+
+
+def test_who_is_sick_of_what_is_told_once():
+    found = runs(none=[(50, 40), (51, 41)], mlm=[(60, 50), (61, 51)])
+    for one in found[2:]:
+        one.results["warnings"] = [COLLAPSED]
+    assert said(found)["Warnings of alignments"] == f"mlm (seed 1), mlm (seed 2): {COLLAPSED}"
