@@ -235,7 +235,7 @@ class Trainer:
 
     accelerator: Accelerator = Accelerator.auto
     precision: Precision = Precision.auto
-    tokens: int = 8192  # subwords at a time in fine-tuning and scoring; results do not depend on it
+    tokens: int | None = None  # subwords at a time, learned or scored; null: 1024, GPU 8192
     threads: int | None = None  # null: as torch decides
     keep_freed_memory: bool = True  # malloc keeps large blocks for the next step
     workers: int = 0

@@ -99,6 +99,16 @@ def choose_attention(attention: str, *, gpu: bool) -> str:
     return "sdpa" if gpu else "eager"
 
 
+def choose_tokens(tokens: int | None, *, gpu: bool) -> int:
+    """How many subwords go through the encoder at a time where only speed depends on it.
+
+    A GPU wants many at once; a CPU is quicker with few, whose states stay in its cache.
+    """
+    if tokens is not None:
+        return tokens
+    return 8192 if gpu else 1024
+
+
 def padding_multiple(*, gpu: bool) -> int:
     """What batches are padded to a multiple of: tensor cores take matrices in steps of eight."""
     return 8 if gpu else 1

@@ -20,7 +20,7 @@ from mlalign.config import Train
 from mlalign.data.formats import Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import scored_part
-from mlalign.device import peak_memory_bytes
+from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import quiet_transformers
 from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
@@ -203,8 +203,9 @@ class Evaluation:
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
         """What is scored in a language, and its batches."""
         trainer = self.config.trainer
+        tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)
         part, batches = scored_part(
-            files, self.run.layout, language, tokens=trainer.tokens, workers=trainer.workers
+            files, self.run.layout, language, tokens=tokens, workers=trainer.workers
         )
         add_records(self.data, part)
         return part, batches

@@ -23,7 +23,7 @@ from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.data.text import read_lines
-from mlalign.device import padding_multiple, peak_memory_bytes
+from mlalign.device import choose_tokens, padding_multiple, peak_memory_bytes
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
@@ -105,6 +105,7 @@ class Run:
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
         self.computing = set_up(config)
+        self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
         self.tracker = tracker_of(config, folder)
         quiet_transformers()
         self.seconds: dict[str, float] = {}
@@ -183,7 +184,7 @@ class Run:
             layout,
             batch_size=settings.batch_size,
             seed=settings.seed,
-            tokens=config.trainer.tokens,
+            tokens=self.tokens,
             workers=config.trainer.workers,
         )
         module = finetuning_module(
@@ -234,7 +235,7 @@ class Run:
             layout,
             self._trainer("test")(folder=self.folder, callbacks=[]),
             self.folder / "predictions",
-            tokens=self.config.trainer.tokens,
+            tokens=self.tokens,
             workers=self.config.trainer.workers,
             progress=bar(self.config.trainer.progress, "testing"),
             note=partial(add_records, self.data),

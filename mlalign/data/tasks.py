@@ -26,7 +26,7 @@ from mlalign.ranks import rank, world
 log = logging.getLogger(__name__)
 
 IGNORED = -100  # the label of positions that are not scored
-TOKENS = 8192  # of a batch, padding included
+TOKENS = 1024  # of a batch, padding included
 
 
 @dataclass(frozen=True, slots=True)
