@@ -26,7 +26,6 @@ from mlalign.settings.choices import (
     Representation,
     Selection,
     Similarity,
-    TableKind,
     Vocabulary,
     WeightingForm,
     WeightingPer,
@@ -283,19 +282,3 @@ class Train:
 
 
 ConfigStore.instance().store("train_schema", Train)
-
-
-@dataclass
-class Evaluate:
-    """One call of ``evaluate.py``."""
-
-    runs: str = MISSING
-    table: TableKind = TableKind.main
-    baseline: str | None = None  # the row that the others are tested against; null: by the table
-    paper: bool = False  # the paper's rows too, where task and backbone are its own
-    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
-    format: Any = None  # one or several of reporting.formats; null: as the output is named
-    output: str | None = None  # files that the tables are written to as well
-
-
-ConfigStore.instance().store("evaluate_schema", Evaluate)

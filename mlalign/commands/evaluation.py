@@ -7,8 +7,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from mlalign.commands.command_line import given, refuse_missing, refuse_typed
-from mlalign.config import Evaluate
 from mlalign.errors import ConfigError
+from mlalign.settings.compare import Compare
 from mlalign.settings.report import Report
 from mlalign.settings.rescore import Rescore
 from mlalign.settings.show import Show
@@ -46,7 +46,7 @@ def compare(composed: DictConfig) -> None:
             "report=), run=FOLDER scores one again"
         )
     settings = OmegaConf.to_object(composed)
-    assert isinstance(settings, Evaluate)
+    assert isinstance(settings, Compare)
 
     from mlalign.reporting.compare import compare_runs
 

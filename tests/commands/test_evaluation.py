@@ -4,8 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from mlalign.commands.evaluation import asked, compare, quoted
-from mlalign.config import Evaluate
 from mlalign.errors import ConfigError
+from mlalign.settings.compare import Compare
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_several_patterns_are_one_text(word, expected):
 
 def test_who_names_no_runs_is_told_what_there_is():
     with pytest.raises(ConfigError, match=r"runs='GLOB'.*run=FOLDER"):
-        compare(OmegaConf.structured(Evaluate))
+        compare(OmegaConf.structured(Compare))
