@@ -104,7 +104,7 @@ def test_no_test_file_is_read_before_it_is_asked_for(panx, layout):
         (panx / language / "test").write_bytes(b"\xff\xff corrupted")
     (panx / "de" / "test").unlink()
     assert len(list(data.train_dataloader())) == data.batches
-    assert len(list(data.val_dataloader())) == 1
+    assert list(data.val_dataloader())
     again = TaskDataModule(data.files, layout, batch_size=8, seed=1)
     assert len(list(again.train_dataloader())) == data.batches
     for language in ("en", "de", "ru"):
