@@ -21,6 +21,8 @@ from mlalign.reporting.predictions import (
 from mlalign.reporting.results import FILE
 from mlalign.reporting.runs import Run, find_runs
 
+PUBLISHED = ("id", "gold", "predicted")
+
 
 def publish(run: Run, target: Path) -> None:
     """One run, under its task's and its own folder's names."""
@@ -29,7 +31,7 @@ def publish(run: Run, target: Path) -> None:
     (folder / FILE).write_bytes((run.folder / FILE).read_bytes())
     for language in predicted_languages(run.folder):
         lines = [
-            json.dumps(one._asdict(), ensure_ascii=False) + "\n"
+            json.dumps({name: getattr(one, name) for name in PUBLISHED}, ensure_ascii=False) + "\n"
             for one in read_predictions(predictions_file(run.folder, language))
         ]
         packed = gzip.compress("".join(lines).encode(), mtime=0)

@@ -18,6 +18,7 @@ class Prediction(NamedTuple):
     id: str
     gold: str | list[str]
     predicted: str | list[str]
+    probabilities: dict[str, float] | None = None  # of the labels of a text
 
 
 def predictions_file(folder: Path, language: str) -> Path:
@@ -41,7 +42,9 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     for number, line in read_lines(path):
         try:
             row = json.loads(line)
-            prediction = Prediction(str(row["id"]), row["gold"], row["predicted"])
+            prediction = Prediction(
+                str(row["id"]), row["gold"], row["predicted"], row.get("probabilities")
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}, line {number}: expected an object with id, gold and predicted, found "

@@ -1,6 +1,5 @@
 """What a tested run shows: its predictions, row by row, and which class it took for which."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from mlalign.data.formats import LabelledText, Part, TaggedSentence
-from mlalign.data.text import read_lines
+from mlalign.reporting.predictions import read_predictions
 
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
 LONGEST = 500  # letters of a text
@@ -45,19 +44,17 @@ def prediction_rows(
         Tags joined by spaces; the probability is that of the predicted label, None for tags.
     """
     found = []
-    for example, (_, line) in zip(part.examples, islice(read_lines(path), rows), strict=False):
-        one = json.loads(line)
-        gold, predicted = one["gold"], one["predicted"]
-        shares = one.get("probabilities")
+    for example, one in zip(part.examples, islice(read_predictions(path), rows), strict=False):
+        shares = one.probabilities
         found.append(
             [
                 language,
-                str(one["id"]),
+                one.id,
                 text_of(example)[:LONGEST] if texts else None,
-                _words(gold),
-                _words(predicted),
-                None if shares is None else shares[predicted],
-                gold == predicted,
+                _words(one.gold),
+                _words(one.predicted),
+                None if shares is None else shares[str(one.predicted)],
+                one.gold == one.predicted,
             ]
         )
     return found
@@ -77,10 +74,12 @@ def confusion_chart(path: Path, labels: Sequence[str], language: str) -> Any:
     import wandb
 
     place = {label: number for number, label in enumerate(labels)}
-    found = [json.loads(line) for _, line in read_lines(path)]
-    gold, predicted = ([place[one[side]] for one in found] for side in ("gold", "predicted"))
+    found = list(read_predictions(path))
     return wandb.plot.confusion_matrix(
-        y_true=gold, preds=predicted, class_names=list(labels), title=language
+        y_true=[place[str(one.gold)] for one in found],
+        preds=[place[str(one.predicted)] for one in found],
+        class_names=list(labels),
+        title=language,
     )
 
 

@@ -28,7 +28,7 @@ def test_packed_or_not(tmp_path, ending):
     assert predictions_file(tmp_path, "de") == path
     assert predicted_languages(tmp_path) == ["de"]
     assert list(read_predictions(path)) == [
-        Prediction("1", "b", "a"),
+        Prediction("1", "b", "a", {"a": 0.6, "b": 0.4}),
         Prediction("2", ["O", "B-PER"], ["O", "O"]),
     ]
 
