@@ -22,6 +22,7 @@ from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.errors import TrainingError
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
@@ -156,6 +157,8 @@ def align(
     if last.is_file():
         log.info("Going on from %s", last)
     loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    require_finished("align", loop, steps)
+    module.divergence.check()
     module.encoder.to(
         loop.strategy.root_device
     )  # which Lightning takes it off behind the last step
@@ -164,6 +167,20 @@ def align(
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
+
+
+def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
+    """Refuse a stage that ended early, as ``trainer.options.max_time`` makes it.
+
+    Raises:
+        TrainingError: fewer updates were made than were asked for.
+    """
+    if loop.global_step < steps:
+        raise TrainingError(
+            f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is "
+            "saved as finished; the same command resumes an alignment from its last checkpoint. "
+            f"Leave out what ends it early (trainer.options.max_time or the like)"
+        )
 
 
 @torch.inference_mode()
@@ -206,6 +223,8 @@ def finetune(
         enable_checkpointing=False,
     )
     loop.fit(module, data)
+    require_finished("finetune", loop, epochs * data.batches)
+    module.divergence.check()
     return weights.finish(module, loop.global_step)
 
 

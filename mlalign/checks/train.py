@@ -154,6 +154,9 @@ OURS = {  # options of Lightning's Trainer that have keys of their own here
     "num_sanity_val_steps": "none: it is off",
     "fast_dev_run": "align.steps and finetune.epochs",
     "limit_train_batches": "align.steps and finetune.epochs",
+    "limit_val_batches": "none: all of English dev is scored",
+    "limit_predict_batches": "none: all of every test part is scored",
+    "overfit_batches": "data.max_pairs and task.train_size",
 }
 
 

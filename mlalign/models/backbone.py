@@ -23,6 +23,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
+from mlalign.models.finite import non_finite_weights
 from mlalign.models.tokenizer import settle
 from mlalign.models.word_head import mark_untrained_head
 
@@ -75,7 +76,7 @@ def load_backbone(
         called: what messages call it; None: ``backbone.path``.
 
     Raises:
-        DataError: the folder does not hold an encoder with a fast tokenizer.
+        DataError: the folder does not hold an encoder with a fast tokenizer and finite weights.
         ConfigError: the family has not this attention.
     """
     called = called or f"backbone.path={folder}"
@@ -102,6 +103,8 @@ def load_backbone(
             f"{called}: its weights have nothing for {lacking[0]} and {len(lacking) - 1} other "
             "parts of the encoder; are they of another model than config.json?"
         )
+    if sick := non_finite_weights(model):
+        raise DataError(f"{called}: {sick}; take other weights, or align again with resume=false")
     mark_untrained_head(model, missing)
     types = getattr(config, "type_vocab_size", 0)
     settle(tokenizer, called, positions=positions(model), token_types=types)

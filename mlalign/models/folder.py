@@ -7,10 +7,11 @@ from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from mlalign.errors import DataError
+from mlalign.errors import DataError, TrainingError
 from mlalign.models.backbone import load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
+from mlalign.models.finite import non_finite_weights
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 
@@ -23,7 +24,12 @@ def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[st
 
     Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
     ``recipe`` is kept for the reader; this function adds what loading needs, under ``encoder``.
+
+    Raises:
+        TrainingError: a weight is non-finite; nothing is written.
     """
+    if sick := non_finite_weights(encoder):
+        raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
     encoder.backbone.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
@@ -82,6 +88,8 @@ def _load_additions(encoder: Encoder, path: Path) -> str:
     """Load everything besides the backbone; what is wrong with the file, or nothing."""
     try:
         missing, unexpected = encoder.load_state_dict(load_file(path), strict=False)
+        if sick := non_finite_weights(encoder):
+            return sick
     except (RuntimeError, SafetensorError) as error:
         return str(error).strip().splitlines()[-1].strip()
     missing = [name for name in missing if not name.startswith("backbone.")]

@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -19,6 +19,8 @@ from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.modules.adversary import LanguageGame
+from mlalign.modules.clipping import clip_gradients
+from mlalign.modules.divergence import DivergenceMonitor
 from mlalign.modules.gather import average_gradients, mean_over_ranks, unsynchronised
 from mlalign.modules.health import Health
 from mlalign.modules.held_out import HeldOut
@@ -69,6 +71,7 @@ class AlignmentModule(L.LightningModule):
         self.weighted_game, self.per_level = weighted_game, per_level
         self.keys, self.partner_drop = keys, partner_drop
         self.optimisation, self.seed = optimisation, seed
+        self.divergence = DivergenceMonitor("align")
         self.health = Health(None if weighting is None else weighting.weight_bounds())
         self.held_out = HeldOut(encoder, seed)
         # DDP would wait for the discriminator in backward passes that do not reach it
@@ -77,6 +80,10 @@ class AlignmentModule(L.LightningModule):
         ]
         self._norms: dict[str, Tensor] = {}
         self._since: tuple[int, float] | None = None
+
+    def on_train_start(self) -> None:
+        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
+        self.train()
 
     # One step
 
@@ -102,6 +109,10 @@ class AlignmentModule(L.LightningModule):
         updates = (batch.place + 1) % self.optimisation.accumulate == 0
         with nullcontext() if updates else unsynchronised(self.trainer):
             self.manual_backward(torch.stack(unweighted).sum() / self.optimisation.accumulate)
+        self.divergence.watch(
+            batch.place // self.optimisation.accumulate,
+            {f"loss/{name}": loss for name, loss in losses.items()},
+        )
         self.remember_languages(pair)
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
         if every and batch.place % every == 0:
@@ -172,16 +183,21 @@ class AlignmentModule(L.LightningModule):
         return optimizers
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip here: behind the un-scaling of mixed precision, and for each player by itself."""
+        """Clip each player by itself; learned weights are left as they are."""
         clipped = [
             parameter
             for group in optimizer.param_groups
             if group["name"] != "weights"
             for parameter in group["params"]
         ]
-        limit = self.optimisation.max_grad_norm
-        norm = nn.utils.clip_grad_norm_(clipped, math.inf if limit is None else limit)
-        self._norms[optimizer.param_groups[0]["name"]] = norm
+        norm = clip_gradients(self.trainer, optimizer, clipped, self.optimisation.max_grad_norm)
+        name = optimizer.param_groups[0]["name"]
+        self._norms[name] = norm
+        self.divergence.watch(self.global_step, {f"gradient_norm/{name}": norm})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A diverged run is never a checkpoint to resume from."""
+        self.divergence.check()
 
     @torch.no_grad()
     def remember_languages(self, pair: Pair) -> None:
@@ -242,6 +258,7 @@ class AlignmentModule(L.LightningModule):
 
     def report(self, pair: Pair, losses: Mapping[str, Tensor], place: int) -> None:
         """Losses unweighted, their learned weights, rates and speed; norms of the update before."""
+        self.divergence.check()
         values: dict[str, Any] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
         weights = {} if self.weighting is None else self.weighting.weights()
         values |= {f"weight/{name}": weight for name, weight in weights.items()}

@@ -18,6 +18,8 @@ from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.models.word_head import head_parameters
 from mlalign.modules.alignment import own_stream
+from mlalign.modules.clipping import clip_gradients
+from mlalign.modules.divergence import DivergenceMonitor
 from mlalign.modules.gather import per_rank, unsynchronised
 from mlalign.modules.schedules import are_on_gpu, warmup_then_linear
 from mlalign.ranks import collected
@@ -84,6 +86,7 @@ class FinetuningModule(L.LightningModule):
         own_stream(seed, "head")
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, len(labels))
+        self.divergence = DivergenceMonitor("finetune")
         self._pieces: list[tuple[int, int, Any]] = []
         for parameter in self._frozen():
             parameter.requires_grad_(False)
@@ -104,6 +107,17 @@ class FinetuningModule(L.LightningModule):
             if fusion is not None and not (fused and is_used):
                 frozen += fusion.parameters()
         return frozen
+
+    def train(self, mode: bool = True) -> "FinetuningModule":
+        """Switch dropout on or off; a frozen encoder keeps giving the vectors of evaluation."""
+        super().train(mode)
+        if self.frozen == "encoder":
+            self.encoder.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
+        self.train()
 
     def forward(self, batch: TaskBatch) -> Tensor:
         """Logits, ``[batch, labels]`` for texts and ``[batch, length, labels]`` for words."""
@@ -145,6 +159,7 @@ class FinetuningModule(L.LightningModule):
             with torch.autocast(self.device.type, enabled=False), synchronised:
                 self.manual_backward(loss)
             losses.append(loss.detach())
+        self.divergence.watch(self.global_step, {"loss": torch.stack(losses).sum()})
         optimizer.step()
         schedule.step()
         padded = padded_percent([part.subwords for part in parts])
@@ -163,9 +178,14 @@ class FinetuningModule(L.LightningModule):
         return self.optimizers(), self.lr_schedulers()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip behind the un-scaling of mixed precision."""
-        if self.max_grad_norm is not None:
-            self.clip_gradients(optimizer, self.max_grad_norm, "norm")
+        """Clip all that is trained as one vector."""
+        trained = [one for group in optimizer.param_groups for one in group["params"]]
+        norm = clip_gradients(self.trainer, optimizer, trained, self.max_grad_norm)
+        self.divergence.watch(self.global_step, {"gradient_norm": norm})
+
+    def on_validation_start(self) -> None:
+        """A diverged run is not scored, and none of its weights are kept."""
+        self.divergence.check()
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
         """English dev."""

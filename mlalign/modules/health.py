@@ -1,12 +1,9 @@
 """Warnings while an alignment runs: what looks like success and is none; an end to what failed."""
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-
-from mlalign.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +12,6 @@ DISCRIMINATOR_WON, DISCRIMINATOR_DEAD = 95.0, 2.0  # per cent; distance from one
 PATIENCE = 100  # reports in a row
 COLLAPSED = 0.99  # mean cosine of sentences that are no translations
 MANY_CLAMPED = 50.0  # per cent of the entries of Eq. 8
-MUST_BE_FINITE = ("loss/", "gradient_norm/")  # a loss tells more, so it is named first
 
 
 class Health:
@@ -32,19 +28,8 @@ class Health:
         self._in_a_row: Counter[str] = Counter()
 
     def watch(self, values: Mapping[str, Any]) -> None:
-        """Look at what one step reports.
-
-        Raises:
-            TrainingError: a loss, or the norm of a gradient, is no number any more.
-        """
+        """Look at what one step reports."""
         self._in_batch = float(values["in_batch_accuracy"])
-        numbers = [name for kind in MUST_BE_FINITE for name in values if name.startswith(kind)]
-        for name in numbers:
-            if not math.isfinite(float(values[name])):
-                raise TrainingError(
-                    f"align: {name} is {float(values[name])}, and nothing can be learned from "
-                    "that; lower align.learning_rate.* or set align.max_grad_norm"
-                )
         for name, value in values.items():
             if name.startswith("weight/"):
                 self._watch_weight(name, float(value))

@@ -9,7 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mlalign.data.layout import Layout
-from mlalign.errors import DataError
+from mlalign.errors import DataError, TrainingError
+from mlalign.models.finite import non_finite_weights
 from mlalign.models.folder import load_encoder, save_encoder
 from mlalign.modules.finetuning import FinetuningModule
 from mlalign.ranks import first_alone, is_first, told, wait
@@ -109,6 +110,9 @@ class Weights(L.Callback):
 
         Returns:
             The step of each rule, and the steps whose weights are kept.
+
+        Raises:
+            TrainingError: a weight is non-finite.
         """
         steps = {ENGLISH_DEV: self.best, LAST: last}
         kept = {steps[rule] for rule in self.rules}
@@ -118,6 +122,8 @@ class Weights(L.Callback):
         if self.selection == ENGLISH_DEV and self.best != last:
             assert self.best is not None
             restore_weights(module, self._at(self.best))
+        if sick := non_finite_weights(module):
+            raise TrainingError(f"finetune: not scored: {sick}; lower finetune.learning_rate")
         wait()
         return told({**steps, "kept": self._tidied(kept) if is_first() else []})
 

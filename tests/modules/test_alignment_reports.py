@@ -55,7 +55,7 @@ def test_a_run_that_breaks_ends_at_once(toy, tmp_path):
     module, data = built(toy, "align.steps=21", "ablation=no_word")
     with torch.no_grad():
         module.encoder.sentence_fusion.gate.fill_(math.nan)
-    with pytest.raises(TrainingError, match="loss/inter_sentence is nan"):
+    with pytest.raises(TrainingError, match="loss/inter_sentence is non-finite since update 0"):
         fitted(module, batches(data, 21), tmp_path)
 
 
