@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from mlalign.building.reopen import load_run
@@ -124,6 +125,21 @@ def test_the_same_command_finds_its_finished_run(finished, release, capsys):
     assert run(release, finished[0]) == finished[1]
     assert (finished[1] / "results.json").stat().st_mtime_ns == before
     assert "transfer average" in capsys.readouterr().out
+
+
+def test_a_joint_ablation_takes_all_of_it_away_and_says_so(finished, release):
+    work = finished[0]
+    folder = run(release, work, "ablation=[no_inter,no_afm]", "align.steps=3")
+    results = results_of(folder)
+    assert results["ablation"] == "no_afm+no_inter"
+    assert folder.name.startswith("tiny-multilevel-no_afm+no_inter-seed1-")
+    reported = (folder / "curves" / "align.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "align/loss/intra_sentence" in reported
+    assert "align/loss/inter_sentence" not in reported
+    assert "[LANG_de]" in (Path(results["aligned"]) / "tokenizer.json").read_text("utf-8")
+    assert "fusion" not in " ".join(load_file(Path(results["aligned"]) / "mlalign.safetensors"))
+    (table,) = comparison(find_runs(str(folder)), resamples=0)
+    assert [row.name for row in table.rows] == ["multilevel no_afm+no_inter"]
 
 
 def test_another_task_takes_the_same_aligned_encoder(finished, release):
