@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -22,12 +23,14 @@ from mlalign.data.files import sha256_of
 from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.errors import TrainingError
 from mlalign.models.encoder import Encoder
 from mlalign.modules.alignment import AlignmentModule
 from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
 from mlalign.ranks import collected, here, is_first, told, wait, world
+from mlalign.reporting import strict_json
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.reporting.results import write_whole
 
@@ -223,9 +226,21 @@ def score_part(
     part: Part[Any],
     loader: DataLoader[TaskBatch],
     path: Path | None,
+    *,
+    language: str,
 ) -> float:
-    """Predict a part, write the predictions to a file if there is to be one, and score them."""
+    """Predict a part, write the predictions to a file if there is to be one, and score them.
+
+    Raises:
+        TrainingError: a probability is not finite.
+    """
     predicted = predict(trainer, module, loader)
+    sick = sum(not all(map(math.isfinite, one.probabilities or ())) for one in predicted)
+    if sick:
+        raise TrainingError(
+            f"non-finite probabilities in {language}: of {sick} of {len(predicted)} examples of "
+            f"{part.path}; the weights have diverged: lower finetune.learning_rate"
+        )
     if path is not None and is_first():
         write_predictions(path, part, predicted, module.labels)
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
@@ -263,6 +278,6 @@ def write_predictions(
                 label: round(share, 6)
                 for label, share in zip(labels, guess.probabilities, strict=True)
             }
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        lines.append(strict_json.dumps(row) + "\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(lines))

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from mlalign.checks.task import task_faults
 from mlalign.config import Ablation, Losses, Train
 from mlalign.errors import ConfigError
+from mlalign.reporting.strict_json import not_finite
 from mlalign.settings.choices import (
     AdversarySchedule,
     Confusion,
@@ -207,6 +208,9 @@ def check(config: Train) -> None:
                 f"trainer.options.{key}={value}: Lightning's Trainer has no such option. "
                 f"{nearest(key, known)}"
             )
+    infinite = ", ".join(not_finite(OmegaConf.to_container(plain)))
+    if infinite:
+        raise ConfigError(f"{infinite}: expected a finite number")
     for message in task_faults(config.task, config.finetune.epochs):
         raise ConfigError(message)
     for wrong, message in _contradictions(config):
