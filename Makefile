@@ -47,8 +47,8 @@ tables: setup  ## write the tables of docs/results anew from the committed resul
 	$(BIN)/python evaluate.py runs='docs/results/panx_open/**' baseline=mlm output=docs/results/panx_open_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer/**' output=docs/results/longer.txt
 	$(BIN)/python evaluate.py runs='docs/results/frozen/**' output=docs/results/frozen.txt
-	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' output=docs/results/longer_frozen.txt
-	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' baseline=mlm output=docs/results/longer_frozen_against_mlm.txt
+	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' mixed_code=true output=docs/results/longer_frozen.txt
+	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' baseline=mlm mixed_code=true output=docs/results/longer_frozen_against_mlm.txt
 
 figures: setup  ## draw the figures of docs/figures anew from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \

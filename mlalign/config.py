@@ -200,9 +200,10 @@ class Method:
 
 @dataclass
 class Ablation:
-    """What is taken away from the method, whatever it is."""
+    """What is taken away from the method, whatever it is; ``ablation=[a,b]`` takes away both."""
 
-    name: str = MISSING
+    parts: dict[str, list[str]] = field(default_factory=dict)  # choice -> losses, or `fusion`
+    name: str = "none"  # this and the rest follow from the parts
     without: list[str] = field(default_factory=list)
     fusion: bool = True
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -29,6 +30,7 @@ from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
 from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
 from mlalign.ranks import collected, here, is_first, told, wait, world
+from mlalign.reporting import strict_json
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.reporting.results import write_whole
 
@@ -242,9 +244,21 @@ def score_part(
     part: Part[Any],
     loader: DataLoader[TaskBatch],
     path: Path | None,
+    *,
+    language: str,
 ) -> float:
-    """Predict a part, write the predictions to a file if there is to be one, and score them."""
+    """Predict a part, write the predictions to a file if there is to be one, and score them.
+
+    Raises:
+        TrainingError: a probability is not finite.
+    """
     predicted = predict(trainer, module, loader)
+    sick = sum(not all(map(math.isfinite, one.probabilities or ())) for one in predicted)
+    if sick:
+        raise TrainingError(
+            f"non-finite probabilities in {language}: of {sick} of {len(predicted)} examples of "
+            f"{part.path}; the weights have diverged: lower finetune.learning_rate"
+        )
     if path is not None and is_first():
         write_predictions(path, part, predicted, module.labels)
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
@@ -282,6 +296,6 @@ def write_predictions(
                 label: round(share, 6)
                 for label, share in zip(labels, guess.probabilities, strict=True)
             }
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        lines.append(strict_json.dumps(row) + "\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(lines))

@@ -1,6 +1,5 @@
 """A task without learning: each sentence's translation is to be found among all others."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +15,12 @@ from mlalign.data.layout import Layout
 from mlalign.data.overlap import seen_pairs
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import sentence_loader
-from mlalign.errors import DataError
+from mlalign.errors import DataError, TrainingError
 from mlalign.metrics import nearest, retrieval_accuracy
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.modules.retrieval import SentenceVectors, sentence_vectors
 from mlalign.ranks import is_first
+from mlalign.reporting import strict_json
 from mlalign.reporting.results import write_whole
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,9 @@ def retrieve(
     Returns:
         ``scores``, language -> per cent of its sentences whose nearest English sentence is the
         translation, as the Tatoeba test is scored; ``from_english``, the same the other way.
+
+    Raises:
+        TrainingError: a sentence vector is not finite.
     """
     results: dict[str, dict[str, float]] = {"scores": {}, "from_english": {}}
     for language in progress(files.languages):
@@ -102,6 +105,11 @@ def retrieve(
             )
             for code, side in sides.items()
         )
+        if not (english.isfinite().all() and other.isfinite().all()):
+            raise TrainingError(
+                f"non-finite sentence vectors in {language}, of {part.path}; the encoder's weights "
+                "have diverged: align again with lower align.learning_rate"
+            )
         english_key, other_key = map(first_places, sides.values())
         _write(
             folder / f"{language}.jsonl",
@@ -130,7 +138,7 @@ def _write(
     ids = [pair.id for pair in part.examples]
     columns = [[ids[place] for place in side.tolist()] for side in (*to_english, *from_english)]
     lines = [
-        json.dumps(
+        strict_json.dumps(
             {
                 "id": identifier,
                 "gold": gold,

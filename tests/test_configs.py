@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 
 from mlalign.checks.train import LOSSES, present
 from mlalign.commands.command_line import resolve
+from mlalign.commands.finished import run_folder
 from mlalign.config import Train
 from mlalign.errors import ConfigError
 from mlalign.settings.folder import CONF
@@ -56,9 +57,10 @@ def test_an_ablation_takes_away_what_it_names_or_is_refused_for_the_lack_of_it()
         for method, ablation in itertools.product(choices("method"), choices("ablation")):
             whole = compose("train", overrides=[f"method={method}", f"ablation={ablation}"])
             had = {name for name in LOSSES if whole.losses[name] is not None}
-            taken = set(whole.ablation.without)
+            named = {name for part in whole.ablation.parts.values() for name in part}
+            taken = named - {"fusion"}
             fused = whole.fusion.form.value != "off"
-            possible = taken <= had and (whole.ablation.fusion or fused)
+            possible = taken <= had and ("fusion" not in named or fused)
             if possible and (had != taken or not had):
                 assert set(present(resolve(whole).losses)) == had - taken
                 removed[method, ablation] = taken
@@ -71,6 +73,48 @@ def test_an_ablation_takes_away_what_it_names_or_is_refused_for_the_lack_of_it()
 def test_an_ablation_is_applied_after_everything_the_user_typed():
     config = composed("ablation=no_afm", "fusion.form=sigmoid")
     assert config.fusion.form == "off"
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "without", "fusion"),
+    [
+        ("[no_afm,no_inter]", "no_afm+no_inter", ["inter_sentence"], False),
+        ("[no_inter,no_afm]", "no_afm+no_inter", ["inter_sentence"], False),
+        (
+            "[no_mlm,no_lang,no_dist]",
+            "no_dist+no_lang+no_mlm",
+            ["adversarial", "masked_words", "word_distribution"],
+            True,
+        ),
+        ("[no_afm,no_afm]", "no_afm", [], False),
+        ("[none,no_afm]", "no_afm", [], False),
+        ("[no_afm,none]", "no_afm", [], False),
+        ("[no_inter]", "no_inter", ["inter_sentence"], True),
+        ("[]", "none", [], True),
+    ],
+)
+def test_several_ablations_are_one_named_by_all_of_them(typed, name, without, fusion):
+    config = composed(f"ablation={typed}")
+    assert (config.ablation.name, config.ablation.fusion) == (name, fusion)
+    assert config.ablation.without == without
+    assert set(present(config.losses)) == set(LOSSES) - set(without)
+    assert (config.fusion.form == "off") == (not fusion)
+    assert run_folder(config).name.startswith(
+        "tiny-multilevel-" + ("" if name == "none" else f"{name}-") + "seed1-"
+    )
+
+
+def test_the_order_in_which_ablations_are_typed_makes_no_other_run():
+    folders = {
+        run_folder(composed(f"ablation=[{one}]")) for one in ("no_afm,no_lang", "no_lang,no_afm")
+    }
+    assert len(folders) == 1
+
+
+def test_an_ablation_of_ones_own_is_named_too():
+    config = composed("ablation=no_afm", "+ablation.parts.no_games=[adversarial]")
+    assert config.ablation.name == "no_afm+no_games"
+    assert config.losses.adversarial is None
 
 
 def test_norwegian_survives():
@@ -96,6 +140,7 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("method=inter_sentence ablation=no_inter", ["takes away all", "method=none"]),
         ("method=none ablation=no_afm", ["fusion", "method=none"]),
         ("losses.inter_sentence.temperature=0", ["losses.inter_sentence.temperature", "above 0"]),
+        ("data.max_ratio=inf", ["data.max_ratio=inf", "finite"]),
         ("align.pairs=1", ["align.pairs=1", "at least 2"]),
         ("align.mask_rate=1.5", ["align.mask_rate", "share"]),
         ("fusion.form=gated method=mlm", ["fusion.form", "method.language_tokens"]),
@@ -115,7 +160,11 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("+trainer.options.max_steps=3", ["trainer.options.max_steps", "align.steps"]),
         ("+trainer.options.benchmrk=true", ["benchmrk", "Did you mean benchmark"]),
         ("+align.foo=1", ["align.foo"]),
-        ("ablation.without=[inter_sentense]", ["Did you mean inter_sentence"]),
+        ("+ablation.parts.mine=[inter_sentense]", ["Did you mean inter_sentence"]),
+        ("ablation.without=[inter_sentence]", ["ablation.without", "+ablation.parts.NAME"]),
+        ("ablation=[no_sent,no_inter]", ["no_inter+no_sent", "no_inter and no_sent both"]),
+        ("ablation=[no_word,no_sent,no_lang]", ["no_lang+no_sent+no_word takes away all"]),
+        ("method=mlm ablation=[no_lang,no_mlm]", ["no_lang+no_mlm takes away adversarial"]),
     ],
 )
 def test_contradictions_and_values_out_of_range_are_refused(overrides, words):

@@ -1,19 +1,23 @@
 """The whole road on small generated data: what a run leaves behind, and what it never looks at."""
 
 import json
+import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from mlalign.building.reopen import load_run
 from mlalign.commands.command_line import resolve
 from mlalign.commands.run import train
 from mlalign.data.sample import write_sample
-from mlalign.errors import ConfigError, DataError
+from mlalign.errors import ConfigError, DataError, TrainingError
+from mlalign.modules.finetuning import Predicted
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
 from mlalign.settings.folder import CONF
@@ -124,6 +128,63 @@ def test_the_same_command_finds_its_finished_run(finished, release, capsys):
     assert run(release, finished[0]) == finished[1]
     assert (finished[1] / "results.json").stat().st_mtime_ns == before
     assert "transfer average" in capsys.readouterr().out
+
+
+def test_a_joint_ablation_takes_all_of_it_away_and_says_so(release, tmp_path):
+    folder = run(release, tmp_path, "ablation=[no_inter,no_afm]", "align.steps=3")
+    results = results_of(folder)
+    assert results["ablation"] == "no_afm+no_inter"
+    assert folder.name.startswith("tiny-multilevel-no_afm+no_inter-seed1-")
+    reported = (folder / "curves" / "align.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "align/loss/intra_sentence" in reported
+    assert "align/loss/inter_sentence" not in reported
+    assert "[LANG_de]" in (Path(results["aligned"]) / "tokenizer.json").read_text("utf-8")
+    assert "fusion" not in " ".join(load_file(Path(results["aligned"]) / "mlalign.safetensors"))
+    (table,) = comparison(find_runs(str(folder)), resamples=0)
+    assert [row.name for row in table.rows] == ["multilevel no_afm+no_inter"]
+
+
+@pytest.mark.parametrize("method", ["none", "multilevel"])
+def test_a_language_that_its_corpora_gained_is_noticed(release, tmp_path, caplog, method):
+    caplog.set_level("INFO")
+    root = tmp_path / "root"
+    shutil.copytree(release, root)
+    folder = root / "parallel" / "sample"
+    for path in folder.iterdir():
+        if path.name != "en-de.tsv":
+            path.unlink()
+    (folder / "ru-en.tsv").write_text("x\ty\n")
+    typed = [f"method={method}", "data.languages=null", "align.steps=2"]
+    first = results_of(run(root, tmp_path, *typed))
+    assert list(first["parallel"]) == ["de"]
+    assert first["never_aligned"] == ([] if method == "none" else ["ru"])
+    assert f"en-de: 300 pairs in {folder / 'en-de.tsv'}" in caplog.text
+    assert f"Ignored: {folder / 'ru-en.tsv'} (expected en-ru.tsv" in caplog.text
+    caplog.clear()
+    run(root, tmp_path, *typed)
+    assert "This run is finished" in caplog.text
+    shutil.copy(release / "parallel" / "sample" / "en-ru.tsv", folder)
+    second = results_of(run(root, tmp_path, *typed))
+    assert "en-ru.tsv is new since this run" in caplog.text
+    assert list(second["parallel"]) == ["de", "ru"]
+    assert second["never_aligned"] == []
+
+
+def test_results_tell_what_code_made_them(finished):
+    results = results_of(finished[1])
+    assert set(results["code"]) == {"mlalign", "conf", "constraints"}
+    assert results["alignment_code"] == results["code"]
+
+
+def test_non_finite_probabilities_end_a_run_without_results(release, tmp_path, monkeypatch):
+    def sick(*_: object, **__: object) -> list[Predicted]:
+        return [Predicted(0, [math.nan] * 4)] * 30
+
+    monkeypatch.setattr("mlalign.pipeline.predict", sick)
+    with pytest.raises(TrainingError, match="non-finite probabilities in en"):
+        run(release, tmp_path, "method=none")
+    (folder,) = (tmp_path / "outputs" / "mldoc").glob("tiny-none-seed1-*")
+    assert not (folder / "results.json").is_file()
 
 
 def test_another_task_takes_the_same_aligned_encoder(finished, release):

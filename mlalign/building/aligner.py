@@ -14,12 +14,14 @@ import lightning as L
 
 import mlalign
 from mlalign.building.assembly import Assembly, on_bad_line, plain
+from mlalign.building.code import code_hashes
 from mlalign.building.computing import attention
+from mlalign.building.text import corpora_of, languages_of, texts_of
 from mlalign.checks.train import present
 from mlalign.config import Train
 from mlalign.data.cache import Filter, Tokenised, tokenise
 from mlalign.data.files import sha256_of, write_whole
-from mlalign.data.formats import find_corpora, parallel_path, read_pairs
+from mlalign.data.formats import read_pairs
 from mlalign.data.layout import Layout
 from mlalign.data.pretrained import Pretrained, from_folder, from_hub
 from mlalign.errors import ConfigError, DataError
@@ -56,45 +58,24 @@ class Aligner:
         self.losses = present(config.losses)
         assert config.align.seed is not None  # resolved
         self.seed = config.align.seed
+        self.code = code_hashes()  # as it is now: a checkout can change while it aligns
 
     # Text
 
     @cached_property
     def languages(self) -> list[str]:
-        """Target languages: those asked for, or all that the corpora hold."""
-        corpora = find_corpora(self.root)
-        named = self.config.data.parallel
-        if self.config.data.languages is not None:
-            return list(self.config.data.languages)
-        return sorted({language for name in named for language in corpora.get(name, [])})
+        """Target languages, see ``text.languages_of``."""
+        return languages_of(self.config)
 
     @cached_property
     def corpora(self) -> dict[str, list[str]]:
-        """Language -> the named corpora that hold it.
-
-        Raises:
-            DataError: a corpus is not there or a language is in none of them.
-        """
-        there = find_corpora(self.root)
-        for name in self.config.data.parallel:
-            if name not in there:
-                parallel_path(self.root, name, self.languages[0] if self.languages else "xx")
-        holding = {
-            language: [name for name in self.config.data.parallel if language in there[name]]
-            for language in self.languages
-        }
-        for language, names in holding.items():
-            if not names:
-                parallel_path(self.root, self.config.data.parallel[0], language)
-        return holding
+        """Language -> the named corpora that hold it, see ``text.corpora_of``."""
+        return corpora_of(self.config)
 
     @cached_property
     def texts(self) -> dict[str, list[Path]]:
         """Language -> its parallel files."""
-        return {
-            language: [parallel_path(self.root, name, language) for name in names]
-            for language, names in self.corpora.items()
-        }
+        return texts_of(self.config)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -254,6 +235,7 @@ class Aligner:
         files = {path: info for table in tables.values() for path, info in table.files.items()}
         record = {
             "recipe": self.recipe,
+            "code": self.code,
             "computing": chosen,
             "seconds": seconds,
             "files": files,

@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mlalign.checks.task import task_faults
-from mlalign.config import Losses, Train
+from mlalign.config import Ablation, Losses, Train
 from mlalign.errors import ConfigError
+from mlalign.reporting.strict_json import not_finite
 from mlalign.settings.choices import (
     AdversarySchedule,
     Confusion,
@@ -24,6 +25,7 @@ from mlalign.settings.corpora import prepare_contradictions
 log = logging.getLogger(__name__)
 
 LOSSES = tuple(Losses.__dataclass_fields__)
+FUSION = "fusion"  # what an ablation can take away besides
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
@@ -39,34 +41,63 @@ def present(losses: Losses) -> list[str]:
 
 
 def apply_ablation(config: Train) -> None:
-    """Take away what the ablation names.
+    """Take away what the chosen ablations name, and name them jointly, in alphabetical order.
 
     Raises:
-        ConfigError: the method does not have it, or nothing is left.
+        ConfigError: the method does not have it, two of them take away the same, or nothing is
+            left.
     """
+    ablation = config.ablation
+    if ablation != Ablation(parts=ablation.parts):
+        raise ConfigError(
+            "ablation.name, ablation.without and ablation.fusion follow from ablation.parts; "
+            "give what is to be taken away as +ablation.parts.NAME=[LOSS], with a name of your own"
+        )
+    ablation.name = "+".join(sorted(ablation.parts)) or "none"
+    taken = _taken(ablation)
     had = present(config.losses)
-    for name in config.ablation.without:
-        if name not in LOSSES:
-            raise ConfigError(f"ablation.without: {name!r} is no loss. {nearest(name, LOSSES)}")
-        if name not in had:
+    for name in taken:
+        if name in LOSSES and name not in had:
             raise ConfigError(
-                f"ablation={config.ablation.name} takes away {name}, which "
+                f"ablation={ablation.name} takes away {name}, which "
                 f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}); "
                 "choose ablation=none or another method"
             )
-        setattr(config.losses, name, None)
-    if not config.ablation.fusion:
+    if FUSION in taken:
         if config.fusion.form == FusionForm.off:
             raise ConfigError(
-                f"ablation={config.ablation.name} takes away the fusion, which "
+                f"ablation={ablation.name} takes away the fusion, which "
                 f"method={config.method.name} does not have; choose ablation=none"
             )
         config.fusion.form = FusionForm.off
+    ablation.without = [name for name in LOSSES if name in taken]
+    ablation.fusion = FUSION not in taken
+    for name in ablation.without:
+        setattr(config.losses, name, None)
     if had and not present(config.losses):
         raise ConfigError(
-            f"ablation={config.ablation.name} takes away all that method={config.method.name} has; "
+            f"ablation={ablation.name} takes away all that method={config.method.name} has; "
             "the run without alignment is method=none"
         )
+
+
+def _taken(ablation: Ablation) -> dict[str, str]:
+    """What is taken away -> the chosen ablation that names it."""
+    taken: dict[str, str] = {}
+    for choice, names in sorted(ablation.parts.items()):
+        for name in names:
+            if name not in (*LOSSES, FUSION):
+                raise ConfigError(
+                    f"ablation.parts.{choice}: {name!r} is no loss. "
+                    f"{nearest(name, (*LOSSES, FUSION))}"
+                )
+            if name in taken:
+                raise ConfigError(
+                    f"ablation={ablation.name}: {taken[name]} and {choice} both take away {name}; "
+                    "leave out one of them"
+                )
+            taken[name] = choice
+    return taken
 
 
 def _at_least(least: float) -> tuple[Callable[[Any], bool], str]:
@@ -180,6 +211,9 @@ def check(config: Train) -> None:
                 f"trainer.options.{key}={value}: Lightning's Trainer has no such option. "
                 f"{nearest(key, known)}"
             )
+    infinite = ", ".join(not_finite(OmegaConf.to_container(plain)))
+    if infinite:
+        raise ConfigError(f"{infinite}: expected a finite number")
     for message in task_faults(config.task, config.finetune.epochs):
         raise ConfigError(message)
     for wrong, message in _contradictions(config):

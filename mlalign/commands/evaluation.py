@@ -56,6 +56,7 @@ def compare(composed: DictConfig) -> None:
         baseline=settings.baseline,
         paper=settings.paper,
         resamples=settings.resamples,
+        mixed=settings.mixed_code,
         formats=settings.format,
         output=settings.output,
     )

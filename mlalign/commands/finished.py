@@ -1,10 +1,12 @@
 """A run's folder is named by its configuration, so that the same command finds its own run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from mlalign.building.text import texts_of
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
 from mlalign.pipeline import fingerprint_of
@@ -19,11 +21,11 @@ NOT_OF_THE_TRAINER = ("progress", "devices", "compile")
 NOT_OF_THE_LOGGER = ("group", "rows", "texts", "figures", "artifacts")
 
 
-def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
+def is_finished(config: Train, folder: Path, languages: Sequence[str]) -> bool:
     """Whether a folder holds results for these languages, from files that have not changed."""
     if not (folder / FILE).is_file():
         return False
-    results = read_results(folder)
+    results, keep = read_results(folder), config.keep
     kept = Keep(results["config"].get("keep", Keep.none))
     if list(Keep).index(kept) < list(Keep).index(keep):
         log.info("This run kept fewer weights than keep=%s asks for: it is made anew.", keep)
@@ -36,7 +38,19 @@ def is_finished(folder: Path, languages: Sequence[str], keep: Keep) -> bool:
         if not path.is_file() or sha256_of(path) != known["sha256"]:
             log.info("%s has changed since this run: it is made anew.", path)
             return False
-    return True
+    return not _other_texts(config, results)
+
+
+def _other_texts(config: Train, results: Mapping[str, Any]) -> bool:
+    """Whether the corpora hold other files than a run read, if it read any."""
+    read = {path for paths in results.get("parallel", {}).values() for path in paths}
+    if not read:
+        return False
+    there = {str(path) for paths in texts_of(config).values() for path in paths}
+    for path in sorted(there ^ read):
+        what = "is new" if path in there else "is not read any more"
+        log.info("%s %s since this run: it is made anew.", path, what)
+    return there != read
 
 
 def run_folder(config: Train) -> Path:

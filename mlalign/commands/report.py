@@ -38,6 +38,7 @@ def make_report(settings: Report) -> list[Path]:
         baseline=settings.baseline,
         paper=settings.paper,
         resamples=settings.resamples,
+        mixed=settings.mixed_code,
         unfinished=unfinished,
     )
     print(f"\n{FORMATS['text'].write(tables)}\n")

@@ -12,12 +12,14 @@ import lightning as L
 from filelock import FileLock
 from omegaconf import OmegaConf
 
+from mlalign.building.code import code_hashes
 from mlalign.building.computing import set_up
 from mlalign.building.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.building.task import task_files
 from mlalign.commands.preparation import prepare, prepare_task
 from mlalign.config import Train
 from mlalign.data.formats import Part
+from mlalign.data.formats.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import scored_part
 from mlalign.device import choose_tokens, peak_memory_bytes
@@ -157,7 +159,7 @@ class Evaluation:
 
     def __init__(self, run: OpenedRun, config: Train, files: TaskFiles, folder: Path) -> None:
         self.run, self.config, self.files, self.folder = run, config, files, folder
-        self.computing = set_up(config)
+        self.computing, self.code = set_up(config), code_hashes()
         quiet_transformers()
         self.data: dict[str, dict[str, Any]] = {}
         self.trainer = self._trainer()
@@ -184,7 +186,7 @@ class Evaluation:
         for step in bar(self.config.trainer.progress, "choosing")(self.run.kept):
             self.run.restore(step)
             for language, read in dev.items():
-                score = score_part(self.trainer, self.run.module, *read, None)
+                score = score_part(self.trainer, self.run.module, *read, None, language=language)
                 if language not in best or score > best[language][0]:
                     best[language] = score, step
         return {language: step for language, (_, step) in best.items()}
@@ -197,7 +199,9 @@ class Evaluation:
             self.run.restore(steps[language])
             path = self.folder / "predictions" / f"{language}.jsonl"
             read = self._part(self.files, language)
-            scores[language] = score_part(self.trainer, self.run.module, *read, path)
+            scores[language] = score_part(
+                self.trainer, self.run.module, *read, path, language=language
+            )
         return {language: scores[language] for language in self.files.languages}
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
@@ -216,6 +220,7 @@ class Evaluation:
         """As the run's, of what was scored now."""
         config: Any = OmegaConf.to_container(OmegaConf.structured(self.config), enum_to_str=True)
         config["finetune"]["selection"] = selection
+        known = self.run.results.get("parallel", {}) if self.run.results["aligned"] else {}
         return self.run.results | {
             "task": self.config.task.name,
             "metric": self.config.task.metric,
@@ -226,9 +231,11 @@ class Evaluation:
             "steps": dict(steps),
             "scores": scores,
             **summary(scores),
+            "never_aligned": others(scores, known) if known else [],
             "config": config,
             "versions": versions(),
             "commit": commit(),
+            "evaluation_code": self.code,
             "computing": asdict(self.computing),
             "seconds": {"test": round(seconds, 2), "total": round(seconds, 2)},
             "peak_memory_bytes": peak_memory_bytes(),

@@ -13,16 +13,18 @@ import lightning as L
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.code import code_hashes
 from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
+from mlalign.building.text import tell
 from mlalign.commands.finished import is_finished, run_folder
 from mlalign.commands.preparation import prepare
 from mlalign.commands.tracking import figures_of, is_watched, tracker_of
 from mlalign.config import Train
+from mlalign.data.formats.languages import others
 from mlalign.data.layout import Layout
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
-from mlalign.data.text import read_lines
 from mlalign.device import choose_tokens, padding_multiple, peak_memory_bytes
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
@@ -84,7 +86,7 @@ def train(config: Train) -> Path:
 
 
 def _is_to_be_found(config: Train, folder: Path, languages: Sequence[str]) -> bool:
-    return config.resume is not False and is_finished(folder, languages, config.keep)
+    return config.resume is not False and is_finished(config, folder, languages)
 
 
 def suggestion(results: dict[str, Any]) -> str:
@@ -106,6 +108,9 @@ class Run:
         self.config, self.folder = config, folder
         self.computing = set_up(config)
         self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
+        self.code = code_hashes()  # as it is now: a checkout can change while it runs
+        self.alignment_code: dict[str, str | None] | None = None
+        self.parallel: dict[str, list[str]] = {}  # language -> the files that were read
         self.tracker = tracker_of(config, folder)
         quiet_transformers()
         self.seconds: dict[str, float] = {}
@@ -131,20 +136,23 @@ class Run:
         aligner = Aligner(config, self._trainer("align"), precision=self.computing.precision)
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
+        lines: dict[str, int] = {}
+        if aligner.losses or config.backbone.name == "tiny":  # whose tokenizer is trained on them
+            lines = tell(config, aligner.texts)
+            self.parallel = {one: list(map(str, paths)) for one, paths in aligner.texts.items()}
         self.commit, aligned = aligner.backbone.commit, aligner.folder
         self.tracker.end_stage()
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
             encoder = Encoder(model, pool=config.backbone.pool.value)
-            if config.backbone.name == "tiny":  # its tokenizer was trained on them
-                for path, digest in aligner.files.items():
-                    rows = sum(1 for _ in read_lines(Path(path)))
-                    self.data[path] = {"rows": rows, "sha256": digest}
+            for path, rows in lines.items():
+                self.data[path] = {"rows": rows, "sha256": aligner.files[path]}
         else:
             encoder, tokenizer = load_encoder(aligned, attention=self.computing.attention)
             recipe: Any = OmegaConf.to_container(OmegaConf.load(aligned / RECIPE))
             self.seconds["align"] = recipe["seconds"]
             self.data |= recipe["files"]
+            self.alignment_code = recipe.get("code")
             self.warnings = recipe.get("warnings", [])
         tokens = {}
         if config.method.language_tokens:
@@ -222,7 +230,7 @@ class Run:
             part, loader = data.test_loader(language)
             add_records(self.data, part)
             path = self.folder / "predictions" / f"{language}.jsonl"
-            scores[language] = score_part(quiet, module, part, loader, path)
+            scores[language] = score_part(quiet, module, part, loader, path, language=language)
             self.tracker.scored({self.config.task.metric: scores[language]}, language, part)
         self.seconds["test"] = time.perf_counter() - started
         return scores
@@ -265,6 +273,10 @@ class Run:
                 "selection": config.finetune.selection.value,
                 **results,
                 **summary(results["scores"]),
+                "never_aligned": []
+                if aligned is None
+                else others(results["scores"], self.parallel),
+                "parallel": self.parallel,
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,
                 "curves": stage_curves(self.folder, aligned),
@@ -272,6 +284,8 @@ class Run:
                 "config": OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True),
                 "versions": versions(),
                 "commit": commit(),
+                "code": self.code,
+                "alignment_code": self.alignment_code,
                 "computing": asdict(self.computing),
                 "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
                 "peak_memory_bytes": peak_memory_bytes(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlalign.errors import ConfigError
 from mlalign.reporting.bootstrap import METRICS
+from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.notes import notes_on
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
@@ -28,6 +29,7 @@ def comparison(
     paper: bool = False,
     resamples: int = RESAMPLES,
     unfinished: Sequence[Unfinished] = (),
+    mixed: bool = False,
 ) -> list[Table]:
     """One table per task.
 
@@ -39,9 +41,11 @@ def comparison(
         paper: show the paper's rows too, where they make sense.
         resamples: of the test items, for the paired bootstrap; 0 for none.
         unfinished: runs to be listed below the table of their task; below all, if it has none.
+        mixed: let runs of different code into one table, and note it.
 
     Raises:
-        ConfigError: runs of a task differ in what no row names, or no task has the baseline.
+        ConfigError: runs of a task differ in what no row names or were made by different code, or
+            no task has the baseline.
         DataError: runs contradict each other or their predictions.
     """
     by_task: dict[str, list[Run]] = defaultdict(list)
@@ -50,6 +54,8 @@ def comparison(
     rows = {}
     for task, found in by_task.items():
         refuse_other_differences(task, found, kind)
+        if not mixed:
+            refuse_mixed_code(task, found)
         rows[task] = rows_of(found, kind)
     if baseline is not None:
         _refuse_unknown(baseline, [name for one in rows.values() for name in one])
@@ -59,6 +65,8 @@ def comparison(
         results = [run.results for run in by_task[task]]
         missed = [one for one in unfinished if one.task == task or one.task not in rows]
         notes = notes_on(table, results, resamples, missed)
+        if different := mixed_code(by_task[task]):
+            notes.append(f"Mixed code, as asked for: {different}.")
         if paper:
             table, note = _beside_the_paper(table, results)
             notes.append(note)
@@ -86,7 +94,14 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
         Row(
             name,
             {
-                column: Cell(tuple(values.values()), against.get((name, column)))
+                column: Cell(
+                    tuple(values.values()),
+                    against.get((name, column)),
+                    any(
+                        column in run.results.get("never_aligned", [])
+                        for run in rows[name].values()
+                    ),
+                )
                 for column, values in columns.items()
             },
             runs=len(rows[name]),

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
-from mlalign.reporting.tables import Table
+from mlalign.reporting.tables import NEVER_ALIGNED, Table
 
 LISTED = 10  # of anything; the rest is counted
 AVERAGES = (
@@ -32,6 +32,7 @@ def notes_on(
     selection = results[0].get("selection")
     notes = [f"Selection of checkpoints: {selection}." if selection else "", AVERAGES]
     notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
+    notes.append(_never_aligned(table))
     if unfinished:
         missed = _listed(list(map(str, unfinished)), "; ")
         notes.append(f"Not finished, so not in this table: {missed}.")
@@ -69,6 +70,20 @@ def _missing(table: Table) -> str:
         return ""
     cells = "1 cell is" if number == 1 else f"{number} cells are"
     return f"— no score: {cells} missing, of {_listed(found)}."
+
+
+def _never_aligned(table: Table) -> str:
+    unknown = {
+        row.name: [one for one in table.languages if row.cells[one].never_aligned]
+        for row in table.rows
+    }
+    found = [f"{name} ({', '.join(languages)})" for name, languages in unknown.items() if languages]
+    if not found:
+        return ""
+    return (
+        f"{NEVER_ALIGNED} never aligned: no parallel text of this language was aligned on: "
+        f"{_listed(found)}. Averages count it like the others."
+    )
 
 
 def _fewer_runs(table: Table) -> str:

@@ -1,12 +1,12 @@
 """What runs said of each test example, as it lies in their folders."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError
+from mlalign.reporting import strict_json
 
 FOLDER = "predictions"
 ENDINGS = (".jsonl", ".jsonl.gz")  # the second one where results are published
@@ -41,7 +41,7 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     """
     for number, line in read_lines(path):
         try:
-            row = json.loads(line)
+            row = strict_json.loads(line)
             prediction = Prediction(
                 str(row["id"]), row["gold"], row["predicted"], row.get("probabilities")
             )

@@ -1,7 +1,6 @@
 """``results.json``: what a run found, and all that is needed to believe it."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -9,7 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlalign.errors import DataError
+from mlalign.errors import DataError, TrainingError
+from mlalign.reporting import strict_json
 
 SCHEMA = 1
 FILE = "results.json"
@@ -82,8 +82,15 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """Write ``results.json``; a folder that has one holds a finished run."""
-    text = json.dumps({"schema": SCHEMA, **results}, ensure_ascii=False, indent=1)
+    """Write ``results.json``; a folder that has one holds a finished run.
+
+    Raises:
+        TrainingError: a number in it is not finite.
+    """
+    sick = ", ".join(strict_json.not_finite(results))
+    if sick:
+        raise TrainingError(f"{folder / FILE}: not written, non-finite numbers: {sick}")
+    text = strict_json.dumps({"schema": SCHEMA, **results}, indent=1)
     write_whole(folder / FILE, text + "\n")
 
 
@@ -97,7 +104,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the folder of a finished run")
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = strict_json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); run again with resume=false") from error
     if not isinstance(results, dict) or "config" not in results:

@@ -13,6 +13,7 @@ UNITS = {
     "entity_f1": "entity F1",
     "retrieval_accuracy": "accuracy of finding the English translation",
 }
+NEVER_ALIGNED = "§"  # marks a language that was scored, and never aligned on
 ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
 SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
 
@@ -43,6 +44,7 @@ class Cell:
 
     values: tuple[float, ...] = ()
     against: Against | None = None
+    never_aligned: bool = False  # no parallel text of this language was aligned on
 
     @property
     def mean(self) -> float | None:
@@ -101,9 +103,13 @@ def score_table(results: Mapping[str, Any]) -> str:
     columns = {name_of(results): results["scores"]}
     if "from_english" in results:
         columns["from English"] = results["from_english"]
+    unknown = results.get("never_aligned", [])
     rows = [["language", *columns]]
     rows += [
-        [language, *(_number(column[language]) for column in columns.values())]
+        [
+            f"{language} {NEVER_ALIGNED}" if language in unknown else language,
+            *(_number(column[language]) for column in columns.values()),
+        ]
         for language in results["scores"]
     ]
     averages = [
@@ -114,7 +120,8 @@ def score_table(results: Mapping[str, Any]) -> str:
     rule = lines[1]
     unit = UNITS[results["metric"]]
     head = f"{results['task']}, {setting_of(results)}, {unit} in per cent"
-    return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :]])
+    notes = [f"{NEVER_ALIGNED} never aligned: no parallel text of it was read"] if unknown else []
+    return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
 
 
 def setting_of(results: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ class Report:
     table: TableKind = TableKind.main
     baseline: str | None = None  # the row that the others are tested against; null: by the table
     paper: bool = False  # the paper's rows too, where task and backbone are its own
+    mixed_code: bool = False  # runs that different code made in one table, which its notes say
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
     language: str | None = None  # of the texts in the figures; null: the first target language
     texts: bool = True  # false: the cases show no text, for corpora that may not be passed on

@@ -174,7 +174,8 @@ class WandbTracker(Tracker):
     def _files(self, results: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Path]]]:
         """Name, type and content of each artifact."""
         folder, aligned = self.folder, results["aligned"]
-        yield f"{folder.name}-results", "results", [folder / FILE, folder / "predictions"]
+        name = folder.name.replace("+", ".")  # of a joint ablation; wandb allows none in a name
+        yield f"{name}-results", "results", [folder / FILE, folder / "predictions"]
         if aligned is not None:
             yield f"aligned-{Path(aligned).name}", "encoder", [Path(aligned)]
 

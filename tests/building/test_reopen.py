@@ -51,7 +51,7 @@ def test_an_opened_run_predicts_what_the_run_predicted(overrides, world, tmp_pat
     for language in opened.files.languages:
         part, batches = scored_part(opened.files, opened.layout, language)
         path = tmp_path / f"{language}.jsonl"
-        score = score_part(trainer(tmp_path), opened.module, part, batches, path)
+        score = score_part(trainer(tmp_path), opened.module, part, batches, path, language=language)
         assert score == opened.results["scores"][language]
         assert path.read_bytes() == (folder / "predictions" / f"{language}.jsonl").read_bytes()
 

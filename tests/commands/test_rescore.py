@@ -237,3 +237,15 @@ def test_a_mistake_ends_in_one_message_and_status_two(typed, words, finished):
     assert "Traceback" not in ended.stderr
     for word in words:
         assert word in ended.stderr
+
+
+def test_a_language_that_was_never_aligned_is_marked(world, finished, tmp_path, capsys):
+    root = tmp_path / "tasks" / "mldoc"
+    root.mkdir(parents=True)
+    for name in ("german", "italian"):
+        shutil.copy(world / "tasks" / "mldoc" / "german.test", root / f"{name}.test")
+    place = again(finished, f"data.root={tmp_path}", "task.languages=[de,it]")
+    results = json.loads((place / "results.json").read_text(encoding="utf-8"))
+    assert results["never_aligned"] == ["it"]
+    assert set(results["code"]) == set(results["evaluation_code"])
+    assert "it §" in capsys.readouterr().out

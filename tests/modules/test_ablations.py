@@ -31,6 +31,7 @@ LOSSES = {
     "no_afm": [],
 }
 SETTING = (*STILL, "align.adversary.warmup=0", "align.adversary.ramp=0", "align.seed=3")
+JOINT = ["[no_inter,no_afm]", "[no_lang,no_dist]"]
 RUNS = [
     (method, ablation)
     for method in METHODS
@@ -41,14 +42,15 @@ RUNS = [
 
 def take_away_by_hand(module: Any, ablation: str) -> None:
     """From the full method, whatever the configuration says of it."""
-    for name in LOSSES[ablation]:
+    chosen = ablation.strip("[]").split(",")
+    for name in [loss for one in chosen for loss in LOSSES[one]]:
         if name == "adversarial":
             module.game = None
         else:
             del module.objectives[name]
-    if ablation in ("no_afm", "no_word"):
+    if "no_afm" in chosen or "no_word" in chosen:
         module.encoder.word_fusion = None
-    if ablation == "no_afm":
+    if "no_afm" in chosen:
         module.encoder.sentence_fusion = None
     names = list(module.objectives)
     if module.weighted_game and module.game is not None:
@@ -58,7 +60,7 @@ def take_away_by_hand(module: Any, ablation: str) -> None:
     module.weighting = UncertaintyWeights(names, form="fixed")
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("ablation", [*ABLATIONS, *JOINT])
 @pytest.mark.parametrize("method", ["multilevel", "literal"])
 def test_the_gradient_is_that_of_the_method_without_it(toy, tmp_path, method, ablation):
     ablated, data = built(toy, f"method={method}", f"ablation={ablation}", *SETTING)

@@ -44,7 +44,9 @@ def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
         part, loader = data.test_loader(language)
         quiet = trainer(folder)
         found[f"{language} labels"] = [one.label for one in predict(quiet, module, loader)]
-        score = score_part(quiet, module, part, loader, folder / f"{language}.jsonl")
+        score = score_part(
+            quiet, module, part, loader, folder / f"{language}.jsonl", language=language
+        )
         found[f"{language} score"] = score
         wait()  # for the first rank to write it
         found[f"{language} file"] = (folder / f"{language}.jsonl").read_text()

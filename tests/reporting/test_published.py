@@ -23,6 +23,7 @@ def test_a_published_table_is_up_to_date(command, tmp_path, monkeypatch):
         typed["runs"],
         kind=typed.get("table", "main"),
         baseline=typed.get("baseline"),
+        mixed=typed.get("mixed_code") == "true",
         output=str(tmp_path / published.name),
     )
     assert written.read_text(encoding="utf-8") == published.read_text(encoding="utf-8")

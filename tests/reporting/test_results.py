@@ -5,7 +5,8 @@ import json
 import pytest
 from reporting.made import results
 
-from mlalign.errors import DataError
+from mlalign.errors import DataError, TrainingError
+from mlalign.reporting.predictions import read_predictions
 from mlalign.reporting.results import read_results, summary, write_results
 from mlalign.reporting.tables import score_table
 
@@ -53,3 +54,21 @@ def test_what_is_no_result_is_named(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps({"schema": 99, "config": {}}))
     with pytest.raises(DataError, match="schema 99"):
         read_results(tmp_path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_results_with_a_number_that_is_not_finite_are_not_written(tmp_path, number):
+    sick = results() | {"scores": {"en": 90.0, "de": number}}
+    with pytest.raises(TrainingError, match=r"scores\.de"):
+        write_results(tmp_path, sick)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "results.json").write_text(json.dumps({"schema": 1, **sick}))
+    with pytest.raises(DataError, match=r"results\.json: no JSON"):
+        read_results(tmp_path)
+
+
+def test_predictions_with_a_number_that_is_not_finite_are_refused_by_name(tmp_path):
+    path = tmp_path / "de.jsonl"
+    path.write_text('{"id": "1", "gold": "A", "predicted": "A", "probabilities": {"A": NaN}}\n')
+    with pytest.raises(DataError, match=r"de\.jsonl, line 1"):
+        list(read_predictions(path))

@@ -29,6 +29,7 @@ HEAD = (
     "items_high",
     "items_p",
     "items_p_holm",
+    "never_aligned",
 )
 
 
@@ -50,7 +51,8 @@ def csv(tables: Sequence[Table]) -> str:
 def _line(table: Table, row: Row, column: str) -> list[Any]:
     cell = row.cells[column]
     known = [table.task, table.metric, table.kind, row.name, row.copied or "runs", column]
-    return [*known, *_score(row, cell), *_test(table.baseline, cell.against)]
+    unknown = "true" if cell.never_aligned else "false"
+    return [*known, *_score(row, cell), *_test(table.baseline, cell.against), unknown]
 
 
 def _score(row: Row, cell: Cell) -> list[Any]:

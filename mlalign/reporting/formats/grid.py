@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mlalign.reporting.significance import Paired, overstatement
-from mlalign.reporting.tables import SUMMARIES, Against, Cell, Row, Table
+from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Against, Cell, Row, Table
 
 MISSING = "—"
 UNKNOWN = "n/a"
@@ -151,6 +151,7 @@ def _score(cell: Cell) -> GridCell:
         return GridCell(MISSING)
     against = cell.against
     marks = "" if against is None else _marks(against)
+    marks += NEVER_ALIGNED * cell.never_aligned
     spread = "" if cell.spread is None else f"{cell.spread:.1f}"
     return GridCell(f"{cell.mean:.1f}", spread, marks)
 

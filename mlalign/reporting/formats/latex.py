@@ -15,11 +15,12 @@ SYMBOLS = {
     "—": "---",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
+    "§": r"\S{}",
     "<": "$<$",
     ">": "$>$",
 }
 NUMBERS = r"\[?[+-][\d.]+(, [+-][\d.]+\])?"  # whose minus is none of a word
-MARKS = {"*": "*", "†": r"\dagger", "‡": r"\ddagger"}
+MARKS = {"*": "*", "†": r"\dagger", "‡": r"\ddagger", "§": r"\S"}
 
 
 def latex(table: Table) -> str:

@@ -46,6 +46,9 @@ def facts_of(rows: Rows) -> Facts:
         "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
         "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
         "Languages": _listed(one for found in results for one in found["scores"]),
+        "Never aligned": _listed(
+            one for found in results for one in found.get("never_aligned", [])
+        ),
         "What was scored": _listed(map(setting_of, results)),
         "Checkpoint": _listed(found.get("selection") for found in results),
         "Backbone": _listed(map(_backbone, results)),
