@@ -103,9 +103,7 @@ def two_pairs(batch: ParallelBatch) -> ParallelBatch:
             key: value[:2] for key, value in side.subwords._asdict().items() if value is not None
         }
         subwords = side.subwords._replace(**cut)
-        sides.append(
-            side._replace(subwords=subwords, original=side.original[:2], hidden=side.hidden[:2])
-        )
+        sides.append(type(side)(subwords, *(one[:2] for one in side[1:])))
     return batch._replace(source=sides[0], target=sides[1], same=batch.same[:2, :2])
 
 

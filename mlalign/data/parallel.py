@@ -27,11 +27,16 @@ EVALUATION_BATCH = 256
 
 
 class Side(NamedTuple):
-    """One language of a batch; ``subwords`` shows masks where a word is hidden."""
+    """One language of a batch; ``subwords`` shows masks where a word is hidden.
+
+    All but ``subwords`` stays on the host, so that what the word losses are about is known without
+    waiting for a device; ``is_word`` is that of ``subwords``.
+    """
 
     subwords: Subwords
     original: Int[Tensor, "batch length"]
     hidden: Bool[Tensor, "batch length"]
+    is_word: Bool[Tensor, "batch length"]
 
 
 class ParallelBatch(NamedTuple):
@@ -110,7 +115,8 @@ class ParallelText(Dataset[ParallelBatch]):
         subwords = sentences_of(sentences, language, self.layout)
         original = subwords.input_ids
         if not self.mask_rate:
-            return Side(subwords, original, torch.zeros_like(subwords.is_word))
+            hidden = torch.zeros_like(subwords.is_word)
+            return Side(subwords, original, hidden, subwords.is_word)
         masked = mask_words(
             subwords,
             rate=self.mask_rate,
@@ -118,7 +124,8 @@ class ParallelText(Dataset[ParallelBatch]):
             replacements=self.replacements,
             random=stream(self.seed, "masks", key.epoch, key.batch, language, int(key.rows[0])),
         )
-        return Side(subwords._replace(input_ids=masked.input_ids), original, masked.hidden)
+        shown = subwords._replace(input_ids=masked.input_ids)
+        return Side(shown, original, masked.hidden, subwords.is_word)
 
 
 class ParallelDataModule(L.LightningDataModule):
@@ -251,7 +258,7 @@ def rows_of(side: Side, rows: slice, layout: Layout) -> Side:
     """Some rows of one language of a batch, as wide as the layout makes their longest."""
     width = layout.width(int(side.subwords.attention_mask[rows].sum(1).max()))
     cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]
-    return Side(Subwords(*cut), side.original[rows, :width], side.hidden[rows, :width])
+    return Side(Subwords(*cut), *(one[rows, :width].contiguous() for one in side[1:]))
 
 
 def as_it_is(batch: Any) -> Any:

@@ -49,10 +49,23 @@ class Targets(NamedTuple):
         total = torch.xlogy(self.even, self.even) * others
         return total.index_add_(0, self.sentence, torch.xlogy(p, p))
 
-    def parts(self, columns: list[range]) -> list["Targets"]:
-        """The entries of some words of the vocabulary each, counted from the first of these."""
+    def to(self, device: torch.device) -> "Targets":
+        """The same on a device, without waiting for it."""
+        return Targets(*(one.to(device, non_blocking=True) for one in self))
+
+    def starts(self, columns: list[range]) -> list[int]:
+        """The first entry of each range of words; waits for the device that the entries are on."""
         starts = torch.tensor([one.start for one in columns], device=self.words.device)
-        places = torch.searchsorted(self.words, starts).tolist()
+        found: list[int] = torch.searchsorted(self.words, starts).tolist()
+        return found
+
+    def parts(self, columns: list[range], places: list[int]) -> list["Targets"]:
+        """The entries of some words of the vocabulary each, counted from the first of these.
+
+        Args:
+            columns: ranges of words.
+            places: what ``starts`` says of them.
+        """
         ends = [*places[1:], len(self.words)]
         return [
             Targets(

@@ -9,6 +9,7 @@ from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
 from mlalign.losses.targets import Targets
+from mlalign.losses.vocabulary_bfloat16 import product
 
 KEPT_ENTRIES = 2**26  # up to so many logits are kept for the backward pass: 256 MiB in float32
 CACHED_ENTRIES = 2**20  # so many fit a processor's cache
@@ -32,6 +33,43 @@ class Chunks(NamedTuple):
             size = min(cached, most) if words.device.type == "cpu" else most
         columns = range(vocabulary)
         return cls([columns[start : start + size] for start in columns[::size]], kept)
+
+
+class Plan(NamedTuple):
+    """What the host knows of a pass, so that nothing in it waits for the device.
+
+    Attributes:
+        chunks: the parts of the vocabulary.
+        smoothed: whether any target gives mass to every word.
+        starts: for both kinds of targets, the first entry of each part.
+        rounded: whether matrices are rounded to bfloat16 before they are multiplied.
+    """
+
+    chunks: Chunks
+    smoothed: bool
+    starts: tuple[list[int], list[int]]
+    rounded: bool
+
+    @classmethod
+    def of(cls, chunks: Chunks, singles: Targets, mixed: Targets, *, rounded: bool) -> "Plan":
+        """From targets that are still on the host."""
+        smoothed = any(bool(targets.even.any()) for targets in (singles, mixed))
+        starts = singles.starts(chunks.columns), mixed.starts(chunks.columns)
+        return cls(chunks, smoothed, starts, rounded)
+
+    def operand(self, matrix: Tensor) -> Tensor:
+        """A matrix as it is multiplied."""
+        return matrix.bfloat16() if self.rounded else matrix
+
+    def product(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+        """Of two operands."""
+        return product(left, right, out=out) if self.rounded else torch.mm(left, right, out=out)
+
+    def parts(self, singles: Targets, mixed: Targets) -> tuple[list[Targets], list[Targets]]:
+        """The targets of each part of the vocabulary."""
+        first, second = self.starts
+        columns = self.chunks.columns
+        return singles.parts(columns, first), mixed.parts(columns, second)
 
 
 class Mixture(NamedTuple):
@@ -71,9 +109,10 @@ class VocabularyDivergence(Function):
     are 1, and its value is Z minus the sum of p z, plus the sum of p ln p. These rows come first.
 
     Arguments of ``apply``: words [n, d], weight [v or more, d], bias [v or more] or None; the
-    targets of the first rows, each a sentence by itself; the sentence of each other row
-    [n - singles], how many rows these sentences have, and their targets; the parts of the
-    vocabulary. The result holds the single rows' divergences, then the other sentences'.
+    plan, which knows the parts of the vocabulary; the targets of the first rows, each a sentence
+    by itself; the sentence of each other row [n - singles], how many rows these sentences have,
+    their targets, and all targets' negative entropies. The result holds the single rows'
+    divergences, then the other sentences'.
     """
 
     @staticmethod
@@ -82,32 +121,36 @@ class VocabularyDivergence(Function):
         words: Float[Tensor, "n d"],
         weight: Float[Tensor, "v d"],
         bias: Float[Tensor, " v"] | None,
+        plan: "Plan",
         singles: Targets,
         sentence: Int[Tensor, " mixed"],
         lengths: Float[Tensor, " sentences"],
         mixed: Targets,
-        chunks: Chunks,
+        negative_entropy: Float[Tensor, " divergences"],
     ) -> Float[Tensor, " divergences"]:
         """The values; see the class."""
-        vocabulary, first = chunks.columns[-1].stop, len(singles.even)
-        smoothed = any(bool(targets.even.any()) for targets in (singles, mixed))
-        parts = [targets.parts(chunks.columns) for targets in (singles, mixed)]
+        chunks, smoothed = plan.chunks, plan.smoothed
+        first, vocabulary = len(singles.even), plan.operand(weight)
+        rows = plan.operand(words)
+        parts = plan.parts(singles, mixed)
         log_sum = words.new_full((len(words),), -torch.inf)
         expected = torch.zeros_like(singles.even)
         kept: list[Tensor] = []
         for columns, part in zip(chunks.columns, parts[0], strict=True):
-            logits = _logits(words, weight, bias, columns)
+            logits = _logits(plan, rows, vocabulary, bias, columns)
             log_sum = torch.logaddexp(log_sum, logits.logsumexp(dim=1))
             expected += part.expected(logits[:first], smoothed=smoothed)
             if chunks.kept:
                 kept.append(logits)
-        of_singles = log_sum[:first] - expected + singles.negative_entropy(vocabulary)
+        of_singles = log_sum[:first] - expected + negative_entropy[:first]
 
-        of_mixed = mixed.negative_entropy(vocabulary)
+        of_mixed = negative_entropy[first:].clone()
         row_mass = words.new_zeros(len(sentence))
         mixtures: list[Tensor] = []
         for i, columns in enumerate(chunks.columns if len(sentence) else []):
-            logits = kept[i][first:] if kept else _logits(words[first:], weight, bias, columns)
+            logits = (
+                kept[i][first:] if kept else _logits(plan, rows[first:], vocabulary, bias, columns)
+            )
             mixture = Mixture.of(logits.sub_(log_sum[first:, None]), sentence, len(lengths))
             log_q = mixture.total.log().add_(mixture.peak).sub_(lengths.log()[:, None])
             of_mixed -= parts[1][i].expected(log_q, smoothed=smoothed)
@@ -118,7 +161,7 @@ class VocabularyDivergence(Function):
         ctx.save_for_backward(
             words, weight, bias, sentence, log_sum, row_mass, *singles, *mixed, *kept, *mixtures
         )
-        ctx.chunks, ctx.smoothed = chunks, smoothed
+        ctx.plan = plan
         return torch.cat([of_singles, of_mixed])
 
     @staticmethod
@@ -127,9 +170,10 @@ class VocabularyDivergence(Function):
         """The gradients of words, weight and bias; see the class."""
         words, weight, bias, sentence, log_sum, row_mass, *others = ctx.saved_tensors
         singles, mixed, kept = Targets(*others[:4]), Targets(*others[4:8]), others[8:]
-        columns, first, count = ctx.chunks.columns, len(singles.even), len(mixed.even)
+        smoothed, columns = ctx.plan.smoothed, ctx.plan.chunks.columns
+        first, count = len(singles.even), len(mixed.even)
         kept, mixtures = kept[: len(columns)], kept[len(columns) :]
-        parts = zip(columns, singles.parts(columns), mixed.parts(columns), strict=True)
+        parts = zip(columns, *ctx.plan.parts(singles, mixed), strict=True)
         of_singles, of_mixed = gradient[:first], gradient[first:]
         row_mass = row_mass * of_mixed.index_select(0, sentence)
         need_words, need_weight, need_bias = ctx.needs_input_grad[:3]
@@ -139,32 +183,37 @@ class VocabularyDivergence(Function):
         for slope in (to_weight, to_bias):
             if slope is not None:
                 slope[columns[-1].stop :] = 0
+        plan = ctx.plan
+        vocabulary, rows = plan.operand(weight), plan.operand(words)
         with torch.autocast(words.device.type, enabled=False):
             for i, (chunk, of_single, of_sentence) in enumerate(parts):
                 part = slice(chunk.start, chunk.stop)
-                logits = kept[i] if kept else _logits(words, weight, bias, chunk)
+                logits = kept[i] if kept else _logits(plan, rows, vocabulary, bias, chunk)
                 slope = torch.empty_like(logits) if kept else logits
                 if first:
                     torch.sub(logits[:first], log_sum[:first, None], out=slope[:first])
                     slope[:first].exp_().mul_(of_singles[:, None])
-                    of_single.subtract_from(slope[:first], of_singles, smoothed=ctx.smoothed)
+                    of_single.subtract_from(slope[:first], of_singles, smoothed=smoothed)
                 if count:
                     if mixtures:
                         mixture = Mixture(logits[first:], *mixtures[2 * i : 2 * i + 2])
                     else:
                         log_softmax = logits[first:].sub_(log_sum[first:, None])
                         mixture = Mixture.of(log_softmax, sentence, count)
-                    pull = _pull(of_sentence, mixture, of_mixed, ctx.smoothed)
+                    pull = _pull(of_sentence, mixture, of_mixed, smoothed)
                     factor = mixture.peak.exp().index_select(0, sentence).mul_(row_mass[:, None])
                     factor.sub_(pull.index_select(0, sentence))
                     torch.mul(mixture.share, factor, out=slope[first:])
-                if to_words is not None:
+                factor = plan.operand(slope)
+                if to_words is not None and plan.rounded:
+                    to_words += plan.product(factor, vocabulary[part])
+                elif to_words is not None:
                     to_words.addmm_(slope, weight[part])
                 if to_weight is not None:
-                    torch.mm(slope.T, words, out=to_weight[part])
+                    plan.product(factor.T, rows, out=to_weight[part])
                 if to_bias is not None:
                     torch.sum(slope, dim=0, out=to_bias[part])
-        return to_words, to_weight, to_bias, None, None, None, None, None
+        return to_words, to_weight, to_bias, None, None, None, None, None, None
 
 
 def _pull(
@@ -177,10 +226,15 @@ def _pull(
 
 
 def _logits(
-    words: Float[Tensor, "n d"],
-    weight: Float[Tensor, "v d"],
+    plan: Plan,
+    rows: Tensor,
+    vocabulary: Tensor,
     bias: Float[Tensor, " v"] | None,
     columns: range,
 ) -> Float[Tensor, "n columns"]:
     part = slice(columns.start, columns.stop)
-    return functional.linear(words, weight[part], None if bias is None else bias[part])
+    of_columns = None if bias is None else bias[part]
+    if plan.rounded:
+        logits = plan.product(rows, vocabulary[part].T)
+        return logits if of_columns is None else logits.add_(of_columns)
+    return functional.linear(rows, vocabulary[part], of_columns)

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mlalign.losses.precision import in_full_precision
-from mlalign.losses.vocabulary import Chunks, VocabularyDivergence
+from mlalign.losses.vocabulary import Chunks, Plan, VocabularyDivergence
+from mlalign.losses.vocabulary_bfloat16 import SingleRowDivergence, products_in_bfloat16
 from mlalign.losses.word_terms import (
     MaskedWords,
     Prediction,
@@ -18,7 +19,6 @@ from mlalign.losses.word_terms import (
 )
 
 
-@in_full_precision
 def masked_word_loss(
     words: Float[Tensor, "n d"],
     weight: Float[Tensor, "v d"],
@@ -51,7 +51,6 @@ def masked_word_loss(
     return mean(_divergences("masked_word_loss", terms, weight, bias, chunk_size)[0])
 
 
-@in_full_precision
 def word_distribution_loss(
     words: Float[Tensor, "n d"],
     sentence: Int[Tensor, " n"],
@@ -105,7 +104,6 @@ def word_distribution_loss(
     return mean(_divergences("word_distribution_loss", [term], weight, bias, chunk_size)[0])
 
 
-@in_full_precision
 def word_divergences(
     terms: Sequence[MaskedWords | WordDistribution],
     weight: Float[Tensor, "v d"],
@@ -149,6 +147,22 @@ def _divergences(
     chunk_size: int | None,
     vocabulary: int | None = None,
 ) -> list[Float[Tensor, " ranged_over"]]:
+    """See ``word_divergences``; looks at autocast before it is switched off."""
+    rounded = products_in_bfloat16(weight.device)
+    return _computed(loss, terms, weight, bias, chunk_size, vocabulary, rounded=rounded)
+
+
+@in_full_precision
+def _computed(
+    loss: str,
+    terms: Sequence[MaskedWords | WordDistribution],
+    weight: Float[Tensor, "v d"],
+    bias: Float[Tensor, " v"] | None,
+    chunk_size: int | None,
+    vocabulary: int | None,
+    *,
+    rounded: bool,
+) -> list[Float[Tensor, " ranged_over"]]:
     for term in terms:
         check_head(loss, term.words, weight, bias, chunk_size)
     words_known = len(weight) if vocabulary is None else vocabulary
@@ -162,18 +176,67 @@ def _divergences(
     rows = [terms[place].rows() for place in order]
     first = sum(not term.is_mixture for term in terms)
     singles, mixtures = (Rows.joined(part, weight) for part in (rows[:first], rows[first:]))
+    pass_over = _rounded if rounded and weight.dtype == torch.float32 else _exact
+    divergences = pass_over(singles, mixtures, weight, bias, words_known, chunk_size)
+    found = divergences.split([len(one.smoothing_mass) for one in rows])
+    return [one for _, one in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]
+
+
+def _exact(
+    singles: Rows,
+    mixtures: Rows,
+    weight: Float[Tensor, "v d"],
+    bias: Float[Tensor, " v"] | None,
+    vocabulary: int,
+    chunk_size: int | None,
+    *,
+    rounded: bool = False,
+) -> Float[Tensor, " divergences"]:
+    """All rows in one pass."""
     words = torch.cat([singles.words, mixtures.words])
+    of_singles, of_mixtures = (one.targets(vocabulary) for one in (singles, mixtures))
+    entropies = [one.negative_entropy(vocabulary) for one in (of_singles, of_mixtures)]
+    sentence = mixtures.sentence.long()
     lengths = torch.zeros_like(mixtures.smoothing_mass)
-    lengths = lengths.index_add_(0, mixtures.sentence, torch.ones_like(mixtures.words[:, 0]))
-    divergences = VocabularyDivergence.apply(
+    lengths.index_add_(0, sentence, lengths.new_ones(len(sentence)))
+    chunks = Chunks.of(words, vocabulary, chunk_size)
+    device = words.device
+    return VocabularyDivergence.apply(
         words,
         weight,
         bias,
-        singles.targets(words_known),
-        mixtures.sentence,
-        lengths,
-        mixtures.targets(words_known),
-        Chunks.of(words, words_known, chunk_size),
+        Plan.of(chunks, of_singles, of_mixtures, rounded=rounded),
+        of_singles.to(device),
+        sentence.to(device, non_blocking=True),
+        lengths.to(device, non_blocking=True),
+        of_mixtures.to(device),
+        torch.cat(entropies).to(device, non_blocking=True),
     )
-    found = divergences.split([len(one.smoothing_mass) for one in rows])
-    return [one for _, one in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]
+
+
+def _rounded(
+    singles: Rows,
+    mixtures: Rows,
+    weight: Float[Tensor, "v d"],
+    bias: Float[Tensor, " v"] | None,
+    vocabulary: int,
+    chunk_size: int | None,
+) -> Float[Tensor, " divergences"]:
+    """Single rows in a pass of their own, products in bfloat16."""
+    found = []
+    if len(singles.smoothing_mass):
+        targets, device = singles.targets(vocabulary), weight.device
+        divergence = SingleRowDivergence.apply(
+            singles.words,
+            weight,
+            bias,
+            targets.to(device),
+            targets.negative_entropy(vocabulary).to(device, non_blocking=True),
+            bool(targets.even.any()),
+            Chunks.of(singles.words, vocabulary, chunk_size).columns,
+        )
+        found.append(divergence)
+    if len(mixtures.smoothing_mass):
+        none = Rows(*(one[:0] for one in mixtures))
+        found.append(_exact(none, mixtures, weight, bias, vocabulary, chunk_size, rounded=True))
+    return torch.cat([weight.new_zeros(0), *found])

@@ -25,6 +25,8 @@ class Bound(NamedTuple):
 class Rows(NamedTuple):
     """What both losses come down to: rows of sentences that are to predict words.
 
+    All but ``words`` is on the device of the ids that were given, the host for choice.
+
     Attributes:
         words: what is multiplied with the vocabulary.
         sentence: of each row.
@@ -42,7 +44,8 @@ class Rows(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence["Rows"], like: Float[Tensor, "_ d"]) -> "Rows":
         """The sentences of the parts one behind the other; of the kind of ``like`` if none."""
-        ids, none = torch.zeros(0, dtype=torch.long, device=like.device), like.new_zeros(0)
+        home = parts[0].sentence.device if parts else like.device
+        ids, none = (torch.zeros(0, dtype=kind, device=home) for kind in (torch.long, like.dtype))
         parts = [cls(like.new_zeros(0, like.shape[1]), ids, ids, ids, none), *parts]
         starts = [0, *accumulate(len(part.smoothing_mass) for part in parts)]
         return cls(
@@ -73,8 +76,9 @@ class MaskedWords(NamedTuple):
 
     def rows(self) -> Rows:
         """Each row by itself is a sentence that is to predict the one word that was there."""
-        row = torch.arange(len(self.words), device=self.words.device)
-        return Rows(self.words, row, self.labels.long(), row, self.words.new_zeros(len(row)))
+        row = torch.arange(len(self.words), device=self.labels.device)
+        none = torch.zeros(len(row), dtype=self.words.dtype, device=row.device)
+        return Rows(self.words, row, self.labels.long(), row, none)
 
     def check(self, loss: str, vocabulary: int) -> list[Bound]:
         """What can be seen without waiting for numbers, and what these must keep.
@@ -106,10 +110,14 @@ class WordDistribution(NamedTuple):
         """All rows, or the mean of each sentence's."""
         words, sentence = self.words, self.sentence.long()
         if not self.is_mixture:
-            lengths = lengths_of(sentence, self.sentences)[:, None]
-            words = words.new_zeros(self.sentences, words.shape[1]).index_add(0, sentence, words)
-            words, sentence = words / lengths, torch.arange(self.sentences, device=words.device)
-        smoothing_mass = words.new_full((self.sentences,), self.smoothing_mass)
+            row = sentence.to(words.device, non_blocking=True)
+            lengths = lengths_of(sentence, self.sentences).to(words.device, non_blocking=True)
+            total = words.new_zeros(self.sentences, words.shape[1]).index_add(0, row, words)
+            words = total / lengths[:, None]
+            sentence = torch.arange(self.sentences, device=sentence.device)
+        smoothing_mass = torch.full(
+            (self.sentences,), self.smoothing_mass, dtype=words.dtype, device=sentence.device
+        )
         return Rows(
             words,
             sentence,

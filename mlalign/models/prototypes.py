@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class LanguagePrototypes(nn.Module):
-    """Running averages of the language tokens' vectors, one row per language.
+    """Running averages of the language tokens' vectors, one row per language; no host waits.
 
     In training a batch uses its own mean, with gradient, and moves the row; at inference the row
     stands in for it. A pair-specific key would tell both sides which pair they belong to: with it
@@ -35,10 +35,8 @@ class LanguagePrototypes(nn.Module):
         """Move a language's row towards the mean of a batch."""
         row = self.languages.index(language)
         mean = mean.to(self.vectors.dtype)
-        if self.seen[row]:
-            self.vectors[row].lerp_(mean, 1 - self.momentum)
-        else:
-            self.finalise(language, mean)
+        moved = self.vectors[row].lerp(mean, 1 - self.momentum)
+        self.finalise(language, torch.where(self.seen[row], moved, mean))
 
     @torch.no_grad()
     def finalise(self, language: str, mean: Float[Tensor, " dim"]) -> None:
@@ -49,14 +47,15 @@ class LanguagePrototypes(nn.Module):
 
     def of(self, language: str) -> Float[Tensor, " dim"]:
         """A language's row; for one never seen, the mean of all rows."""
-        if language in self.languages:
-            row = self.languages.index(language)
-            if self.seen[row]:
-                return self.vectors[row]
-        return self.mean(self.languages)
+        everything = self.mean(self.languages)
+        if language not in self.languages:
+            return everything
+        row = self.languages.index(language)
+        return torch.where(self.seen[row], self.vectors[row], everything)
 
     def mean(self, languages: Sequence[str]) -> Float[Tensor, " dim"]:
         """The mean of the rows of those among ``languages`` that were seen."""
-        rows = [self.languages.index(language) for language in languages]
-        chosen = self.vectors[rows][self.seen[rows]]
-        return chosen.mean(0) if len(chosen) else self.vectors.new_zeros(self.vectors.shape[1])
+        named = torch.tensor([language in languages for language in self.languages])
+        chosen = self.seen & named.to(self.seen.device, non_blocking=True)
+        total = torch.where(chosen[:, None], self.vectors, 0).sum(0)
+        return total / chosen.sum().clamp(min=1)

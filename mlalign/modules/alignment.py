@@ -85,6 +85,17 @@ class AlignmentModule(L.LightningModule):
         """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
         self.train()
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, idx: int) -> Any:
+        """What the word losses are about stays on the host, see ``Side``."""
+        moved = super().transfer_batch_to_device(batch, device, idx)
+        if isinstance(batch, ParallelBatch):
+            sides = {
+                name: getattr(batch, name)._replace(subwords=getattr(moved, name).subwords)
+                for name in ("source", "target")
+            }
+            moved = moved._replace(**sides)
+        return moved
+
     # One step
 
     def training_step(self, batch: ParallelBatch, batch_idx: int) -> None:
@@ -278,7 +289,7 @@ class AlignmentModule(L.LightningModule):
             pairs = (place - before) * len(pair.same)
             values["pairs_per_second"] = pairs / (now - then)
         self._since = (place, now)
-        values = mean_over_ranks({name: float(value) for name, value in values.items()})
+        values = mean_over_ranks(on_host(values, self.device))
         self.health.watch(values)
         for logger in self.loggers:  # `self.log` would repeat these numbers behind every batch
             logger.log_metrics({f"align/{name}": value for name, value in values.items()}, place)
@@ -296,6 +307,14 @@ class AlignmentModule(L.LightningModule):
             self.log_dict({f"held_out/{name}": value for name, value in measures.items()})
             self.log("held_out", measures["retrieval/mean"], prog_bar=True, logger=False)
             self.health.compare(measures)
+
+
+def on_host(values: Mapping[str, Any], device: torch.device) -> dict[str, float]:
+    """Numbers and scalar tensors as numbers; the host waits for the device once."""
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    stacked = torch.stack([value.to(device, torch.float64) for value in tensors.values()])
+    known = dict(zip(tensors, stacked.tolist(), strict=True))
+    return {name: known.get(name, value) for name, value in values.items()}
 
 
 def own_stream(seed: int, *purpose: str | int) -> None:

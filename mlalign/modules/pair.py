@@ -26,7 +26,7 @@ class VocabularyHead(nn.Module):
     """
 
     pieces: Int[Tensor, " pieces"] | None
-    places: Int[Tensor, " vocabulary"] | None
+    places: Int[Tensor, " vocabulary"] | None  # on the host, as the ids of a batch
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class VocabularyHead(nn.Module):
         if pieces is not None:
             places = torch.full((size,), -1).index_copy_(0, pieces, torch.arange(len(pieces)))
         self.register_buffer("pieces", pieces, persistent=False)
-        self.register_buffer("places", places, persistent=False)
+        self.places = places
 
     def __len__(self) -> int:
         """How many words are normalised over."""
@@ -72,19 +72,35 @@ class VocabularyHead(nn.Module):
 
 
 class Encoded:
-    """One language of a batch, encoded.
+    """One language of a batch, encoded. What is known of its words is on the host.
 
     Attributes:
         states: ``[batch, length, dim]``.
         sentence: fused sentence vectors h_s' ``[batch, dim]``; set by ``Pair``.
-        is_word: which positions are words ``[batch, length]``.
     """
 
     sentence: Float[Tensor, "batch dim"]
 
     def __init__(self, side: Side, states: Float[Tensor, "batch length dim"]) -> None:
         self.side, self.states = side, states
-        self.is_word = side.subwords.is_word
+
+    @cached_property
+    def flat(self) -> Float[Tensor, "positions dim"]:
+        """The states of all positions, one sentence behind the other."""
+        return self.states.flatten(0, 1)
+
+    @cached_property
+    def position(self) -> Int[Tensor, " words"]:
+        """Where ``flat`` has each word."""
+        return self.side.is_word.flatten().nonzero()[:, 0]
+
+    def at(self, chosen: Bool[Tensor, " words"]) -> Float[Tensor, "chosen dim"]:
+        """Vectors h_w of the chosen words."""
+        return self.flat.index_select(0, self.on_device(self.position[chosen]))
+
+    def on_device(self, host: Tensor) -> Tensor:
+        """A small tensor of the host where the states are, without waiting for them."""
+        return host.to(self.states.device, non_blocking=True)
 
     @cached_property
     def language(self) -> Float[Tensor, "batch dim"]:
@@ -104,27 +120,27 @@ class Encoded:
     @cached_property
     def mean(self) -> Float[Tensor, "batch dim"]:
         """The mean of the words u."""
-        return mean_pool(self.states, self.is_word)
+        return mean_pool(self.states, self.side.subwords.is_word)
 
     @cached_property
     def words(self) -> Float[Tensor, "words dim"]:
         """Vectors of all words h_w, one sentence behind the other."""
-        return self.states[self.is_word]
+        return self.flat.index_select(0, self.on_device(self.position))
 
     @cached_property
     def sentence_of_word(self) -> Int[Tensor, " words"]:
         """The row of the batch that each word belongs to."""
-        return self.is_word.nonzero()[:, 0]
+        return self.position // self.side.is_word.shape[1]
 
     @cached_property
     def is_hidden(self) -> Bool[Tensor, " words"]:
         """Which words were masked."""
-        return self.side.hidden[self.is_word]
+        return self.side.hidden[self.side.is_word]
 
     @cached_property
     def word_ids(self) -> Int[Tensor, " words"]:
         """What the words were before any was masked."""
-        return self.side.original[self.is_word]
+        return self.side.original[self.side.is_word]
 
 
 class Pair:
@@ -195,10 +211,11 @@ class Pair:
         self, side: Encoded, chosen: Bool[Tensor, " words"], partners: tuple[Encoded, Encoded]
     ) -> Float[Tensor, "words dim"]:
         """Eqs. 10 and 11 for chosen words, through the head."""
-        words = side.words[chosen]
+        words = side.at(chosen)
         if self.encoder.word_fusion is not None:
-            row = side.sentence_of_word[chosen]
-            words = self.encoder.word_fusion(words, *(one.sentence[row] for one in partners))
+            row = side.on_device(side.sentence_of_word[chosen])
+            keys = [one.sentence.index_select(0, row) for one in partners]
+            words = self.encoder.word_fusion(words, *keys)
         return self.vocabulary(words)
 
     @torch.no_grad()

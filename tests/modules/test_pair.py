@@ -27,8 +27,7 @@ def rearranged(side: Side, rows: Tensor) -> Side:
                 for name in ("input_ids", "attention_mask", "is_word")
             }
         ),
-        side.original[rows],
-        side.hidden[rows],
+        *(one[rows] for one in side[1:]),
     )
 
 
@@ -81,8 +80,7 @@ def test_a_padded_sentence_gives_the_same_vectors_alone(toy):
             attention_mask=side.subwords.attention_mask[:, :length],
             is_word=side.subwords.is_word[:, :length],
         ),
-        side.original[:, :length],
-        side.hidden[:, :length],
+        *(one[:, :length] for one in side[1:]),
     )
     lonely = seen(module, batch._replace(source=alone)).source
     for name in ("sentence", "mean", "language"):
