@@ -109,6 +109,7 @@ class Align:
     mask_rate: float = 0.15
     word_distribution_every: int = 1  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
+    head_warmup: int = 100  # steps before `steps` for a masked-word head that starts at random
     vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
     prototype_momentum: float = 0.99

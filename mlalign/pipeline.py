@@ -142,7 +142,7 @@ def align(
     The whole run is one epoch, so that a batch's place in it is all there is to resume from.
     """
     started = time.perf_counter()
-    steps = module.optimisation.steps
+    steps = module.optimisation.updates
     checkpoints = BetweenUpdates(
         dirpath=folder / "checkpoints",
         filename=CHECKPOINT,

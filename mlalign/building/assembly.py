@@ -26,7 +26,12 @@ from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.word_head import untrained_head, unused_head, word_transform
 from mlalign.modules.adversary import LanguageGame
 from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.objectives import LEVELS, build_measures, build_objectives
+from mlalign.modules.objectives import (
+    LEVELS,
+    WORD_LOSSES,
+    build_measures,
+    build_objectives,
+)
 from mlalign.modules.pair import VocabularyHead
 from mlalign.modules.schedules import Optimisation
 from mlalign.settings.choices import (
@@ -41,7 +46,6 @@ from mlalign.settings.choices import (
 log = logging.getLogger(__name__)
 
 SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
-WORD_LOSSES = ("masked_words", "word_distribution")
 
 
 def plain(settings: Any) -> dict[str, Any]:
@@ -95,6 +99,8 @@ class Assembly:
             tokens = known_languages(tokenizer, languages)
         words = any(name in self.losses for name in WORD_LOSSES)
         encoder = self._encoder(model, languages, words)
+        head = self._head(model, vocabulary, counts) if words else None
+        optimisation = self._optimisation(head)
         data = ParallelDataModule(
             tables,
             Layout(
@@ -104,7 +110,7 @@ class Assembly:
                 multiple=padding_multiple(gpu=takes_gpu(config)),
             ),
             pairs=config.align.pairs,
-            batches=config.align.steps * config.align.accumulate,
+            batches=optimisation.batches,
             exponent=config.data.sampling_exponent,
             held_out=config.data.held_out,
             mask_rate=config.align.mask_rate if "masked_words" in self.losses else 0.0,
@@ -120,14 +126,14 @@ class Assembly:
             encoder,
             build_objectives(settings),
             self._weighting(),
-            head=self._head(model, vocabulary, counts) if words else None,
+            head=head,
             game=self._game(encoder.dim),
             weighted_game=config.align.adversary.weighted,
             keys=config.fusion.keys.value,
             partner_drop=config.fusion.partner_drop,
             measures=build_measures(settings),
             per_level=config.weighting.per == WeightingPer.level,
-            optimisation=self._optimisation(),
+            optimisation=optimisation,
             seed=self.seed,
         )
         return module, data
@@ -168,7 +174,10 @@ class Assembly:
             return VocabularyHead(transform, output.weight, None, vocabulary, pieces=pieces)
         untrained = untrained_head(model)
         if untrained:
-            log.info("The backbone has no masked-word head: one is trained here")
+            log.info(
+                "The backbone has no masked-word head: a new one is trained, alone for %d steps",
+                self.config.align.head_warmup,
+            )
         return VocabularyHead(
             word_transform(model),
             output.weight,
@@ -207,12 +216,13 @@ class Assembly:
             ramp=adversary.ramp,
         )
 
-    def _optimisation(self) -> Optimisation:
+    def _optimisation(self, head: VocabularyHead | None) -> Optimisation:
         align, adversary = self.config.align, self.config.align.adversary
         rates = align.learning_rate
         return Optimisation(
             steps=align.steps,
             accumulate=align.accumulate,
+            head_warmup=align.head_warmup if head is not None and head.untrained else 0,
             max_grad_norm=align.max_grad_norm,
             warmup=align.warmup,
             backbone=rates.backbone,

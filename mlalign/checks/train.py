@@ -116,6 +116,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "align.max_grad_norm": POSITIVE,
     "align.warmup": SHARE,
     "align.word_distribution_every": _at_least(1),
+    "align.head_warmup": _at_least(0),
     "align.mask_rate": ((lambda value: 0 < value < 1), "a share in (0, 1)"),
     "align.prototype_momentum": SHARE,
     "align.prototype_sentences": _at_least(1),

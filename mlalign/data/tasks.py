@@ -54,6 +54,7 @@ class TaskBatch(NamedTuple):
     examples: list[int]
     first_words: list[int]
     language: str
+    scored: int  # how many of the labels are not ``IGNORED``, known to the host
 
 
 def prepare(examples: Sequence[Any], language: str, layout: Layout) -> list[Prepared]:
@@ -129,12 +130,14 @@ class TaskText(Dataset[TaskBatch]):
             else one.labels + [IGNORED] * (length - len(one.labels))
             for one in chosen
         ]
+        stacked = torch.tensor(labels)
         return TaskBatch(
             subwords,
-            torch.tensor(labels),
+            stacked,
             [one.example for one in chosen],
             [one.first_word for one in chosen],
             self.language,
+            int((stacked != IGNORED).sum()),
         )
 
 
@@ -153,7 +156,7 @@ class Parts(Dataset[list[TaskBatch]]):
         if not len(own):
             unlabelled = self.text[rows[:1].tolist()]
             labels = torch.full_like(unlabelled.labels, IGNORED)
-            return [unlabelled._replace(labels=labels)]
+            return [unlabelled._replace(labels=labels, scored=0)]
         parts = within_budget(self.widths[own].tolist(), self.tokens)
         return [self.text[own[part].tolist()] for part in parts]
 

@@ -24,7 +24,7 @@ from mlalign.modules.divergence import DivergenceMonitor
 from mlalign.modules.gather import average_gradients, mean_over_ranks, unsynchronised
 from mlalign.modules.health import Health
 from mlalign.modules.held_out import HeldOut
-from mlalign.modules.objectives import LEVELS, Objective
+from mlalign.modules.objectives import LEVELS, WORD_LOSSES, Objective
 from mlalign.modules.pair import Pair, VocabularyHead
 from mlalign.modules.schedules import Optimisation, are_on_gpu, warmup_then_linear
 
@@ -101,7 +101,11 @@ class AlignmentModule(L.LightningModule):
     def training_step(self, batch: ParallelBatch, batch_idx: int) -> None:
         """Both players learn from one pass and one backward; each steps its own optimizer."""
         own_stream(self.seed, "dropout", batch.place, self.global_rank)
-        progress = batch.place / (self.optimisation.steps * self.optimisation.accumulate)
+        place = batch.place - self.optimisation.head_warmup * self.optimisation.accumulate
+        if place < 0:
+            self.train_head(batch)
+            return
+        progress = place / (self.optimisation.steps * self.optimisation.accumulate)
         pair = self.encoded(batch)
         losses = {name: objective(pair) for name, objective in self.objectives.items()}
         weighted, unweighted = dict(losses), [torch.zeros((), device=self.device)]
@@ -130,6 +134,41 @@ class AlignmentModule(L.LightningModule):
             self.report(pair, losses, batch.place)
         if updates:
             self.step_players()
+
+    def train_head(self, batch: ParallelBatch) -> None:
+        """Only a masked-word head that starts at random learns; it would tear the encoder else.
+
+        The gradient of the head alone is asked for, so that nothing else has one.
+        """
+        assert self.head is not None
+        with torch.no_grad():
+            pair = self.encoded(batch)
+        losses = {
+            name: objective(pair)
+            for name, objective in self.objectives.items()
+            if name in WORD_LOSSES
+        }
+        self.divergence.watch(
+            batch.place // self.optimisation.accumulate,
+            {f"loss/{name}": loss for name, loss in losses.items()},
+        )
+        total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
+        for parameter, gradient in zip(
+            self.head.untrained, torch.autograd.grad(total, self.head.untrained), strict=True
+        ):
+            found = gradient.detach()
+            parameter.grad = found if parameter.grad is None else parameter.grad + found
+        if (batch.place + 1) % self.optimisation.accumulate == 0:
+            average_gradients(self.head.untrained)
+            generator = self.players()[0]
+            generator.step()
+            generator.zero_grad()
+            self.schedules()[0].step()
+
+    def schedules(self) -> list[Any]:
+        """Of the learning rates, in the order of ``players``."""
+        schedules: Any = self.lr_schedulers()
+        return schedules if isinstance(schedules, list) else [schedules]
 
     def encoded(self, batch: ParallelBatch) -> Pair:
         """One pass of each language; whether words may see their translation is drawn here."""
@@ -172,8 +211,7 @@ class AlignmentModule(L.LightningModule):
         players[0].step()
         if self.weighting is not None:
             self.weighting.clamp_()
-        schedules: Any = self.lr_schedulers()
-        for schedule in schedules if isinstance(schedules, list) else [schedules]:
+        for schedule in self.schedules():
             schedule.step()
         for player in players:
             player.zero_grad()
@@ -224,7 +262,7 @@ class AlignmentModule(L.LightningModule):
         rates = self.optimisation
         trained = self.parameter_groups()
         optimizer = Adam(trained, fused=are_on_gpu(trained))
-        rise = warmup_then_linear(rates.steps, rates.warmup)
+        rise = warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup)
         fall = warmup_then_linear(rates.steps, 0.0)
         configured = [{"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, rise)}]
         if self.game is not None:

@@ -149,7 +149,7 @@ class FinetuningModule(L.LightningModule):
         of one part are held.
         """
         own_stream(self.seed, "finetune", self.global_step, self.global_rank)
-        scored = per_rank(sum(int((part.labels != IGNORED).sum()) for part in parts))
+        scored = per_rank(sum(part.scored for part in parts))
         optimizer, schedule = self._optimizer_and_schedule()
         optimizer.zero_grad()
         losses = []

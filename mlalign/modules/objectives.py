@@ -47,6 +47,7 @@ LEVELS = {
     "word_distribution": "word",
     "masked_words": "word",
 }
+WORD_LOSSES = {name for name, level in LEVELS.items() if level == "word"}
 
 
 def build_objectives(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:

@@ -40,7 +40,8 @@ class Steps(L.Callback):
     def _note(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         self.rates.append({group["name"]: group["lr"] for group in optimizer.param_groups})
         for group in optimizer.param_groups:
-            copies = [parameter.grad.clone() for parameter in group["params"]]
+            given = [one.grad for one in group["params"] if one.grad is not None]
+            copies = [gradient.clone() for gradient in given]
             self.gradients.setdefault(group["name"], []).append(copies)
 
     def norm(self, step: int, *groups: str) -> float:
