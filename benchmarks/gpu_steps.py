@@ -236,6 +236,9 @@ def contestant(kind: str, model: Any, device: str) -> tuple[nn.Module, Callable[
         random_model(small).base_model.save_pretrained(folder)
         made_up_tokenizer(small.vocabulary).save_pretrained(folder)
         sentences, loss = multiple_negatives(model, Path(folder), device)
+    words = model.get_input_embeddings().weight
+    if not any(one is words for one in sentences.parameters()):
+        raise RuntimeError("sentence-transformers did not take this encoder")
     return sentences, lambda inputs: loss(inputs, None)
 
 
