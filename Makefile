@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 FIRST := outputs/first
-BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu table
+BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu_check table
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test check bench tables figures clean

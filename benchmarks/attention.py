@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import torch
 from machine import machine
 from torch import Tensor

@@ -52,24 +52,35 @@ def hugging_face(model: PreTrainedModel, precision: str, folder: Path) -> Step:
     return step_of(trainer, joined)
 
 
-def sentence_transformers(model: PreTrainedModel, precision: str, folder: Path) -> Step:
-    """A step of sentence-transformers' trainer with its usual loss for translations."""
-    from sentence_transformers import (
-        SentenceTransformer,
-        SentenceTransformerTrainer,
-        SentenceTransformerTrainingArguments,
-    )
+def multiple_negatives(model: PreTrainedModel, folder: Path, device: str) -> tuple[Any, Any]:
+    """The encoder as sentence-transformers has it, and its usual loss for translations.
+
+    Args:
+        model: takes the place of the folder's encoder.
+        folder: of a small encoder with a tokenizer.
+        device: where it learns.
+    """
+    from sentence_transformers import SentenceTransformer
     from sentence_transformers.losses import MultipleNegativesRankingLoss
     from sentence_transformers.models import Pooling, Transformer
 
     transformer = Transformer(str(folder))
-    transformer.model = model.base_model  # the same encoder, not the small one of the folder
+    transformer.model = model.base_model
     pooling = Pooling(model.config.hidden_size, pooling_mode="mean")
-    sentences = SentenceTransformer(modules=[transformer, pooling], device="cpu")
+    sentences = SentenceTransformer(modules=[transformer, pooling], device=device)
+    return sentences, MultipleNegativesRankingLoss(sentences)
+
+
+def sentence_transformers(model: PreTrainedModel, precision: str, folder: Path) -> Step:
+    """A step of sentence-transformers' trainer with its usual loss for translations."""
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+
+    sentences, loss = multiple_negatives(model, folder, "cpu")
     trainer = SentenceTransformerTrainer(
-        sentences,
-        arguments(SentenceTransformerTrainingArguments, precision, folder),
-        loss=MultipleNegativesRankingLoss(sentences),
+        sentences, arguments(SentenceTransformerTrainingArguments, precision, folder), loss=loss
     )
 
     def inputs(batch: ParallelBatch) -> dict[str, torch.Tensor]:

@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import torch
 from contestants import Step, bare_encoder, joined, ours
 from cost import (

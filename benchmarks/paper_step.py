@@ -19,6 +19,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import lightning as L
 import torch
 from hydra import compose, initialize_config_dir

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 from accelerate.state import AcceleratorState, GradientState
 from contestants import Step, bare_encoder, hugging_face, ours, sentence_transformers
 from machine import RESULTS, measured_with, median_and_spread, write_json

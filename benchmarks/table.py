@@ -119,25 +119,29 @@ def paper(figures: Outcome) -> str:
     return table + "\n\n" + rows(["ranks", "gradients, GiB sent", "sentence vectors, GiB"], sent)
 
 
-def gpu(outcome: Outcome) -> str:
-    """Settings of the step at the paper's shape."""
+def gpu_check(outcome: Outcome) -> str:
+    """Steps at the paper's shape, the goals, the error in bfloat16."""
+    header = ["bfloat16", "s", "x bare", "x masked LM", "GiB", "of the matrix rate", "syncs"]
+    forms = {"x_bare": ".2f", "x_masked": ".2f", "share": ".0%", "synchronisations": "d"}
     body = []
-    for one in outcome["measured"]:
-        if "failed" in one:
-            body.append([f"{one['form']}, {one['way']}", "failed", "", "", ""])
-            continue
+    for kind, one in outcome["steps"].items():
+        cells = {key: format(one[key], form) for key, form in forms.items() if key in one}
         memory = one["peak_memory_bytes"]
-        body.append(
-            [
-                f"{one['form']}, {one['way']}",
-                f"{one['seconds']:.4f}",
-                f"{one['share_of_matrix_rate']:.0%}" if "share_of_matrix_rate" in one else "",
-                "" if memory is None else f"{memory / GIB:.1f}",
-                str(one["recompiled_after_warm_up"]),
-            ]
-        )
-    header = ["bfloat16", "s", "of the matrix rate", "GiB", "recompiled"]
-    return "\n\n".join([rows(header, body), origin(outcome)])
+        cells["GiB"] = "" if memory is None else f"{memory / GIB:.1f}"
+        keys = ("x_bare", "x_masked", "GiB", "share", "synchronisations")
+        body.append([kind, f"{one['seconds']:.4f}", *(cells.get(key, "") for key in keys)])
+    reached = [
+        [
+            goal["name"],
+            "not measured" if goal["found"] is None else f"{goal['found']:.2f}",
+            f"at {'least' if goal['at_least'] else 'most'} {goal['goal']:g}",
+            {None: "", True: "met", False: "missed"}[goal["met"]],
+        ]
+        for goal in outcome["goals"]
+    ]
+    goals = rows(["goal", "measured", "limit", ""], reached)
+    missing = "\n".join(f"* Not measured: {one}" for one in outcome["not_measured"])
+    return "\n\n".join(filter(None, [rows(header, body), goals, missing, origin(outcome)]))
 
 
 def vocabulary_head(outcome: Outcome) -> str:
@@ -195,7 +199,7 @@ def attention(outcome: Outcome) -> str:
 TABLES: dict[str, Callable[[Outcome], str]] = {
     "step_cost": step_cost,
     "cost_model": cost_model,
-    "gpu": gpu,
+    "gpu_check": gpu_check,
     "vocabulary_head": vocabulary_head,
     "input": loader,
     "finetuning": finetuning,

@@ -29,6 +29,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import checkout  # noqa: F401
 import torch
 from machine import machine
 from torch import Tensor

@@ -66,20 +66,6 @@ def test_logits_that_are_not_kept_are_counted_too(
         assert found == cost_model.predicted_operations(name, shape), name
 
 
-def test_the_gpu_script_runs_without_one(script: Any, tmp_path: Path) -> None:
-    path = tmp_path / "gpu.json"
-    words = ("--device", "cpu", "--steps", "1", "--ways", "plain", "checkpointing")
-    script("gpu", *words, "--results", str(path)).main()
-    found = json.loads(path.read_text())
-    assert found.keys() >= MEASURED_WITH
-    assert found["measured_on_a_gpu"] is False
-    for one in found["measured"]:
-        assert "failed" not in one
-        if one["way"] == "plain":
-            assert one["operations"] > 0
-    assert "pooled, plain" in script("table").gpu(found)
-
-
 def test_the_page_is_what_the_results_give(script: Any) -> None:
     table = script("table")
     text = table.PAGE.read_text(encoding="utf-8")

@@ -1,0 +1,307 @@
+"""What differs on a GPU, switched on here, through all that ``train.py`` does.
+
+Fused optimizers, mixed precision's plugin and gradient scaler (float16 is no user's choice, but the
+plugin's code is one), fused attention, the compiler and several processes all exist on CPUs. Each
+test drives a resolved configuration through ``train_on_all_devices``, as ``train.py`` does.
+
+What a CPU cannot show: CUDA's own kernels (fused Adam, attention, bfloat16 products) and their
+rounding; streams, pinned memory and copies that do not wait; host synchronisations; memory of the
+device; NCCL; inductor's Triton code (the compiler's graphs run uncompiled here). For these there is
+``python benchmarks/gpu_check.py``.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from lightning.pytorch.plugins import MixedPrecision
+from safetensors.torch import load_file
+from torch import nn
+from torch._dynamo.utils import counters
+from torch.amp import GradScaler
+from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaIntermediate
+
+import mlalign.commands.devices
+from mlalign import pipeline
+from mlalign.commands.command_line import resolve
+from mlalign.commands.finished import run_folder
+from mlalign.commands.rescore import rescore
+from mlalign.data.sample import write_sample
+from mlalign.models.learning import set_up_learning
+from mlalign.modules.alignment import AlignmentModule
+from mlalign.modules.finetuning import FinetuningModule
+from mlalign.settings.folder import CONF
+
+LAYERS, STEPS = 2, 4
+SMALL = [
+    "data=files", "data.parallel=[sample]", "data.languages=[de,ru]", "data.held_out=20",
+    "backbone.vocabulary_size=600", f"backbone.layers={LAYERS}", "backbone.width=32",
+    "backbone.heads=2", f"align.steps={STEPS}", "align.pairs=8", "align.curves=1",
+    "finetune.epochs=1", "finetune.evaluations=1", "trainer=cpu", "trainer.progress=false",
+    "trainer.precision=bfloat16", "backbone.attention=sdpa",
+    "+trainer.options.log_every_n_steps=1",
+]  # fmt: skip
+TEXT = ["task=mldoc", "task.languages=[en,de,ru]"]
+TAGGING = ["task=panx", "task.languages=[en,de,ru]"]
+RETRIEVAL = ["task=tatoeba_retrieval", "task.languages=[de,ru]", "finetune.epochs=0"]
+TASKS = {"text": TEXT, "tagging": TAGGING, "retrieval": RETRIEVAL}
+SCALE = 2.0**10
+SWITCH = """
+import pathlib, sys
+import mlalign.modules.schedules
+
+def are_on_gpu(groups):
+    with (pathlib.Path(__file__).parent / "asked").open("a") as file:
+        file.write("asked\\n")
+    return True
+
+for name, module in list(sys.modules.items()):
+    if name.startswith("mlalign") and hasattr(module, "are_on_gpu"):
+        module.are_on_gpu = are_on_gpu
+"""
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory, sentences: Any) -> Path:
+    root = tmp_path_factory.mktemp("release") / "sample"
+    small = dict.fromkeys(("documents", "paraphrases", "sentences"), (32, 12, 12))
+    write_sample(root, seed=3, pairs=60, **small)
+    folder = root / "retrieval" / "tatoeba-v1"
+    folder.mkdir(parents=True)
+    for language in ("de", "ru"):
+        pairs = zip(sentences["en"][:20], sentences[language], strict=False)
+        text = "".join(f"{one}\t{two}\n" for one, two in pairs)
+        (folder / f"en-{language}.tsv").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def run(release: Path, tmp_path: Path) -> Callable[..., Path]:
+    """One run in a folder of the test, by what could be typed; returns the run's own folder."""
+
+    def run(*overrides: str, work: str = "work") -> Path:
+        own = [
+            f"data.root={release}",
+            f"data.cache={tmp_path / 'cache'}",
+            f"output={tmp_path / work / 'outputs'}",
+            f"aligned={tmp_path / work / 'aligned'}",
+        ]
+        with initialize_config_dir(CONF, version_base="1.3"):
+            config = resolve(compose("train", [*SMALL, *own, *overrides]))
+        mlalign.commands.devices.train_on_all_devices(config)
+        return run_folder(config)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def optimizers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Takes all parameters for a GPU's where optimizers are chosen; notes which were fused."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mlalign") and hasattr(module, "are_on_gpu"):
+            monkeypatch.setattr(module, "are_on_gpu", lambda groups: True)
+    fused: list[bool] = []
+    init = torch.optim.Adam.__init__  # AdamW calls it too
+
+    def noted(self: Any, *words: Any, **settings: Any) -> None:
+        init(self, *words, **settings)
+        fused.append(self.defaults["fused"])
+
+    monkeypatch.setattr(torch.optim.Adam, "__init__", noted)
+    yield fused
+    assert all(fused)
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> list[GradScaler]:
+    """Gives each trainer the plugin of float16 with a scaler of its own."""
+    trainer, scalers = pipeline.L.Trainer, []
+
+    @wraps(trainer)
+    def make(*, precision: str, **options: Any) -> Any:
+        scalers.append(GradScaler("cpu", init_scale=SCALE))
+        plugin = MixedPrecision("16-mixed", "cpu", scalers[-1])
+        return trainer(plugins=[plugin], **options)
+
+    monkeypatch.setattr(pipeline.L, "Trainer", make)
+    return scalers
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def aligned_weights(folder: Path) -> dict[str, torch.Tensor]:
+    aligned = Path(results_of(folder)["aligned"])
+    names = ("model.safetensors", "mlalign.safetensors")
+    return {key: value for name in names for key, value in load_file(aligned / name).items()}
+
+
+def curve(folder: Path, name: str) -> list[float]:
+    """A curve of the alignment that a run used."""
+    (path,) = Path(results_of(folder)["aligned"]).rglob("metrics.csv")
+    return pd.read_csv(path)[name].dropna().tolist()
+
+
+# Every stage in every way
+
+
+@pytest.mark.parametrize("scaler", [False, True], ids=["mixed precision", "gradient scaler"])
+def test_every_stage_runs(scaler: bool, run: Any, optimizers: list[bool], request: Any) -> None:
+    if scaler:
+        request.getfixturevalue("scaled")
+    done = {task: run(*TASKS[task]) for task in TASKS}
+    assert len(optimizers) == 4  # the encoder's, the discriminator's, two tasks'
+    results = {task: results_of(folder) for task, folder in done.items()}
+    assert len({one["aligned"] for one in results.values()}) == 1
+    for task, one in results.items():
+        assert one["scores"].keys() >= {"de", "ru"}, task
+        assert one["computing"]["precision"] == "bf16-mixed"
+        assert one["computing"]["attention"] == "sdpa"
+    for task in ("text", "tagging"):
+        again = results_of(rescore(done[task], {}))
+        assert again["scores"] == results[task]["scores"]
+
+
+def test_a_compiled_encoder_aligns_and_fine_tunes(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forward and backward graphs are traced; they run uncompiled, which takes no minute."""
+    monkeypatch.setitem(set_up_learning.__kwdefaults__, "backend", "aot_eager")
+    torch._dynamo.reset()
+    counters.clear()
+    run("task=mldoc", "task.languages=[en,de]", "trainer.compile=true")
+    assert counters["stats"]["unique_graphs"] >= 2  # one while learning, one for evaluation
+
+
+def test_several_processes_align_and_fine_tune(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their own optimizers are fused by a module that Python imports as it starts."""
+    (tmp_path / "sitecustomize.py").write_text(SWITCH, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    results = results_of(run(*TEXT, "trainer.devices=2"))
+    assert results["scores"].keys() == {"en", "de", "ru"}
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert len(asked) == 2 * 3  # in each process the encoder's, the discriminator's, the task's
+
+
+# Clipping, resuming, modes
+
+
+def test_a_gradient_is_clipped_after_its_scale_is_taken_off(run: Any, request: Any) -> None:
+    """Norms with a scaler are those without, and not about a thousand times as large."""
+    names = ("align/gradient_norm/backbone", "align/gradient_norm/discriminator")
+    plain = run(*TEXT, work="plain")
+    scalers = request.getfixturevalue("scaled")
+    scaled = run(*TEXT, work="scaled")
+    assert all(scaler.get_scale() == SCALE for scaler in scalers)
+    for name in names:
+        pairs = list(zip(curve(plain, name), curve(scaled, name), strict=True))
+        assert pairs
+        for one, two in pairs:
+            assert two == pytest.approx(one, rel=0.2), name
+
+
+@pytest.mark.parametrize("scaler", [False, True])
+def test_an_interrupted_alignment_goes_on_bit_for_bit(
+    scaler: bool, run: Any, monkeypatch: pytest.MonkeyPatch, request: Any, caplog: Any
+) -> None:
+    if scaler:
+        request.getfixturevalue("scaled")
+    whole = aligned_weights(run(*TEXT, work="whole"))
+    step_players = AlignmentModule.step_players
+
+    def interrupted(self: AlignmentModule) -> None:
+        if self.global_step == STEPS // 2:
+            raise RuntimeError("the power went off")
+        step_players(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AlignmentModule, "step_players", interrupted)
+        with pytest.raises(RuntimeError, match="the power"):
+            run(*TEXT, work="parts")
+    with caplog.at_level(logging.INFO, logger="mlalign"):
+        parts = aligned_weights(run(*TEXT, work="parts"))
+    assert any(message.startswith("Going on from") for message in caplog.messages)
+    assert parts.keys() == whole.keys()
+    for name, weight in whole.items():
+        assert torch.equal(parts[name], weight), name
+
+
+def active(module: nn.Module) -> list[bool]:
+    """Of all dropouts, in order."""
+    return [one.training for one in module.modules() if isinstance(one, nn.Dropout)]
+
+
+@pytest.mark.parametrize("frozen", ["nothing", "encoder"])
+def test_dropout_is_on_where_something_learns(
+    frozen: str, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, list[tuple[list[bool], bool]]] = {}
+    for kind in (AlignmentModule, FinetuningModule):
+        for name in ("training_step", "validation_step", "predict_step"):
+            before = getattr(kind, name)
+
+            def step(self: Any, *words: Any, _step: Any = before, _name: str = name) -> Any:
+                key = f"{type(self).__name__}.{_name}"
+                found.setdefault(key, []).append((active(self.encoder), self.training))
+                return _step(self, *words)
+
+            monkeypatch.setattr(kind, name, step)
+    run(*TEXT, f"finetune.freeze={frozen}")
+    expected = {
+        "AlignmentModule.training_step": (True, True),
+        "AlignmentModule.validation_step": (False, False),
+        "FinetuningModule.training_step": (frozen == "nothing", True),
+        "FinetuningModule.validation_step": (False, False),
+        "FinetuningModule.predict_step": (False, False),
+    }
+    assert found.keys() == expected.keys()
+    for name, (encoder, whole) in expected.items():
+        for dropouts, training in found[name]:
+            assert len(dropouts) >= 1 + 3 * LAYERS  # embeddings, and three in every layer
+            assert set(dropouts) == {encoder}, name
+            assert training == whole, name
+
+
+def test_checkpointing_computes_every_layer_again_and_nothing_else(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: dict[str, int] = {}
+    learning: list[str] = []
+    forward = XLMRobertaIntermediate.forward  # a part of every layer; the layer's own is wrapped
+
+    def counted(self: nn.Module, *words: Any, **named: Any) -> Any:
+        if learning:
+            passes[learning[-1]] = passes.get(learning[-1], 0) + 1
+        return forward(self, *words, **named)
+
+    monkeypatch.setattr(XLMRobertaIntermediate, "forward", counted)
+    for kind in (AlignmentModule, FinetuningModule):
+
+        def step(self: Any, *words: Any, _step: Any = kind.training_step) -> None:
+            learning.append(type(self).__name__)
+            _step(self, *words)
+            learning.pop()
+
+        monkeypatch.setattr(kind, "training_step", step)
+    found, weights = [], []
+    for checkpointing in ("false", "true"):
+        passes.clear()
+        typed = [f"backbone.gradient_checkpointing={checkpointing}", "trainer.precision=float32"]
+        weights.append(aligned_weights(run(*TEXT, *typed, work=checkpointing)))
+        found.append(dict(passes))
+    kept, again = found
+    assert kept["AlignmentModule"] == LAYERS * STEPS
+    assert again == {name: 2 * number for name, number in kept.items()}
+    for name, weight in weights[0].items():  # the same dropout in both passes
+        torch.testing.assert_close(weights[1][name], weight, msg=name)
