@@ -168,6 +168,8 @@ class Aligner:
         backbone = plain(config.backbone) | {"attention": None, "path": None}
         backbone.pop("gradient_checkpointing")
         backbone["tokenizer"] = self.tokenizer_source
+        if config.backbone.path is not None:
+            backbone["name"] = None  # the same files are the same encoder, whatever it is called
         if (files := self.backbone_files) is None:
             backbone["commit"] = self.backbone.commit
         else:
@@ -254,6 +256,7 @@ class Aligner:
         )
         files = {path: info for table in tables.values() for path, info in table.files.items()}
         record = {
+            "backbone": self.config.backbone.name,
             "recipe": self.recipe,
             "code": self.code,
             "computing": chosen,

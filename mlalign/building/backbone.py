@@ -1,5 +1,6 @@
 """Where a configured backbone comes from, and what identifies its weights."""
 
+from pathlib import Path
 from typing import Any
 
 from mlalign.building.assembly import plain
@@ -43,7 +44,6 @@ def identified(settings: Backbone) -> dict[str, Any]:
     known = plain(settings)
     if settings.path is not None:
         known["path"] = from_folder(settings.path).hashes()
-    tokenizer = own_tokenizer(settings)
-    if tokenizer is not None and tokenizer.commit is None:
-        known["tokenizer"] = tokenizer.hashes()
+    if settings.tokenizer is not None and Path(settings.tokenizer).is_dir():
+        known["tokenizer"] = Pretrained(Path(settings.tokenizer), None).hashes()
     return known
