@@ -42,6 +42,9 @@ class Backbone:
     name: str = MISSING  # a hub id, or `tiny`: built here from the run's own text
     revision: str | None = None
     path: str | None = None  # a local folder; wins over the hub
+    tokenizer: str | None = None  # a hub id or a folder; null: the backbone's own
+    tokenizer_revision: str | None = None  # of a hub id
+    dropout: float | None = None  # of hidden states and attention; null: the weights' own
     pool: Pool = MISSING
     gradient_checkpointing: bool = False  # a layer's activations are computed again, not kept
     attention: Attention = Attention.auto

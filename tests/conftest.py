@@ -12,7 +12,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from families import SHAPE, save_distinct, write_deberta, write_mmbert
+from families import SHAPE, save_distinct, write_deberta, write_minilm, write_mmbert
 from hub_server import HubServer, serving
 from tokenizers import (
     Tokenizer,
@@ -144,6 +144,14 @@ def mmbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deberta")
     write_deberta(folder, (text for rows in SENTENCES.values() for text in rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm_folder(xlmr_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A body whose tokenizer is that of ``xlmr_folder``."""
+    folder = tmp_path_factory.mktemp("minilm")
+    write_minilm(folder, len(AutoTokenizer.from_pretrained(xlmr_folder)))
     return folder
 
 

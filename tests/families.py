@@ -17,6 +17,8 @@ from tokenizers import (
     trainers,
 )
 from transformers import (
+    BertConfig,
+    BertModel,
     DebertaV2Config,
     DebertaV2ForMaskedLM,
     DebertaV2Tokenizer,
@@ -41,6 +43,17 @@ def save_distinct(model: PreTrainedModel, folder: Path) -> None:
 def padded(size: int) -> int:
     """The next multiple of 64 that leaves rows to spare, as published matrices have."""
     return 64 * (size // 64 + 1)
+
+
+def write_minilm(folder: Path, pieces: int) -> None:
+    """As Multilingual-MiniLM: a BERT body alone, for XLM-R's pieces, which it has rows to spare of.
+
+    Its folder names the tokenizer and has none of its files.
+    """
+    config = BertConfig(vocab_size=pieces + 35, intermediate_size=64, pad_token_id=0, **SHAPE)
+    save_distinct(BertModel(config), folder)
+    named = {"tokenizer_class": "XLMRobertaTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(named), encoding="utf-8")
 
 
 def write_deberta(folder: Path, texts: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """Commands of a stranger with published types of backbones: from the hub and from disk."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -82,8 +83,36 @@ def test_xlmr_comes_from_the_hub_at_its_pinned_commit(hub, xlmr_folder, sample, 
 
 
 def test_mbert_comes_from_a_folder(bert_folder, sample, tmp_path):
+    """It is called as the folder, not as the hub's, and its files are recorded."""
     path = f"backbone.path={bert_folder}"
-    ended = command(tmp_path, sample, "backbone=mbert", path, "task=mldoc")
+    ended = command(tmp_path, sample, "backbone=mbert", path, "backbone.dropout=0.2", "task=mldoc")
     assert ended.returncode == 0, ended.stderr
-    assert set(found(tmp_path)["scores"]) == {"en", "de"}
-    assert found(tmp_path)["backbone_commit"] is None
+    results = found(tmp_path)
+    assert set(results["scores"]) == {"en", "de"}
+    assert (results["backbone"], results["backbone_commit"]) == (bert_folder.name, None)
+    assert results["config"]["backbone"]["revision"] is None
+    weights = (bert_folder / "model.safetensors").read_bytes()
+    digest = hashlib.sha256(weights).hexdigest()
+    assert results["backbone_files"]["model.safetensors"] == digest
+    assert set(results["backbone_dropout"].values()) == {0.2}
+    (folder,) = tmp_path.glob("outputs/mldoc/*")
+    assert folder.name.startswith(f"{bert_folder.name}-multilevel-")
+    recipe = yaml.safe_load(next(tmp_path.glob("outputs/aligned/*/alignment.yaml")).read_text())
+    assert recipe["backbone"] == bert_folder.name
+    assert recipe["recipe"]["backbone"]["files"] == results["backbone_files"]
+    assert recipe["recipe"]["backbone"]["revision"] is None
+
+
+def test_any_encoder_of_the_hub_runs_by_its_name(hub, minilm_folder, xlmr_folder, sample, tmp_path):
+    """Here one whose tokenizer is in another repository, and without alignment."""
+    publish(hub, "some/body", minilm_folder)
+    publish(hub, "some/tokenizer", xlmr_folder)
+    chosen = ["backbone=custom", "backbone.name=some/body", "backbone.tokenizer=some/tokenizer"]
+    ended = command(tmp_path, sample, *chosen, "method=none", "task=mldoc")
+    assert ended.returncode == 0, ended.stderr
+    results = found(tmp_path)
+    assert (results["backbone"], results["backbone_files"]) == ("some/body", None)
+    assert results["backbone_commit"] == hub.commit("models", "some/body")
+    assert results["backbone_tokenizer"] == {"commit": hub.commit("models", "some/tokenizer")}
+    weights = [path for _, path, _ in hub.asked("some/tokenizer") if "safetensors" in path]
+    assert not weights

@@ -17,7 +17,10 @@ from mlalign.settings.folder import CONF
 
 ROOT = Path(__file__).parents[1]
 GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "trainer", "logger")
-FILES = ["data.root=somewhere", "data.parallel=[tatoeba]"]
+NEEDED = {  # by some choices
+    ("data", "files"): ["data.root=somewhere", "data.parallel=[tatoeba]"],
+    ("backbone", "custom"): ["backbone.name=some/encoder"],
+}
 
 
 def choices(group: str) -> list[str]:
@@ -33,8 +36,7 @@ def composed(*overrides: str) -> Train:
     ("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)]
 )
 def test_every_choice_of_every_group_composes(group, choice):
-    extra = FILES if (group, choice) == ("data", "files") else []
-    config = composed(f"{group}={choice}", *extra)
+    config = composed(f"{group}={choice}", *NEEDED.get((group, choice), []))
     assert isinstance(config, Train)
 
 
@@ -47,7 +49,8 @@ def test_every_experiment_composes():
 def test_every_backbone_composes_with_every_task():
     with initialize_config_dir(CONF, version_base="1.3"):
         for backbone, task in itertools.product(choices("backbone"), choices("task")):
-            config = resolve(compose("train", overrides=[f"backbone={backbone}", f"task={task}"]))
+            chosen = [f"backbone={backbone}", *NEEDED.get(("backbone", backbone), [])]
+            config = resolve(compose("train", overrides=[*chosen, f"task={task}"]))
             assert config.task.name == task
 
 
@@ -156,6 +159,9 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("data.languages=[de,de]", ["twice"]),
         ("data=files data.root=x data.parallel=[flores-sib] task=sib200", ["flores-sib", "sib200"]),
         ("resume=no/such/folder", ["resume=no/such/folder"]),
+        ("backbone=custom", ["backbone=custom", "backbone.path=FOLDER", "backbone.name="]),
+        ("backbone.dropout=1", ["backbone.dropout=1.0", "[0, 1)"]),
+        ("backbone.path=somewhere", ["backbone.path=somewhere", "backbone=tiny", "custom"]),
         ("backbone.width=130", ["backbone.width=130", "backbone.heads"]),
         ("+trainer.options.max_steps=3", ["trainer.options.max_steps", "align.steps"]),
         ("+trainer.options.benchmrk=true", ["benchmrk", "Did you mean benchmark"]),
@@ -191,6 +197,10 @@ def test_contradictions_and_values_out_of_range_are_refused(overrides, words):
         ("seed=abc", ["seed", "Integer"]),
         ("method=none losses.inter_sentence.margin=0.1", ["does not have"]),
         ("align.steps", ["align.steps"]),
+        ("backbone=/a/folder", ["backbone=custom backbone.path=/a/folder"]),
+        ("backbone=some/encoder", ["backbone=custom backbone.name=some/encoder"]),
+        ("backbone=bert-base-multilingual-cased", ["backbone=mbert"]),
+        ("backbone=xlmrr", ["Did you mean xlmr", "backbone=custom", "backbone.path=FOLDER"]),
         ("-m method=none ablation=no_afm,no_inter", ["run 0", "run 1", "ablation=no_inter"]),
         ("-m ablation=none,no_aff", ["no_aff", "no_afm"]),
     ],

@@ -246,7 +246,8 @@ def test_a_local_backbone_folder_is_used_and_exported_again(finished, release, t
     tiny = next((finished[0] / "cache" / "backbones").glob("tiny-*/config.json")).parent
     options = [f"backbone.path={tiny}", "align.steps=2", "align.pairs=8", "ablation=no_afm"]
     results = results_of(run(release, tmp_path, "backbone=xlmr", *options))
-    assert (results["backbone"], results["ablation"]) == ("FacebookAI/xlm-roberta-base", "no_afm")
+    assert (results["backbone"], results["ablation"]) == (tiny.name, "no_afm")
+    assert set(results["backbone_dropout"].values()) == {0.1}
     again = ["backbone=xlmr", f"backbone.path={results['aligned']}", "method=none"]
     assert results_of(run(release, tmp_path, *again))["aligned"] is None
 

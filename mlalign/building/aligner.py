@@ -14,6 +14,7 @@ import lightning as L
 
 import mlalign
 from mlalign.building.assembly import Assembly, on_bad_line, plain
+from mlalign.building.backbone import is_tiny, own_tokenizer, pretrained
 from mlalign.building.code import code_hashes
 from mlalign.building.computing import attention
 from mlalign.building.text import corpora_of, languages_of, texts_of
@@ -23,7 +24,7 @@ from mlalign.data.cache import Filter, Tokenised, tokenise
 from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.formats import read_pairs
 from mlalign.data.layout import Layout
-from mlalign.data.pretrained import Pretrained, from_folder, from_hub
+from mlalign.data.pretrained import Pretrained
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.folder import RECIPE, save_encoder
@@ -101,11 +102,8 @@ class Aligner:
     def backbone(self) -> Pretrained:
         """A folder of one's own, of the hub's cache, or of the tiny one, built on first use."""
         settings = self.config.backbone
-        if settings.path is not None:
-            return from_folder(settings.path)
-        if settings.name != "tiny":
-            with first_alone():
-                return from_hub(settings.name, settings.revision or "main")
+        if not is_tiny(settings):
+            return pretrained(settings)
         cache = Path(self.config.data.cache) / "backbones"
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = found_or_made(
@@ -121,6 +119,26 @@ class Aligner:
         )
         return Pretrained(tiny, None)
 
+    @cached_property
+    def tokenizer(self) -> Pretrained | None:
+        """Where it is, if not beside the weights."""
+        return own_tokenizer(self.config.backbone)
+
+    @property
+    def backbone_files(self) -> dict[str, str] | None:
+        """Name -> SHA-256 of its files; None for a hub's backbone, which its commit identifies."""
+        settings = self.config.backbone
+        on_hub = settings.path is None and not is_tiny(settings)
+        return None if on_hub else self.backbone.hashes()
+
+    @property
+    def tokenizer_source(self) -> dict[str, Any] | None:
+        """What identifies a tokenizer that is not the one beside the weights."""
+        if self.tokenizer is None:
+            return None
+        commit = self.tokenizer.commit
+        return {"commit": commit} if commit else {"files": self.tokenizer.hashes()}
+
     def load_backbone(self) -> tuple[Any, Any]:
         """The untouched model and its tokenizer."""
         settings = self.config.backbone
@@ -129,6 +147,8 @@ class Aligner:
             self.backbone.folder,
             attention=self.attention,
             called=None if settings.path else f"backbone {settings.name}",
+            dropout=settings.dropout,
+            tokenizer_folder=self.tokenizer and self.tokenizer.folder,
         )
         limit = positions(model)
         for key in ("align", "finetune"):
@@ -147,11 +167,13 @@ class Aligner:
         config = self.config
         backbone = plain(config.backbone) | {"attention": None, "path": None}
         backbone.pop("gradient_checkpointing")
-        if config.backbone.path is None and config.backbone.name != "tiny":
+        backbone["tokenizer"] = self.tokenizer_source
+        if config.backbone.path is not None:
+            backbone["name"] = None  # the same files are the same encoder, whatever it is called
+        if (files := self.backbone_files) is None:
             backbone["commit"] = self.backbone.commit
         else:
-            files = sorted(path for path in self.backbone.folder.iterdir() if path.is_file())
-            backbone["files"] = {path.name: sha256_of(path) for path in files}
+            backbone["files"] = files
         data = plain(config.data)
         return {
             "version": mlalign.__version__,
@@ -234,6 +256,7 @@ class Aligner:
         )
         files = {path: info for table in tables.values() for path, info in table.files.items()}
         record = {
+            "backbone": self.config.backbone.name,
             "recipe": self.recipe,
             "code": self.code,
             "computing": chosen,

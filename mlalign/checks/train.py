@@ -13,6 +13,8 @@ from mlalign.config import Ablation, Losses, Train
 from mlalign.errors import ConfigError
 from mlalign.reporting.strict_json import not_finite
 from mlalign.settings.choices import (
+    CUSTOM,
+    TINY,
     AdversarySchedule,
     Confusion,
     FusionForm,
@@ -132,6 +134,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "align.adversary.weight": _at_least(0),
     "align.adversary.warmup": SHARE,
     "align.adversary.ramp": SHARE,
+    "backbone.dropout": SHARE,
     "backbone.layers": _at_least(1),
     "backbone.heads": _at_least(1),
     "backbone.vocabulary_size": _at_least(100),
@@ -321,9 +324,15 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "always see the pair; set fusion.partner_drop=0",
         ),
         (
-            config.backbone.name == "tiny" and config.backbone.path is not None,
-            f"backbone.path={config.backbone.path} with backbone=tiny, which is built here from "
-            "scratch: choose the backbone whose settings suit that folder, as backbone=xlmr",
+            config.backbone.name == TINY
+            and (config.backbone.path is not None or config.backbone.tokenizer is not None),
+            f"backbone.path={config.backbone.path} backbone.tokenizer={config.backbone.tokenizer} "
+            "with backbone=tiny, which is built here from scratch: choose backbone=custom, or the "
+            "backbone whose settings suit that folder, as backbone=xlmr",
+        ),
+        (
+            config.backbone.name == CUSTOM and config.backbone.path is None,
+            "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub",
         ),
         (
             config.backbone.width % config.backbone.heads != 0,

@@ -19,6 +19,7 @@ from mlalign.checks.train import apply_ablation, check, nearest
 from mlalign.commands.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config import Train
 from mlalign.data.languages import language_list
+from mlalign.data.pretrained import name_of
 from mlalign.errors import ConfigError, UserError
 from mlalign.reporting.failures import FAILED, described, write_failure
 from mlalign.settings.folder import CONF
@@ -147,6 +148,9 @@ def explain(error: BaseException) -> str:
     message = _tidy(str(error))
     if message.startswith("Could not override 'corpus'"):
         return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
+    backbone = re.search(r"Could not (?:find|load) 'backbone/([^']+)'", message)
+    if backbone:
+        return unlisted_backbone(backbone[1])
     group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
     if group:
         options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
@@ -155,6 +159,26 @@ def explain(error: BaseException) -> str:
             known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
         return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
+
+
+def unlisted_backbone(typed: str) -> str:
+    """What to type for an encoder that is no choice of the group."""
+    names = {
+        path.stem: str(OmegaConf.load(path).backbone.name)
+        for path in sorted((Path(CONF) / "backbone").glob("*.yaml"))
+    }
+    there = f"backbone={typed}: no such choice. "
+    for choice, name in names.items():
+        if typed in (name, name.split("/")[-1]):
+            return f"{there}It is backbone={choice}"
+    if Path(typed).is_dir() or typed.startswith(("/", ".", "~")):
+        return f"{there}An encoder in a folder is backbone=custom backbone.path={typed}"
+    if "/" in typed:
+        return f"{there}An encoder of the hub is backbone=custom backbone.name={typed}"
+    return (
+        f"{there}{nearest(typed, names)}; any other encoder is backbone=custom with "
+        "backbone.path=FOLDER, or backbone.name=ID of the hub"
+    )
 
 
 def _wrong_key(key: str, reason: str, group: Any) -> str:
@@ -203,6 +227,8 @@ def resolve(composed: DictConfig) -> Train:
     config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
+    if config.backbone.path is not None:
+        config.backbone.name, config.backbone.revision = name_of(config.backbone.path), None
     for stage in (config.align, config.finetune):
         stage.seed = config.seed if stage.seed is None else stage.seed
     if HydraConfig.initialized():

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mlalign.building.backbone import identified
 from mlalign.building.text import texts_of
 from mlalign.config import Train
 from mlalign.data.files import sha256_of
@@ -54,7 +55,11 @@ def _other_texts(config: Train, results: Mapping[str, Any]) -> bool:
 
 
 def run_folder(config: Train) -> Path:
-    """Named by the configuration, so that the same command finds its own run."""
+    """Named by the configuration, so that the same command finds its own run.
+
+    Raises:
+        DataError: the backbone's folder holds no model.
+    """
     settings = asdict(config)
     for key in NOT_IN_THE_NAME:
         settings.pop(key)
@@ -62,6 +67,7 @@ def run_folder(config: Train) -> Path:
         settings["trainer"].pop(key)
     for key in NOT_OF_THE_LOGGER:
         settings["logger"].pop(key)
+    settings["backbone"] = identified(config.backbone)
     settings["backbone"].pop("gradient_checkpointing")
     words = [config.backbone.name.split("/")[-1], config.method.name]
     words += [config.ablation.name] if config.ablation.name != "none" else []

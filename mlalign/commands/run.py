@@ -13,6 +13,7 @@ import lightning as L
 from omegaconf import OmegaConf
 
 from mlalign.building.aligner import Aligner
+from mlalign.building.backbone import is_tiny
 from mlalign.building.code import code_hashes
 from mlalign.building.computing import set_up
 from mlalign.building.task import finetuning_module, task_files
@@ -27,6 +28,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.data.tasks import TaskDataModule
 from mlalign.device import choose_tokens, padding_multiple, peak_memory_bytes
 from mlalign.models.backbone import known_languages, quiet_transformers
+from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.folder import RECIPE, load_encoder
 from mlalign.models.learning import set_up_learning
@@ -137,10 +139,10 @@ class Run:
         if aligner.losses and not files.learned:
             refuse_seen(files, aligner.texts)
         lines: dict[str, int] = {}
-        if aligner.losses or config.backbone.name == "tiny":  # whose tokenizer is trained on them
+        if aligner.losses or is_tiny(config.backbone):  # whose tokenizer is trained on them
             lines = tell(config, aligner.texts)
             self.parallel = {one: list(map(str, paths)) for one, paths in aligner.texts.items()}
-        self.commit, aligned = aligner.backbone.commit, aligner.folder
+        aligned = aligner.folder
         self.tracker.end_stage()
         if aligned is None:
             model, tokenizer = aligner.load_backbone()
@@ -163,6 +165,13 @@ class Run:
             max_length=config.finetune.max_length,
             multiple=padding_multiple(gpu=self.computing.gpu),
         )
+        self.backbone = {
+            "backbone": config.backbone.name,
+            "backbone_commit": aligner.backbone.commit,
+            "backbone_files": aligner.backbone_files,
+            "backbone_tokenizer": aligner.tokenizer_source,
+            "backbone_dropout": dropouts(encoder.backbone.config),
+        }
         if files.learned:
             results = {"scores": self._test(*self._finetune(encoder, layout, files))}
         else:
@@ -267,8 +276,7 @@ class Run:
                 "metric": config.task.metric,
                 "method": config.method.name,
                 "ablation": config.ablation.name,
-                "backbone": config.backbone.name,
-                "backbone_commit": self.commit,
+                **self.backbone,
                 "seed": config.seed,
                 "selection": config.finetune.selection.value,
                 **results,

@@ -23,8 +23,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
+from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
-from mlalign.models.tokenizer import settle
+from mlalign.models.tokenizer import fill_gaps, settle
 from mlalign.models.word_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,12 @@ def check_folder(folder: str | Path, called: str) -> None:
 
 
 def load_backbone(
-    folder: str | Path, *, attention: str, called: str | None = None
+    folder: str | Path,
+    *,
+    attention: str,
+    called: str | None = None,
+    dropout: float | None = None,
+    tokenizer_folder: str | Path | None = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A masked-language model in float32 and its fast tokenizer.
 
@@ -74,9 +80,12 @@ def load_backbone(
         attention: transformers' ``attn_implementation``; ``sdpa`` becomes ``eager`` where the
             family has none.
         called: what messages call it; None: ``backbone.path``.
+        dropout: of hidden states and attention; None: as config.json says.
+        tokenizer_folder: of the tokenizer; None: the same folder.
 
     Raises:
-        DataError: the folder does not hold an encoder with a fast tokenizer and finite weights.
+        DataError: the folder does not hold an encoder with a fast tokenizer and finite weights, or
+            the tokenizer has ids that the encoder has no embeddings for.
         ConfigError: the family has not this attention.
     """
     called = called or f"backbone.path={folder}"
@@ -86,9 +95,11 @@ def load_backbone(
         config = AutoConfig.from_pretrained(folder)
     if config.model_type in DISENTANGLED:
         config.legacy = True  # the other form of the head gives resizing the wrong matrix
+    if dropout is not None:
+        set_dropout(config, dropout)
     attention = _supported_attention(config, attention, called)
     with _errors_in_words(called):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder)
         model, loading = AutoModelForMaskedLM.from_pretrained(
             folder,
             config=config,
@@ -108,6 +119,12 @@ def load_backbone(
     mark_untrained_head(model, missing)
     types = getattr(config, "type_vocab_size", 0)
     settle(tokenizer, called, positions=positions(model), token_types=types)
+    highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
+    if highest >= rows:
+        raise DataError(
+            f"{called}: its tokenizer has ids up to {highest:,}, but there are only {rows:,} "
+            "embeddings; is it the tokenizer of another model?"
+        )
     return model, tokenizer
 
 
@@ -195,6 +212,7 @@ def add_language_tokens(
     new = {language_token(name): row for name, row in starts if language_token(name) not in there}
     if not new:
         return
+    fill_gaps(tokenizer)
     # The space behind the token is part of it, so that a byte-level tokenizer does not see it.
     tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in new]
     tokenizer.add_special_tokens(

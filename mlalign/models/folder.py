@@ -6,9 +6,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from mlalign.errors import DataError, TrainingError
-from mlalign.models.backbone import load_backbone
+from mlalign.models.backbone import LANGUAGE_TOKEN, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
 from mlalign.models.finite import non_finite_weights
@@ -27,11 +28,13 @@ def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[st
 
     Raises:
         TrainingError: a weight is non-finite; nothing is written.
+        DataError: the tokenizer would have other ids when it is loaded again.
     """
     if sick := non_finite_weights(encoder):
         raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
     encoder.backbone.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    _check_ids(tokenizer, folder)
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
     write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     fusion = encoder.sentence_fusion
@@ -43,6 +46,21 @@ def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[st
         "word_fusion": encoder.word_fusion is not None,
     }
     OmegaConf.save(OmegaConf.create({"encoder": shape, **recipe}), folder / RECIPE)
+
+
+def _check_ids(tokenizer: Any, folder: Path) -> None:
+    """Refuse a folder whose embeddings would be looked up by other ids than in memory."""
+    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
+    moved = sorted(
+        (one for one in {**before, **after} if before.get(one) != after.get(one)),
+        key=lambda one: (not LANGUAGE_TOKEN.fullmatch(one), one),
+    )
+    if moved:
+        raise DataError(
+            f"{folder}: {moved[0]!r} has the id {before.get(moved[0])}, but {after.get(moved[0])} "
+            f"when the tokenizer is loaded again ({len(moved)} tokens differ); save the backbone's "
+            "tokenizer in the form of tokenizer.json and set backbone.tokenizer=FOLDER"
+        )
 
 
 def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:

@@ -1,7 +1,9 @@
 """What a backbone's tokenizer must have, and how every stage and every later user shall see it."""
 
+import json
 from typing import Any
 
+from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from mlalign.errors import DataError
@@ -54,3 +56,19 @@ def settle(tokenizer: Any, called: str, *, positions: int, token_types: int) -> 
             pair=f"{one} $B:1 {tokenizer.sep_token}:1",
             special_tokens=[(tokenizer.cls_token, first), (tokenizer.sep_token, last)],
         )
+
+
+def fill_gaps(tokenizer: Any) -> None:
+    """Name the ids below the highest one that no piece has.
+
+    A new token gets the number of pieces as its id: with a gap, that is the id of another piece,
+    or one that changes when the tokenizer is loaded again.
+    """
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    gaps = set(range(max(vocabulary.values()))).difference(vocabulary.values())
+    if not gaps:
+        return
+    backend = tokenizer.backend_tokenizer
+    description = json.loads(backend.to_str())
+    description["model"]["vocab"] |= {f"[no piece {place}]": place for place in gaps}
+    backend.model = Tokenizer.from_str(json.dumps(description)).model

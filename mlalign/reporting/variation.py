@@ -1,5 +1,6 @@
 """What the rows of one table may differ in, and the refusal of runs that differ in more."""
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,7 +50,10 @@ KINDS = {
 
 
 def flat_settings(run: Run) -> dict[str, str]:
-    """The whole configuration by full keys; ``null`` is a value, a key that is not there none."""
+    """The whole configuration by full keys; ``null`` is a value, a key that is not there none.
+
+    ``backbone.files`` stands for the content of a backbone's folder.
+    """
 
     def flatten(node: Any, prefix: str) -> Iterator[tuple[str, str]]:
         if isinstance(node, Mapping) and node:
@@ -58,7 +62,12 @@ def flat_settings(run: Run) -> dict[str, str]:
         else:
             yield prefix, node if isinstance(node, str) else json.dumps(node, ensure_ascii=False)
 
-    return dict(flatten(run.results["config"], ""))
+    settings = dict(flatten(run.results["config"], ""))
+    files = run.results.get("backbone_files")
+    if files and settings.get("backbone.path", "null") != "null":
+        content = json.dumps(files, sort_keys=True).encode()
+        settings["backbone.files"] = hashlib.sha256(content).hexdigest()[:8]
+    return settings
 
 
 def under(settings: Settings, groups: Collection[str]) -> dict[str, str]:

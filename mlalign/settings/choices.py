@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+TINY = "tiny"  # backbone.name of the encoder that is built here
+CUSTOM = "custom"  # backbone.name until one is given
+
 
 class Pool(StrEnum):
     """How a sentence becomes one vector."""

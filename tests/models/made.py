@@ -25,9 +25,9 @@ class Made:
         return self.layout.batch([self.layout.single(one, language) for one in words])
 
 
-def make(folder, pool="mean", sentence=True, word=True, form="gated"):
+def make(folder, pool="mean", sentence=True, word=True, form="gated", **loading):
     """Two fusions and prototypes that do something."""
-    model, tokenizer = load_backbone(folder, attention="sdpa")
+    model, tokenizer = load_backbone(folder, attention="sdpa", **loading)
     counts = {name: torch.ones(len(tokenizer), dtype=torch.long) for name in ("en", "de", "ru")}
     torch.manual_seed(0)
     add_language_tokens(model, tokenizer, counts, start="random")

@@ -72,8 +72,15 @@ def facts_of(rows: Rows) -> Facts:
 
 
 def _backbone(results: dict[str, Any]) -> str:
-    commit = results.get("backbone_commit")
-    return results["backbone"] + (f" at {commit}" if commit else "")
+    commit, files = results.get("backbone_commit"), results.get("backbone_files") or {}
+    if commit:
+        return f"{results['backbone']} at {commit}"
+    weights = [
+        f"{name} {digest[:12]}"
+        for name, digest in files.items()
+        if name.endswith((".safetensors", ".bin"))
+    ]
+    return results["backbone"] + (f" (sha256: {', '.join(weights)})" if weights else "")
 
 
 def _versions(results: dict[str, Any]) -> str:
