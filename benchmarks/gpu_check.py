@@ -210,7 +210,7 @@ def table(outcome: dict[str, Any]) -> str:
             f"{kind:24}{one['seconds']:9.4f}{cell(one, 'x_bare', '.2f'):>8}"
             f"{cell(one, 'x_masked', '.2f'):>8}{cell(one, 'x_sentences', '.2f'):>8}"
             f"{cell(one, 'peak_memory_bytes', '.1f', GIB):>8}{cell(one, 'share', '.0%'):>8}"
-            f"{cell(one, 'synchronisations', 'd') if 'synchronisations' in one else '-':>7}"
+            f"{cell(one, 'synchronisations', '.0f'):>7}"
             f"{one['dropouts_active']:>6} of {one['dropouts']}"
         )
     for one in outcome["goals"]:

@@ -264,7 +264,7 @@ def run(
     if device == "cuda":
         torch.cuda.empty_cache()
         held = torch.cuda.memory_allocated()
-    batches = move_data_to_device(made, torch.device(device))
+    batches = made if kind in OURS else move_data_to_device(made, torch.device(device))
     watch = Watch(device, windows)
     try:
         if kind in OURS:

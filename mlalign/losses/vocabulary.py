@@ -14,6 +14,7 @@ from mlalign.losses.vocabulary_bfloat16 import product
 KEPT_ENTRIES = 2**26  # up to so many logits are kept for the backward pass: 256 MiB in float32
 CACHED_ENTRIES = 2**20  # so many fit a processor's cache
 FEWEST_COLUMNS = 512  # below, a product of matrices is slow
+ALIGNED = 64  # a GPU's tensor cores want rows that begin at a multiple of so many entries
 
 
 class Chunks(NamedTuple):
@@ -30,7 +31,11 @@ class Chunks(NamedTuple):
         if size is None:
             cached = max(FEWEST_COLUMNS, CACHED_ENTRIES // rows)
             most = max(1, KEPT_ENTRIES // rows)
-            size = min(cached, most) if words.device.type == "cpu" else most
+            size = (
+                min(cached, most)
+                if words.device.type == "cpu"
+                else max(most // ALIGNED, 1) * ALIGNED
+            )
         columns = range(vocabulary)
         return cls([columns[start : start + size] for start in columns[::size]], kept)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from jaxtyping import BFloat16, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 
 from mlalign.losses.targets import Targets
 
 PARTS = 3  # bfloat16 numbers that add up to a float32
-EXTRA = 8  # columns for a bias and a row's shift; keeps matrices aligned
+EXTRA = 8  # columns for a bias and a row's shift; tensor cores want a multiple of eight
 
 
 def products_in_bfloat16(device: torch.device) -> bool:
@@ -90,7 +90,7 @@ class SingleRowDivergence(Function):
         targets, size, dim = Targets(*others), ctx.columns[-1].stop, words.shape[1]
         need_weight, need_bias = ctx.needs_input_grad[1], bias is not None
         rows, scaled = _rows(words, -log_sum), (words * gradient[:, None]).bfloat16()
-        factors = _split(gradient)
+        factors = nn.functional.pad(_split(gradient), (0, EXTRA - PARTS))
         to_words = torch.zeros_like(words)
         to_weight, to_bias = torch.empty_like(weight), torch.empty_like(weight[:, 0])
         for chunk in ctx.columns:

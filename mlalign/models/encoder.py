@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -13,6 +13,7 @@ from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, mean_pool
 
 SOURCE = "en"
+ONE_MASK = ("bert", "roberta", "xlm-roberta")  # all layers attend alike
 
 
 class Represented:
@@ -86,13 +87,33 @@ class Encoder(nn.Module):
         """Where the parameters lie."""
         return next(self.parameters()).device
 
-    def forward(self, subwords: Subwords) -> Float[Tensor, "batch length dim"]:
-        """The last hidden states, before any fusion."""
+    def forward(
+        self, subwords: Subwords, *, is_padded: bool = True
+    ) -> Float[Tensor, "batch length dim"]:
+        """The last hidden states, before any fusion.
+
+        Args:
+            subwords: sequences.
+            is_padded: false where the host knows that nothing is; then no mask is needed.
+        """
         extra = {} if subwords.token_types is None else {"token_type_ids": subwords.token_types}
         outputs = self.backbone.base_model(
-            input_ids=subwords.input_ids, attention_mask=subwords.attention_mask, **extra
+            input_ids=subwords.input_ids,
+            attention_mask=self._mask(subwords.attention_mask) if is_padded else None,
+            **extra,
         )
         return outputs.last_hidden_state
+
+    def _mask(self, mask: Int[Tensor, "batch length"]) -> Tensor:
+        """As transformers expands it; from the short form it first asks whether all are ones.
+
+        Asking makes the host wait for the device.
+        """
+        config = self.backbone.config
+        if config._attn_implementation != "sdpa" or config.model_type not in ONE_MASK:
+            return mask
+        rows, length = mask.shape
+        return mask.bool()[:, None, None, :].expand(rows, 1, length, length)
 
     def pooled(
         self, states: Float[Tensor, "batch length dim"], subwords: Subwords

@@ -169,11 +169,17 @@ class Pair:
         self.languages, self.same = batch.languages, batch.same
         rows = len(batch.source.subwords.input_ids)
         self.subwords = joined(batch.source.subwords, batch.target.subwords, encoder.padding)
-        states = encoder(self.subwords)
+        states = encoder(self.subwords, is_padded=self._is_padded(batch))
         self.source = Encoded(batch.source, states[:rows, : batch.source.subwords.width])
         self.target = Encoded(batch.target, states[rows:, : batch.target.subwords.width])
         for side in self.sides:
             side.sentence = self._fused_sentence(side)
+
+    def _is_padded(self, batch: ParallelBatch) -> bool:
+        """Known from the ids on the host."""
+        widths = {side.subwords.width for side in (batch.source, batch.target)}
+        filled = (side.original == self.encoder.padding for side in (batch.source, batch.target))
+        return len(widths) > 1 or any(bool(one.any()) for one in filled)
 
     @property
     def sides(self) -> tuple[Encoded, Encoded]:
