@@ -43,7 +43,7 @@ class LanguagePrototypes(nn.Module):
         """Set a language's row to an exact mean."""
         row = self.languages.index(language)
         self.vectors[row] = mean.to(self.vectors.dtype)
-        self.seen[row] = True
+        self.seen[row].fill_(True)  # assigning makes the host wait
 
     def of(self, language: str) -> Float[Tensor, " dim"]:
         """A language's row; for one never seen, the mean of all rows."""
