@@ -122,7 +122,7 @@ def paper(figures: Outcome) -> str:
 def gpu_check(outcome: Outcome) -> str:
     """Steps at the paper's shape, the goals, the error in bfloat16."""
     header = ["bfloat16", "s", "x bare", "x masked LM", "GiB", "of the matrix rate", "syncs"]
-    forms = {"x_bare": ".2f", "x_masked": ".2f", "share": ".0%", "synchronisations": "d"}
+    forms = {"x_bare": ".2f", "x_masked": ".2f", "share": ".0%", "synchronisations": ".0f"}
     body = []
     for kind, one in outcome["steps"].items():
         cells = {key: format(one[key], form) for key, form in forms.items() if key in one}
