@@ -105,11 +105,17 @@ def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same run by one process and by two."""
+    """The same run by one process and by two, without dropout, whose stream is each rank's own."""
     folders = []
     root = write_toy(tmp_path_factory.mktemp("shared"))
     for number in (1, 2):
-        config = configured(root, *SHORT, f"trainer.devices={number}", f"output={root}/{number}")
+        config = configured(
+            root,
+            *SHORT,
+            "backbone.dropout=0",
+            f"trainer.devices={number}",
+            f"output={root}/{number}",
+        )
         shutil.rmtree(config.aligned, ignore_errors=True)  # each aligns by itself
         train_on_all_devices(config)
         folders.append(run_folder(config))
