@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from modules.toy import aligner, built, gradients
+from modules.toy import aligner, batches, built, fitted, gradients, state
 from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
@@ -42,6 +42,15 @@ def test_everything_that_is_trained_gets_a_gradient(toy, tmp_path, request, fami
     for name in ("embeddings", "head", "cls", "lm_head", "layer"):
         moved = [one for key, one in found.items() if name in key and one is not None]
         assert not moved or any(one.abs().sum() > 0 for one in moved), name
+
+
+def test_a_head_that_the_weights_lack_is_warmed_up_alone(toy, tmp_path, headless):
+    module, data = built(toy, *of(headless), "align.head_warmup=2")
+    before = state(module)
+    fitted(module, batches(data, 2), tmp_path)
+    own = {one.data_ptr() for one in module.head.untrained}
+    for name, value in module.state_dict().items():
+        assert value.equal(before[name]) != (value.data_ptr() in own), name
 
 
 def test_a_head_that_the_weights_lack_is_trained_at_the_rate_of_heads(toy, headless):
