@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-train: setup  ## the whole road on generated data, without alignment and with it: two minutes on one CPU
+train: setup  ## the whole road on generated data, without alignment and with it: three minutes on two cores
 	$(BIN)/python train.py method=none output=$(FIRST) resume=false
 	$(BIN)/python train.py output=$(FIRST) resume=false
 	@$(BIN)/python evaluate.py runs='$(FIRST)/**'

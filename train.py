@@ -1,6 +1,6 @@
 """Align on parallel text, fine-tune on English labels, test in every language.
 
-python train.py                                       everything generated, one CPU, about a minute
+python train.py                                       everything generated, one CPU, two minutes
 python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
 python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
 python train.py --help                                groups and keys
