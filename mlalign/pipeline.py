@@ -37,7 +37,8 @@ from mlalign.reporting.results import write_whole
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "last"
-CHECKPOINTS = 20  # of an alignment, for resuming
+CHECKPOINTS = 20  # of an alignment at most, for resuming
+SAVING_SHARE = 0.05  # of the time, at most, goes into writing them
 
 
 def fingerprint_of(settings: Any) -> str:
@@ -117,14 +118,28 @@ def make_trainer(
 
 
 class BetweenUpdates(ModelCheckpoint):
-    """Saves only where no gradient is waiting for the rest of its window: it would be lost."""
+    """Saves only where no gradient is waiting for the rest of its window: it would be lost.
+
+    The first mark is saved, a later one if saving has not cost more than its share of the time: a
+    large encoder's checkpoint takes longer to write than many steps.
+    """
+
+    _due = 0.0
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: ParallelBatch, batch_idx: int
     ) -> None:
         """Lightning asks only whether the step is one to save, also of the batches before it."""
-        if (batch.place + 1) % pl_module.optimisation.accumulate == 0:
+        between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
+        marked = trainer.global_step % self._every_n_train_steps == 0
+        if between and marked and told(time.perf_counter() >= self._due):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        started = time.perf_counter()
+        super()._save_checkpoint(trainer, filepath)
+        ended = time.perf_counter()
+        self._due = ended + (ended - started) / SAVING_SHARE
 
 
 def align(

@@ -5,6 +5,7 @@ import multiprocessing
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -175,10 +176,32 @@ def test_checkpoints_lie_between_updates(monkeypatch, accumulate):
     monkeypatch.setattr(
         pipeline.ModelCheckpoint, "on_train_batch_end", lambda *given: saved.append(given[-1])
     )
-    from types import SimpleNamespace
-
     module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=accumulate))
-    callback = pipeline.BetweenUpdates()
+    callback = pipeline.BetweenUpdates(every_n_train_steps=1)
     for place in range(6):
-        callback.on_train_batch_end(None, module, None, SimpleNamespace(place=place), place)
+        batch, trainer = SimpleNamespace(place=place), SimpleNamespace(global_step=place + 1)
+        callback.on_train_batch_end(trainer, module, None, batch, place)
     assert saved == list(range(accumulate - 1, 6, accumulate))
+
+
+def test_checkpoints_take_a_twentieth_of_the_time_at_most(monkeypatch):
+    now, saved = [0.0], []
+
+    def save(*given):
+        saved.append(int(now[0]))
+        now[0] += 3
+
+    monkeypatch.setattr(pipeline.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(pipeline.ModelCheckpoint, "_save_checkpoint", save)
+    monkeypatch.setattr(
+        pipeline.ModelCheckpoint,
+        "on_train_batch_end",
+        lambda self, trainer, *rest: self._save_checkpoint(trainer, ""),
+    )
+    module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=1))
+    callback = pipeline.BetweenUpdates(every_n_train_steps=2)
+    for place in range(100):
+        now[0] += 1
+        batch, trainer = SimpleNamespace(place=place), SimpleNamespace(global_step=place + 1)
+        callback.on_train_batch_end(trainer, module, None, batch, place)
+    assert saved == [2, 65]

@@ -103,6 +103,7 @@ def whole(toy, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _every_second_step_is_saved(monkeypatch):
     monkeypatch.setattr(pipeline, "CHECKPOINTS", 5)
+    monkeypatch.setattr(pipeline, "SAVING_SHARE", float("inf"))
 
 
 @pytest.mark.parametrize(
