@@ -5,6 +5,8 @@
 Every contestant takes the same random rows, labels and embeddings, forward and backward:
 
 * ``masked``: Eq. 12 over all rows. Dense: ``cross_entropy`` of the whole matrix of logits.
+* ``library_masked``: the same by PyTorch's own chunked ``linear_cross_entropy``, where torch has
+  it (2.13); it knows one loss over one set of rows, so the other contestants have no such twin.
 * ``mixture``: Eq. 13, the rows being those of 32 sentences. Dense: softmax of all logits.
 * ``pooled``: the same sentences' means, beside the dense mixture that they stand for.
 * ``step``: what a step needs, both languages' masked words (an eighth of the rows) and both
@@ -24,7 +26,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ from typing import Any, NamedTuple
 import checkout  # noqa: F401
 import torch
 from machine import machine
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mlalign.losses import (
@@ -51,6 +53,7 @@ SMOOTHING_MASS = 0.01
 PAIRS = {  # contestant -> what it is held against
     "masked": "dense_masked",
     "masked_bfloat16": "dense_masked",
+    "library_masked": "masked",
     "mixture": "dense_mixture",
     "pooled": "dense_mixture",
     "step": "dense_step",
@@ -146,10 +149,20 @@ def contestants(inputs: Inputs) -> dict[str, Callable[[], Tensor]]:
     masked, step = inputs.masked, inputs.step
     halves = lambda: masked()._replace(words=inputs.words.bfloat16())  # noqa: E731
     shared = lambda: word_divergences(step(), inputs.weight, inputs.bias)  # noqa: E731
+    library = {}
+    if hasattr(functional, "linear_cross_entropy"):
+        library["library_masked"] = lambda: functional.linear_cross_entropy(
+            inputs.words,
+            inputs.weight,
+            inputs.ids,
+            linear_bias=inputs.bias,
+            options=nn.LinearCrossEntropyOptions(),
+        )
     return {
         "dense_masked": lambda: inputs.dense(masked()),
         "masked": lambda: inputs.ours(masked()),
         "masked_bfloat16": lambda: inputs.ours(halves()),
+        **library,
         "dense_mixture": lambda: inputs.dense(inputs.distribution()),
         "mixture": lambda: inputs.ours(inputs.distribution()),
         "pooled": lambda: inputs.ours(inputs.distribution(prediction="pooled")),
@@ -193,10 +206,12 @@ def cost(name: str, inputs: Inputs, threads: int, found: Any) -> None:
     found.put(Cost(max(forward, backward - inputs.gradient_bytes()) - before, seconds))
 
 
-def measure(inputs: Inputs, rounds: int, threads: int) -> dict[str, list[Cost]]:
+def measure(
+    inputs: Inputs, rounds: int, threads: int, only: Sequence[str]
+) -> dict[str, list[Cost]]:
     """The costs of each contestant in each round."""
     processes = get_context("fork")  # they share the inputs
-    found: dict[str, list[Cost]] = {name: [] for name in contestants(inputs)}
+    found: dict[str, list[Cost]] = {name: [] for name in only or contestants(inputs)}
     for _ in range(rounds):
         for name, costs in found.items():
             answer = processes.SimpleQueue()
@@ -217,17 +232,18 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=250_002)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2, help="each takes about a minute")
+    parser.add_argument("--only", nargs="*", default=[], help="contestants; all if none is named")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # a process with more threads than one cannot be forked
     shape = Shape(arguments.rows, arguments.width, arguments.vocabulary)
-    costs = measure(Inputs(shape), arguments.rounds, arguments.threads)
+    costs = measure(Inputs(shape), arguments.rounds, arguments.threads, arguments.only)
     measured: dict[str, dict[str, Any]] = {}
     for name, found in costs.items():
         measured[name] = {
             what: statistics.median(getattr(one, what) for one in found) for what in Cost._fields
         } | {"rounds": [one._asdict() for one in found]}
-        if name in PAIRS:
+        if PAIRS.get(name) in costs:
             pairs = list(zip(found, costs[PAIRS[name]], strict=True))
             measured[name]["against"] = PAIRS[name]
             for what in Cost._fields:
