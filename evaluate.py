@@ -12,12 +12,12 @@ import sys
 
 import hydra
 
-from mlalign.commands.command_line import Command
-from mlalign.commands.evaluation import asked, quoted
-from mlalign.settings.folder import CONF
+from mlalign.commands.evaluation import quoted, select_command
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import Command
 
 if __name__ == "__main__":
     sys.argv[1:] = quoted(sys.argv[1:])
-    name, job = asked(sys.argv[1:])
+    name, job = select_command(sys.argv[1:])
     command = Command(job)
     command.run(hydra.main(version_base="1.3", config_path=CONF, config_name=name)(command.one))

@@ -11,8 +11,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from mlalign.commands.command_line import Command, resolve
-from mlalign.settings.folder import CONF
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import Command, resolve
 
 
 def job(composed: DictConfig) -> None:
@@ -28,7 +28,7 @@ def folder(composed: DictConfig) -> Path:
     """Where a run goes."""
     config = resolve(composed)
 
-    from mlalign.commands.finished import run_folder
+    from mlalign.stages.finished import run_folder
 
     return run_folder(config)
 

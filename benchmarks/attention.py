@@ -50,18 +50,13 @@ def milliseconds(attend: Callable[..., Tensor], *given: Any) -> float:
 def main() -> None:
     """Measure all settings and write the file."""
     measured = []
-    settings = product(
-        (torch.float32, torch.bfloat16), ((4, 32), (12, 64)), (16, 32, 64, 128), (0.0, 0.1)
-    )
+    settings = product((torch.float32, torch.bfloat16), ((4, 32), (12, 64)), (16, 32, 64, 128), (0.0, 0.1))
     for dtype, (heads, width), length, dropout in settings:
         shape = (SUBWORDS // length, heads, length, width)
         vectors = [torch.randn(shape, dtype=dtype, requires_grad=True) for _ in range(3)]
         mask = torch.zeros(shape[0], 1, length, length, dtype=dtype)
         mask[..., length - 3 :] = torch.finfo(dtype).min
-        turns = [
-            [milliseconds(attend, *vectors, mask, dropout) for attend in (eager, sdpa)]
-            for _ in range(TURNS)
-        ]
+        turns = [[milliseconds(attend, *vectors, mask, dropout) for attend in (eager, sdpa)] for _ in range(TURNS)]
         written, fused = map(min, zip(*turns, strict=True))
         measured.append(
             {

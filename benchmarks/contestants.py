@@ -12,8 +12,8 @@ import torch
 from shapes import Batches
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
+from mlalign.alignment.module import AlignmentModule
 from mlalign.data.parallel import ParallelBatch
-from mlalign.modules.alignment import AlignmentModule
 from mlalign.pipeline import make_trainer
 
 Step = Callable[[ParallelBatch], None]
@@ -110,9 +110,7 @@ def two_pairs(batch: ParallelBatch) -> ParallelBatch:
     """The first two, which cost next to nothing."""
     sides = []
     for side in (batch.source, batch.target):
-        cut = {
-            key: value[:2] for key, value in side.subwords._asdict().items() if value is not None
-        }
+        cut = {key: value[:2] for key, value in side.subwords._asdict().items() if value is not None}
         subwords = side.subwords._replace(**cut)
         sides.append(type(side)(subwords, *(one[:2] for one in side[1:])))
     return batch._replace(source=sides[0], target=sides[1], same=batch.same[:2, :2])

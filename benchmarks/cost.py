@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shapes import Shape
 
-from mlalign.losses.vocabulary import KEPT_ENTRIES
+from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
 
 FLOAT = 4  # bytes
 
@@ -46,9 +46,7 @@ def encoder_operations(shape: Shape, *, fused: bool = False) -> int:
     return shape.tokens * shape.layers * per_token
 
 
-def vocabulary_operations(
-    singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None
-) -> int:
+def vocabulary_operations(singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None) -> int:
     """One pass over the vocabulary, forward and backward, for both word losses.
 
     Two products of the backward pass give gradients to rows and matrix. Logits are one more; where
@@ -111,9 +109,7 @@ def kept_bytes(shape: Shape, *, bfloat16: bool = False, fused: bool = False) -> 
     return embeddings + shape.layers * (shape.tokens * per_token + copies)
 
 
-def memory_bytes(
-    shape: Shape, method: Method, *, bfloat16: bool = False, fused: bool = False
-) -> dict[str, int]:
+def memory_bytes(shape: Shape, method: Method, *, bfloat16: bool = False, fused: bool = False) -> dict[str, int]:
     """Held at the same time at most: a bound that allocators overshoot.
 
     The gradient of the embeddings is there twice while a second use adds to the first.

@@ -116,11 +116,7 @@ def counted_kept_bytes(model: Any, batch: ParallelBatch) -> int:
         model.base_model(**inputs)
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     inputs_and_weights = weights | {one.untyped_storage().data_ptr() for one in inputs.values()}
-    return sum(
-        tensor.untyped_storage().nbytes()
-        for place, tensor in kept.items()
-        if place not in inputs_and_weights
-    )
+    return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in inputs_and_weights)
 
 
 def steps_of(shape: Shape, folder: Path, batches: int) -> tuple[Any, dict[str, Step], list[Any]]:
@@ -161,9 +157,7 @@ def predicted_operations(name: str, shape: Shape) -> int:
     if name == "bare encoder":
         return encoder_operations(shape)
     if name == "masked model":
-        return masked_model_operations(
-            replace(shape, vocabulary=shape.vocabulary + LANGUAGE_TOKENS)
-        )
+        return masked_model_operations(replace(shape, vocabulary=shape.vocabulary + LANGUAGE_TOKENS))
     return sum(step_operations(shape, method_of(name, shape)).values())
 
 
@@ -194,9 +188,7 @@ def compare(shape: Shape, repeats: int) -> dict[str, Any]:
     bare = predicted_seconds("bare encoder", shape, rate, bandwidth)
     rows = {}
     for name in steps:
-        ratios = [
-            one / two for one, two in zip(clocked[name], clocked["bare encoder"], strict=True)
-        ]
+        ratios = [one / two for one, two in zip(clocked[name], clocked["bare encoder"], strict=True)]
         predicted, measured = (
             predicted_seconds(name, shape, rate, bandwidth) / bare,
             statistics.median(ratios),

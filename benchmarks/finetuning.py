@@ -31,17 +31,17 @@ from transformers import (
     XLMRobertaForTokenClassification,
 )
 
-from mlalign.data.formats import FORMATS
-from mlalign.data.layout import Layout
+from mlalign.data.readers import FORMATS
 from mlalign.data.sample.write import write_sample
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.data.tasks import TaskDataModule
 from mlalign.device import choose_attention, choose_precision, keep_freed_memory
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
 from mlalign.models.tiny import train_tokenizer
-from mlalign.modules.finetuning import FinetuningModule
 from mlalign.pipeline import make_trainer
 from mlalign.reporting.results import commit, versions
+from mlalign.tasks.data import TaskDataModule
 
 RESULTS = Path(__file__).parent / "results" / "finetuning.json"
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -236,7 +236,7 @@ def main() -> None:
             train_size=None, on_bad_line="error",
         )  # fmt: skip
         texts = [" ".join(one.words) for one in files.read("en", "train").examples]
-        layout = Layout(train_tokenizer(texts, 12_000), {}, max_length=128)
+        layout = SequenceBuilder(train_tokenizer(texts, 12_000), {}, max_length=128)
         data = TaskDataModule(files, layout, batch_size=BATCH, seed=1)
         data._train, data._dev = (part[: arguments.examples] for part in (data._train, data._dev))
         comparison = Comparison(data, Path(scratch) / "trainer")
@@ -245,8 +245,7 @@ def main() -> None:
     ratios = {
         f"{stage}/{ours}": {
             f"against_{base}": round(
-                found[f"{stage}/{ours}"]["examples_per_second"]
-                / found[f"{stage}/{base}"]["examples_per_second"],
+                found[f"{stage}/{ours}"]["examples_per_second"] / found[f"{stage}/{base}"]["examples_per_second"],
                 2,
             )
             for base in ("trainer", "trainer_128_a_batch")

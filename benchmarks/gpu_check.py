@@ -73,10 +73,7 @@ def all_parts(device: str, steps: int, folder: Path, *, profiled: bool) -> list[
 
     def smokes(names: Sequence[str]) -> list[Part]:
         slow = {"compile": 40.0}
-        return [
-            Part(f"smoke: {name}", partial(smoke, name, folder, device), slow.get(name, 10.0))
-            for name in names
-        ]
+        return [Part(f"smoke: {name}", partial(smoke, name, folder, device), slow.get(name, 10.0)) for name in names]
 
     def steps_of(kinds: Sequence[str], number: int) -> list[Part]:
         if number not in rounds:
@@ -116,8 +113,7 @@ def missing(device: str) -> dict[str, str]:
     """Parts that cannot be had here, and why."""
     if find_spec("sentence_transformers") is None:
         return {
-            f"round {number}: {SENTENCES}": "sentence-transformers is not installed"
-            for number in range(1, ROUNDS + 1)
+            f"round {number}: {SENTENCES}": "sentence-transformers is not installed" for number in range(1, ROUNDS + 1)
         }
     return {}
 
@@ -197,8 +193,7 @@ def told(name: str, found: dict[str, Any]) -> str:
 def table(outcome: dict[str, Any]) -> str:
     """All that was found on steps, the goals, the errors, and what is missing."""
     lines = [
-        f"{'step':24}{'s':>9}{'x bare':>8}{'x MLM':>8}{'x s-t':>8}{'GiB':>8}{'share':>8}"
-        f"{'syncs':>7}{'dropouts':>10}"
+        f"{'step':24}{'s':>9}{'x bare':>8}{'x MLM':>8}{'x s-t':>8}{'GiB':>8}{'share':>8}{'syncs':>7}{'dropouts':>10}"
     ]
 
     def cell(one: dict[str, Any], key: str, form: str, scale: float = 1.0) -> str:
@@ -229,10 +224,7 @@ def table(outcome: dict[str, Any]) -> str:
     if "kernels" in outcome["parts"].get(PROFILE, {}):
         found = outcome["parts"][PROFILE]
         lines.append(f"one pooled step, {found['total_ms']:.2f} ms in all:")
-        lines += [
-            f"{one['ms']:10.3f} ms{one['calls']:7} x  {one['name'][:110]}"
-            for one in found["kernels"]
-        ]
+        lines += [f"{one['ms']:10.3f} ms{one['calls']:7} x  {one['name'][:110]}" for one in found["kernels"]]
         lines.append(found["operators"])
     lines += [f"not measured: {one}" for one in outcome["not_measured"]]
     return "\n".join(lines)
@@ -298,9 +290,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         parts = all_parts(device, arguments.steps, Path(folder), profiled=arguments.profile)
         if arguments.only:
-            parts = [
-                one for one in parts if any(re.search(word, one.name) for word in arguments.only)
-            ]
+            parts = [one for one in parts if any(re.search(word, one.name) for word in arguments.only)]
         minutes = arguments.minutes - (time.monotonic() - since) / 60
         outcome = check(parts, output, device, minutes)
     print(f"\n{table(outcome)}\n\nwritten to {output}")

@@ -13,12 +13,12 @@ from typing import Any
 from checkout import ROOT
 from hydra import compose, initialize_config_dir
 
-from mlalign.commands.command_line import resolve
 from mlalign.commands.devices import train_on_all_devices
-from mlalign.commands.finished import run_folder
 from mlalign.commands.rescore import rescore
+from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.reporting.results import read_results
+from mlalign.stages.finished import run_folder
 
 SMALL = [
     "data=files", "data.parallel=[sample]", "data.languages=[de,ru]", "data.held_out=40",

@@ -43,7 +43,7 @@ from torch.autograd import DeviceType
 
 from mlalign.data.parallel import ParallelBatch
 from mlalign.losses import MaskedWords, WordDistribution, mean, word_divergences
-from mlalign.models.learning import set_up_learning
+from mlalign.models.learning import configure_training
 from mlalign.pipeline import make_trainer
 
 BARE, MASKED, SENTENCES = "bare encoder", "masked-language model", "sentence-transformers"
@@ -189,7 +189,7 @@ def built(kind: str, device: str, steps: int) -> tuple[Any, Any, list[Any]]:
     _, setting, learning = OURS[kind]
     text = text_of(shape, WARM + steps + 1)
     module, data = assembled(shape, setting, model, tokenizer, text)
-    set_up_learning(model, **{"gradient_checkpointing": False, "compiled": False} | learning)
+    configure_training(model, **{"gradient_checkpointing": False, "compiled": False} | learning)
     return model, module, made_up_batches(data, WARM + steps)
 
 
@@ -267,10 +267,7 @@ def run(
     batches = made if kind in OURS else move_data_to_device(made, torch.device(device))
     watch = Watch(device, windows)
     try:
-        if kind in OURS:
-            fused = ours(module, batches, watch, device)
-        else:
-            fused = others(kind, model, batches, watch, device)
+        fused = ours(module, batches, watch, device) if kind in OURS else others(kind, model, batches, watch, device)
     finally:
         module.zero_grad()
         module.to("cpu")
@@ -358,10 +355,7 @@ def profile(device: str, steps: int) -> dict[str, Any]:
     rows = [row for row in rows if not row.key.startswith("ProfilerStep")]
     return {
         "total_ms": sum(getattr(row, key) for row in rows) / 1000,
-        "kernels": [
-            {"name": row.key, "calls": row.count, "ms": getattr(row, key) / 1000}
-            for row in rows[:KERNELS]
-        ],
+        "kernels": [{"name": row.key, "calls": row.count, "ms": getattr(row, key) / 1000} for row in rows[:KERNELS]],
         "operators": averages.table(sort_by=key, row_limit=KERNELS, max_name_column_width=70),
     }
 

@@ -87,8 +87,8 @@ def sentences(number: int, seed: int) -> list[str]:
 
 def make_tables(folder: Path) -> dict[str, Any]:
     """Tokenise a corpus of made-up pairs, and write a larger table from it."""
-    from mlalign.data.cache import Filter, tokenise
-    from mlalign.data.layout import Layout
+    from mlalign.data.sequences import SequenceBuilder
+    from mlalign.data.token_cache import Filter, tokenise
     from mlalign.models.tiny import train_tokenizer
 
     before = memory()
@@ -101,7 +101,7 @@ def make_tables(folder: Path) -> dict[str, Any]:
     tokenizer.save_pretrained(folder / "tokenizer")
     started, since = time.perf_counter(), time.process_time()
     table = tokenise(
-        folder, ["made"], "de", layout=Layout(tokenizer, {}, max_length=128),
+        folder, ["made"], "de", layout=SequenceBuilder(tokenizer, {}, max_length=128),
         keep=Filter(1, 125, 100.0, None), on_bad_line="error", cache=folder / "cache",
         progress=iter,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def grow_table(folder: Path) -> None:
     from datasets import Dataset
     from datasets.arrow_writer import ArrowWriter
 
-    from mlalign.data.cache import CHUNK, FEATURES
+    from mlalign.data.token_cache import CHUNK, FEATURES
 
     rows = Dataset.from_file(str(folder / "small.arrow")).with_format("arrow")[:]
     writer = ArrowWriter(path=str(folder / "large.arrow"), features=FEATURES)
@@ -148,15 +148,15 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     import torch
     from transformers import AutoTokenizer
 
-    from mlalign.data.cache import open_table
-    from mlalign.data.layout import Layout
     from mlalign.data.parallel import ParallelDataModule
+    from mlalign.data.sequences import SequenceBuilder
+    from mlalign.data.token_cache import open_table
 
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
     before = memory()
     table = open_table(folder / f"{name}.arrow", "de", dropped={}, files={})
-    layout = Layout(tokenizer, {"en": 5, "de": 6, "unk": 7}, max_length=128)
+    layout = SequenceBuilder(tokenizer, {"en": 5, "de": 6, "unk": 7}, max_length=128)
     found: dict[str, Any] = {"pairs_in_table": len(table), "batches": BATCHES, "rates": []}
     for rate in (0.0, 0.15):
         data = ParallelDataModule(

@@ -33,12 +33,12 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
-from mlalign.building.aligner import Aligner
-from mlalign.building.assembly import Assembly
-from mlalign.commands.command_line import resolve
+from mlalign.alignment.assembly import Assembly
+from mlalign.config.hydra import resolve
 from mlalign.models.tiny import train_tokenizer
 from mlalign.pipeline import make_trainer
 from mlalign.reporting.results import commit, versions
+from mlalign.stages.align import Aligner
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "paper_step.json"
@@ -63,17 +63,13 @@ class Stopwatch(L.Callback):
             self._counter.__enter__()
         self._since = time.perf_counter()
 
-    def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: Any, place: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, place: int) -> None:
         """Note what the step took."""
         self.seconds.append(time.perf_counter() - self._since)
         if len(self.seconds) == 1:
             self._counter.__exit__(None, None, None)
             self.operations = self._counter.get_total_flops()
-        self.pieces.append(
-            sum(int(side.subwords.attention_mask.sum()) for side in (batch.source, batch.target))
-        )
+        self.pieces.append(sum(int(side.subwords.attention_mask.sum()) for side in (batch.source, batch.target)))
 
 
 def random_backbone(name: str, texts: list[str], folder: Path) -> None:
@@ -99,9 +95,7 @@ def measure(name: str, data: Path, corpus: str, overrides: list[str], steps: int
         random_backbone(name, list(aligner.sentences()), Path(scratch) / "backbone")
         model, tokenizer = aligner.load_backbone()
         vocabulary = model.get_input_embeddings().num_embeddings
-        module, text = Assembly(config).module(
-            model, tokenizer, aligner.tables(tokenizer), vocabulary
-        )
+        module, text = Assembly(config).module(model, tokenizer, aligner.tables(tokenizer), vocabulary)
         watch = Stopwatch()
         make_trainer(
             folder=Path(scratch), accelerator="cpu", precision="32-true", loggers=[],

@@ -17,12 +17,12 @@ from datasets import Dataset
 from hydra import compose, initialize_config_dir
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaTokenizer
 
-from mlalign.building.assembly import Assembly
-from mlalign.commands.command_line import quiet_libraries, resolve
-from mlalign.data.cache import FEATURES, Tokenised
+from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.module import AlignmentModule
+from mlalign.config.hydra import quiet_libraries, resolve
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
+from mlalign.data.token_cache import FEATURES, Tokenised
 from mlalign.models.tiny import SPECIAL
-from mlalign.modules.alignment import AlignmentModule
 
 CONF = str(Path(__file__).parents[1] / "conf")
 OVERHEAD = 3  # of a sequence's positions are no words: [CLS], the language token, [SEP]

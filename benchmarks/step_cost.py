@@ -113,9 +113,7 @@ def goals(found: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
         if step in found[0]:
             ratio = median_and_spread([one[step] / one[beside] for one in found])
             met = ratio["median"] <= most
-            reached.append(
-                {"step": step, "beside": beside, "ratio": ratio, "goal": most, "met": met}
-            )
+            reached.append({"step": step, "beside": beside, "ratio": ratio, "goal": most, "met": met})
     return reached
 
 
@@ -134,8 +132,7 @@ def measure(shape: Shape, precision: str, repeats: int, budget: float) -> dict[s
         "rounds": len(found),
         "seconds": seconds,
         "beside_bare_encoder": {
-            name: median_and_spread([one[name] / one["bare encoder"] for one in found])
-            for name in steps
+            name: median_and_spread([one[name] / one["bare encoder"] for one in found]) for name in steps
         },
         "goals": goals(found),
     }
@@ -168,8 +165,7 @@ def main() -> None:
     since = time.perf_counter()
     share = {"float32": 0.7, "bfloat16": 0.3} if len(arguments.precisions) > 1 else {}
     measured = [
-        measure(shape, one, arguments.repeats, arguments.budget * share.get(one, 1.0))
-        for one in arguments.precisions
+        measure(shape, one, arguments.repeats, arguments.budget * share.get(one, 1.0)) for one in arguments.precisions
     ]
     outcome = {
         **measured_with(),

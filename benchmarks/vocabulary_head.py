@@ -206,9 +206,7 @@ def cost(name: str, inputs: Inputs, threads: int, found: Any) -> None:
     found.put(Cost(max(forward, backward - inputs.gradient_bytes()) - before, seconds))
 
 
-def measure(
-    inputs: Inputs, rounds: int, threads: int, only: Sequence[str]
-) -> dict[str, list[Cost]]:
+def measure(inputs: Inputs, rounds: int, threads: int, only: Sequence[str]) -> dict[str, list[Cost]]:
     """The costs of each contestant in each round."""
     processes = get_context("fork")  # they share the inputs
     found: dict[str, list[Cost]] = {name: [] for name in only or contestants(inputs)}
@@ -240,9 +238,9 @@ def main() -> None:
     costs = measure(Inputs(shape), arguments.rounds, arguments.threads, arguments.only)
     measured: dict[str, dict[str, Any]] = {}
     for name, found in costs.items():
-        measured[name] = {
-            what: statistics.median(getattr(one, what) for one in found) for what in Cost._fields
-        } | {"rounds": [one._asdict() for one in found]}
+        measured[name] = {what: statistics.median(getattr(one, what) for one in found) for what in Cost._fields} | {
+            "rounds": [one._asdict() for one in found]
+        }
         if PAIRS.get(name) in costs:
             pairs = list(zip(found, costs[PAIRS[name]], strict=True))
             measured[name]["against"] = PAIRS[name]

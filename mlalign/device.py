@@ -35,9 +35,7 @@ class Computing:
     spin: str | None
 
     @classmethod
-    def of_this_process(
-        cls, *, gpu: bool, precision: str, attention: str, keeps_freed_memory: bool
-    ) -> "Computing":
+    def of_this_process(cls, *, gpu: bool, precision: str, attention: str, keeps_freed_memory: bool) -> "Computing":
         """What was chosen, with the device's name and the threads of this process."""
         return cls(
             device=torch.cuda.get_device_name() if gpu else "cpu",
@@ -69,10 +67,7 @@ def choose_device(accelerator: str) -> bool:
     """
     has_gpu = torch.cuda.is_available()
     if accelerator == "gpu" and not has_gpu:
-        raise ConfigError(
-            "trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or "
-            "trainer=auto"
-        )
+        raise ConfigError("trainer.accelerator=gpu: no GPU found on this machine; choose trainer=cpu or trainer=auto")
     return has_gpu and accelerator != "cpu"
 
 

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, languages_of
 from mlalign.models.encoder import SOURCE
-from mlalign.models.folder import load_encoder
+from mlalign.models.io import load_encoder
 
 
 class AlignedEncoder:
@@ -29,13 +29,11 @@ class AlignedEncoder:
         DataError: the folder is none that an alignment wrote.
     """
 
-    def __init__(
-        self, folder: str | Path, *, device: str = "cpu", max_length: int | None = None
-    ) -> None:
+    def __init__(self, folder: str | Path, *, device: str = "cpu", max_length: int | None = None) -> None:
         encoder, tokenizer = load_encoder(Path(folder), attention="sdpa")
         self.encoder = encoder.to(device).eval()
         self.languages = languages_of(tokenizer)
-        self.layout = Layout(
+        self.layout = SequenceBuilder(
             tokenizer,
             known_languages(tokenizer, self.languages),
             max_length=max_length or tokenizer.model_max_length,
@@ -75,11 +73,7 @@ class AlignedEncoder:
             rows = order[start : start + batch_size]
             batch = self.layout.batch([self.layout.single(words[row], language) for row in rows])
             moved = batch._replace(
-                **{
-                    name: value.to(self.encoder.device)
-                    for name, value in batch._asdict().items()
-                    if value is not None
-                }
+                **{name: value.to(self.encoder.device) for name, value in batch._asdict().items() if value is not None}
             )
             found = self.encoder.represent(moved, partner=key, representation=representation)
             vectors[rows] = found.sentence.float().cpu()

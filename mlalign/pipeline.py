@@ -19,20 +19,20 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
+from mlalign.alignment.module import AlignmentModule
 from mlalign.data.files import sha256_of
-from mlalign.data.formats import Part
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
-from mlalign.data.tasks import TaskBatch, TaskDataModule
+from mlalign.data.readers import Part
+from mlalign.distributed import all_gather_object, barrier, broadcast_object, is_rank_zero, local_world_size, world_size
 from mlalign.errors import TrainingError
+from mlalign.finetuning.checkpoints import CheckpointKeeper
+from mlalign.finetuning.module import FinetuningModule, Predicted, merge_pieces
 from mlalign.models.encoder import Encoder
-from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.finetuning import FinetuningModule, Predicted, joined
-from mlalign.modules.weights import Weights
 from mlalign.progress import StageBar
-from mlalign.ranks import collected, here, is_first, told, wait, world
 from mlalign.reporting import strict_json
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.reporting.results import write_whole
+from mlalign.tasks.data import TaskBatch, TaskDataModule
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,7 @@ def fingerprint_of(settings: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def found_or_made(
-    folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False
-) -> Path:
+def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False) -> Path:
     """A folder that holds ``complete``: as it is, or made now under another name.
 
     Two runs that want the same folder wait for each other. All ranks of a run call this.
@@ -63,22 +61,22 @@ def found_or_made(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_name(f".{folder.name}.lock")):
-        if fresh and is_first():
+        if fresh and is_rank_zero():
             shutil.rmtree(partial_of(folder), ignore_errors=True)
-        if told(fresh or not (folder / complete).is_file()):
+        if broadcast_object(fresh or not (folder / complete).is_file()):
             partial_of(folder).mkdir(exist_ok=True)
             make(partial_of(folder))
-            wait()
-            if is_first():
+            barrier()
+            if is_rank_zero():
                 shutil.rmtree(folder, ignore_errors=True)
                 partial_of(folder).rename(folder)
-            wait()
+            barrier()
     return folder
 
 
 def locked(path: Path) -> AbstractContextManager[Any]:
     """Keeps other runs out; the first rank holds the lock for all."""
-    return FileLock(path) if is_first() else nullcontext()
+    return FileLock(path) if is_rank_zero() else nullcontext()
 
 
 def partial_of(folder: Path) -> Path:
@@ -110,9 +108,9 @@ def make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        strategy=DDPStrategy(broadcast_buffers=False) if world() > 1 else "auto",
-        devices=here(),
-        num_nodes=world() // here(),
+        strategy=DDPStrategy(broadcast_buffers=False) if world_size() > 1 else "auto",
+        devices=local_world_size(),
+        num_nodes=world_size() // local_world_size(),
         **{"log_every_n_steps": 10, **stage, **options},
     )
 
@@ -132,7 +130,7 @@ class BetweenUpdates(ModelCheckpoint):
         """Lightning asks only whether the step is one to save, also of the batches before it."""
         between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
         marked = trainer.global_step % self._every_n_train_steps == 0
-        if between and marked and told(time.perf_counter() >= self._due):
+        if between and marked and broadcast_object(time.perf_counter() >= self._due):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
@@ -176,11 +174,9 @@ def align(
     loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
     require_finished("align", loop, steps)
     module.divergence.check()
-    module.encoder.to(
-        loop.strategy.root_device
-    )  # which Lightning takes it off behind the last step
+    module.encoder.to(loop.strategy.root_device)  # which Lightning takes it off behind the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
-    if is_first():
+    if is_rank_zero():
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
@@ -201,9 +197,7 @@ def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
 
 
 @torch.inference_mode()
-def finalise_prototypes(
-    encoder: Encoder, data: ParallelDataModule, sentences: int, trainer: L.Trainer
-) -> None:
+def finalise_prototypes(encoder: Encoder, data: ParallelDataModule, sentences: int, trainer: L.Trainer) -> None:
     """Set every language's prototype to the mean of its language vectors in clean text."""
     if encoder.prototypes is None:
         return
@@ -227,7 +221,7 @@ def finetune(
     folder: Path,
     epochs: int,
     evaluations: int,
-    weights: Weights,
+    weights: CheckpointKeeper,
     trainer: Callable[..., L.Trainer],
 ) -> dict[str, Any]:
     """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept."""
@@ -245,12 +239,10 @@ def finetune(
     return weights.finish(module, loop.global_step)
 
 
-def predict(
-    trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]
-) -> list[Predicted]:
+def predict(trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]) -> list[Predicted]:
     """Predictions in file order, those of all ranks."""
     batches: Any = trainer.predict(module, loader)
-    return joined([piece for part in collected(batches) for batch in part for piece in batch])
+    return merge_pieces([piece for part in all_gather_object(batches) for batch in part for piece in batch])
 
 
 def score_part(
@@ -274,7 +266,7 @@ def score_part(
             f"non-finite probabilities in {language}: of {sick} of {len(predicted)} examples of "
             f"{part.path}; the weights have diverged: lower finetune.learning_rate"
         )
-    if path is not None and is_first():
+    if path is not None and is_rank_zero():
         write_predictions(path, part, predicted, module.labels)
     return module.metric([one.label for one in predicted], gold_of(part), module.labels)
 
@@ -293,9 +285,7 @@ def gold_of(part: Part[Any]) -> list[Any]:
     return [one.label if hasattr(one, "label") else list(one.tags) for one in part.examples]
 
 
-def write_predictions(
-    path: Path, part: Part[Any], predicted: Sequence[Predicted], labels: Sequence[str]
-) -> None:
+def write_predictions(path: Path, part: Part[Any], predicted: Sequence[Predicted], labels: Sequence[str]) -> None:
     """One JSON object a line: id, gold, predicted and, for texts, the labels' probabilities."""
     lines = []
     for example, gold, guess in zip(part.examples, gold_of(part), predicted, strict=True):
@@ -308,8 +298,7 @@ def write_predictions(
             assert isinstance(guess.label, int)
             row |= {"gold": labels[gold], "predicted": labels[guess.label]}
             row["probabilities"] = {
-                label: round(share, 6)
-                for label, share in zip(labels, guess.probabilities, strict=True)
+                label: round(share, 6) for label, share in zip(labels, guess.probabilities, strict=True)
             }
         lines.append(strict_json.dumps(row) + "\n")
     path.parent.mkdir(parents=True, exist_ok=True)

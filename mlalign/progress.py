@@ -34,9 +34,7 @@ class StageBar(L.Callback):
         """One more."""
         assert self.bar is not None
         self.bar.update()
-        shown = {
-            name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()
-        }
+        shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
         self.bar.set_postfix(shown, refresh=False)
 
     def on_train_end(self, *_: Any) -> None:

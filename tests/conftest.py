@@ -53,9 +53,7 @@ WORDS = {
         ["реку.", "старый дом.", "Берлин!", "двух маленьких лошадей."],
     ),
 }
-SENTENCES = {
-    language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()
-}
+SENTENCES = {language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()}
 FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
 
 
@@ -78,9 +76,7 @@ def xlmr_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
-    words = sorted(
-        {word.strip(".!") for text in SENTENCES.values() for word in " ".join(text).split()}
-    )
+    words = sorted({word.strip(".!") for text in SENTENCES.values() for word in " ".join(text).split()})
     letters = sorted({letter for word in words for letter in word} | set("[]<>/_.!LANGMSK"))
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words]
     pieces += [f"##{letter}" for letter in letters]

@@ -61,9 +61,7 @@ def write_deberta(folder: Path, texts: Iterable[str]) -> None:
     special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
     trained = Tokenizer(models.Unigram())
     trained.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=300, special_tokens=special, unk_token="[UNK]", show_progress=False
-    )
+    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="[UNK]", show_progress=False)
     trained.train_from_iterator(texts, trainer)
     pieces = [tuple(pair) for pair in json.loads(trained.to_str())["model"]["vocab"]]
     tokenizer = DebertaV2Tokenizer(vocab=pieces, unk_id=3)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlalign.checks.train import LOSSES, present
-from mlalign.commands.command_line import resolve
-from mlalign.commands.finished import run_folder
-from mlalign.config import Train
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
+from mlalign.config.schema import Train
+from mlalign.config.validation import LOSSES, present
 from mlalign.errors import ConfigError
-from mlalign.settings.folder import CONF
+from mlalign.stages.finished import run_folder
 
 ROOT = Path(__file__).parents[1]
 GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "trainer", "logger")
@@ -32,9 +32,7 @@ def composed(*overrides: str) -> Train:
         return resolve(compose("train", overrides=list(overrides)))
 
 
-@pytest.mark.parametrize(
-    ("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)]
-)
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)])
 def test_every_choice_of_every_group_composes(group, choice):
     config = composed(f"{group}={choice}", *NEEDED.get((group, choice), []))
     assert isinstance(config, Train)
@@ -102,15 +100,11 @@ def test_several_ablations_are_one_named_by_all_of_them(typed, name, without, fu
     assert config.ablation.without == without
     assert set(present(config.losses)) == set(LOSSES) - set(without)
     assert (config.fusion.form == "off") == (not fusion)
-    assert run_folder(config).name.startswith(
-        "tiny-multilevel-" + ("" if name == "none" else f"{name}-") + "seed1-"
-    )
+    assert run_folder(config).name.startswith("tiny-multilevel-" + ("" if name == "none" else f"{name}-") + "seed1-")
 
 
 def test_the_order_in_which_ablations_are_typed_makes_no_other_run():
-    folders = {
-        run_folder(composed(f"ablation=[{one}]")) for one in ("no_afm,no_lang", "no_lang,no_afm")
-    }
+    folders = {run_folder(composed(f"ablation=[{one}]")) for one in ("no_afm,no_lang", "no_lang,no_afm")}
     assert len(folders) == 1
 
 
@@ -238,9 +232,7 @@ def test_help_lists_the_groups(tmp_path):
 @pytest.mark.parametrize("launcher", ["joblib", "slurm", "submitit_slurm", "submitit_local"])
 def test_the_launchers_compose_with_our_presets(launcher):
     with initialize_config_dir(CONF, version_base="1.3"):
-        whole = compose(
-            "train", [f"hydra/launcher={launcher}", "trainer=ddp"], return_hydra_config=True
-        )
+        whole = compose("train", [f"hydra/launcher={launcher}", "trainer=ddp"], return_hydra_config=True)
     assert launcher.split("_")[0].replace("slurm", "submitit") in whole.hydra.launcher._target_
     if launcher == "slurm":
         assert whole.hydra.launcher._target_.endswith("SlurmLauncher")

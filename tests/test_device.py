@@ -23,9 +23,7 @@ def test_batches_are_padded_for_tensor_cores_only():
 
 def test_one_line_says_how_a_run_computes(monkeypatch):
     monkeypatch.setenv("GOMP_SPINCOUNT", "77")
-    one = Computing.of_this_process(
-        gpu=False, precision="32-true", attention="eager", keeps_freed_memory=False
-    )
+    one = Computing.of_this_process(gpu=False, precision="32-true", attention="eager", keeps_freed_memory=False)
     assert not one.gpu
     told = str(one)
     assert "\n" not in told

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlalign.settings.folder import CONF
+from mlalign.config.folder import CONF
 
 TEXT = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
 NAMES = [path.stem for group in ("task", "corpus") for path in (Path(CONF) / group).glob("*.yaml")]

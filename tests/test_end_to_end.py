@@ -12,15 +12,15 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.building.reopen import load_run
-from mlalign.commands.command_line import resolve
 from mlalign.commands.run import train
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError, TrainingError
-from mlalign.modules.finetuning import Predicted
+from mlalign.finetuning.module import Predicted
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
-from mlalign.settings.folder import CONF
+from mlalign.stages.reopen import load_run
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -105,9 +105,7 @@ def test_predictions_are_the_scores(finished):
         path = finished[1] / "predictions" / f"{language}.jsonl"
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert len(rows) == 30
-        assert 100 * sum(row["gold"] == row["predicted"] for row in rows) / 30 == pytest.approx(
-            score, abs=1e-3
-        )
+        assert 100 * sum(row["gold"] == row["predicted"] for row in rows) / 30 == pytest.approx(score, abs=1e-3)
         assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
 
@@ -255,9 +253,7 @@ def test_a_local_backbone_folder_is_used_and_exported_again(finished, release, t
 def test_without_network_a_hub_backbone_says_how_to_get_it(release, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(
-        DataError, match=r"hf download FacebookAI/xlm-roberta-base.*\n.*backbone.path"
-    ):
+    with pytest.raises(DataError, match=r"hf download FacebookAI/xlm-roberta-base.*\n.*backbone.path"):
         run(release, tmp_path, "backbone=xlmr", "ablation=no_afm")
 
 
@@ -358,9 +354,7 @@ def test_a_task_with_other_tags_and_english_from_elsewhere(release, finished):
         path.write_text("Felix B-PER\nJumapili B-DATE\nusiku I-DATE\n\nVOA B-ORG\n. O\n", "utf-8")
     results = results_of(run(release, finished[0], "task=masakhaner", "task.languages=available"))
     assert set(results["scores"]) == {"bm", "sw"}
-    names = {
-        Path(name).relative_to(release).as_posix() for name in results["data"] if "tasks" in name
-    }
+    names = {Path(name).relative_to(release).as_posix() for name in results["data"] if "tasks" in name}
     assert "tasks/panx/en/train" in names
     assert "tasks/masakhaner/swa/test.txt" in names
     rows = (finished[0] / "outputs").rglob("masakhaner/*/predictions/sw.jsonl")

@@ -74,9 +74,7 @@ def test_it_needs_nothing_but_the_hub(hub, published):
     assert results["aligned"] is not None
 
 
-@pytest.mark.skipif(
-    not (E5 and DATA.is_dir()), reason=f"needs weights at MLALIGN_E5 and text at {DATA}"
-)
+@pytest.mark.skipif(not (E5 and DATA.is_dir()), reason=f"needs weights at MLALIGN_E5 and text at {DATA}")
 def test_with_a_folder_of_weights_and_text_it_needs_no_hub(tmp_path):
     overrides = [f"backbone.path={E5}", "data=files", f"data.root={DATA}"]
     results = run(tmp_path, *overrides, "data.max_pairs=500")

@@ -31,14 +31,14 @@ from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaInter
 
 import mlalign.commands.devices
 from mlalign import pipeline
-from mlalign.commands.command_line import resolve
-from mlalign.commands.finished import run_folder
+from mlalign.alignment.module import AlignmentModule
 from mlalign.commands.rescore import rescore
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
-from mlalign.models.learning import set_up_learning
-from mlalign.modules.alignment import AlignmentModule
-from mlalign.modules.finetuning import FinetuningModule
-from mlalign.settings.folder import CONF
+from mlalign.finetuning.module import FinetuningModule
+from mlalign.models.learning import configure_training
+from mlalign.stages.finished import run_folder
 
 LAYERS, STEPS = 2, 4
 SMALL = [
@@ -56,7 +56,7 @@ TASKS = {"text": TEXT, "tagging": TAGGING, "retrieval": RETRIEVAL}
 SCALE = 2.0**10
 SWITCH = """
 import pathlib, sys
-import mlalign.modules.schedules
+import mlalign.training.schedules
 
 def are_on_gpu(groups):
     with (pathlib.Path(__file__).parent / "asked").open("a") as file:
@@ -171,11 +171,9 @@ def test_every_stage_runs(scaler: bool, run: Any, optimizers: list[bool], reques
         assert again["scores"] == results[task]["scores"]
 
 
-def test_a_compiled_encoder_aligns_and_fine_tunes(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiled_encoder_aligns_and_fine_tunes(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forward and backward graphs are traced; they run uncompiled, which takes no minute."""
-    monkeypatch.setitem(set_up_learning.__kwdefaults__, "backend", "aot_eager")
+    monkeypatch.setitem(configure_training.__kwdefaults__, "backend", "aot_eager")
     torch._dynamo.reset()
     counters.clear()
     run("task=mldoc", "task.languages=[en,de]", "trainer.compile=true", "backbone.layers=1")
@@ -183,9 +181,7 @@ def test_a_compiled_encoder_aligns_and_fine_tunes(
     assert not counters["graph_break"]
 
 
-def test_several_processes_align_and_fine_tune(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_processes_align_and_fine_tune(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their own optimizers are fused by a module that Python imports as it starts."""
     (tmp_path / "sitecustomize.py").write_text(SWITCH, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -244,9 +240,7 @@ def active(module: nn.Module) -> list[bool]:
 
 
 @pytest.mark.parametrize("frozen", ["nothing", "encoder"])
-def test_dropout_is_on_where_something_learns(
-    frozen: str, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dropout_is_on_where_something_learns(frozen: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, list[tuple[list[bool], bool]]] = {}
     for kind in (AlignmentModule, FinetuningModule):
         for name in ("training_step", "validation_step", "predict_step"):
@@ -274,9 +268,7 @@ def test_dropout_is_on_where_something_learns(
             assert training == whole, name
 
 
-def test_checkpointing_computes_every_layer_again_and_nothing_else(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpointing_computes_every_layer_again_and_nothing_else(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     passes: dict[str, int] = {}
     learning: list[str] = []
     forward = XLMRobertaIntermediate.forward  # a part of every layer; the layer's own is wrapped

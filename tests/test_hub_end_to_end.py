@@ -11,10 +11,10 @@ from data.corpora.made import moses_zip
 from hub_releases import PAWSX, pawsx_files
 from hydra import compose, initialize_config_dir
 
-from mlalign.commands.command_line import resolve
 from mlalign.commands.preparation import prepare
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
 from mlalign.errors import ConfigError, DataError
-from mlalign.settings.folder import CONF
 
 ROOT = Path(__file__).parents[1]
 SMALL = [

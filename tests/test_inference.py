@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from mlalign.errors import DataError
 from mlalign.inference import AlignedEncoder
-from mlalign.models.folder import save_encoder
+from mlalign.models.io import save_encoder
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,9 +31,7 @@ def aligned(made, tmp_path):
 
 def test_a_text_gets_the_encoders_own_vector_whatever_its_batch(made, aligned, sentences):
     texts = [" ".join(sentences["de"][row : row + 1 + row % 4]) for row in range(9)]
-    expected = [
-        represent(made, made.batch([text]), "prototype", "de").sentence[0] for text in texts
-    ]
+    expected = [represent(made, made.batch([text]), "prototype", "de").sentence[0] for text in texts]
     for size in (1, 4, 64):
         found = aligned.encode(texts, "de", batch_size=size)
         assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mlalign import pipeline
-from mlalign.data.formats import LabelledText, Part, TaggedSentence
-from mlalign.modules.finetuning import Predicted
-from mlalign.pipeline import fingerprint_of, found_or_made, gold_of, partial_of, write_predictions
+from mlalign.data.readers import LabelledText, Part, TaggedSentence
+from mlalign.finetuning.module import Predicted
+from mlalign.pipeline import fingerprint_of, get_or_create, gold_of, partial_of, write_predictions
 
 WHOLE = "whole.txt"
 
@@ -53,7 +53,7 @@ def names(folder: Path) -> set[str]:
 
 def test_makes_a_folder_once_and_finds_it_again(folder, make):
     for _ in range(3):
-        assert found_or_made(folder, make, complete=WHOLE) == folder
+        assert get_or_create(folder, make, complete=WHOLE) == folder
     assert make.asked == 1
     assert names(folder) == {"first.txt", WHOLE}
     assert names(folder.parent) == {"aligned"}
@@ -65,11 +65,11 @@ def test_a_failure_leaves_no_folder_but_what_was_done_so_far(folder, make):
         raise RuntimeError("no power")
 
     with pytest.raises(RuntimeError, match="no power"):
-        found_or_made(folder, fail, complete=WHOLE)
+        get_or_create(folder, fail, complete=WHOLE)
     assert not folder.exists()
     assert names(partial_of(folder)) == {"first.txt"}
     seen: list[set[str]] = []
-    found_or_made(folder, lambda part: (seen.append(names(part)), make(part)), complete=WHOLE)
+    get_or_create(folder, lambda part: (seen.append(names(part)), make(part)), complete=WHOLE)
     assert seen == [{"first.txt"}]
     assert names(folder.parent) == {"aligned"}
 
@@ -77,16 +77,16 @@ def test_a_failure_leaves_no_folder_but_what_was_done_so_far(folder, make):
 def test_a_folder_without_its_last_file_is_made_anew(folder, make):
     folder.mkdir(parents=True)
     (folder / "leftover.txt").write_text("old")
-    found_or_made(folder, make, complete=WHOLE)
+    get_or_create(folder, make, complete=WHOLE)
     assert names(folder) == {"first.txt", WHOLE}
 
 
 def test_fresh_forgets_the_folder_and_what_was_left_of_an_interrupted_run(folder, make):
-    found_or_made(folder, make, complete=WHOLE)
+    get_or_create(folder, make, complete=WHOLE)
     (folder / "old.txt").write_text("old")
     partial_of(folder).mkdir()
     (partial_of(folder) / "checkpoint").write_text("old")
-    found_or_made(folder, make, complete=WHOLE, fresh=True)
+    get_or_create(folder, make, complete=WHOLE, fresh=True)
     assert make.asked == 2
     assert names(folder) == {"first.txt", WHOLE}
 
@@ -95,8 +95,7 @@ def test_threads_wait_for_each_other(folder, tmp_path):
     make = Maker(tmp_path / "calls", wait=0.1)
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(found_or_made(folder, make, complete=WHOLE)))
-        for _ in range(4)
+        threading.Thread(target=lambda: found.append(get_or_create(folder, make, complete=WHOLE))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -107,7 +106,7 @@ def test_threads_wait_for_each_other(folder, tmp_path):
 
 
 def _find(folder: Path, make: Maker, results: Any) -> None:
-    found_or_made(folder, make, complete=WHOLE)
+    get_or_create(folder, make, complete=WHOLE)
     results.put((folder / WHOLE).read_text())
 
 
@@ -173,9 +172,7 @@ def test_a_prediction_too_many_or_too_few_is_an_error(tmp_path):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_checkpoints_lie_between_updates(monkeypatch, accumulate):
     saved: list[int] = []
-    monkeypatch.setattr(
-        pipeline.ModelCheckpoint, "on_train_batch_end", lambda *given: saved.append(given[-1])
-    )
+    monkeypatch.setattr(pipeline.ModelCheckpoint, "on_train_batch_end", lambda *given: saved.append(given[-1]))
     module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=accumulate))
     callback = pipeline.BetweenUpdates(every_n_train_steps=1)
     for place in range(6):

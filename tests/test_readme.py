@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlalign.config import Train
-from mlalign.settings.folder import CONF
+from mlalign.config.folder import CONF
+from mlalign.config.schema import Train
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from models.made import make
 
-from mlalign.data.formats import FORMATS
-from mlalign.data.tasks import TaskFiles
+from mlalign.data.readers import FORMATS
 from mlalign.errors import DataError
-from mlalign.retrieval import refuse_seen, retrieve
+from mlalign.tasks.data import TaskFiles
+from mlalign.tasks.retrieval import refuse_seen, retrieve
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def files(tmp_path, sentences):
     english[7] = english[2]
     lines = [f"{one}\t{two}\n" for one, two in zip(english, german, strict=True)]
     (folder / "en-de.tsv").write_text("".join(lines), encoding="utf-8")
-    return TaskFiles(
-        folder, FORMATS["bitext"], [], "available", train_size=None, on_bad_line="error"
-    )
+    return TaskFiles(folder, FORMATS["bitext"], [], "available", train_size=None, on_bad_line="error")
 
 
 @pytest.fixture
@@ -60,9 +58,7 @@ def test_is_what_vectors_one_by_one_say(fused, xlmr_folder, files, trainer, tmp_
     from_english = [nearest(vector, vectors[1]) for vector in vectors[0]]
     right = sum(english[place] == english[row] for row, place in enumerate(to_english))
     assert found["scores"]["de"] == pytest.approx(100 * right / 12)
-    assert [english[int(row["predicted"]) - 1] for row in rows] == [
-        english[place] for place in to_english
-    ]
+    assert [english[int(row["predicted"]) - 1] for row in rows] == [english[place] for place in to_english]
     backward = [int(row["from_english"]["predicted"]) - 1 for row in rows]
     assert backward == from_english
     assert [row["id"] for row in rows] == [str(number) for number in range(1, 13)]

@@ -14,7 +14,7 @@ from torch import distributed
 
 # A clean process that has imported what is slow; ranks are forked from it.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["modules.toy", "mlalign.commands.run"])
+SERVER.set_forkserver_preload(["training.toy", "mlalign.commands.run"])
 
 
 def in_ranks(world: int, folder: Path, job: Callable[..., Any], *given: Any) -> list[Any]:
@@ -24,8 +24,7 @@ def in_ranks(world: int, folder: Path, job: Callable[..., Any], *given: Any) -> 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ranks = [
-        SERVER.Process(target=_rank, args=(rank, world, port, folder, job, given), daemon=True)
-        for rank in range(world)
+        SERVER.Process(target=_rank, args=(rank, world, port, folder, job, given), daemon=True) for rank in range(world)
     ]
     for rank in ranks:
         rank.start()
@@ -40,9 +39,7 @@ def in_ranks(world: int, folder: Path, job: Callable[..., Any], *given: Any) -> 
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(world)]
 
 
-def _rank(
-    rank: int, world: int, port: int, folder: Path, job: Callable[..., Any], given: Any
-) -> None:
+def _rank(rank: int, world: int, port: int, folder: Path, job: Callable[..., Any], given: Any) -> None:
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world),
         "LOCAL_WORLD_SIZE": str(world), "GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1",

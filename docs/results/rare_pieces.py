@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.data.formats import read_pairs
+from mlalign.data.readers import read_pairs
 from mlalign.reporting.results import commit, read_results, versions
 
 RARE, FREQUENT = 10, 100

@@ -3,27 +3,27 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlalign.building.aligner import Aligner
-from mlalign.building.computing import attention
-from mlalign.building.reopen import config_of
-from mlalign.config import Train
-from mlalign.data.layout import Layout
+from mlalign.alignment.held_out import HeldOut
+from mlalign.config.schema import Train
+from mlalign.data.hub.release import ensure_sample
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
-from mlalign.data.release import ensure_sample
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.encoder import SOURCE, Encoder
-from mlalign.models.folder import load_encoder
-from mlalign.modules.held_out import HeldOut
+from mlalign.models.io import load_encoder
 from mlalign.progress import bar
 from mlalign.reporting.runs import Run
+from mlalign.stages.align import Aligner
+from mlalign.stages.reopen import config_of
+from mlalign.training.computing import attention
 
 
 class Ready(NamedTuple):
     """An encoder in evaluation mode on the CPU, and what makes its sequences."""
 
     encoder: Encoder
-    layout: Layout
+    layout: SequenceBuilder
 
 
 class BeforeAfter:
@@ -41,9 +41,7 @@ class BeforeAfter:
         self.run = run
         self.config: Train = config_of(run.results, run.folder)
         if self.config.data.source == "sample":
-            ensure_sample(
-                Path(self.config.data.root), progress=bar(self.config.trainer.progress, "sample")
-            )
+            ensure_sample(Path(self.config.data.root), progress=bar(self.config.trainer.progress, "sample"))
         self.aligner = Aligner(self.config, _no_trainer, precision="32-true")
 
     def before(self) -> Ready:
@@ -101,7 +99,7 @@ class BeforeAfter:
         return held_out.measures()
 
     def _ready(self, encoder: Encoder, tokenizer: Any, tokens: dict[str, int]) -> Ready:
-        layout = Layout(tokenizer, tokens, max_length=self.config.align.max_length)
+        layout = SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length)
         return Ready(encoder.eval(), layout)
 
 

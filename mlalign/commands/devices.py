@@ -23,11 +23,11 @@ from torch import distributed
 
 from mlalign import errors
 from mlalign.commands.run import train
-from mlalign.commands.sweep import sweep_of
-from mlalign.config import Train
+from mlalign.config.schema import Train
+from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
+from mlalign.distributed import is_rank_zero, local_world_size
 from mlalign.errors import ConfigError, TrainingError, UserError
-from mlalign.ranks import here, is_first
 
 PATIENCE = timedelta(days=1)  # the first rank may tokenise for hours while the others wait
 GRACE = 3.0  # seconds between asking a process to end and ending it
@@ -101,9 +101,9 @@ def join(cluster: ClusterEnvironment, config: Train) -> None:
             timeout=PATIENCE,
         )
     devices = config.trainer.devices
-    if devices not in ("auto", here()):
+    if devices not in ("auto", local_world_size()):
         raise ConfigError(
-            f"trainer.devices={devices}, but {here()} processes were started on this machine; "
+            f"trainer.devices={devices}, but {local_world_size()} processes were started on this machine; "
             "set trainer=ddp, whose trainer.devices=auto takes what was started"
         )
     refuse_unshared(config, cluster.world_size())
@@ -112,11 +112,11 @@ def join(cluster: ClusterEnvironment, config: Train) -> None:
             "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
             "give the sweep to python instead, which starts the processes of every run"
         )
-    if not is_first():
+    if not is_rank_zero():
         config.trainer.progress = False
         logging.disable(logging.WARNING)
     if not gpu and config.trainer.threads is None:
-        torch.set_num_threads(max(1, torch.get_num_threads() // here()))
+        torch.set_num_threads(max(1, torch.get_num_threads() // local_world_size()))
 
 
 def refuse_unshared(config: Train, devices: int) -> None:
@@ -167,15 +167,12 @@ def launch(config: Train, devices: int) -> None:
         numbered = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
         code = run_together(command, [shared | of_rank for of_rank in numbered])
         if code:
-            raise told_by(failure, code)
+            raise read_failure(failure, code)
 
 
 def run_together(command: Sequence[str], environments: Sequence[dict[str, str]]) -> int:
     """Run a command in each environment; the first status that is not 0 ends all."""
-    children = [
-        subprocess.Popen(command, env=environment, start_new_session=True)
-        for environment in environments
-    ]
+    children = [subprocess.Popen(command, env=environment, start_new_session=True) for environment in environments]
     try:
         while True:
             codes = [child.poll() for child in children]
@@ -194,7 +191,7 @@ def run_together(command: Sequence[str], environments: Sequence[dict[str, str]])
             child.wait()
 
 
-def told_by(failure: Path, code: int) -> Exception:
+def read_failure(failure: Path, code: int) -> Exception:
     """The error that ended a run's processes."""
     if failure.is_file():
         told = json.loads(failure.read_text(encoding="utf-8"))
@@ -208,7 +205,7 @@ def told_by(failure: Path, code: int) -> Exception:
     return RuntimeError(f"one of the run's processes ended with status {code}")
 
 
-def leave(error: Exception) -> None:
+def write_failure(error: Exception) -> None:
     """Say why this process ends, if none has before; the others fail for want of it."""
     import traceback
 
@@ -233,7 +230,7 @@ def free_port() -> int:
 
 def main(path: str) -> None:
     """One process of a run that ``launch`` started."""
-    from mlalign.commands.command_line import quiet_libraries
+    from mlalign.config.hydra import quiet_libraries
 
     quiet_libraries()
     try:
@@ -241,7 +238,7 @@ def main(path: str) -> None:
         config: Any = OmegaConf.to_object(merged)
         train_on_all_devices(config)
     except Exception as error:
-        leave(error)
+        write_failure(error)
         os._exit(2)  # no waiting for the others, who will wait for this one
     distributed.destroy_process_group()
 

@@ -6,31 +6,27 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.commands.command_line import given, refuse_missing, refuse_typed
+from mlalign.config.commands import Compare, Report, Rescore, Show
+from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.errors import ConfigError
-from mlalign.settings.compare import Compare
-from mlalign.settings.report import Report
-from mlalign.settings.rescore import Rescore
-from mlalign.settings.show import Show
 
 Job = Callable[[DictConfig], None]
 
 
-def asked(words: Sequence[str]) -> tuple[str, Job]:
+def select_command(words: Sequence[str]) -> tuple[str, Job]:
     """The name of the configuration and the job that typed words ask for."""
     keys = {word.split("=")[0] for word in words}
     if "report" in keys:
         return "report", report_on
     if keys & {"figure", "measures"}:
-        return "show", picture
-    return ("rescore", score_again) if "run" in keys else ("evaluate", compare)
+        return "show", draw_figure
+    return ("rescore", rescore) if "run" in keys else ("evaluate", compare)
 
 
 def quoted(words: Sequence[str]) -> list[str]:
     """Several patterns in ``runs=A,B`` as one text, which Hydra takes for a sweep otherwise."""
     return [
-        f"runs='{word.removeprefix('runs=')}'" if re.match(r"runs=[^'\"\[][^']*$", word) else word
-        for word in words
+        f"runs='{word.removeprefix('runs=')}'" if re.match(r"runs=[^'\"\[][^']*$", word) else word for word in words
     ]
 
 
@@ -62,7 +58,7 @@ def compare(composed: DictConfig) -> None:
     )
 
 
-def score_again(composed: DictConfig) -> None:
+def rescore(composed: DictConfig) -> None:
     """One run, scored again."""
     refuse_typed("finetune", "a run that is scored again learns nothing")
     typed = given(composed, Rescore)
@@ -84,7 +80,7 @@ def report_on(composed: DictConfig) -> None:
     make_report(settings)
 
 
-def picture(composed: DictConfig) -> None:
+def draw_figure(composed: DictConfig) -> None:
     """A figure of runs, or their measures."""
     from mlalign.commands.show import show
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from mlalign.commands.show import DRAW, GATHER, MOST_PANELS, measures_of, transfer_numbers
+from mlalign.config.commands import Show
+from mlalign.config.enums import FigureName
 from mlalign.errors import DataError, UserError
 from mlalign.reporting.figures import confusion
 from mlalign.reporting.figures.style import save
@@ -23,8 +25,6 @@ from mlalign.reporting.report.page import Shown
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import Table
-from mlalign.settings.choices import FigureName
-from mlalign.settings.show import Show
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,7 @@ class Plan:
     name: str
 
 
-def task_figures(
-    table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path
-) -> list[Shown]:
+def task_figures(table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path) -> list[Shown]:
     """Figures of the runs of one task, into ``figures/<task>``.
 
     Args:
@@ -82,9 +80,7 @@ def task_figures(
     return [_drawn(plan, folder, table.task) for plan in plans]
 
 
-def encoder_figures(
-    table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path
-) -> list[Shown]:
+def encoder_figures(table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path) -> list[Shown]:
     """Figures of encoders before and after their alignment, into ``figures``.
 
     The encoder is that of the baseline's first run; where the baseline aligns nothing, the first
@@ -103,13 +99,10 @@ def encoder_figures(
         f"translation ({chosen}) and that one's words. {of}",
         FigureName.tsne_languages: "t-SNE of the most frequent subwords of each language, averaged "
         f"over held-out sentences. {of}",
-        FigureName.word_pairs: f"t-SNE of English words and their translations ({chosen}), joined "
-        f"by lines. {of}",
+        FigureName.word_pairs: f"t-SNE of English words and their translations ({chosen}), joined by lines. {of}",
     }
     plans = [
-        Plan(
-            figure, caption, _gather(figure, [run for _, run in shown], chosen, seed), figure.value
-        )
+        Plan(figure, caption, _gather(figure, [run for _, run in shown], chosen, seed), figure.value)
         for figure, caption in captions.items()
     ]
     return [_drawn(plan, folder, "") for plan in plans]
@@ -145,9 +138,7 @@ def _numbered(figure: FigureName, number: int) -> str:
 
 def _curves(rows: Rows, number: int) -> Plan:
     def numbers() -> pd.DataFrame:
-        found = [
-            curves_of(run).assign(run=name) for name, runs in rows.items() for run in runs.values()
-        ]
+        found = [curves_of(run).assign(run=name) for name, runs in rows.items() for run in runs.values()]
         known = [one for one in found if not one.empty]
         if not known:
             raise DataError("none of these runs kept its curves")
@@ -171,10 +162,7 @@ def _confusion(rows: Rows, number: int, language: str) -> Plan:
                 predicted += other
         return confusion.numbers(said, labels_of(_first(next(iter(rows.values())))), language)
 
-    caption = (
-        f"Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: "
-        f"{_counted(rows)}."
-    )
+    caption = f"Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: {_counted(rows)}."
     return Plan(FigureName.confusion, caption, numbers, _numbered(FigureName.confusion, number))
 
 
@@ -227,9 +215,7 @@ def _transfer(rows: Rows, seed: int) -> Plan:
     return Plan(figure, caption, numbers, figure.value)
 
 
-def _gather(
-    figure: FigureName, runs: list[Run], language: str | None, seed: int
-) -> Callable[[], pd.DataFrame]:
+def _gather(figure: FigureName, runs: list[Run], language: str | None, seed: int) -> Callable[[], pd.DataFrame]:
     """The numbers as ``evaluate.py figure=...`` would find them."""
 
     def numbers() -> pd.DataFrame:
@@ -254,6 +240,4 @@ def _seed(runs: Mapping[tuple[str | None, ...], Run]) -> str:
 
 def _counted(rows: Mapping[str, Mapping[tuple[str | None, ...], Run]]) -> str:
     """Rows with their numbers of seeds."""
-    return ", ".join(
-        f"{name} ({len(runs)} seed{'s' * (len(runs) != 1)})" for name, runs in rows.items()
-    )
+    return ", ".join(f"{name} ({len(runs)} seed{'s' * (len(runs) != 1)})" for name, runs in rows.items())

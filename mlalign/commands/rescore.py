@@ -12,18 +12,15 @@ import lightning as L
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.building.code import code_hashes
-from mlalign.building.computing import set_up
-from mlalign.building.reopen import OpenedRun, config_of, finished_results, load_run
-from mlalign.building.task import task_files
 from mlalign.commands.preparation import prepare, prepare_task
-from mlalign.config import Train
-from mlalign.data.formats import Part
-from mlalign.data.formats.languages import others
+from mlalign.config.enums import Accelerator, Keep
+from mlalign.config.schema import Train
+from mlalign.data.readers import Part
+from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
-from mlalign.data.tasks import scored_part
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
+from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
 from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
 from mlalign.progress import bar
@@ -36,16 +33,17 @@ from mlalign.reporting.results import (
     write_results,
 )
 from mlalign.reporting.tables import score_table
-from mlalign.settings.choices import Accelerator, Keep
+from mlalign.stages.code import code_hashes
+from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
+from mlalign.tasks.data import scored_part
+from mlalign.training.computing import set_up
 
 log = logging.getLogger(__name__)
 
 ORACLE = "oracle"
 
 
-def rescore(
-    folder: Path, changes: Mapping[str, Any], *, split: Any = "test", selection: str | None = None
-) -> Path:
+def rescore(folder: Path, changes: Mapping[str, Any], *, split: Any = "test", selection: str | None = None) -> Path:
     """Score the run in a folder again, and show what was found.
 
     Args:
@@ -169,10 +167,7 @@ class Evaluation:
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "predictions", ignore_errors=True)
-        if selection == ORACLE:
-            steps = self._oracle_steps()
-        else:
-            steps = dict.fromkeys(self.files.languages, self.run.step)
+        steps = self._oracle_steps() if selection == ORACLE else dict.fromkeys(self.files.languages, self.run.step)
         scores = self._scores(steps)
         results = self._results(scores, steps, selection, time.perf_counter() - started)
         write_results(self.folder, results)
@@ -199,18 +194,14 @@ class Evaluation:
             self.run.restore(steps[language])
             path = self.folder / "predictions" / f"{language}.jsonl"
             read = self._part(self.files, language)
-            scores[language] = score_part(
-                self.trainer, self.run.module, *read, path, language=language
-            )
+            scores[language] = score_part(self.trainer, self.run.module, *read, path, language=language)
         return {language: scores[language] for language in self.files.languages}
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
         """What is scored in a language, and its batches."""
         trainer = self.config.trainer
         tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)
-        part, batches = scored_part(
-            files, self.run.layout, language, tokens=tokens, workers=trainer.workers
-        )
+        part, batches = scored_part(files, self.run.layout, language, tokens=tokens, workers=trainer.workers)
         add_records(self.data, part)
         return part, batches
 

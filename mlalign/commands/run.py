@@ -12,28 +12,22 @@ from typing import Any
 import lightning as L
 from omegaconf import OmegaConf
 
-from mlalign.building.aligner import Aligner
-from mlalign.building.backbone import is_tiny
-from mlalign.building.code import code_hashes
-from mlalign.building.computing import set_up
-from mlalign.building.task import finetuning_module, task_files
-from mlalign.building.text import tell
-from mlalign.commands.finished import is_finished, run_folder
 from mlalign.commands.preparation import prepare
 from mlalign.commands.tracking import figures_of, is_watched, tracker_of
-from mlalign.config import Train
-from mlalign.data.formats.languages import others
-from mlalign.data.layout import Layout
+from mlalign.config.schema import Train
+from mlalign.data.readers.languages import others
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.data.tasks import TaskDataModule
 from mlalign.device import choose_tokens, padding_multiple, peak_memory_bytes
+from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
+from mlalign.finetuning.building import finetuning_module, task_files
+from mlalign.finetuning.checkpoints import CheckpointKeeper
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import SOURCE, Encoder
-from mlalign.models.folder import RECIPE, load_encoder
-from mlalign.models.learning import set_up_learning
-from mlalign.modules.finetuning import FinetuningModule
-from mlalign.modules.weights import Weights
+from mlalign.models.io import RECIPE, load_encoder
+from mlalign.models.learning import configure_training
 from mlalign.pipeline import (
     add_records,
     finetune,
@@ -43,7 +37,6 @@ from mlalign.pipeline import (
     score_part,
 )
 from mlalign.progress import bar
-from mlalign.ranks import first_alone, is_first, told
 from mlalign.reporting.curves import CURVES, stage_curves
 from mlalign.reporting.results import (
     EVALUATIONS,
@@ -56,7 +49,14 @@ from mlalign.reporting.results import (
     write_whole,
 )
 from mlalign.reporting.tables import score_table
-from mlalign.retrieval import refuse_seen, retrieve
+from mlalign.stages.align import Aligner
+from mlalign.stages.backbone import is_tiny
+from mlalign.stages.code import code_hashes
+from mlalign.stages.finished import is_finished, run_folder
+from mlalign.stages.text import tell
+from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.retrieval import refuse_seen, retrieve
+from mlalign.training.computing import set_up
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
@@ -70,17 +70,17 @@ def train(config: Train) -> Path:
     """
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    with first_alone():
+    with rank_zero_first():
         prepare(config)
     with locked(folder / ".lock"):
         files = task_files(config)
-        if told(is_first() and _is_to_be_found(config, folder, files.languages)):
+        if broadcast_object(is_rank_zero() and _is_to_be_found(config, folder, files.languages)):
             log.info("This run is finished; resume=false makes it anew.")
             if is_watched(config):
                 tracker_of(config, folder).show(read_results(folder), {})
         else:
             Run(config, folder).make(files)
-    if is_first():
+    if is_rank_zero():
         results = read_results(folder)
         print(f"\n{score_table(results)}\n\nresults  {folder / FILE}")
         print(f"next     {suggestion(results)}")
@@ -132,8 +132,8 @@ class Run:
     def _make(self, files: TaskFiles) -> None:
         config = self.config
         started = time.perf_counter()
-        with first_alone():
-            if is_first():
+        with rank_zero_first():
+            if is_rank_zero():
                 self._begin()
         aligner = Aligner(config, self._trainer("align"), precision=self.computing.precision)
         if aligner.losses and not files.learned:
@@ -159,7 +159,7 @@ class Run:
         tokens = {}
         if config.method.language_tokens:
             tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
-        layout = Layout(
+        layout = SequenceBuilder(
             tokenizer,
             tokens,
             max_length=config.finetune.max_length,
@@ -177,7 +177,7 @@ class Run:
         else:
             results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
-        if is_first():
+        if is_rank_zero():
             self._write(results, aligned)
             found = read_results(self.folder)
             self.tracker.show(found, figures_of(found, self.folder))
@@ -191,7 +191,7 @@ class Run:
         write_whole(self.folder / "config.yaml", config)
 
     def _finetune(
-        self, encoder: Encoder, layout: Layout, files: TaskFiles
+        self, encoder: Encoder, layout: SequenceBuilder, files: TaskFiles
     ) -> tuple[TaskDataModule, FinetuningModule]:
         started = time.perf_counter()
         config, settings = self.config, self.config.finetune
@@ -204,10 +204,8 @@ class Run:
             tokens=self.tokens,
             workers=config.trainer.workers,
         )
-        module = finetuning_module(
-            config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches
-        )
-        set_up_learning(
+        module = finetuning_module(config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches)
+        configure_training(
             encoder.backbone,
             gradient_checkpointing=config.backbone.gradient_checkpointing,
             compiled=config.trainer.compile,
@@ -219,9 +217,7 @@ class Run:
             folder=self.folder,
             epochs=settings.epochs,
             evaluations=settings.evaluations,
-            weights=Weights(
-                self.folder, layout, selection=settings.selection.value, keep=config.keep.value
-            ),
+            weights=CheckpointKeeper(self.folder, layout, selection=settings.selection.value, keep=config.keep.value),
             trainer=self._trainer("finetune"),
         )
         self.tracker.end_stage()
@@ -244,7 +240,7 @@ class Run:
         self.seconds["test"] = time.perf_counter() - started
         return scores
 
-    def _retrieve(self, encoder: Encoder, layout: Layout, files: TaskFiles) -> Scores:
+    def _retrieve(self, encoder: Encoder, layout: SequenceBuilder, files: TaskFiles) -> Scores:
         started = time.perf_counter()
         results = retrieve(
             files,
@@ -281,9 +277,7 @@ class Run:
                 "selection": config.finetune.selection.value,
                 **results,
                 **summary(results["scores"]),
-                "never_aligned": []
-                if aligned is None
-                else others(results["scores"], self.parallel),
+                "never_aligned": [] if aligned is None else others(results["scores"], self.parallel),
                 "parallel": self.parallel,
                 "aligned": None if aligned is None else str(aligned),
                 "weights": self.weights,

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from mlalign.checks.train import nearest
 from mlalign.commands.before_after import BeforeAfter
 from mlalign.commands.shown_vectors import documents, pair_vectors, translations, words_of_languages
+from mlalign.config.commands import Show
+from mlalign.config.enums import FigureName
+from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.figures import (
     confusion,
@@ -32,8 +34,6 @@ from mlalign.reporting.recorded import (
 from mlalign.reporting.results import write_whole
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import UNITS, name_of
-from mlalign.settings.choices import FigureName
-from mlalign.settings.show import Show
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ def show(settings: Show) -> list[Path]:
             if settings.numbers is None:
                 raise
             raise DataError(
-                f"{settings.numbers}: no column {error}; expected the csv of another "
-                f"figure={settings.figure.value}"
+                f"{settings.numbers}: no column {error}; expected the csv of another figure={settings.figure.value}"
             ) from error
     for path in written:
         print(f"written  {path}")
@@ -94,8 +93,7 @@ def given_numbers(path: Path) -> pd.DataFrame:
         return read_numbers(path)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: cannot be read as csv ({error}); expected one that was written beside a "
-            "figure"
+            f"{path}: cannot be read as csv ({error}); expected one that was written beside a figure"
         ) from error
 
 
@@ -154,17 +152,14 @@ def language_of(runs: list[Run], settings: Show) -> str:
     Raises:
         ConfigError: a run has not scored it.
     """
-    common = [
-        one for one in targets_of(runs[0]) if all(one in run.results["scores"] for run in runs)
-    ]
+    common = [one for one in targets_of(runs[0]) if all(one in run.results["scores"] for run in runs)]
     if settings.language is None:
         if not common:
             raise ConfigError("these runs share no target language; name other runs")
         return common[0]
     if not all(settings.language in run.results["scores"] for run in runs):
         raise ConfigError(
-            f"language={settings.language}: not scored by every run. "
-            f"{nearest(settings.language, common)}"
+            f"language={settings.language}: not scored by every run. {nearest(settings.language, common)}"
         )
     return settings.language
 
@@ -172,9 +167,7 @@ def language_of(runs: list[Run], settings: Show) -> str:
 def measure(run: Run, seed: int) -> Path:
     """Measure a run's aligned (or untouched) encoder; keep and print what is found."""
     encoders = BeforeAfter(run)
-    found = {
-        name: round(value, 4) for name, value in encoders.measures(encoders.last(), seed).items()
-    }
+    found = {name: round(value, 4) for name, value in encoders.measures(encoders.last(), seed).items()}
     path = run.folder / MEASURES
     write_whole(path, json.dumps(found, indent=1) + "\n")
     print(f"\n{run.folder}")
@@ -204,10 +197,7 @@ def _confusion(runs: list[Run], settings: Show) -> pd.DataFrame:
 def _curves(runs: list[Run], settings: Show) -> pd.DataFrame:
     found = [one for run in runs if not (one := curves_of(run)).empty]
     if not found:
-        raise DataError(
-            "none of these runs has curves/finetune.csv or curves/align.csv; train again with "
-            "resume=false"
-        )
+        raise DataError("none of these runs has curves/finetune.csv or curves/align.csv; train again with resume=false")
     return pd.concat(found, ignore_index=True)
 
 
@@ -219,10 +209,7 @@ def _correlation(runs: list[Run], settings: Show) -> pd.DataFrame:
 
 def _classes(runs: list[Run], settings: Show) -> pd.DataFrame:
     named, language = side_by_side(runs), language_of(runs, settings)
-    found = {
-        name: documents(run.folder, language, points(settings), seed=settings.seed)
-        for name, run in named
-    }
+    found = {name: documents(run.folder, language, points(settings), seed=settings.seed) for name, run in named}
     return tsne_classes.numbers(found, language, seed=settings.seed)
 
 
@@ -274,9 +261,7 @@ def transfer_numbers(runs: list[Run], measures: Callable[[Run], dict[str, float]
         raise DataError("no language of these runs is both scored and in their parallel text")
     frame = pd.DataFrame(rows, columns=list(similarity_transfer.COLUMNS))
     if frame["task"].nunique() > 1:
-        raise ConfigError(
-            f"runs of several tasks ({', '.join(frame['task'].unique())}): name those of one"
-        )
+        raise ConfigError(f"runs of several tasks ({', '.join(frame['task'].unique())}): name those of one")
     return frame
 
 

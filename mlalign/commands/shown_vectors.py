@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.building.reopen import load_run
 from mlalign.commands.before_after import BeforeAfter, Ready
-from mlalign.data.layout import SPACE, WITHOUT_SPACES
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.tasks import scored_part
+from mlalign.data.sequences import SPACE, WITHOUT_SPACES
 from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
@@ -20,6 +18,8 @@ from mlalign.models.encoder import SOURCE
 from mlalign.pipeline import gold_of
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
+from mlalign.stages.reopen import load_run
+from mlalign.tasks.data import scored_part
 
 Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
 FEWEST, MOST = 4, 9  # words of a pair that is chosen for the reader
@@ -75,14 +75,8 @@ def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
             continue
         for row in range(len(batch.source_keys)):
             sides = (batch.source, batch.target)
-            texts = [
-                str(tokenizer.decode(side.input_ids[row][side.is_word[row]])).strip()
-                for side in sides
-            ]
-            sizes = [
-                len(_words(text, of, tokenizer))
-                for text, of in zip(texts, (SOURCE, language), strict=True)
-            ]
+            texts = [str(tokenizer.decode(side.input_ids[row][side.is_content_token[row]])).strip() for side in sides]
+            sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (SOURCE, language), strict=True)]
             if min(sizes) >= FEWEST and max(sizes) <= MOST:
                 return texts[0], texts[1]
     raise DataError(

@@ -5,17 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlalign.building.reopen import config_of
-from mlalign.building.task import task_files
-from mlalign.config import Train
+from mlalign.config.schema import Train
 from mlalign.data.files import sha256_of
-from mlalign.data.formats import LabelledText, Part, TaggedSentence
-from mlalign.data.release import ensure_sample
+from mlalign.data.hub.release import ensure_sample
+from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.errors import UserError
+from mlalign.finetuning.building import task_files
 from mlalign.models.encoder import SOURCE
 from mlalign.progress import bar
 from mlalign.reporting.report.cases import Texts
 from mlalign.reporting.runs import Run
+from mlalign.stages.reopen import config_of
 
 
 def texts_of(run: Run, ids: Mapping[str, Sequence[str]]) -> dict[str, Texts]:

@@ -9,21 +9,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from mlalign.checks.train import present
 from mlalign.commands.before_after import BeforeAfter
 from mlalign.commands.shown_vectors import pair_vectors
-from mlalign.config import Train
+from mlalign.config.enums import LoggerName
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
+from mlalign.distributed import is_rank_zero
 from mlalign.errors import DataError
-from mlalign.loggers import check_logger
 from mlalign.pipeline import fingerprint_of
-from mlalign.ranks import is_first
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import name_of
 from mlalign.reporting.variation import KINDS, NOTHING, SEEDS, flat_settings, under
-from mlalign.settings.choices import LoggerName
+from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Figures, Tracker
 from mlalign.tracking.wandb_tracker import Shown, WandbTracker
@@ -39,7 +39,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
     """
     logger = config.logger
     check_logger(logger.name.value)
-    if not is_first():
+    if not is_rank_zero():
         return Tracker(LoggerName.csv.value, {})  # which writes nothing elsewhere
     if logger.name != LoggerName.wandb:
         return Tracker(logger.name.value, logger.options)

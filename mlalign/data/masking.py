@@ -37,13 +37,13 @@ def mask_words(
         replacements: ids of ordinary pieces, which random pieces are drawn from.
         random: the stream of this batch.
     """
-    is_word = subwords.is_word.numpy()
-    draw = np.where(is_word, random.random(is_word.shape), 2.0)
-    count = np.maximum(np.rint(rate * is_word.sum(1)), 1).astype(int)
+    is_content_token = subwords.is_content_token.numpy()
+    draw = np.where(is_content_token, random.random(is_content_token.shape), 2.0)
+    count = np.maximum(np.rint(rate * is_content_token.sum(1)), 1).astype(int)
     place = draw.argsort(1, kind="stable").argsort(1, kind="stable")
-    hidden = (place < count[:, None]) & is_word
-    kind = random.random(is_word.shape)
-    other = replacements.numpy()[random.integers(len(replacements), size=is_word.shape)]
+    hidden = (place < count[:, None]) & is_content_token
+    kind = random.random(is_content_token.shape)
+    other = replacements.numpy()[random.integers(len(replacements), size=is_content_token.shape)]
     ids = subwords.input_ids.numpy().copy()
     ids = np.where(hidden & (kind < 0.8), mask_id, ids)
     ids = np.where(hidden & (kind >= 0.8) & (kind < 0.9), other, ids)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlalign.data.formats import OnBadLine, Part, SentencePair, read_pairs
+from mlalign.data.readers import OnBadLine, Part, SentencePair, read_pairs
 
 
 def seen_pairs(part: Part[SentencePair], paths: Sequence[Path], on_bad_line: OnBadLine) -> int:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mlalign.data.cache import Tokenised
-from mlalign.data.layout import Layout
 from mlalign.data.masking import mask_words
 from mlalign.data.sampling import BatchKey, PairBatches, stream
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Tokenised
+from mlalign.distributed import rank, world_size
 from mlalign.errors import DataError
 from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
-from mlalign.ranks import rank, world
 
 HASHES = 2**63  # sentence keys are below
 HELD_OUT_AT_MOST = 0.1
@@ -36,7 +36,7 @@ class Side(NamedTuple):
     subwords: Subwords
     original: Int[Tensor, "batch length"]
     hidden: Bool[Tensor, "batch length"]
-    is_word: Bool[Tensor, "batch length"]
+    is_content_token: Bool[Tensor, "batch length"]
 
 
 class ParallelBatch(NamedTuple):
@@ -82,16 +82,16 @@ class ParallelText(Dataset[ParallelBatch]):
         self,
         tables: Mapping[str, Tokenised],
         rows: Mapping[str, NDArray[np.int64]],
-        layout: Layout,
+        layout: SequenceBuilder,
         *,
         mask_rate: float,
         seed: int,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
     ) -> None:
         self.tables, self.rows, self.layout = tables, rows, layout
         self.mask_rate, self.seed = mask_rate, seed
-        self.rank, self.world = rank, world
+        self.rank, self.world = rank, world_size
         ids = np.arange(len(layout.tokenizer))
         special = [*layout.tokenizer.all_special_ids, *layout.language_tokens.values()]
         self.replacements = torch.from_numpy(np.setdiff1d(ids, special))
@@ -115,8 +115,8 @@ class ParallelText(Dataset[ParallelBatch]):
         subwords = sentences_of(sentences, language, self.layout)
         original = subwords.input_ids
         if not self.mask_rate:
-            hidden = torch.zeros_like(subwords.is_word)
-            return Side(subwords, original, hidden, subwords.is_word)
+            hidden = torch.zeros_like(subwords.is_content_token)
+            return Side(subwords, original, hidden, subwords.is_content_token)
         masked = mask_words(
             subwords,
             rate=self.mask_rate,
@@ -125,7 +125,7 @@ class ParallelText(Dataset[ParallelBatch]):
             random=stream(self.seed, "masks", key.epoch, key.batch, language, int(key.rows[0])),
         )
         shown = subwords._replace(input_ids=masked.input_ids)
-        return Side(shown, original, masked.hidden, subwords.is_word)
+        return Side(shown, original, masked.hidden, subwords.is_content_token)
 
 
 class ParallelDataModule(L.LightningDataModule):
@@ -148,7 +148,7 @@ class ParallelDataModule(L.LightningDataModule):
     def __init__(
         self,
         tables: Mapping[str, Tokenised],
-        layout: Layout,
+        layout: SequenceBuilder,
         *,
         pairs: int,
         batches: int,
@@ -168,9 +168,7 @@ class ParallelDataModule(L.LightningDataModule):
         self.trained: dict[str, NDArray[np.int64]] = {}
         for language, table in tables.items():
             held = table.source_keys < share * HASHES
-            self.kept_out[language], self.trained[language] = (
-                np.flatnonzero(rows) for rows in (held, ~held)
-            )
+            self.kept_out[language], self.trained[language] = (np.flatnonzero(rows) for rows in (held, ~held))
         self._resume_at = 0
         small = {lang: len(rows) for lang, rows in self.trained.items() if len(rows) < pairs}
         if small:
@@ -197,7 +195,7 @@ class ParallelDataModule(L.LightningDataModule):
             mask_rate=self.mask_rate,
             seed=self.seed,
             rank=rank(),
-            world=world(),
+            world_size=world_size(),
         )
         return DataLoader(
             text,
@@ -248,13 +246,13 @@ class ParallelDataModule(L.LightningDataModule):
         self._resume_at = state["batch"]
 
 
-def sentences_of(column: pa.ChunkedArray, language: str, layout: Layout) -> Subwords:
+def sentences_of(column: pa.ChunkedArray, language: str, layout: SequenceBuilder) -> Subwords:
     """A padded batch of single sentences of one language, from their column in a table."""
     lists = column.combine_chunks()
     return layout.sentences(lists.flatten().to_numpy(), lists.value_lengths().to_numpy(), language)
 
 
-def rows_of(side: Side, rows: slice, layout: Layout) -> Side:
+def rows_of(side: Side, rows: slice, layout: SequenceBuilder) -> Side:
     """Some rows of one language of a batch, as wide as the layout makes their longest."""
     width = layout.width(int(side.subwords.attention_mask[rows].sum(1).max()))
     cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]

@@ -7,8 +7,8 @@ python -m mlalign.data.prepare --help                 groups and keys, the same 
 import hydra
 from omegaconf import DictConfig
 
-from mlalign.commands.command_line import Command, resolve
-from mlalign.settings.folder import CONF
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import Command, resolve
 
 
 def job(composed: DictConfig) -> None:

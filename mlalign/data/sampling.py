@@ -79,9 +79,7 @@ class PairBatches(Sampler[BatchKey]):
     def _sequence(self, epoch: int) -> NDArray[np.int64]:
         """The languages of an epoch's batches."""
         if self._drawn is None or self._drawn[0] != epoch:
-            drawn = self._random(epoch, "languages").choice(
-                len(self.languages), size=self.batches, p=self.shares
-            )
+            drawn = self._random(epoch, "languages").choice(len(self.languages), size=self.batches, p=self.shares)
             self._drawn = (epoch, drawn)
         return self._drawn[1]
 

@@ -17,9 +17,7 @@ def expected_rows(sizes: Sizes, part: str, language: str) -> int | None:
     return of_part.get(language, of_part.get(EACH))
 
 
-def check_rows(
-    found: int, sizes: Sizes, part: str, language: str, *, where: str, strict: bool
-) -> None:
+def check_rows(found: int, sizes: Sizes, part: str, language: str, *, where: str, strict: bool) -> None:
     """Name a file that is not the official release's.
 
     Args:
@@ -36,9 +34,7 @@ def check_rows(
     expected = expected_rows(sizes, part, language)
     if expected is None or expected == found:
         return
-    message = (
-        f"{where}: {found} rows, where the official release has {expected} ({part}, {language})"
-    )
+    message = f"{where}: {found} rows, where the official release has {expected} ({part}, {language})"
     if strict:
         raise DataError(
             f"{message}. If this is the release you mean, correct task.sizes in its file of "

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from mlalign.data.formats import Format, Part, PartName, positions
+from mlalign.data.readers import Format, Part, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.data.text import did_you_mean
 from mlalign.errors import ConfigError, DataError

@@ -95,15 +95,12 @@ def confusion_loss(
 
 def _cross_entropy(logits: Float[Tensor, " n"], label: float) -> Float[Tensor, ""]:
     """Mean binary cross entropy; each logarithm by itself, so that small ones keep their digits."""
-    return -torch.mean(
-        label * functional.logsigmoid(logits) + (1 - label) * functional.logsigmoid(-logits)
-    )
+    return -torch.mean(label * functional.logsigmoid(logits) + (1 - label) * functional.logsigmoid(-logits))
 
 
 def _check_logits(loss: str, source: Tensor, target: Tensor) -> None:
     for name, logits in (("source_logits", source), ("target_logits", target)):
         if logits.dim() != 1 or not len(logits):
             raise ValueError(
-                f"{loss}: {name} must be a vector with one logit a sentence, "
-                f"found shape {tuple(logits.shape)}"
+                f"{loss}: {name} must be a vector with one logit a sentence, found shape {tuple(logits.shape)}"
             )

@@ -100,10 +100,7 @@ def intra_sentence_loss(
             unknown similarity.
     """
     _check_pairs("intra_sentence_loss", source, target, temperature)
-    one, other = (
-        _log_neighbours(vectors, similarity, temperature, exclude_self)
-        for vectors in (source, target)
-    )
+    one, other = (_log_neighbours(vectors, similarity, temperature, exclude_self) for vectors in (source, target))
     small = (one.exp() - other.exp()).clamp(-0.5, 0.5)
     near = -0.5 * torch.log1p(-torch.sin(math.pi / 2 * small).square())
     overlap = _overlap(one, other)
@@ -123,8 +120,7 @@ def clamped_entries(
     """How many entries of ``intra_sentence_loss`` are at its cap, where they teach nothing."""
     _check_pairs("clamped_entries", source, target, temperature)
     one, other = (
-        _log_neighbours(vectors.detach(), similarity, temperature, exclude_self)
-        for vectors in (source, target)
+        _log_neighbours(vectors.detach(), similarity, temperature, exclude_self) for vectors in (source, target)
     )
     return (_overlap(one, other) < SMALLEST_OVERLAP).sum()
 

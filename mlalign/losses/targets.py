@@ -77,9 +77,7 @@ class Targets(NamedTuple):
             for one, start, end in zip(columns, places, ends, strict=True)
         ]
 
-    def expected(
-        self, values: Float[Tensor, "sentences columns"], *, smoothed: bool
-    ) -> Float[Tensor, " sentences"]:
+    def expected(self, values: Float[Tensor, "sentences columns"], *, smoothed: bool) -> Float[Tensor, " sentences"]:
         """The sum of p times a value over the words."""
         picked = values[self.sentence, self.words] * self.mass
         total = values.sum(dim=1).mul_(self.even) if smoothed else torch.zeros_like(self.even)
@@ -95,6 +93,4 @@ class Targets(NamedTuple):
         """Take p times each sentence's factor off the values, in place."""
         if smoothed:
             values.sub_((self.even * factor)[:, None])
-        values.index_put_(
-            (self.sentence, self.words), -self.mass * factor[self.sentence], accumulate=True
-        )
+        values.index_put_((self.sentence, self.words), -self.mass * factor[self.sentence], accumulate=True)

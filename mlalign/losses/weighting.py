@@ -61,8 +61,7 @@ class UncertaintyWeights(nn.Module):
             missing = sorted(set(self.names) - set(losses))
             unknown = sorted(set(losses) - set(self.names))
             raise ValueError(
-                f"UncertaintyWeights expects losses {', '.join(self.names)}: "
-                f"missing {missing}, unknown {unknown}"
+                f"UncertaintyWeights expects losses {', '.join(self.names)}: missing {missing}, unknown {unknown}"
             )
         log_variance = self._bounded()
         weighted = self._factors(log_variance) * torch.stack([losses[name] for name in self.names])

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mlalign.losses.fused_vocabulary import Chunks, Plan, VocabularyDivergence
+from mlalign.losses.fused_vocabulary_bfloat16 import SingleRowDivergence, products_in_bfloat16
 from mlalign.losses.precision import in_full_precision
-from mlalign.losses.vocabulary import Chunks, Plan, VocabularyDivergence
-from mlalign.losses.vocabulary_bfloat16 import SingleRowDivergence, products_in_bfloat16
 from mlalign.losses.word_terms import (
     MaskedWords,
     Prediction,
@@ -98,9 +98,7 @@ def word_distribution_loss(
         ValueError: shapes that don't fit, ids out of range, a sentence without row or partner
             word, smoothing_mass outside [0, 1), an unknown prediction, chunk_size < 1.
     """
-    term = WordDistribution(
-        words, sentence, partner_words, partner_sentence, sentences, smoothing_mass, prediction
-    )
+    term = WordDistribution(words, sentence, partner_words, partner_sentence, sentences, smoothing_mass, prediction)
     return mean(_divergences("word_distribution_loss", [term], weight, bias, chunk_size)[0])
 
 
@@ -168,8 +166,7 @@ def _computed(
     words_known = len(weight) if vocabulary is None else vocabulary
     if not 0 < words_known <= len(weight):
         raise ValueError(
-            f"{loss}: vocabulary must lie between 1 and the {len(weight)} rows of weight, found "
-            f"{vocabulary}"
+            f"{loss}: vocabulary must lie between 1 and the {len(weight)} rows of weight, found {vocabulary}"
         )
     check_bounds([bound for term in terms for bound in term.check(loss, words_known)])
     order = sorted(range(len(terms)), key=lambda place: terms[place].is_mixture)  # stable

@@ -52,9 +52,7 @@ class Rows(NamedTuple):
             torch.cat([part.words for part in parts]),
             torch.cat([part.sentence + start for part, start in zip(parts, starts, strict=False)]),
             torch.cat([part.true_words for part in parts]),
-            torch.cat(
-                [part.true_sentence + start for part, start in zip(parts, starts, strict=False)]
-            ),
+            torch.cat([part.true_sentence + start for part, start in zip(parts, starts, strict=False)]),
             torch.cat([part.smoothing_mass for part in parts]),
         )
 
@@ -115,9 +113,7 @@ class WordDistribution(NamedTuple):
             total = words.new_zeros(self.sentences, words.shape[1]).index_add(0, row, words)
             words = total / lengths[:, None]
             sentence = torch.arange(self.sentences, device=sentence.device)
-        smoothing_mass = torch.full(
-            (self.sentences,), self.smoothing_mass, dtype=words.dtype, device=sentence.device
-        )
+        smoothing_mass = torch.full((self.sentences,), self.smoothing_mass, dtype=words.dtype, device=sentence.device)
         return Rows(
             words,
             sentence,
@@ -136,14 +132,10 @@ class WordDistribution(NamedTuple):
         check_ids(loss, "partner_words", self.partner_words, len(self.partner_words))
         check_ids(loss, "partner_sentence", self.partner_sentence, len(self.partner_words))
         if not 0 <= self.smoothing_mass < 1:
-            raise ValueError(
-                f"{loss}: smoothing_mass must lie in [0, 1), found {self.smoothing_mass}"
-            )
+            raise ValueError(f"{loss}: smoothing_mass must lie in [0, 1), found {self.smoothing_mass}")
         if self.prediction not in get_args(Prediction):
             choices = ", ".join(get_args(Prediction))
-            raise ValueError(
-                f"{loss}: prediction must be one of {choices}, found {self.prediction!r}"
-            )
+            raise ValueError(f"{loss}: prediction must be one of {choices}, found {self.prediction!r}")
         if not (self.sentences > 0 and len(self.words) and len(self.partner_words)):
             raise ValueError(
                 f"{loss} needs sentences, rows and partner words, found {self.sentences} "
@@ -160,10 +152,7 @@ class WordDistribution(NamedTuple):
     def _covered(self, loss: str, what: str, owner: Tensor) -> Bound:
         lengths = lengths_of(owner, self.sentences)
         empty = (lengths == 0).long()
-        message = (
-            f"{loss}: every sentence needs at least one {what}, "
-            f"found none for sentence {{0}} of {self.sentences}"
-        )
+        message = f"{loss}: every sentence needs at least one {what}, found none for sentence {{0}} of {self.sentences}"
         return Bound(torch.where(empty.any(), empty.argmax(), -1).expand(2), -1, -1, message)
 
 
@@ -173,9 +162,7 @@ def lengths_of(owner: Int[Tensor, " n"], sentences: int) -> Int[Tensor, " senten
     return counts.index_add_(0, owner.clamp(0, sentences - 1), torch.ones_like(owner).long())
 
 
-def check_head(
-    loss: str, words: Tensor, weight: Tensor, bias: Tensor | None, chunk_size: int | None
-) -> None:
+def check_head(loss: str, words: Tensor, weight: Tensor, bias: Tensor | None, chunk_size: int | None) -> None:
     """Refuse what no product of matrices can take.
 
     Raises:
@@ -201,8 +188,7 @@ def check_ids(loss: str, name: str, ids: Tensor, rows: int) -> None:
     whole = not (ids.is_floating_point() or ids.dtype == torch.bool)
     if not whole or ids.dim() != 1 or len(ids) != rows:
         raise ValueError(
-            f"{loss}: {name} must hold whole numbers in shape {(rows,)}, "
-            f"found {ids.dtype} in shape {tuple(ids.shape)}"
+            f"{loss}: {name} must hold whole numbers in shape {(rows,)}, found {ids.dtype} in shape {tuple(ids.shape)}"
         )
 
 

@@ -32,9 +32,7 @@ class HeldOutPairs(NamedTuple):
     target_key: Int[Tensor, " n"]
 
 
-def held_out_measures(
-    languages: Mapping[str, HeldOutPairs], *, source: str, seed: int
-) -> dict[str, float]:
+def held_out_measures(languages: Mapping[str, HeldOutPairs], *, source: str, seed: int) -> dict[str, float]:
     """Everything by name, ``MEASURE/LANGUAGE`` and ``MEASURE/mean``.
 
     ``to_target``, ``to_source``, ``retrieval``: precision at 1 in per cent, both ways and their
@@ -50,15 +48,10 @@ def held_out_measures(
     """
     found: dict[str, dict[str, float]] = {}
     for language, pairs in languages.items():
-        there, back = retrieval_accuracy(
-            pairs.source, pairs.target, pairs.source_key, pairs.target_key
-        )
+        there, back = retrieval_accuracy(pairs.source, pairs.target, pairs.source_key, pairs.target_key)
         one = {"to_target": 100 * there, "to_source": 100 * back, "retrieval": 50 * (there + back)}
         if len(pairs.source) > 1:
-            near, far = (
-                measure(pairs.source, pairs.target)
-                for measure in (pair_cosine, off_diagonal_cosine)
-            )
+            near, far = (measure(pairs.source, pairs.target) for measure in (pair_cosine, off_diagonal_cosine))
             one |= {"similarity": near - far, "other_cosine": far}
             one["alignment"] = alignment(pairs.source, pairs.target)
             one["uniformity"] = uniformity(pairs.target[:SPREAD])

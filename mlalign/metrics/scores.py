@@ -15,9 +15,7 @@ def accuracy(predicted: Sequence[int], gold: Sequence[int], labels: Sequence[str
     return 100 * float(metric(torch.tensor(predicted), torch.tensor(gold)))
 
 
-def entity_f1(
-    predicted: Sequence[Sequence[int]], gold: Sequence[Sequence[int]], labels: Sequence[str]
-) -> float:
+def entity_f1(predicted: Sequence[Sequence[int]], gold: Sequence[Sequence[int]], labels: Sequence[str]) -> float:
     """F1 of whole entities, type and both ends right, over all types together."""
     metric = SpanF1()
     named = [[[labels[tag] for tag in tags] for tags in side] for side in (predicted, gold)]

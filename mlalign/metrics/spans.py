@@ -22,17 +22,9 @@ def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     for position, tag in enumerate([*tags, "O"]):
         prefix, kind = tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
         changed = kind != last_kind
-        if (
-            last_prefix in "ES"
-            or (last_prefix in "BI" and prefix in "BSO")
-            or (last_prefix not in "O." and changed)
-        ):
+        if last_prefix in "ES" or (last_prefix in "BI" and prefix in "BSO") or (last_prefix not in "O." and changed):
             found.add((last_kind, start, position - 1))
-        if (
-            prefix in "BS"
-            or (last_prefix in "ESO" and prefix in "EI")
-            or (prefix not in "O." and changed)
-        ):
+        if prefix in "BS" or (last_prefix in "ESO" and prefix in "EI") or (prefix not in "O." and changed):
             start = position
         last_prefix, last_kind = prefix, kind
     return found
@@ -63,15 +55,13 @@ class SpanF1(Metric):
         """
         if len(predicted) != len(gold):
             raise ValueError(
-                f"expected as many predicted as gold sentences, found {len(predicted)} predicted "
-                f"and {len(gold)} gold"
+                f"expected as many predicted as gold sentences, found {len(predicted)} predicted and {len(gold)} gold"
             )
         correct = predicted_spans = gold_spans = 0
         for number, (guess, truth) in enumerate(zip(predicted, gold, strict=True)):
             if len(guess) != len(truth):
                 raise ValueError(
-                    f"sentence {number}: expected one predicted tag per gold tag, found "
-                    f"{len(guess)} for {len(truth)}"
+                    f"sentence {number}: expected one predicted tag per gold tag, found {len(guess)} for {len(truth)}"
                 )
             guessed, true = spans(guess), spans(truth)
             correct += len(guessed & true)

@@ -26,7 +26,7 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.tokenizer import fill_gaps, settle
-from mlalign.models.word_head import mark_untrained_head
+from mlalign.models.vocabulary_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
 
@@ -150,9 +150,7 @@ def _supported_attention(config: Any, attention: str, called: str) -> str:
         log.info("%s has no sdpa attention: eager is used", family.__name__)
         return "eager"
     if attention == "flash_attention_2" and not family._supports_flash_attn:
-        raise ConfigError(
-            f"backbone.attention=flash_attention_2: {family.__name__} has none; choose eager"
-        )
+        raise ConfigError(f"backbone.attention=flash_attention_2: {family.__name__} has none; choose eager")
     return attention
 
 
@@ -201,10 +199,7 @@ def add_language_tokens(
         least: occurrences below which a piece does not belong to a language.
     """
     special = torch.tensor(tokenizer.all_special_ids)
-    ordinary = {
-        language: count.index_fill(0, special[special < len(count)], 0)
-        for language, count in counts.items()
-    }
+    ordinary = {language: count.index_fill(0, special[special < len(count)], 0) for language, count in counts.items()}
     words = model.get_input_embeddings().weight.detach()
     rows = language_rows(words, ordinary, start=start, least=least)
     there = tokenizer.get_vocab()
@@ -215,9 +210,7 @@ def add_language_tokens(
     fill_gaps(tokenizer)
     # The space behind the token is part of it, so that a byte-level tokenizer does not see it.
     tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in new]
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": tokens}, replace_extra_special_tokens=False
-    )
+    tokenizer.add_special_tokens({"additional_special_tokens": tokens}, replace_extra_special_tokens=False)
     places = tokenizer.convert_tokens_to_ids(list(new))
     model.resize_token_embeddings(max(*places, len(words) - 1) + 1, mean_resizing=False)
     with torch.no_grad():
@@ -253,9 +246,7 @@ def known_languages(tokenizer: Any, languages: Sequence[str]) -> dict[str, int]:
     """Ids of the language tokens that this tokenizer has, ``unk`` among them."""
     vocabulary = tokenizer.get_vocab()
     wanted = {language: language_token(language) for language in (*languages, UNKNOWN)}
-    return {
-        language: vocabulary[token] for language, token in wanted.items() if token in vocabulary
-    }
+    return {language: vocabulary[token] for language, token in wanted.items() if token in vocabulary}
 
 
 def languages_of(tokenizer: Any) -> list[str]:

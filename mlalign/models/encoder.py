@@ -87,9 +87,7 @@ class Encoder(nn.Module):
         """Where the parameters lie."""
         return next(self.parameters()).device
 
-    def forward(
-        self, subwords: Subwords, *, is_padded: bool = True
-    ) -> Float[Tensor, "batch length dim"]:
+    def forward(self, subwords: Subwords, *, is_padded: bool = True) -> Float[Tensor, "batch length dim"]:
         """The last hidden states, before any fusion.
 
         Args:
@@ -115,13 +113,11 @@ class Encoder(nn.Module):
         rows, length = mask.shape
         return mask.bool()[:, None, None, :].expand(rows, 1, length, length)
 
-    def pooled(
-        self, states: Float[Tensor, "batch length dim"], subwords: Subwords
-    ) -> Float[Tensor, "batch dim"]:
+    def pooled(self, states: Float[Tensor, "batch length dim"], subwords: Subwords) -> Float[Tensor, "batch dim"]:
         """The sentence vector before any fusion."""
         if self.pool == "first":
             return states[:, 0]
-        return mean_pool(states, subwords.is_word)
+        return mean_pool(states, subwords.is_content_token)
 
     def represent(
         self,
@@ -144,7 +140,7 @@ class Encoder(nn.Module):
         sentence = self.pooled(states, subwords)
 
         def mean() -> Tensor:
-            return mean_pool(states, subwords.is_word)
+            return mean_pool(states, subwords.is_content_token)
 
         if self.sentence_fusion is None or representation == "backbone":
             return Represented(sentence, lambda: states, mean)

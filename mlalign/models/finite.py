@@ -9,11 +9,7 @@ def non_finite_weights(module: nn.Module) -> str | None:
 
     The host waits for the device once.
     """
-    state = {
-        name: value
-        for name, value in module.state_dict(keep_vars=True).items()
-        if value.is_floating_point()
-    }
+    state = {name: value for name, value in module.state_dict(keep_vars=True).items() if value.is_floating_point()}
     if not state:
         return None
     fine = torch.stack([value.detach().isfinite().all() for value in state.values()]).tolist()

@@ -5,7 +5,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 
-def set_up_learning(
+def configure_training(
     model: PreTrainedModel,
     *,
     gradient_checkpointing: bool,

@@ -19,7 +19,7 @@ class Subwords(NamedTuple):
 
     input_ids: Int[Tensor, "batch length"]
     attention_mask: Int[Tensor, "batch length"]
-    is_word: Bool[Tensor, "batch length"]
+    is_content_token: Bool[Tensor, "batch length"]
     token_types: Int[Tensor, "batch length"] | None = None
 
     @property
@@ -30,7 +30,7 @@ class Subwords(NamedTuple):
 
 def pad(
     ids: Sequence[Sequence[int]],
-    is_word: Sequence[Sequence[bool]],
+    is_content_token: Sequence[Sequence[bool]],
     token_types: Sequence[Sequence[int]] | None,
     padding: int,
     width: int | None = None,
@@ -45,7 +45,7 @@ def pad(
     return Subwords(
         input_ids=stack(ids, padding),
         attention_mask=(torch.arange(length) < lengths[:, None]).long(),
-        is_word=stack(is_word, 0).bool(),
+        is_content_token=stack(is_content_token, 0).bool(),
         token_types=None if token_types is None else stack(token_types, 0),
     )
 
@@ -62,7 +62,7 @@ def joined(first: Subwords, second: Subwords, padding: int) -> Subwords:
     return Subwords(
         input_ids=stack(first.input_ids, second.input_ids, padding),
         attention_mask=stack(first.attention_mask, second.attention_mask),
-        is_word=stack(first.is_word, second.is_word),
+        is_content_token=stack(first.is_content_token, second.is_content_token),
         token_types=None if kinds[0] is None or kinds[1] is None else stack(kinds[0], kinds[1]),
     )
 
@@ -75,8 +75,8 @@ def padded_percent(batches: Sequence[Subwords]) -> Float[Tensor, ""]:
 
 
 def mean_pool(
-    states: Float[Tensor, "batch length dim"], is_word: Bool[Tensor, "batch length"]
+    states: Float[Tensor, "batch length dim"], is_content_token: Bool[Tensor, "batch length"]
 ) -> Float[Tensor, "batch dim"]:
     """The mean of the word positions; zero for a sequence without any."""
-    share = is_word.to(states.dtype)
+    share = is_content_token.to(states.dtype)
     return torch.einsum("bld,bl->bd", states, share) / share.sum(1, keepdim=True).clamp(min=1)

@@ -39,8 +39,7 @@ def settle(tokenizer: Any, called: str, *, positions: int, token_types: int) -> 
     for kind in NEEDED:
         if getattr(tokenizer, f"{kind}_token_id") is None:
             raise DataError(
-                f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with "
-                f"{', '.join(NEEDED)}"
+                f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with {', '.join(NEEDED)}"
             )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions)

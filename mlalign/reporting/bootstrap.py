@@ -37,7 +37,7 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Resampled:
+class BootstrapResult:
     """The difference over resampled test sets."""
 
     interval: tuple[float, float]  # 95 %, percentiles
@@ -104,7 +104,7 @@ def resampled_scores(runs: Sequence[Items], resamples: int) -> Floats:
     return np.stack([run.score(sums[:, place]) for place, run in enumerate(runs)])
 
 
-def resampled_test(differences: Floats) -> Resampled:
+def resampled_test(differences: Floats) -> BootstrapResult:
     """Interval and p of a difference, from its values on resampled test sets.
 
     p is twice the share of test sets on which the difference vanishes or has the other sign, one
@@ -113,11 +113,9 @@ def resampled_test(differences: Floats) -> Resampled:
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
     low, high = np.percentile(differences, [2.5, 97.5])
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
-    return Resampled((float(low), float(high)), p)
+    return BootstrapResult((float(low), float(high)), p)
 
 
-def mean_difference(
-    ours: Mapping[Any, Floats], baseline: Mapping[Any, Floats], seeds: Sequence[Any]
-) -> Floats:
+def mean_difference(ours: Mapping[Any, Floats], baseline: Mapping[Any, Floats], seeds: Sequence[Any]) -> Floats:
     """Mean over seeds of the difference of scores, resample by resample."""
     return np.mean([ours[seed] - baseline[seed] for seed in seeds], axis=0)

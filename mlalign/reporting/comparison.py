@@ -76,12 +76,7 @@ def comparison(
 
 def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int) -> Table:
     some = next(iter(next(iter(rows.values())).values())).results
-    found = {
-        language
-        for runs in rows.values()
-        for run in runs.values()
-        for language in run.results["scores"]
-    }
+    found = {language for runs in rows.values() for run in runs.values() for language in run.results["scores"]}
     languages = in_order(task, found)
     scores = {name: _scores(runs, languages) for name, runs in rows.items()}
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
@@ -97,10 +92,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
                 column: Cell(
                     tuple(values.values()),
                     against.get((name, column)),
-                    any(
-                        column in run.results.get("never_aligned", [])
-                        for run in rows[name].values()
-                    ),
+                    any(column in run.results.get("never_aligned", []) for run in rows[name].values()),
                 )
                 for column, values in columns.items()
             },
@@ -149,6 +141,4 @@ def _refuse_unknown(baseline: str, names: Sequence[str]) -> None:
         known = list(dict.fromkeys(names))
         close = difflib.get_close_matches(baseline, known, n=1)
         guess = f"Did you mean {close[0]}? " if close else ""
-        raise ConfigError(
-            f"baseline={baseline}: no row is called so. {guess}Rows: {', '.join(known)}"
-        )
+        raise ConfigError(f"baseline={baseline}: no row is called so. {guess}Rows: {', '.join(known)}")

@@ -7,9 +7,9 @@ from typing import Any
 
 from mlalign.errors import DataError
 from mlalign.reporting.bootstrap import (
+    BootstrapResult,
     Floats,
     Items,
-    Resampled,
     mean_difference,
     read_items,
     resampled_scores,
@@ -19,7 +19,7 @@ from mlalign.reporting.predictions import predictions_file
 from mlalign.reporting.results import summary
 from mlalign.reporting.runs import Run
 from mlalign.reporting.significance import Paired, holm, paired_t_test
-from mlalign.reporting.tables import SUMMARIES, Against
+from mlalign.reporting.tables import SUMMARIES, PairedComparison
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,7 @@ Rows = Mapping[str, Mapping[Seeds, Run]]  # row -> seeds -> run
 Key = tuple[str, str]  # row, column
 
 
-def differences(
-    scores: Scores, baseline: str, resampled: Mapping[Key, Resampled]
-) -> dict[Key, Against]:
+def differences(scores: Scores, baseline: str, resampled: Mapping[Key, BootstrapResult]) -> dict[Key, PairedComparison]:
     """Test every cell that shares a seed with the baseline's.
 
     Holm's correction has two kinds of families, the same for both tests: the languages of one row
@@ -47,7 +45,7 @@ def differences(
     seeds_holm = _adjusted({key: test.p for key, test in seeds.items()})
     items_holm = _adjusted({key: resampled[key].p for key in seeds if key in resampled})
     return {
-        key: Against(test, seeds_holm[key], resampled.get(key), items_holm.get(key))
+        key: PairedComparison(test, seeds_holm[key], resampled.get(key), items_holm.get(key))
         for key, test in seeds.items()
     }
 
@@ -66,7 +64,7 @@ def _adjusted(p: Mapping[Key, float | None]) -> dict[Key, float | None]:
 
 def resampled_differences(
     rows: Rows, baseline: str, languages: Sequence[str], resamples: int
-) -> dict[Key, Resampled]:
+) -> dict[Key, BootstrapResult]:
     """The paired bootstrap over test items, seeds averaged, wherever all predictions are there.
 
     Summaries are tested where every language is, with the same seeds.
@@ -112,8 +110,7 @@ def _shared_seeds(rows: Rows, baseline: str, language: str) -> dict[str, list[Se
         seeds = [
             one
             for one, run in runs.items()
-            if one in rows[baseline]
-            and all(language in each.results["scores"] for each in (run, rows[baseline][one]))
+            if one in rows[baseline] and all(language in each.results["scores"] for each in (run, rows[baseline][one]))
         ]
         files = [_file(rows[row][one], language) for row in (name, baseline) for one in seeds]
         if name != baseline and seeds and all(file.is_file() for file in files):

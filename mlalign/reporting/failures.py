@@ -55,7 +55,5 @@ def write_failure(folder: Path, failure: Failure) -> None:
 
 def read_failures(folder: Path) -> list[Failure]:
     """All failures below a folder, by their number."""
-    found = [
-        Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.rglob(FAILED)
-    ]
+    found = [Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.rglob(FAILED)]
     return sorted(found, key=lambda failure: failure.number)

@@ -60,10 +60,7 @@ def _tests(table: Table, resamples: int) -> str:
 
 
 def _missing(table: Table) -> str:
-    gaps = {
-        row.name: [one for one in table.languages if row.cells[one].mean is None]
-        for row in table.rows
-    }
+    gaps = {row.name: [one for one in table.languages if row.cells[one].mean is None] for row in table.rows}
     found = [f"{name} ({', '.join(columns)})" for name, columns in gaps.items() if columns]
     number = sum(map(len, gaps.values()))
     if not found:
@@ -73,10 +70,7 @@ def _missing(table: Table) -> str:
 
 
 def _never_aligned(table: Table) -> str:
-    unknown = {
-        row.name: [one for one in table.languages if row.cells[one].never_aligned]
-        for row in table.rows
-    }
+    unknown = {row.name: [one for one in table.languages if row.cells[one].never_aligned] for row in table.rows}
     found = [f"{name} ({', '.join(languages)})" for name, languages in unknown.items() if languages]
     if not found:
         return ""

@@ -13,9 +13,7 @@ from mlalign.reporting.results import summary
 from mlalign.reporting.tables import ORACLE, Cell, Row
 
 SOURCE = "Gui and Xiao 2024"
-TABLES: Mapping[str, Any] = json.loads(
-    Path(__file__).with_name("paper.json").read_text(encoding="utf-8")
-)
+TABLES: Mapping[str, Any] = json.loads(Path(__file__).with_name("paper.json").read_text(encoding="utf-8"))
 ORDER = {
     "mldoc": ("en", "de", "es", "fr", "it", "ja", "ru", "zh"),
     "pawsx": ("en", "fr", "es", "de", "zh", "ja", "ko"),
@@ -67,10 +65,7 @@ def copied_rows(table: str, task: str, languages: Sequence[str]) -> list[Row]:
         summaries = summary(scores)
         if whole:
             summaries["average"] = printed["avg"]
-        cells = {
-            column: Cell(() if value is None else (value,))
-            for column, value in (scores | summaries).items()
-        }
+        cells = {column: Cell(() if value is None else (value,)) for column, value in (scores | summaries).items()}
         name = printed["model"].replace(" (re-trained on the same corpus)", " re-trained")
         rows.append(Row(name, cells, runs=0, copied=f"{SOURCE}, {number}"))
     return rows

@@ -42,9 +42,7 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     for number, line in read_lines(path):
         try:
             row = strict_json.loads(line)
-            prediction = Prediction(
-                str(row["id"]), row["gold"], row["predicted"], row.get("probabilities")
-            )
+            prediction = Prediction(str(row["id"]), row["gold"], row["predicted"], row.get("probabilities"))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}, line {number}: expected an object with id, gold and predicted, found "

@@ -39,10 +39,7 @@ def panel_names(runs: Sequence[Run]) -> list[str]:
         counts = Counter(names)
         if max(counts.values()) == 1:
             break
-        names = [
-            f"{name}, {more(run)}" if counts[name] > 1 else name
-            for name, run in zip(names, runs, strict=True)
-        ]
+        names = [f"{name}, {more(run)}" if counts[name] > 1 else name for name, run in zip(names, runs, strict=True)]
     return names
 
 
@@ -114,12 +111,8 @@ def _read(run: Run, stage: str) -> pd.DataFrame | None:
     return pd.read_csv(path) if path.is_file() else None
 
 
-def _curve(
-    reported: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str
-) -> pd.DataFrame:
+def _curve(reported: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str) -> pd.DataFrame:
     if column not in reported:
         return pd.DataFrame(columns=list(COLUMNS))
     known = reported.dropna(subset=[column])
-    return known[["position"]].assign(
-        stage=stage, quantity=quantity, unit=unit, axis=axis, value=known[column]
-    )
+    return known[["position"]].assign(stage=stage, quantity=quantity, unit=unit, axis=axis, value=known[column])

@@ -42,10 +42,7 @@ def rows_of(runs: Sequence[Run], kind: str) -> Rows:
             seeds = tuple(settings.get(key) for key in SEEDS)
             row = rows[" ".join([name, *more])]
             row[seeds] = _one_of(row[seeds], run) if seeds in row else run
-    return {
-        name: {seeds: rows[name][seeds] for seeds in sorted(rows[name], key=str)}
-        for name in _ordered(rows, kind)
-    }
+    return {name: {seeds: rows[name][seeds] for seeds in sorted(rows[name], key=str)} for name in _ordered(rows, kind)}
 
 
 def full_method(rows: Rows) -> str | None:

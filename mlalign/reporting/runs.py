@@ -62,11 +62,7 @@ def find_runs(patterns: str) -> list[Run]:
 def find_unfinished(patterns: str) -> list[Unfinished]:
     """Every run under folders or glob patterns that began and has no results."""
     begun = {path.parent for name in (SETTINGS, LOCK, FAILED) for path in _files(patterns, name)}
-    return [
-        Unfinished(folder, _error(folder))
-        for folder in sorted(begun)
-        if not (folder / FILE).is_file()
-    ]
+    return [Unfinished(folder, _error(folder)) for folder in sorted(begun) if not (folder / FILE).is_file()]
 
 
 def _files(patterns: str, name: str) -> Iterator[Path]:

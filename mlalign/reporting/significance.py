@@ -54,7 +54,7 @@ def paired_t_test(scores: Mapping[Any, float], baseline: Mapping[Any, float]) ->
     )
 
 
-def overstatement(pairs: int) -> float:
+def effect_size_bias(pairs: int) -> float:
     """How many times too large d_z is on average with few pairs.
 
     The inverse of Hedges' (1981) exact correction with ``pairs`` - 1 degrees of freedom: 1.25 for

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlalign.reporting.bootstrap import Resampled
+from mlalign.reporting.bootstrap import BootstrapResult
 from mlalign.reporting.significance import LEVEL, Paired
 
 UNITS = {
@@ -19,12 +19,12 @@ SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "tr
 
 
 @dataclass(frozen=True)
-class Against:
+class PairedComparison:
     """A cell against the baseline's, over seeds and over test items; Holm's p beside each."""
 
     seeds: Paired
     seeds_holm: float | None = None
-    items: Resampled | None = None
+    items: BootstrapResult | None = None
     items_holm: float | None = None
 
     @property
@@ -43,7 +43,7 @@ class Cell:
     """One score, once for every run that has it."""
 
     values: tuple[float, ...] = ()
-    against: Against | None = None
+    against: PairedComparison | None = None
     never_aligned: bool = False  # no parallel text of this language was aligned on
 
     @property

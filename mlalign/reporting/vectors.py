@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from mlalign.data.layout import Layout
 from mlalign.data.parallel import HeldOutBatch
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.subwords import mean_pool
 
@@ -37,8 +37,8 @@ def word_cloud(
     for batch in batches:
         for language, subwords in ((SOURCE, batch.source), (batch.language, batch.target)):
             states, ids = found.setdefault(language, ([], []))
-            states.append(encoder(subwords)[subwords.is_word].float())
-            ids.append(subwords.input_ids[subwords.is_word])
+            states.append(encoder(subwords)[subwords.is_content_token].float())
+            ids.append(subwords.input_ids[subwords.is_content_token])
     parts, languages, keys = [], [], []
     for language, (states, ids) in found.items():
         kinds, place, counts = torch.cat(ids).unique(return_inverse=True, return_counts=True)
@@ -51,21 +51,19 @@ def word_cloud(
 
 
 @torch.no_grad()
-def words_alone(
-    encoder: Encoder, layout: Layout, words: Sequence[str], language: str
-) -> Float[Array, "n d"]:
+def words_alone(encoder: Encoder, layout: SequenceBuilder, words: Sequence[str], language: str) -> Float[Array, "n d"]:
     """The vector of each word, or short phrase, by itself: the mean of its subwords."""
     vectors = []
     for start in range(0, len(words), BATCH):
         pieces = layout.words(words[start : start + BATCH])
         subwords = layout.batch([layout.single(ids, language) for ids in pieces])
-        vectors.append(mean_pool(encoder(subwords), subwords.is_word).float())
+        vectors.append(mean_pool(encoder(subwords), subwords.is_content_token).float())
     return torch.cat(vectors).numpy()
 
 
 @torch.no_grad()
 def sentence_and_words(
-    encoder: Encoder, layout: Layout, words: Sequence[str], language: str, target: str
+    encoder: Encoder, layout: SequenceBuilder, words: Sequence[str], language: str, target: str
 ) -> Float[Array, "n d"]:
     """The fused vector of a sentence, and behind it the fused vectors of its words.
 
@@ -79,7 +77,7 @@ def sentence_and_words(
     pieces = layout.split_words([words], language)[0]
     subwords = layout.batch([layout.single([one for word in pieces for one in word], language)])
     seen = encoder.embedded(subwords, target)
-    states = seen.words[0][subwords.is_word[0]].float()
+    states = seen.words[0][subwords.is_content_token[0]].float()
     of_word = torch.arange(len(words)).repeat_interleave(torch.tensor([*map(len, pieces)]))
     vectors = [states[of_word[: len(states)] == place].mean(0) for place in range(len(words))]
     return torch.stack([seen.sentence[0].float(), *vectors]).numpy()

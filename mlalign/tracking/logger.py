@@ -34,8 +34,7 @@ class StageLogger(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Lightning's step is the batch, see ``mlalign.reporting.keys``."""
         self.stage.log(
-            {name: value for name, value in metrics.items() if name != "epoch"}
-            | {f"{self._name}/step": step}
+            {name: value for name, value in metrics.items() if name != "epoch"} | {f"{self._name}/step": step}
         )
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:

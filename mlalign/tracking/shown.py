@@ -7,16 +7,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from mlalign.data.formats import LabelledText, Part, TaggedSentence
+from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.reporting.predictions import read_predictions
 
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
 LONGEST = 500  # letters of a text
 
 
-def prediction_table(
-    tested: Mapping[str, tuple[Path, Part[Any]]], *, rows: int, texts: bool
-) -> Any:
+def prediction_table(tested: Mapping[str, tuple[Path, Part[Any]]], *, rows: int, texts: bool) -> Any:
     """One of wandb's tables with the first examples of every language."""
     import wandb
 
@@ -28,9 +26,7 @@ def prediction_table(
     return wandb.Table(columns=list(COLUMNS), data=data)
 
 
-def prediction_rows(
-    path: Path, part: Part[Any], language: str, *, rows: int, texts: bool
-) -> list[list[Any]]:
+def prediction_rows(path: Path, part: Part[Any], language: str, *, rows: int, texts: bool) -> list[list[Any]]:
     """The first examples of a language, in file order, as ``COLUMNS`` says.
 
     Args:

@@ -61,9 +61,7 @@ class Stage:
         try:
             made = make()
         except Exception as error:  # whatever it is made of may be missing
-            log.warning(
-                "wandb: no %s: %s", name, " ".join(f"{type(error).__name__}: {error}".split())
-            )
+            log.warning("wandb: no %s: %s", name, " ".join(f"{type(error).__name__}: {error}".split()))
         else:
             self.log({name: made})
 

@@ -86,8 +86,7 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise ConfigError(f"logger.options.{key}: set it through {OURS[key]}")
         if key not in known:
             raise ConfigError(
-                f"logger.options.{key}={value}: wandb.init has no such argument. "
-                f"Choices: {', '.join(known)}"
+                f"logger.options.{key}={value}: wandb.init has no such argument. Choices: {', '.join(known)}"
             )
     mode_of(options)
 
@@ -132,17 +131,13 @@ def start(
             init_timeout=START_TIMEOUT,
             finish_timeout=FINISH_TIMEOUT,
         )
-        return wandb.init(
-            **{**wanted, "mode": mode}, dir=folder, config=dict(config), settings=limits
-        )
+        return wandb.init(**{**wanted, "mode": mode}, dir=folder, config=dict(config), settings=limits)
 
     mode = mode_of(options)
     try:
         return init(mode)
     except (wandb.errors.Error, ValueError, OSError) as error:
-        lost = isinstance(error, wandb.errors.CommError) and any(
-            sign in str(error) for sign in NO_ANSWER
-        )
+        lost = isinstance(error, wandb.errors.CommError) and any(sign in str(error) for sign in NO_ANSWER)
         if not lost:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from mlalign.data.formats import Part
-from mlalign.loggers import build_loggers
+from mlalign.data.readers import Part
+from mlalign.tracking.loggers import build_loggers
 
 log = logging.getLogger(__name__)
 Figures = Mapping[str, Callable[[], Figure]]  # name -> what draws it

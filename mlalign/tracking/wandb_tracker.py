@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlalign.data.formats import Part
+from mlalign.data.readers import Part
 from mlalign.reporting.keys import (
     AVERAGES,
     CONFUSION,
@@ -131,13 +131,9 @@ class WandbTracker(Tracker):
             return
         averages = {average_key(name): results[name] for name in AVERAGES}
         self.stage.log({key: value for key, value in averages.items() if value is not None})
-        self.stage.summarise(
-            {name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")}
-        )
+        self.stage.summarise({name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")})
         if self._tested and self.shown.rows:
-            table = partial(
-                prediction_table, self._tested, rows=self.shown.rows, texts=self.shown.texts
-            )
+            table = partial(prediction_table, self._tested, rows=self.shown.rows, texts=self.shown.texts)
             self.stage.show(PREDICTIONS, table)
         for name, draw in figures.items() if self.shown.figures else ():
             self.stage.show(f"{FIGURES}{name}", partial(image, draw))

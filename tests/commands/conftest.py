@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from modules.toy import write_toy
+from training.toy import write_toy
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from modules.toy import configured, write_toy
+from training.toy import configured, write_toy
 
 from mlalign.commands import devices
-from mlalign.commands.devices import launch, run_together, told_by, train_on_all_devices, wanted
-from mlalign.commands.finished import run_folder
+from mlalign.commands.devices import launch, read_failure, run_together, train_on_all_devices, wanted
 from mlalign.errors import ConfigError, DataError, TrainingError
+from mlalign.stages.finished import run_folder
 
 SHORT = (
     "align.steps=4", "align.adversary.dropout=0", "finetune.epochs=1", "finetune.batch_size=7",
@@ -78,14 +78,14 @@ def test_an_interrupt_ends_all_processes(monkeypatch):
 def test_what_the_first_said_is_said_again(tmp_path):
     failure = tmp_path / "failure.json"
     failure.write_text(json.dumps({"kind": "DataError", "message": "line 3: no label"}))
-    error = told_by(failure, 2)
+    error = read_failure(failure, 2)
     assert isinstance(error, DataError)
     assert str(error) == "line 3: no label"
     failure.write_text(json.dumps({"kind": "", "message": "Traceback ..."}))
-    assert type(told_by(failure, 2)) is RuntimeError
+    assert type(read_failure(failure, 2)) is RuntimeError
     failure.unlink()
-    assert isinstance(told_by(failure, -9), TrainingError)
-    assert "status 3" in str(told_by(failure, 3))
+    assert isinstance(read_failure(failure, -9), TrainingError)
+    assert "status 3" in str(read_failure(failure, 3))
 
 
 def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):
@@ -128,10 +128,7 @@ def test_two_devices_find_what_one_finds(runs):
     assert one["scores"] == two["scores"]
     assert one["weights"] == two["weights"]
     for name in ("en", "de", "fr"):
-        rows = [
-            [json.loads(line) for line in (folder / f"predictions/{name}.jsonl").open()]
-            for folder in runs
-        ]
+        rows = [[json.loads(line) for line in (folder / f"predictions/{name}.jsonl").open()] for folder in runs]
         assert len(rows[0]) == len(rows[1]) == 10
         for mine, theirs in zip(*rows, strict=True):
             assert mine["id"] == theirs["id"]

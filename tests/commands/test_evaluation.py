@@ -3,9 +3,9 @@
 import pytest
 from omegaconf import OmegaConf
 
-from mlalign.commands.evaluation import asked, compare, quoted
+from mlalign.commands.evaluation import compare, quoted, select_command
+from mlalign.config.commands import Compare
 from mlalign.errors import ConfigError
-from mlalign.settings.compare import Compare
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from mlalign.settings.compare import Compare
     ],
 )
 def test_the_keys_tell_what_is_asked_for(typed, name):
-    assert asked(typed.split())[0] == name
+    assert select_command(typed.split())[0] == name
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
-from modules.toy import configured, write_toy
 from reporting.made import results, written
+from training.toy import configured, write_toy
 
-from mlalign.commands.evaluation import asked
+from mlalign.commands.evaluation import select_command
 from mlalign.commands.report import make_report
 from mlalign.commands.run import train
 from mlalign.commands.texts import texts_of
+from mlalign.config.commands import Report
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.runs import find_runs
-from mlalign.settings.report import Report
 
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
 FIGURES = {
@@ -95,7 +95,7 @@ def test_runs_that_kept_nothing_but_scores_still_make_a_page(tmp_path):
 
 
 def test_what_is_wrong_with_the_question_is_said(tmp_path):
-    assert asked(["runs=a", "report=b", "table=ablation"])[0] == "report"
+    assert select_command(["runs=a", "report=b", "table=ablation"])[0] == "report"
     with pytest.raises(DataError, match=r"no results\.json"):
         make_report(Report(runs=str(tmp_path / "nothing"), report=str(tmp_path)))
     written(tmp_path / "outputs" / "run", results())

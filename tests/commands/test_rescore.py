@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
-from modules.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
+from training.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
 
-from mlalign.commands.command_line import given
 from mlalign.commands.rescore import rescore
 from mlalign.commands.run import train
+from mlalign.config.commands import Rescore
+from mlalign.config.hydra import given
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.runs import find_runs
-from mlalign.settings.rescore import Rescore
 
 ROOT = Path(__file__).parents[2]
 LONG = (
@@ -29,10 +29,7 @@ NAMES = {"en": "english", "de": "german", "fr": "french"}
 
 
 def documents(path: Path, language: str, seed: int, size: int = 24) -> None:
-    rows = [
-        f"{TOPICS[number % 4]}\t{cipher(one, language)}\n"
-        for number, one in enumerate(sentences(size, seed=seed))
-    ]
+    rows = [f"{TOPICS[number % 4]}\t{cipher(one, language)}\n" for number, one in enumerate(sentences(size, seed=seed))]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(rows), encoding="utf-8")
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from modules.toy import cipher, configured, sentences, write_toy
+from training.toy import cipher, configured, sentences, write_toy
 
 from mlalign.commands.before_after import BeforeAfter
 from mlalign.commands.run import train
 from mlalign.commands.show import DRAW, show
+from mlalign.config.commands import Show
+from mlalign.config.enums import FigureForm, FigureName
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.reporting.figures.style import read_numbers
 from mlalign.reporting.runs import find_runs
-from mlalign.settings.choices import FigureForm, FigureName
-from mlalign.settings.show import Show
 
 ROOT = Path(__file__).parents[2]
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
@@ -225,14 +225,10 @@ def test_what_is_not_there_is_named(runs, tmp_path):
         show(Show(numbers=str(tmp_path / "other.csv"), figure=FigureName.curves))
     (tmp_path / "words.tsv").write_text("one\tein\ttwo\n")
     with pytest.raises(DataError, match=r"words\.tsv, line 1: expected an English word"):
-        show(
-            Show(run=str(runs[0]), figure=FigureName.word_pairs, words=str(tmp_path / "words.tsv"))
-        )
+        show(Show(run=str(runs[0]), figure=FigureName.word_pairs, words=str(tmp_path / "words.tsv")))
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "docs" / "figures").glob("*.csv")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "figures").glob("*.csv")), ids=lambda path: path.stem)
 def test_the_numbers_in_the_docs_are_those_of_a_figure_beside_them(path):
     assert DRAW[FigureName(path.stem)](read_numbers(path)).axes
     assert path.with_suffix(".png").is_file()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from modules.toy import CONF, SMALL, write_toy
+from training.toy import CONF, SMALL, write_toy
 
-from mlalign.commands.sweep import is_varied, sweep_of
+from mlalign.config.sweep import is_varied, sweep_of
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300.0
@@ -29,9 +29,7 @@ def command(*typed: str) -> list[str]:
 
 
 def swept(folder: Path, *typed: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*typed), cwd=folder, capture_output=True, text=True, timeout=LIMIT
-    )
+    return subprocess.run(command(*typed), cwd=folder, capture_output=True, text=True, timeout=LIMIT)
 
 
 def finished(folder: Path) -> dict[str, int]:
@@ -131,9 +129,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
     before: dict[str, int] = {}
     stops = [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
     for number, (stop, status) in enumerate(stops, start=1):
-        process = subprocess.Popen(
-            typed, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(typed, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         until(process, tmp_path, number)
         os.kill(process.pid, stop)
         _, said = process.communicate(timeout=LIMIT)
@@ -151,9 +147,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
     assert ended.stderr.count("This run is finished") == len(before)
 
 
-def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(
-    world, tmp_path
-):
+def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(world, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "method=inter_sentence"]
     ended = swept(tmp_path, *typed, "task=mldoc,panx", "finetune.representation=backbone,self")

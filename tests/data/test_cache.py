@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from mlalign.data import cache
-from mlalign.data.cache import Filter, sentence_key, tokenise, tokenizer_fingerprint
-from mlalign.data.layout import Layout
+from mlalign.data import token_cache as cache
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Filter, sentence_key, tokenise, tokenizer_fingerprint
 from mlalign.errors import DataError
 
 ALL = Filter(min_words=1, max_words=100, max_ratio=10.0, max_pairs=None)
@@ -36,7 +36,7 @@ def run(tokenizer, tmp_path):
 
     def run(root, language="de", corpora=("made",), **changes):
         settings = {
-            "layout": Layout(tokenizer, {}, max_length=128),
+            "layout": SequenceBuilder(tokenizer, {}, max_length=128),
             "keep": ALL,
             "on_bad_line": "error",
             "cache": tmp_path / "cache",
@@ -55,11 +55,7 @@ def pairs(sentences):
 def files_of(tmp_path):
     """Name -> identity and time of what the cache holds, locks aside."""
     states = {path.name: path.stat() for path in (tmp_path / "cache").iterdir()}
-    return {
-        name: (state.st_ino, state.st_mtime_ns)
-        for name, state in states.items()
-        if not name.endswith(".lock")
-    }
+    return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items() if not name.endswith(".lock")}
 
 
 def test_rows_hold_both_sides_in_file_order(run, write_parallel, pairs, tokenizer):
@@ -83,9 +79,7 @@ def test_counts_are_those_of_one_side(run, write_parallel, pairs, tokenizer, mon
     table = run(write_parallel("de", pairs))
     for place, side in enumerate(("source", "target")):
         expected = Counter(
-            piece
-            for pair in pairs
-            for piece in tokenizer(pair[place], add_special_tokens=False)["input_ids"]
+            piece for pair in pairs for piece in tokenizer(pair[place], add_special_tokens=False)["input_ids"]
         )
         counts = table.counts(side, len(tokenizer))
         assert counts.shape == (len(tokenizer),)
@@ -126,15 +120,13 @@ def test_files_alike_in_two_languages_do_not_meet(run, write_parallel, pairs):
 
 
 @pytest.mark.parametrize("change", ["text", "filter", "bad lines", "tokenizer"])
-def test_what_shapes_the_rows_makes_a_new_file(
-    run, write_parallel, pairs, tmp_path, change, bert_folder
-):
+def test_what_shapes_the_rows_makes_a_new_file(run, write_parallel, pairs, tmp_path, change, bert_folder):
     root = write_parallel("de", pairs)
     run(root)
     before, seen = files_of(tmp_path), Counted()
     if change == "text":
         write_parallel("de", pairs[1:])
-    bert = Layout(AutoTokenizer.from_pretrained(bert_folder), {}, max_length=128)
+    bert = SequenceBuilder(AutoTokenizer.from_pretrained(bert_folder), {}, max_length=128)
     changed = {
         "text": {},
         "filter": {"keep": replace(ALL, max_ratio=9.0)},
@@ -162,9 +154,7 @@ def test_an_added_ordinary_word_changes_the_fingerprint(tokenizer):
 
 
 @pytest.mark.parametrize("stop_after", [0, 5, 79])
-def test_interrupted_writing_leaves_nothing_behind(
-    run, write_parallel, pairs, tmp_path, stop_after, monkeypatch
-):
+def test_interrupted_writing_leaves_nothing_behind(run, write_parallel, pairs, tmp_path, stop_after, monkeypatch):
     monkeypatch.setattr(cache, "CHUNK", 2)
     root = write_parallel("de", pairs)
     with pytest.raises(KeyboardInterrupt):
@@ -228,9 +218,7 @@ def test_a_somewhat_long_pair_is_kept_and_cut(run, write_parallel, tokenizer):
 
 
 @pytest.mark.parametrize("chunk", [3, 2000])
-def test_no_more_than_max_pairs_are_kept_and_the_rest_is_not_read(
-    run, write_parallel, pairs, monkeypatch, chunk
-):
+def test_no_more_than_max_pairs_are_kept_and_the_rest_is_not_read(run, write_parallel, pairs, monkeypatch, chunk):
     monkeypatch.setattr(cache, "CHUNK", chunk)
     root = write_parallel("de", pairs[:10], "first")
     write_parallel("de", pairs[5:], "second")
@@ -255,7 +243,7 @@ def test_too_few_pairs_are_refused_again_and_again(run, write_parallel, pairs):
 
 
 def test_pairs_that_tokenise_to_nothing_are_dropped(run, write_parallel, pairs, bert_folder):
-    layout = Layout(AutoTokenizer.from_pretrained(bert_folder), {}, max_length=128)
+    layout = SequenceBuilder(AutoTokenizer.from_pretrained(bert_folder), {}, max_length=128)
     nothing = "\u200b\u200b"
     root = write_parallel("de", [(nothing, "Katze"), *pairs[:3], ("cat", nothing)])
     assert run(root, layout=layout).dropped == {"tokenises to nothing": 2}
@@ -303,7 +291,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(run, write_parallel, pairs, tmp_
 
     root = write_parallel("de", pairs)
     with monkeypatch.context() as patched:
-        patched.setattr("mlalign.data.cache.ArrowWriter.write_batch", full)
+        patched.setattr("mlalign.data.token_cache.ArrowWriter.write_batch", full)
         with pytest.raises(DataError, match=r"disk is full .*data\.cache.*data\.max_pairs"):
             run(root)
     assert not [path for path in tmp_path.rglob("*.arrow*") if path.stat().st_size]

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from mlalign.data.formats import FORMATS, SentencePair
-from mlalign.data.formats.languages import spoken
 from mlalign.data.overlap import seen_pairs
+from mlalign.data.readers import FORMATS, SentencePair
+from mlalign.data.readers.languages import spoken
 from mlalign.errors import DataError
 
 BITEXT = FORMATS["bitext"]
@@ -75,8 +75,6 @@ def test_pairs_that_stand_in_the_text_are_found_in_any_case_and_punctuation(tmp_
     assert seen_pairs(part, [], "error") == 0
 
 
-@pytest.mark.parametrize(
-    ("code", "language"), [("de", "de"), ("zh-TW", "zh"), ("pt_pud", "pt"), ("es-419", "es")]
-)
+@pytest.mark.parametrize(("code", "language"), [("de", "de"), ("zh-TW", "zh"), ("pt_pud", "pt"), ("es-419", "es")])
 def test_a_code_names_a_language(code, language):
     assert spoken(code) == language

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from mlalign.data.formats import FORMATS, TaggedSentence, positions
+from mlalign.data.readers import FORMATS, TaggedSentence, positions
 from mlalign.errors import ConfigError, DataError
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -42,9 +42,7 @@ def test_plain_and_prefixed_words_read_the_same(read, prefix):
 def test_compressed_files_are_read(tmp_path):
     path = tmp_path / "test.tsv.gz"
     path.write_bytes(gzip.compress(PLAIN.encode()))
-    part = FORMATS["entities"].read(
-        path, positions(TAGS), part="test", language="de", on_bad_line="error"
-    )
+    part = FORMATS["entities"].read(path, positions(TAGS), part="test", language="de", on_bad_line="error")
     assert len(part.examples) == 2
 
 
@@ -120,9 +118,7 @@ def test_an_unknown_tag_names_the_nearest_and_costs_its_sentence(read):
 @pytest.mark.parametrize(("line", "found"), [("b", 1), ("b\tO\tO", 3), ("b O", 1)])
 def test_wrong_columns(read, line, found):
     text = f"a\tO\n\n{line}\n\nc\tB-LOC\n"
-    with pytest.raises(
-        DataError, match=rf"line 3: expected 2 tab-sep.*\(word, tag\), found {found}"
-    ):
+    with pytest.raises(DataError, match=rf"line 3: expected 2 tab-sep.*\(word, tag\), found {found}"):
         read(text)
     assert read(text, on_bad_line="skip").dropped == {"wrong number of fields": 1}
 

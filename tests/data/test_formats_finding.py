@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlalign.data.formats import CODES, FORMATS, Columns, Table
+from mlalign.data.readers import CODES, FORMATS, Columns, Table
 from mlalign.errors import ConfigError, DataError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlalign.data.formats import FORMATS, LabelledText, positions
+from mlalign.data.readers import FORMATS, LabelledText, positions
 from mlalign.errors import DataError
 
 LABELS = ["CCAT", "ECAT", "GCAT", "MCAT"]
@@ -13,9 +13,7 @@ def read(tmp_path):
     def read(*lines, on_bad_line="error"):
         path = tmp_path / "german.test"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
-        return FORMATS["mldoc"].read(
-            path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line
-        )
+        return FORMATS["mldoc"].read(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
 
     return read
 
@@ -87,9 +85,7 @@ def test_bad_lines_stop_or_are_counted(read):
     ]
     with pytest.raises(DataError) as error:
         read(*lines)
-    assert "german.test, line 2: expected a label, a tab and a text, found 'CCATone'" in str(
-        error.value
-    )
+    assert "german.test, line 2: expected a label, a tab and a text, found 'CCATone'" in str(error.value)
     assert "data.on_bad_line=skip" in str(error.value)
     with pytest.raises(DataError, match=r"CCAT, ECAT, GCAT, MCAT, found 'KCAT'; did you mean '.C"):
         read(*lines[2:])

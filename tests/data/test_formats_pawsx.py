@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from mlalign.data.formats import FORMATS, LabelledText, positions
+from mlalign.data.readers import FORMATS, LabelledText, positions
 from mlalign.errors import DataError
 
 HEADER = "id\tsentence1\tsentence2\tlabel"
@@ -16,9 +16,7 @@ def read(tmp_path):
     def read(text, *, labels=("0", "1"), on_bad_line="error"):
         path = tmp_path / "test_2k.tsv"
         path.write_text(text, "utf-8", newline="")
-        return FORMATS["pawsx"].read(
-            path, positions(labels), part="test", language="de", on_bad_line=on_bad_line
-        )
+        return FORMATS["pawsx"].read(path, positions(labels), part="test", language="de", on_bad_line=on_bad_line)
 
     return read
 
@@ -65,9 +63,7 @@ def test_flaws_of_the_release_are_left_out_and_counted_even_without_skip(read):
 
 
 def test_labels_that_are_none_of_the_tasks_spoil_the_file(read):
-    with pytest.raises(
-        DataError, match=r"2 of 2 entries cannot.*line 2: label 0, expected no, yes"
-    ):
+    with pytest.raises(DataError, match=r"2 of 2 entries cannot.*line 2: label 0, expected no, yes"):
         read(original("1\ta\tb\t0", "2\ta\tb\t1"), labels=["no", "yes"])
 
 

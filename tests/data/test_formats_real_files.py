@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlalign.building.task import task_format
-from mlalign.commands.command_line import resolve
-from mlalign.data.formats import find_corpora, parallel_path, positions, read_pairs
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
 from mlalign.data.overlap import seen_pairs
-from mlalign.settings.folder import CONF
+from mlalign.data.readers import find_corpora, parallel_path, positions, read_pairs
+from mlalign.finetuning.building import task_format
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("MLALIGN_DATA", BESIDE))

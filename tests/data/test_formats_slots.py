@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mlalign.data.formats import FORMATS, positions
-from mlalign.data.formats.slots import tagged
+from mlalign.data.readers import FORMATS, positions
+from mlalign.data.readers.slots import tagged
 from mlalign.errors import DataError
 
 LABELS = ["O", "B-date", "I-date", "B-time", "I-time"]
@@ -36,9 +36,7 @@ def test_japanese_and_chinese_are_cut_by_characters_but_for_ascii():
     assert found[1] == ["B-date", "I-date", "O", "O", "O", "B-time", "I-time"]
 
 
-@pytest.mark.parametrize(
-    "annotated", ["um [time : fünf", "um time : fünf]", "[[time : fünf]]", "[ : a]"]
-)
+@pytest.mark.parametrize("annotated", ["um [time : fünf", "um time : fünf]", "[[time : fünf]]", "[ : a]"])
 def test_brackets_that_do_not_match_are_refused(annotated):
     with pytest.raises(ValueError, match="brackets"):
         tagged(annotated, by_character=False)
@@ -50,9 +48,7 @@ def read(tmp_path):
         path = tmp_path / f"{locale}.jsonl"
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return FORMATS["slots"].read(
-            path, positions(LABELS), language=locale, part=part, on_bad_line=on_bad_line
-        )
+        return FORMATS["slots"].read(path, positions(LABELS), language=locale, part=part, on_bad_line=on_bad_line)
 
     return read
 

@@ -5,7 +5,7 @@ import re
 import pandas
 import pytest
 
-from mlalign.data.formats import CODES, Columns, LabelledText, Table, positions
+from mlalign.data.readers import CODES, Columns, LabelledText, Table, positions
 from mlalign.errors import DataError
 
 LABELS = ["geography", "health", "science/technology"]
@@ -25,13 +25,9 @@ def read(tmp_path):
 
 def test_reads_back_what_pandas_writes(tmp_path):
     texts = ['"All" is quoted', 'the "end"', "tab\there", "it's", '""', "NA", "5"]
-    frame = pandas.DataFrame(
-        {"index_id": range(7, 14), "category": ["health"] * 6 + ["geography"], "text": texts}
-    )
+    frame = pandas.DataFrame({"index_id": range(7, 14), "category": ["health"] * 6 + ["geography"], "text": texts})
     frame.to_csv(tmp_path / "test.tsv", sep="\t", index=False)
-    part = SIB200(
-        tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error"
-    )
+    part = SIB200(tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error")
     assert [example.texts[0] for example in part.examples] == texts
     assert part.examples[0] == LabelledText("7", ('"All" is quoted',), 1)
 
@@ -91,9 +87,7 @@ def test_codes_are_one_to_one_and_well_formed():
             assert re.fullmatch(form, code)
             assert re.fullmatch("[a-z]{2}", iso)
     assert len(CODES["flores"]) == 135
-    assert (
-        CODES["flores"]["zho_Hans"] == CODES["iso639_3"]["cmn"] == CODES["locale"]["zh-CN"] == "zh"
-    )
+    assert CODES["flores"]["zho_Hans"] == CODES["iso639_3"]["cmn"] == CODES["locale"]["zh-CN"] == "zh"
     assert CODES["flores"]["arb_Arab"] == "ar"
     assert "zho_Hant" not in CODES["flores"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlalign.data.hub import hub_file, hub_files, hub_repo
+from mlalign.data.hub.fetching import hub_file, hub_files, hub_repo
 from mlalign.errors import DataError
 
 LARGE = bytes(range(256)) * 4000
@@ -153,7 +153,7 @@ def test_a_full_disk(hub, repo, monkeypatch):
 
 def test_processes_may_fetch_the_same_file_at_once(hub, repo):
     code = (
-        "import sys; from mlalign.data.hub import hub_file, Repo; "
+        "import sys; from mlalign.data.hub.fetching import hub_file, Repo; "
         "sys.stdout.write(str(hub_file(Repo(*sys.argv[1:3]), sys.argv[3])))"
     )
     name = "de/train-00000-of-00001.parquet"

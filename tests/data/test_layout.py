@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.backbone import add_language_tokens, known_languages, load_backbone
 
 HOSTILE = [
@@ -30,7 +30,7 @@ def saved(family_folder, tmp_path):
 
 @pytest.fixture
 def layout(saved):
-    return Layout(saved, known_languages(saved, ["en", "de"]), max_length=24)
+    return SequenceBuilder(saved, known_languages(saved, ["en", "de"]), max_length=24)
 
 
 def without_language(ids, layout):
@@ -51,8 +51,8 @@ def test_a_sentence_is_what_the_saved_tokenizer_makes_of_it(layout, saved, sente
 def test_is_word_marks_what_lies_between_the_special_tokens(layout):
     words = layout.words(["my friend likes Berlin!"])[0]
     one = layout.single(words, "en")
-    assert one.is_word == [False, False, *[True] * len(words), False]
-    assert [piece for piece, word in zip(one.ids, one.is_word, strict=True) if word] == words
+    assert one.is_content_token == [False, False, *[True] * len(words), False]
+    assert [piece for piece, word in zip(one.ids, one.is_content_token, strict=True) if word] == words
     assert one.token_types == [0] * len(one.ids)
 
 
@@ -67,7 +67,7 @@ def test_a_pair_is_what_the_saved_tokenizer_makes_of_it(layout, saved, sentences
         types = expected["token_type_ids"]
         assert pair.token_types == [types[0], *types]
         assert 1 in types
-    hidden = [piece for piece, word in zip(pair.ids, pair.is_word, strict=True) if word]
+    hidden = [piece for piece, word in zip(pair.ids, pair.is_content_token, strict=True) if word]
     assert hidden == [*pieces[0], *pieces[1]]
 
 
@@ -89,7 +89,7 @@ def test_text_never_yields_special_ids(layout, saved):
 
 def test_language_tokens_do_not_change_how_text_is_cut(layout, family_folder, sentences):
     texts = [*HOSTILE, *sentences["de"][:5]]
-    plain = Layout(AutoTokenizer.from_pretrained(family_folder), {}, max_length=24)
+    plain = SequenceBuilder(AutoTokenizer.from_pretrained(family_folder), {}, max_length=24)
     assert layout.words(texts) == plain.words(texts)
 
 
@@ -117,14 +117,14 @@ def test_an_unknown_language_gets_its_own_token(layout, saved, language):
 
 
 def test_without_language_tokens_there_is_none(saved):
-    layout = Layout(saved, {}, max_length=6)
+    layout = SequenceBuilder(saved, {}, max_length=6)
     assert layout.single([9, 10], "de").ids == [saved.cls_token_id, 9, 10, saved.sep_token_id]
     assert layout.budget == 4
 
 
 def test_a_long_sentence_is_cut_to_the_length(layout):
     one = layout.single(list(range(9, 109)), "en")
-    assert len(one.ids) == len(one.is_word) == len(one.token_types) == layout.max_length
+    assert len(one.ids) == len(one.is_content_token) == len(one.token_types) == layout.max_length
     assert one.ids[2:-1] == list(range(9, 9 + layout.budget))
     assert one.ids[-1] == layout.last
 
@@ -133,10 +133,10 @@ def test_a_long_sentence_is_cut_to_the_length(layout):
 def test_of_a_long_pair_the_longer_half_is_cut_first(layout, sizes):
     one, two = list(range(100, 100 + sizes[0])), list(range(200, 200 + sizes[1]))
     pair = layout.pair(one, two, "en")
-    words = [piece for piece, word in zip(pair.ids, pair.is_word, strict=True) if word]
+    words = [piece for piece, word in zip(pair.ids, pair.is_content_token, strict=True) if word]
     first = [piece for piece in words if piece < 200]
     second = [piece for piece in words if piece >= 200]
-    assert len(pair.ids) == len(pair.is_word) == len(pair.token_types)
+    assert len(pair.ids) == len(pair.is_content_token) == len(pair.token_types)
     assert (first, second) == (one[: len(first)], two[: len(second)])
     room = layout.max_length - (len(pair.ids) - len(words))
     assert len(words) == min(room, sum(sizes))  # nothing that fits is cut
@@ -171,11 +171,9 @@ class MadeTokenizer:
     max_length=st.integers(4, 40),
     multiple=st.sampled_from([1, 8]),
 )
-def test_many_sentences_at_once_are_single_ones_in_a_batch(
-    rows, has_types, has_languages, max_length, multiple
-):
+def test_many_sentences_at_once_are_single_ones_in_a_batch(rows, has_types, has_languages, max_length, multiple):
     tokens = {"de": 7, "unk": 8} if has_languages else {}
-    layout = Layout(MadeTokenizer(has_types), tokens, max_length=max_length, multiple=multiple)
+    layout = SequenceBuilder(MadeTokenizer(has_types), tokens, max_length=max_length, multiple=multiple)
     expected = layout.batch([layout.single(row, "de") for row in rows])
     flat = np.array([piece for row in rows for piece in row], np.int32)
     found = layout.sentences(flat, np.array([len(row) for row in rows], np.int32), "de")

@@ -36,7 +36,7 @@ def test_only_words_are_hidden_and_only_hidden_positions_change():
     for seed in range(20):
         batch = subwords([3, 40, 11], seed)
         result = masked(batch, 0.4, stream(seed))
-        assert not (result.hidden & ~batch.is_word).any()
+        assert not (result.hidden & ~batch.is_content_token).any()
         assert result.input_ids[~result.hidden].equal(batch.input_ids[~result.hidden])
         assert result.input_ids.dtype == batch.input_ids.dtype
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from mlalign.data import parallel
-from mlalign.data.cache import Filter, tokenise
-from mlalign.data.layout import Layout
 from mlalign.data.parallel import ParallelDataModule, ParallelText
 from mlalign.data.sampling import BatchKey
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Filter, tokenise
 from mlalign.errors import DataError
 
 KEEP = Filter(min_words=1, max_words=100, max_ratio=10.0, max_pairs=None)
@@ -23,16 +23,14 @@ def tables(tokenizer, write_parallel, sentences, tmp_path):
     tokens = {f"[LANG_{name}]" for name in ("en", "de", "ru", "unk")}
     tokenizer.add_special_tokens({"additional_special_tokens": sorted(tokens)})
     english, german, russian = sentences.values()
-    root = write_parallel(
-        "de", [*zip(english, german, strict=True), *zip(english[:10], german[1:11], strict=True)]
-    )
+    root = write_parallel("de", [*zip(english, german, strict=True), *zip(english[:10], german[1:11], strict=True)])
     write_parallel("ru", list(zip(english[30:], russian[30:], strict=True)))
     return {
         language: tokenise(
             root,
             ["made"],
             language,
-            layout=Layout(tokenizer, {}, max_length=128),
+            layout=SequenceBuilder(tokenizer, {}, max_length=128),
             keep=KEEP,
             on_bad_line="error",
             cache=tmp_path / "cache",
@@ -46,7 +44,7 @@ def tables(tokenizer, write_parallel, sentences, tmp_path):
 def layout(tokenizer, tables):
     names = ("en", "de", "ru", "unk")
     tokens = {name: tokenizer.convert_tokens_to_ids(f"[LANG_{name}]") for name in names}
-    return Layout(tokenizer, tokens, max_length=90)
+    return SequenceBuilder(tokenizer, tokens, max_length=90)
 
 
 @pytest.fixture
@@ -88,10 +86,8 @@ def equal(one, other):
     return same and one.languages == other.languages and one.place == other.place
 
 
-def texts_of(layout, ids, is_word):
-    return [
-        layout.tokenizer.decode(row[mask].tolist()) for row, mask in zip(ids, is_word, strict=True)
-    ]
+def texts_of(layout, ids, is_content_token):
+    return [layout.tokenizer.decode(row[mask].tolist()) for row, mask in zip(ids, is_content_token, strict=True)]
 
 
 def test_rows_translate_each_other_and_carry_their_language(data, layout, sentences):
@@ -108,9 +104,9 @@ def test_rows_translate_each_other_and_carry_their_language(data, layout, senten
             shown = side.subwords.input_ids
             assert shown[~side.hidden].equal(side.original[~side.hidden])
             assert (side.hidden.sum(1) >= 1).all()
-            assert not (side.hidden & ~side.subwords.is_word).any()
-        english = texts_of(layout, source.original, source.subwords.is_word)
-        others = texts_of(layout, target.original, target.subwords.is_word)
+            assert not (side.hidden & ~side.subwords.is_content_token).any()
+        english = texts_of(layout, source.original, source.subwords.is_content_token)
+        others = texts_of(layout, target.original, target.subwords.is_content_token)
         for one, other in zip(english, others, strict=True):
             place = sentences["en"].index(one)
             assert other in (of[language][one], *sentences["de"][place + 1 : place + 2])
@@ -162,9 +158,7 @@ def test_masks_differ_between_batches_epochs_seeds_languages_and_ranks(tables, l
     assert not sides[0].hidden.equal(sides[1].hidden)
     key = BatchKey(0, 0, "de", np.arange(8))
     ranks = [
-        ParallelText(
-            tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1, rank=rank, world=2
-        )[key].source
+        ParallelText(tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1, rank=rank, world=2)[key].source
         for rank in range(2)
     ]
     assert ranks[0].original.equal(ranks[1].original)  # the same text on both
@@ -253,8 +247,7 @@ def test_held_out_pairs_come_whole_and_unmasked(data, tables, layout):
         for side, name in (("source", "en"), ("target", batch.language)):
             subwords = getattr(batch, side)
             words = [
-                row[mask].tolist()
-                for row, mask in zip(subwords.input_ids, subwords.is_word, strict=True)
+                row[mask].tolist() for row, mask in zip(subwords.input_ids, subwords.is_content_token, strict=True)
             ]
             assert words == taken[side].to_pylist()
             assert (subwords.input_ids[:, 1] == layout.language_tokens[name]).all()
@@ -273,7 +266,7 @@ def test_clean_sentences_of_every_language_and_no_held_out_one(data, tables, lay
     module = data()
     found = {"en": [], "de": [], "ru": []}
     for language, subwords in module.sentences(20):
-        words = texts_of(layout, subwords.input_ids, subwords.is_word)
+        words = texts_of(layout, subwords.input_ids, subwords.is_content_token)
         assert (subwords.input_ids[:, 1] == layout.language_tokens[language]).all()
         found[language] += words
     assert {language: len(texts) for language, texts in found.items()} == dict.fromkeys(found, 20)
@@ -301,7 +294,7 @@ def test_several_devices_share_out_a_batch(data, monkeypatch):
 
 
 def plain_rows(batch):
-    masks = batch.source.subwords.is_word
+    masks = batch.source.subwords.is_content_token
     return [row[mask].tolist() for row, mask in zip(batch.source.original, masks, strict=True)]
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from mlalign.data.formats import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers import find_corpora, parallel_path, read_pairs
 from mlalign.errors import DataError
 
 
@@ -46,9 +46,7 @@ def test_plain_and_compressed_files_are_found(root):
 def test_what_is_missing_is_said_with_what_is_there(root, tmp_path):
     with pytest.raises(DataError, match=r"CC-Matrix, tatoeba; did you mean 'tatoeba'"):
         parallel_path(root, "tatoebba", "de")
-    with pytest.raises(
-        DataError, match=r"no text in dee.*of tatoeba: de, zh_cn; did you mean 'de'"
-    ):
+    with pytest.raises(DataError, match=r"no text in dee.*of tatoeba: de, zh_cn; did you mean 'de'"):
         parallel_path(root, "tatoeba", "dee")
     with pytest.raises(DataError, match="no such folder; expected parallel/<corpus>/en-"):
         find_corpora(tmp_path / "elsewhere")

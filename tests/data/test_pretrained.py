@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mlalign.data.pretrained import from_folder, from_hub
+from mlalign.data.hub.pretrained import from_folder, from_hub
 from mlalign.errors import DataError
 from mlalign.models.backbone import load_backbone
 
@@ -48,9 +48,7 @@ def test_a_model_comes_from_the_hub_once(hub, family, request, monkeypatch):
     found = from_hub(NAME, "main")
     assert found.commit == hub.commit("models", NAME)
     assert not asked_for(hub) & {"README.md", "model.onnx", "tf_model.h5"}
-    (model, tokenizer), (expected, _) = (
-        load_backbone(one, attention="sdpa") for one in (found.folder, folder)
-    )
+    (model, tokenizer), (expected, _) = (load_backbone(one, attention="sdpa") for one in (found.folder, folder))
     for name, value in expected.state_dict().items():
         assert model.state_dict()[name].equal(value), name
     assert tokenizer.is_fast

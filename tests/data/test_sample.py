@@ -11,7 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from mlalign.data.formats import FORMATS, find_corpora, parallel_path, positions, read_pairs
+from mlalign.data.readers import FORMATS, find_corpora, parallel_path, positions, read_pairs
 from mlalign.data.sample import write_sample
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.languages import REALISERS
@@ -40,9 +40,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examples(root: Path, task: str, language: str, part: str):
     form = FORMATS["entities" if task == "panx" else task]
     path = form.path(root / "tasks" / task, language, part)
-    return form.read(
-        path, positions(LABELS[task]), language=language, part="test", on_bad_line="error"
-    ).examples
+    return form.read(path, positions(LABELS[task]), language=language, part="test", on_bad_line="error").examples
 
 
 def texts(root: Path, task: str, language: str, part: str) -> list[str]:
@@ -234,18 +232,11 @@ def test_labels_are_balanced(sample: Path, language: str):
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_parallel_text_has_the_words_of_the_tasks_and_not_their_sentences(
-    sample: Path, language: str
-):
+def test_parallel_text_has_the_words_of_the_tasks_and_not_their_sentences(sample: Path, language: str):
     translated = pairs(sample, language)
     assert len(translated) == len(set(translated)) == 6000
     for side, code in enumerate(("en", language)):
-        task_texts = [
-            text
-            for task in LABELS
-            for part in ("dev", "test")
-            for text in texts(sample, task, code, part)
-        ]
+        task_texts = [text for task in LABELS for part in ("dev", "test") for text in texts(sample, task, code, part)]
         known = {word for pair in translated for word in words(pair[side])}
         assert {word for text in task_texts for word in words(text)} <= known
         sentences = {pair[side] for pair in translated}
@@ -292,9 +283,7 @@ def test_the_usual_tag_of_a_word_does_not_find_names_elsewhere(sample: Path):
         marked, right = 0, 0
         for example in examples(sample, "panx", language, "test"):
             gold = spans([LABELS["panx"][tag] for tag in example.tags])
-            guess = [
-                usual[word].most_common(1)[0][0] if usual[word] else 0 for word in example.words
-            ]
+            guess = [usual[word].most_common(1)[0][0] if usual[word] else 0 for word in example.words]
             guessed = spans([LABELS["panx"][tag] for tag in guess])
             marked += len(guessed) + len(gold)
             right += len(gold & guessed)

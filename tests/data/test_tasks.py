@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlalign.data.formats import FORMATS
-from mlalign.data.layout import Layout
+from mlalign.data.readers import FORMATS
 from mlalign.data.sampling import ShuffledBatches, within_budget
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.data.tasks import IGNORED, TaskDataModule, prepare
 from mlalign.errors import ConfigError, DataError
-from mlalign.modules.finetuning import Predicted, joined
+from mlalign.finetuning.module import Predicted, merge_pieces
+from mlalign.tasks.data import IGNORED, TaskDataModule, prepare
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 TOPICS = ["people", "places"]
@@ -27,7 +27,7 @@ def layout(tokenizer):
     tokens = [f"[LANG_{name}]" for name in names]
     tokenizer.add_special_tokens({"additional_special_tokens": tokens})
     known = {name: tokenizer.convert_tokens_to_ids(f"[LANG_{name}]") for name in names}
-    return Layout(tokenizer, known, max_length=20)
+    return SequenceBuilder(tokenizer, known, max_length=20)
 
 
 def tagged(sentences):
@@ -48,9 +48,7 @@ def panx(tmp_path, sentences):
     for language, texts in long.items():
         (folder / language).mkdir(parents=True)
         for part, rows in (("train", texts[:33]), ("dev", texts[33:50]), ("test", texts[20:])):
-            lines = [
-                "".join(f"{language}:{word}\t{tag}\n" for word, tag in row) for row in tagged(rows)
-            ]
+            lines = ["".join(f"{language}:{word}\t{tag}\n" for word, tag in row) for row in tagged(rows)]
             (folder / language / part).write_text("\n".join(lines), encoding="utf-8")
     return folder
 
@@ -73,9 +71,7 @@ def pawsx(tmp_path, sentences):
     folder.mkdir(parents=True)
     rows = [
         f"{number}\t{one}\t{two}\t{number % 2}\n"
-        for number, (one, two) in enumerate(
-            zip(sentences["en"], sentences["en"][::-1], strict=True)
-        )
+        for number, (one, two) in enumerate(zip(sentences["en"], sentences["en"][::-1], strict=True))
     ]
     for part in ("train", "dev_2k", "test_2k"):
         text = "id\tsentence1\tsentence2\tlabel\n" + "".join(rows)
@@ -167,15 +163,13 @@ def test_a_release_that_names_its_languages_is_read_by_code(mldoc, layout):
 
 def decoded(layout, subwords):
     """Word pieces of every row, as lists of ids."""
-    return [
-        row[mask].tolist() for row, mask in zip(subwords.input_ids, subwords.is_word, strict=True)
-    ]
+    return [row[mask].tolist() for row, mask in zip(subwords.input_ids, subwords.is_content_token, strict=True)]
 
 
 @pytest.mark.parametrize("language_tokens", [True, False])
 def test_a_words_tag_stands_on_its_first_subword_and_nowhere_else(panx, layout, language_tokens):
     if not language_tokens:
-        layout = Layout(layout.tokenizer, {}, max_length=20)
+        layout = SequenceBuilder(layout.tokenizer, {}, max_length=20)
     first = 1 + language_tokens
     part, loader = module(panx, layout).test_loader("de")
     for batch in loader:
@@ -216,7 +210,7 @@ def test_long_sentences_are_split_and_every_word_is_scored_once(panx, layout, ma
         assert len(pieces) > len(part.examples)
     if max_length == 500:
         assert len(pieces) == len(part.examples)
-    whole = joined(pieces)
+    whole = merge_pieces(pieces)
     assert len(whole) == len(part.examples)
     for example, (sentence, predicted) in enumerate(zip(part.examples, whole, strict=True)):
         assert predicted.label == [(example, place) for place in range(len(sentence.words))]
@@ -253,9 +247,7 @@ def test_a_text_has_its_label_and_a_pair_is_one_sequence(pawsx, layout):
     layout.max_length = 90
     part, loader = module(pawsx, layout, ["en"]).test_loader("en")
     for batch in loader:
-        for ids, mask, label, example in zip(
-            *batch.subwords[:2], batch.labels, batch.examples, strict=True
-        ):
+        for ids, mask, label, example in zip(*batch.subwords[:2], batch.labels, batch.examples, strict=True):
             one = part.examples[example]
             expected = layout.tokenizer(*one.texts)["input_ids"]
             expected.insert(1, layout.language_tokens["en"])
@@ -268,9 +260,7 @@ def test_a_long_text_is_cut(mldoc, layout):
     for batch in loader:
         assert batch.subwords.input_ids.shape[1] == layout.max_length
         texts = [part.examples[example].texts[0] for example in batch.examples]
-        assert decoded(layout, batch.subwords) == [
-            words[: layout.budget] for words in layout.words(texts)
-        ]
+        assert decoded(layout, batch.subwords) == [words[: layout.budget] for words in layout.words(texts)]
 
 
 # Each example once
@@ -336,10 +326,7 @@ def test_a_shuffled_batch_is_known_by_its_epoch_and_place(lengths, size, epoch, 
     for place in data.draw(st.permutations(range(len(whole)))):
         other.rows(epoch + place % 2, place)  # whatever was asked before
         assert other.rows(epoch, place).tolist() == whole[place]
-    assert all(
-        [lengths[place] for place in batch] == sorted(lengths[place] for place in batch)
-        for batch in whole
-    )
+    assert all([lengths[place] for place in batch] == sorted(lengths[place] for place in batch) for batch in whole)
 
 
 @pytest.mark.parametrize(("count", "size"), [(3, 8), (8, 8), (9, 8), (100, 7), (5, 1)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlalign.data.web import fetch
+from mlalign.data.hub.web import fetch
 from mlalign.errors import DataError
 
 CONTENT = bytes(range(256)) * 4000
@@ -45,7 +45,7 @@ def test_a_cut_connection_is_gone_on_with(hub, url, target):
 
 
 def test_another_process_goes_on(hub, url, target, monkeypatch):
-    monkeypatch.setattr("mlalign.data.web.ATTEMPTS", 0)
+    monkeypatch.setattr("mlalign.data.hub.web.ATTEMPTS", 0)
     hub.fail("cut", "moses", times=1)
     with pytest.raises(DataError, match="cut on the way"):
         fetch(url, target)
@@ -55,7 +55,7 @@ def test_another_process_goes_on(hub, url, target, monkeypatch):
 
 
 def test_a_file_that_changed_meanwhile_is_begun_anew(hub, url, target, monkeypatch):
-    monkeypatch.setattr("mlalign.data.web.ATTEMPTS", 0)
+    monkeypatch.setattr("mlalign.data.hub.web.ATTEMPTS", 0)
     hub.fail("cut", "moses", times=1)
     with pytest.raises(DataError):
         fetch(url, target)
@@ -99,14 +99,14 @@ def test_a_full_disk(hub, url, target, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mlalign.data.web._continue", full)
+    monkeypatch.setattr("mlalign.data.hub.web._continue", full)
     with pytest.raises(DataError, match="disk is full"):
         fetch(url, target)
     assert not target.exists()
 
 
 def test_processes_may_fetch_the_same_file_at_once(hub, url, target):
-    code = "import sys; from pathlib import Path; from mlalign.data.web import fetch; "
+    code = "import sys; from pathlib import Path; from mlalign.data.hub.web import fetch; "
     code += "fetch(sys.argv[1], Path(sys.argv[2]), sha256=sys.argv[3])"
     command = [sys.executable, "-c", code, url, str(target), SHA256]
     both = [subprocess.Popen(command) for _ in range(2)]

@@ -58,9 +58,7 @@ def test_a_blind_discriminator_costs_ln_2():
 
 def test_each_side_weighs_the_same_whatever_its_size(logits):
     source, target = logits
-    torch.testing.assert_close(
-        discriminator_loss(source.repeat(9), target), discriminator_loss(source, target)
-    )
+    torch.testing.assert_close(discriminator_loss(source.repeat(9), target), discriminator_loss(source, target))
 
 
 def test_flip_and_minimax_pull_the_same_way_against_the_discriminator(logits):

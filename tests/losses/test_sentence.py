@@ -56,8 +56,7 @@ def eq8(source, target, similarity, temperature, exclude_self) -> float:
     for i in range(len(source)):
         others = [j for j in range(len(source)) if not (exclude_self and i == j)]
         one, other = (
-            softmax([compare(side[i], side[j], similarity) / temperature for j in others])
-            for side in (source, target)
+            softmax([compare(side[i], side[j], similarity) / temperature for j in others]) for side in (source, target)
         )
         for p, q in zip(one, other, strict=True):
             total -= math.log(math.cos(math.pi / 2 * abs(p - q)))
@@ -67,9 +66,7 @@ def eq8(source, target, similarity, temperature, exclude_self) -> float:
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @pytest.mark.parametrize(("temperature", "margin"), [(0.1, 0.0), (0.5, 0.3), (5.0, 1.0)])
 def test_inter_is_equation_7(pairs, similarity, temperature, margin):
-    loss = inter_sentence_loss(
-        *pairs, similarity=similarity, temperature=temperature, margin=margin
-    )
+    loss = inter_sentence_loss(*pairs, similarity=similarity, temperature=temperature, margin=margin)
     expected = eq7(*pairs, similarity, temperature, margin)
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
@@ -78,9 +75,7 @@ def test_inter_is_equation_7(pairs, similarity, temperature, margin):
 @pytest.mark.parametrize("temperature", [0.9, 2.0, 5.0])
 @pytest.mark.parametrize("exclude_self", [True, False])
 def test_intra_is_equation_8(pairs, similarity, temperature, exclude_self):
-    loss = intra_sentence_loss(
-        *pairs, similarity=similarity, temperature=temperature, exclude_self=exclude_self
-    )
+    loss = intra_sentence_loss(*pairs, similarity=similarity, temperature=temperature, exclude_self=exclude_self)
     expected = eq8(*pairs, similarity, temperature, exclude_self)
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
@@ -194,9 +189,7 @@ def test_opposite_structures_are_finite_and_capped(margin):
 )
 def test_intra_is_finite_for_any_finite_input(similarity, exclude_self, vectors):
     source, target = torch.from_numpy(vectors).requires_grad_()
-    loss = intra_sentence_loss(
-        source, target, similarity=similarity, temperature=0.05, exclude_self=exclude_self
-    )
+    loss = intra_sentence_loss(source, target, similarity=similarity, temperature=0.05, exclude_self=exclude_self)
     assert loss.isfinite()
     for slope in torch.autograd.grad(loss, (source, target)):
         assert slope.isfinite().all() or abs(vectors).max() > 1e18

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlalign.losses import masked_word_loss, vocabulary, word_distribution_loss
+from mlalign.losses import fused_vocabulary as vocabulary
+from mlalign.losses import masked_word_loss, word_distribution_loss
 
 ROWS, VOCABULARY, WIDTH, SENTENCES = 60, 400, 3, 5
 

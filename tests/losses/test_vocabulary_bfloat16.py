@@ -46,9 +46,7 @@ def in_bfloat16(monkeypatch):
 @pytest.mark.parametrize("prediction", ["pooled", "mixture"])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("chunk_size", [None, 1, 40])
-def test_bfloat16_operands_lose_nothing_in_value_and_little_in_gradient(
-    in_bfloat16, prediction, bias, chunk_size
-):
+def test_bfloat16_operands_lose_nothing_in_value_and_little_in_gradient(in_bfloat16, prediction, bias, chunk_size):
     case = made(3, bias=bias, prediction=prediction, grain=torch.bfloat16)
     values, slopes = computed(*case, chunk_size)
     in_bfloat16()

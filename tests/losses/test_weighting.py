@@ -34,9 +34,7 @@ def test_kendall_is_the_equation():
 
 def test_liebel_is_the_equation():
     module = weights_at([0.5, -1.0], form="liebel")
-    expected = sum(
-        loss / (2 * math.exp(s)) + math.log(1 + math.exp(s)) for s, loss in ((0.5, 3), (-1, 0.5))
-    )
+    expected = sum(loss / (2 * math.exp(s)) + math.log(1 + math.exp(s)) for s, loss in ((0.5, 3), (-1, 0.5)))
     assert module(named(3.0, 0.5)).item() == pytest.approx(expected)
     assert module.weights()["loss_0"].item() == pytest.approx(math.exp(-0.5) / 2)
 

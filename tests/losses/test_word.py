@@ -76,8 +76,7 @@ def test_masked_words_are_equation_12(head, chunk_size):
     words, labels = torch.randn(6, 4, dtype=torch.float64), torch.tensor([3, 3, 0, 10, 5, 3])
     for c in (bias, None):
         expected = -sum(
-            math.log(softmax(scores(row, weight, c))[label])
-            for row, label in zip(words, labels.tolist(), strict=True)
+            math.log(softmax(scores(row, weight, c))[label]) for row, label in zip(words, labels.tolist(), strict=True)
         ) / len(words)
         loss = masked_word_loss(words, weight, c, labels, chunk_size=chunk_size)
         assert loss.item() == pytest.approx(expected, rel=1e-12)
@@ -89,9 +88,7 @@ def test_masked_words_are_equation_12(head, chunk_size):
 def test_word_distributions_are_equation_13(texts, head, smoothing_mass, prediction, chunk_size):
     settings = {"smoothing_mass": smoothing_mass, "prediction": prediction}
     for weight, bias in (head, (head[0], None)):
-        loss = word_distribution_loss(
-            **texts, weight=weight, bias=bias, **settings, chunk_size=chunk_size
-        )
+        loss = word_distribution_loss(**texts, weight=weight, bias=bias, **settings, chunk_size=chunk_size)
         expected = eq13(texts, weight, bias, **settings)
         assert loss.item() == pytest.approx(expected, rel=1e-12)
 
@@ -99,16 +96,12 @@ def test_word_distributions_are_equation_13(texts, head, smoothing_mass, predict
 @pytest.mark.parametrize("prediction", ["mixture", "pooled"])
 @pytest.mark.parametrize("smoothing_mass", [0.0, 0.1])
 @pytest.mark.parametrize("chunk_size", [3, None])
-def test_the_gradient_of_word_distributions_is_right(
-    texts, head, prediction, smoothing_mass, chunk_size
-):
+def test_the_gradient_of_word_distributions_is_right(texts, head, prediction, smoothing_mass, chunk_size):
     words, *leaves = (t.clone().requires_grad_() for t in (texts.pop("words"), *head))
     settings = {"smoothing_mass": smoothing_mass, "prediction": prediction, **texts}
 
     def value(words, weight, bias):
-        return word_distribution_loss(
-            words, weight=weight, bias=bias, chunk_size=chunk_size, **settings
-        )
+        return word_distribution_loss(words, weight=weight, bias=bias, chunk_size=chunk_size, **settings)
 
     assert torch.autograd.gradcheck(value, (words, *leaves))
     assert torch.autograd.gradcheck(lambda w, e: value(w, e, None), (words, leaves[0]))

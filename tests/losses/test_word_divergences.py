@@ -11,10 +11,10 @@ from mlalign.losses import (
     WordDistribution,
     masked_word_loss,
     mean,
-    vocabulary,
     word_distribution_loss,
     word_divergences,
 )
+from mlalign.losses import fused_vocabulary as vocabulary
 
 V, D = 23, 5
 SENTENCES = 4
@@ -81,10 +81,7 @@ def dense(term: MaskedWords | WordDistribution, weight: Tensor, bias: Tensor | N
 
 
 def weighted(divergences: list[Tensor]) -> Tensor:
-    return sum(
-        factor * (mean(one) if one.dim() else one)
-        for factor, one in zip(WEIGHTS, divergences, strict=False)
-    )
+    return sum(factor * (mean(one) if one.dim() else one) for factor, one in zip(WEIGHTS, divergences, strict=False))
 
 
 def leaves(terms, head) -> list[Tensor]:
@@ -100,10 +97,7 @@ def test_all_are_the_dense_equations_in_value_and_gradient(terms, head, chunk_si
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
     inputs = leaves(terms, head if with_bias else head[:1])
-    slopes = [
-        torch.autograd.grad(weighted(one), inputs, materialize_grads=True)
-        for one in (found, expected)
-    ]
+    slopes = [torch.autograd.grad(weighted(one), inputs, materialize_grads=True) for one in (found, expected)]
     torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
 
 
@@ -114,25 +108,18 @@ def test_they_are_what_the_separate_losses_are(terms, head, chunk_size):
             return masked_word_loss(term.words, *head, term.labels, chunk_size=chunk_size)
         words, sentence, *others = term[:4]
         settings = {name: getattr(term, name) for name in term._fields[4:]}
-        return word_distribution_loss(
-            words, sentence, *head, *others, **settings, chunk_size=chunk_size
-        )
+        return word_distribution_loss(words, sentence, *head, *others, **settings, chunk_size=chunk_size)
 
     together = [mean(one) for one in word_divergences(terms, *head, chunk_size=chunk_size)]
     separate = [alone(term) for term in terms]
     torch.testing.assert_close(together, separate, rtol=1e-12, atol=1e-12)
-    slopes = [
-        torch.autograd.grad(weighted(one), leaves(terms, head)) for one in (together, separate)
-    ]
+    slopes = [torch.autograd.grad(weighted(one), leaves(terms, head)) for one in (together, separate)]
     torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
 
 
 @CHUNKS
 def test_rows_behind_the_vocabulary_are_no_words(terms, head, chunk_size):
-    longer = [
-        torch.cat([part.detach(), torch.full((3, *part.shape[1:]), torch.nan)]).requires_grad_()
-        for part in head
-    ]
+    longer = [torch.cat([part.detach(), torch.full((3, *part.shape[1:]), torch.nan)]).requires_grad_() for part in head]
     expected = weighted(word_divergences(terms, *head, chunk_size=chunk_size))
     found = weighted(word_divergences(terms, *longer, vocabulary=V, chunk_size=chunk_size))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
@@ -176,9 +163,7 @@ def test_few_logits_are_kept_in_parts_and_the_gradient_can_be_taken_again(terms,
     monkeypatch.setattr(vocabulary, "CACHED_ENTRIES", 1)
     monkeypatch.setattr(vocabulary, "FEWEST_COLUMNS", 4)
     total = weighted(word_divergences(terms, *head))
-    expected = torch.autograd.grad(
-        weighted([dense(term, *head) for term in terms]), leaves(terms, head)
-    )
+    expected = torch.autograd.grad(weighted([dense(term, *head) for term in terms]), leaves(terms, head))
     for _ in range(2):
         found = torch.autograd.grad(total, leaves(terms, head), retain_graph=True)
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
@@ -206,9 +191,7 @@ def test_half_types_are_raised_in_every_term(terms, head, dtype):
 
 def test_what_does_not_fit_is_refused(terms, head):
     wrong = terms[0]._replace(labels=terms[0].labels + V)
-    with pytest.raises(
-        ValueError, match=f"word_divergences: labels must lie between 0 and {V - 1}"
-    ):
+    with pytest.raises(ValueError, match=f"word_divergences: labels must lie between 0 and {V - 1}"):
         word_divergences([terms[1], wrong], *head)
     with pytest.raises(ValueError, match="word_divergences needs words"):
         word_divergences([terms[0], masked(2, 1)._replace(words=torch.zeros(2, D + 1))], *head)

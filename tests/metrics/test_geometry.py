@@ -37,9 +37,7 @@ def test_alignment_and_uniformity_are_the_equations(pairs):
     source, target = pairs
     expected = sum(map(squared_distance, source, target)) / 7
     assert alignment(source, target) == pytest.approx(expected, abs=1e-12)
-    potentials = [
-        math.exp(-2 * squared_distance(*two)) for two in itertools.combinations(source, 2)
-    ]
+    potentials = [math.exp(-2 * squared_distance(*two)) for two in itertools.combinations(source, 2)]
     expected = math.log(sum(potentials) / len(potentials))
     assert uniformity(source) == pytest.approx(expected, abs=1e-12)
 
@@ -73,9 +71,7 @@ def test_norms_do_not_matter(pairs):
 
 def test_half_precision_is_raised(pairs):
     source, target = pairs
-    assert alignment(source.bfloat16(), target.bfloat16()) == pytest.approx(
-        alignment(source, target), rel=0.02
-    )
+    assert alignment(source.bfloat16(), target.bfloat16()) == pytest.approx(alignment(source, target), rel=0.02)
 
 
 @pytest.mark.parametrize("measure", [alignment, pair_cosine, off_diagonal_cosine])

@@ -54,6 +54,4 @@ def test_a_handful_of_pairs_has_no_probe_and_a_single_one_no_other():
 def test_prototypes_are_compared_with_the_source():
     vectors = torch.tensor([[0.0, 2.0], [3.0, 3.0], [0.0, -1.0]])
     found = prototype_cosines(vectors, ("de", "en", "zh"), "en")
-    assert found == pytest.approx(
-        {"prototype_cosine/de": 0.5**0.5, "prototype_cosine/zh": -(0.5**0.5)}
-    )
+    assert found == pytest.approx({"prototype_cosine/de": 0.5**0.5, "prototype_cosine/zh": -(0.5**0.5)})

@@ -85,9 +85,7 @@ def test_autocast_does_not_blur_the_similarities():
 
 def test_gradients_are_not_recorded(pairs):
     source, target = pairs
-    assert retrieval_accuracy(source.requires_grad_(), target) == retrieval_accuracy(
-        source.detach(), target
-    )
+    assert retrieval_accuracy(source.requires_grad_(), target) == retrieval_accuracy(source.detach(), target)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,7 @@ from mlalign.metrics import SpanF1, spans
 IOB = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BI" for kind in ("PER", "LOC"))])
 ANY = st.builds(
     "".join,
-    st.tuples(
-        st.sampled_from("BIESO.XU"), st.sampled_from(["", "-", "-A", "-B", "A", "-A-B", "--"])
-    ),
+    st.tuples(st.sampled_from("BIESO.XU"), st.sampled_from(["", "-", "-A", "-B", "A", "-A-B", "--"])),
 )
 
 
@@ -64,9 +62,7 @@ def score(*batches):
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.lists(st.tuples(IOB, IOB), max_size=8), min_size=1, max_size=6), st.integers(0, 6)
-)
+@given(st.lists(st.lists(st.tuples(IOB, IOB), max_size=8), min_size=1, max_size=6), st.integers(0, 6))
 def test_f1_is_seqevals_however_the_sentences_are_batched(sentences, cut):
     predicted = [[guess for guess, _ in sentence] for sentence in sentences]
     gold = [[truth for _, truth in sentence] for sentence in sentences]

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.backbone import add_language_tokens, known_languages, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.fusion import AttentionFusion
@@ -17,7 +17,7 @@ class Made:
     """An encoder and what it reads."""
 
     encoder: Encoder
-    layout: Layout
+    layout: SequenceBuilder
     tokenizer: Any
 
     def batch(self, texts, language="de"):
@@ -45,7 +45,7 @@ def make(folder, pool="mean", sentence=True, word=True, form="gated", **loading)
         word_fusion=fusions[1] if word else None,
         prototypes=prototypes if sentence else None,
     )
-    layout = Layout(tokenizer, known_languages(tokenizer, list(counts)), max_length=128)
+    layout = SequenceBuilder(tokenizer, known_languages(tokenizer, list(counts)), max_length=128)
     return Made(encoder.eval(), layout, tokenizer)
 
 

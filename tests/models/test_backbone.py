@@ -14,7 +14,7 @@ from mlalign.models.backbone import (
     load_backbone,
     vocabulary_size,
 )
-from mlalign.models.word_head import head_parameters, unused_head, word_transform
+from mlalign.models.vocabulary_head import head_parameters, unused_head, word_transform
 
 STARTS = ("type_mean", "freq_mean", "exclusive_mean", "random")
 
@@ -39,8 +39,7 @@ def counts(loaded):
     size = len(loaded[1])
     random = torch.Generator().manual_seed(3)
     drawn = {
-        language: torch.randint(0, 9, (size,), generator=random)
-        * (torch.rand(size, generator=random) < 0.5)
+        language: torch.randint(0, 9, (size,), generator=random) * (torch.rand(size, generator=random) < 0.5)
         for language in ("en", "de")
     }
     rare = torch.zeros(size, dtype=torch.long)
@@ -84,9 +83,7 @@ def test_a_damaged_folder_is_named(xlmr_folder, tmp_path, damage):
         (folder / "model.safetensors").write_bytes(b"\x00" * 5000)
     else:
         config = (folder / "config.json").read_text()
-        (folder / "config.json").write_text(
-            config.replace('"hidden_size": 32', '"hidden_size": 64')
-        )
+        (folder / "config.json").write_text(config.replace('"hidden_size": 32', '"hidden_size": 64'))
     with pytest.raises(DataError, match=r"backbone\.path=.*copy: "):
         load(folder)
 
@@ -193,9 +190,7 @@ def test_a_token_starts_at_the_mean_of_its_languages_words(loaded, counts, start
     add_language_tokens(model, tokenizer, counts, start=start, least=least)
     rows = language_rows_of(model, tokenizer, counts)
     for row, count in zip(rows, clean.values(), strict=False):
-        assert_close(
-            row, mean_by_hand(words, count, start, clean.values(), least), rtol=1e-5, atol=1e-6
-        )
+        assert_close(row, mean_by_hand(words, count, start, clean.values(), least), rtol=1e-5, atol=1e-6)
     assert_close(rows[3], rows[:3].mean(0), rtol=1e-5, atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForMaskedLM
 
 from mlalign.models.backbone import load_backbone
 from mlalign.models.dropout import dropouts
-from mlalign.models.folder import load_encoder, save_encoder
+from mlalign.models.io import load_encoder, save_encoder
 
 RATE = 0.375  # no family's own
 SITES = {  # in two layers: modules, and layers whose attention drops in a function
@@ -29,9 +29,7 @@ def family(request):
 
 def rates(model):
     modules = [one.p for one in model.modules() if isinstance(one, nn.Dropout)]
-    functions = [
-        one.attention_dropout for one in model.modules() if hasattr(one, "attention_dropout")
-    ]
+    functions = [one.attention_dropout for one in model.modules() if hasattr(one, "attention_dropout")]
     return modules, functions
 
 

@@ -39,7 +39,7 @@ def test_what_stands_in_the_padding_does_not_matter(made, sentences, representat
 def test_the_representations_are_their_equations(made, sentences):
     batch, encoder = made.batch(sentences["de"][:4]), made.encoder
     states = represent(made, batch, "backbone").words
-    places = [mask.nonzero()[:, 0] for mask in batch.is_word]
+    places = [mask.nonzero()[:, 0] for mask in batch.is_content_token]
     pooled = torch.stack([row[place].mean(0) for row, place in zip(states, places, strict=True)])
     assert_close(represent(made, batch, "backbone").sentence, pooled)
     english, german, own = encoder.prototypes.of("en"), encoder.prototypes.of("de"), states[:, 1]
@@ -52,9 +52,7 @@ def test_the_representations_are_their_equations(made, sentences):
         result = represent(made, batch, name)
         with torch.no_grad():
             fused = encoder.sentence_fusion(pooled, one, other)
-            words = torch.stack(
-                [encoder.word_fusion(row, key, key) for row, key in zip(states, fused, strict=True)]
-            )
+            words = torch.stack([encoder.word_fusion(row, key, key) for row, key in zip(states, fused, strict=True)])
         assert_close(result.sentence, fused)
         assert_close(result.words, words)
 
@@ -77,7 +75,7 @@ def test_pool_takes_the_first_vector_or_the_mean_of_the_words(made, sentences):
         made.encoder.pool = "first"
         assert made.encoder.pooled(states, batch).equal(states[:, 0])
         made.encoder.pool = "mean"
-        ignored = torch.where(batch.is_word[..., None], states, 1e4)
+        ignored = torch.where(batch.is_content_token[..., None], states, 1e4)
         assert_close(made.encoder.pooled(ignored, batch), made.encoder.pooled(states, batch))
 
 

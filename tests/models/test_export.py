@@ -6,11 +6,11 @@ from models.made import Made, make, represent
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, WordWeights
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.backbone import known_languages, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
-from mlalign.models.folder import save_encoder
+from mlalign.models.io import save_encoder
 
 LONG = "die Katze sieht Berlin! " * 400
 
@@ -40,7 +40,7 @@ def test_without_language_tokens_no_prompt_is_needed(family_folder, tmp_path, se
     save_encoder(encoder, tokenizer, tmp_path, {})
     model = SentenceTransformer(str(tmp_path), device="cpu")
     assert not any(model.prompts.values())
-    made = Made(encoder, Layout(tokenizer, {}, max_length=model.max_seq_length), tokenizer)
+    made = Made(encoder, SequenceBuilder(tokenizer, {}, max_length=model.max_seq_length), tokenizer)
     expected = vectors_here(made, sentences["ru"][:4], "ru")
     np.testing.assert_allclose(model.encode(sentences["ru"][:4]), expected, atol=1e-5)
 

@@ -7,10 +7,10 @@ from omegaconf import OmegaConf
 from torch.testing import assert_close
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages
-from mlalign.models.folder import load_encoder, save_encoder
+from mlalign.models.io import load_encoder, save_encoder
 
 RECIPE = {"recipe": {"backbone": {"name": "tiny"}, "losses": {"inter_sentence": {"margin": 0.0}}}}
 
@@ -30,7 +30,7 @@ def saved(made, tmp_path):
 def again(folder):
     encoder, tokenizer = load_encoder(folder, attention="sdpa")
     tokens = known_languages(tokenizer, ["en", "de", "ru"])
-    return Made(encoder.eval(), Layout(tokenizer, tokens, max_length=128), tokenizer)
+    return Made(encoder.eval(), SequenceBuilder(tokenizer, tokens, max_length=128), tokenizer)
 
 
 def test_plain_transformers_gives_the_same_hidden_states(made, saved, sentences):
@@ -64,8 +64,7 @@ def test_loading_gives_the_same_vectors(xlmr_folder, tmp_path, sentences, form, 
     for representation in ("prototype", "mixed", "backbone"):
         for language in ("de", "ru", "sw"):
             one, other = (
-                represent(each, each.batch(texts, language), representation, language)
-                for each in (made, loaded)
+                represent(each, each.batch(texts, language), representation, language) for each in (made, loaded)
             )
             assert one.sentence.equal(other.sentence)
             assert one.words.equal(other.words)
@@ -75,9 +74,7 @@ def test_every_family_comes_back(made, saved, sentences):
     loaded = again(saved)
     for name, value in made.encoder.state_dict().items():
         assert loaded.encoder.state_dict()[name].equal(value), name
-    one, other = (
-        represent(each, each.batch(sentences["de"][:6]), "prototype") for each in (made, loaded)
-    )
+    one, other = (represent(each, each.batch(sentences["de"][:6]), "prototype") for each in (made, loaded))
     assert one.sentence.equal(other.sentence)
 
 
@@ -88,9 +85,7 @@ def test_without_fusion_and_language_tokens_it_comes_back_too(xlmr_folder, tmp_p
     assert loaded.encoder.prototypes is None
     assert loaded.encoder.sentence_fusion is None
     batch = made.batch(sentences["en"][:2])
-    assert represent(loaded, batch, "backbone").sentence.equal(
-        represent(made, batch, "backbone").sentence
-    )
+    assert represent(loaded, batch, "backbone").sentence.equal(represent(made, batch, "backbone").sentence)
 
 
 def test_norwegian_stays_norwegian(xlmr_folder, tmp_path):
@@ -108,9 +103,7 @@ def test_the_recipe_is_kept_for_the_reader_and_nothing_is_a_pickle(saved):
     assert suffixes <= {".json", ".safetensors", ".yaml", ".txt"}
 
 
-@pytest.mark.parametrize(
-    "name", ["alignment.yaml", "mlalign.safetensors", "config.json", "model.safetensors"]
-)
+@pytest.mark.parametrize("name", ["alignment.yaml", "mlalign.safetensors", "config.json", "model.safetensors"])
 def test_a_missing_file_is_named(saved, name):
     (saved / name).unlink()
     with pytest.raises(DataError, match=rf"aligned: .*{name.split('.')[0]}"):

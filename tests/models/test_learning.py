@@ -6,7 +6,7 @@ from torch._dynamo.utils import counters
 
 from mlalign.models.backbone import load_backbone
 from mlalign.models.encoder import Encoder
-from mlalign.models.learning import set_up_learning
+from mlalign.models.learning import configure_training
 from mlalign.models.subwords import pad
 
 
@@ -26,7 +26,7 @@ def learned(folder, shapes, **settings):
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
     encoder = Encoder(model, pool="first")
-    set_up_learning(model, **settings)
+    configure_training(model, **settings)
     found, graphs = [], []
     for shape in shapes:
         states = encoder(batch(*shape))
@@ -42,9 +42,7 @@ SHAPES = [(4, 12), (6, 16), (3, 9), (8, 20), (5, 7), (4, 12)]
 
 @pytest.mark.parametrize("checkpointed", [False, True])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_states_gradients_and_names_are_those_of_the_plain_backbone(
-    xlmr_folder, checkpointed, compiled
-):
+def test_states_gradients_and_names_are_those_of_the_plain_backbone(xlmr_folder, checkpointed, compiled):
     torch._dynamo.reset()
     plain = learned(xlmr_folder, SHAPES[:2], gradient_checkpointing=False, compiled=False)
     found = learned(
@@ -59,9 +57,7 @@ def test_states_gradients_and_names_are_those_of_the_plain_backbone(
 def test_other_shapes_need_no_other_graph(xlmr_folder):
     torch._dynamo.reset()
     counters.clear()
-    *_, graphs, _ = learned(
-        xlmr_folder, SHAPES, gradient_checkpointing=False, compiled=True, backend="eager"
-    )
+    *_, graphs, _ = learned(xlmr_folder, SHAPES, gradient_checkpointing=False, compiled=True, backend="eager")
     assert graphs[0] > 0
     assert graphs[-1] == graphs[1]
 
@@ -70,7 +66,7 @@ def test_checkpointing_keeps_fewer_activations(xlmr_folder):
     def kept(checkpointed: bool) -> int:
         model, _ = load_backbone(xlmr_folder, attention="eager")
         model.train()
-        set_up_learning(model, gradient_checkpointing=checkpointed, compiled=False)
+        configure_training(model, gradient_checkpointing=checkpointed, compiled=False)
         sizes: list[int] = []
 
         def note(tensor: torch.Tensor) -> torch.Tensor:

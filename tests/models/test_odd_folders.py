@@ -20,7 +20,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from mlalign.data.layout import Layout
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.backbone import (
     add_language_tokens,
@@ -47,9 +47,7 @@ def copy(tmp_path):
     return lambda folder: shutil.copytree(folder, tmp_path / "copy")
 
 
-def test_a_tokenizer_that_is_only_a_sentencepiece_model_becomes_a_fast_one(
-    deberta_folder, copy, sentences, tmp_path
-):
+def test_a_tokenizer_that_is_only_a_sentencepiece_model_becomes_a_fast_one(deberta_folder, copy, sentences, tmp_path):
     folder, model_file = copy(deberta_folder), io.BytesIO()
     texts = [text for rows in sentences.values() for text in rows]
     sentencepiece.SentencePieceTrainer.train(
@@ -90,7 +88,7 @@ def test_gemmas_tokenizer_is_framed_as_every_stage_frames_it(mmbert_folder, copy
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     for one in (tokenizer, AutoTokenizer.from_pretrained(tmp_path)):
-        layout = Layout(one, {}, max_length=20)
+        layout = SequenceBuilder(one, {}, max_length=20)
         words = layout.words(["the cat", "the cat sees the river."])
         ours = layout.batch([layout.single(row, "en") for row in words])
         theirs = one(["the cat", "the cat sees the river."], padding=True, return_tensors="pt")
@@ -103,7 +101,7 @@ def test_segments_are_left_out_where_the_model_tells_none_apart(xlmr_folder, cop
     names = ["input_ids", "token_type_ids", "attention_mask"]
     edit(folder / "tokenizer_config.json", model_input_names=names)
     model, tokenizer = load(folder)
-    layout = Layout(tokenizer, {}, max_length=20)
+    layout = SequenceBuilder(tokenizer, {}, max_length=20)
     one, two = layout.words(["a dog", "my friend"])
     batch = layout.batch([layout.pair(one, two, "en")])
     assert batch.token_types is None
@@ -140,9 +138,7 @@ def test_output_embeddings_that_are_not_tied_stay_so(bert_folder, copy, tmp_path
     [
         (lambda: RobertaForMaskedLM(RobertaConfig(**TINY, max_position_embeddings=66)), 64),
         (
-            lambda: RobertaForMaskedLM(
-                RobertaConfig(**TINY, max_position_embeddings=66, pad_token_id=3)
-            ),
+            lambda: RobertaForMaskedLM(RobertaConfig(**TINY, max_position_embeddings=66, pad_token_id=3)),
             62,
         ),
         (lambda: CamembertForMaskedLM(CamembertConfig(**TINY, max_position_embeddings=40)), 38),

@@ -12,15 +12,15 @@ WORD = [[False, False, *[True] * (len(row) - 3), False] for row in IDS]
 
 def test_rows_are_padded_on_the_right_to_the_longest():
     batch = pad(IDS, WORD, None, 1)
-    assert batch.input_ids.shape == batch.is_word.shape == (3, 7)
+    assert batch.input_ids.shape == batch.is_content_token.shape == (3, 7)
     for row, (ids, word) in enumerate(zip(IDS, WORD, strict=True)):
         rest = 7 - len(ids)
         assert batch.input_ids[row].tolist() == ids + [1] * rest
         assert batch.attention_mask[row].tolist() == [1] * len(ids) + [0] * rest
-        assert batch.is_word[row].tolist() == word + [False] * rest
+        assert batch.is_content_token[row].tolist() == word + [False] * rest
     assert batch.token_types is None
     assert batch.input_ids.dtype == batch.attention_mask.dtype == torch.long
-    assert batch.is_word.dtype == torch.bool
+    assert batch.is_content_token.dtype == torch.bool
 
 
 def test_token_types_are_padded_with_0():
@@ -37,10 +37,10 @@ def test_an_ordinary_piece_equal_to_padding_is_attended_to():
 def test_the_mean_is_of_the_words_alone(dtype):
     batch = pad(IDS, WORD, None, 1)
     states = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
-    pooled = mean_pool(states, batch.is_word)
+    pooled = mean_pool(states, batch.is_content_token)
     assert pooled.dtype == dtype
     for row, word in enumerate(WORD):
-        places = [place for place, is_word in enumerate(word) if is_word]
+        places = [place for place, is_content_token in enumerate(word) if is_content_token]
         expected = sum((states[row, place] for place in places), torch.zeros(4, dtype=dtype))
         assert_close(pooled[row], expected / max(1, len(places)))
     assert not pooled[1].any()  # a sentence without words
@@ -49,8 +49,8 @@ def test_the_mean_is_of_the_words_alone(dtype):
 def test_what_stands_beside_the_words_does_not_matter():
     batch = pad(IDS, WORD, None, 1)
     states = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
-    other = torch.where(batch.is_word[..., None], states, 1e6)
-    assert_close(mean_pool(other, batch.is_word), mean_pool(states, batch.is_word))
+    other = torch.where(batch.is_content_token[..., None], states, 1e6)
+    assert_close(mean_pool(other, batch.is_content_token), mean_pool(states, batch.is_content_token))
 
 
 def test_padding_is_counted_over_all_batches():

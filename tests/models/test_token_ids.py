@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedT
 
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, load_backbone
-from mlalign.models.folder import load_encoder, save_encoder
+from mlalign.models.io import load_encoder, save_encoder
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = [f"w{number}" for number in range(20)]

@@ -3,11 +3,11 @@
 import pytest
 from reporting.made import run
 
-from mlalign.building.code import code_hashes, tree_hash
 from mlalign.errors import ConfigError
 from mlalign.reporting.code import mixed_code
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import Run
+from mlalign.stages.code import code_hashes, tree_hash
 
 FIRST = {"mlalign": "a" * 64, "conf": "b" * 64, "constraints": None}
 

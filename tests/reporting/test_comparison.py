@@ -65,9 +65,7 @@ def test_languages_are_one_family_and_the_rows_of_a_summary_another(table):
     for name in methods:
         row = rows_of(table)[name]
         for column in table.columns:
-            assert column == "en" or row.cells[column].against.seeds.p == pytest.approx(
-                p(name, column)
-            )
+            assert column == "en" or row.cells[column].against.seeds.p == pytest.approx(p(name, column))
         # en never varies in these runs, so that it tells no p and is no member of the family
         expected = multipletests([p(name, "de"), p(name, "ru")], method="holm")[1]
         found = [row.cells[one].against.seeds_holm for one in ("de", "ru")]
@@ -108,9 +106,7 @@ def test_unfinished_runs_are_listed_below_their_task_or_where_it_has_none_below_
         Unfinished(Path("outputs/refused/1a2b"), "ConfigError: align.steps=0"),
     ]
     mldoc, panx = comparison([run(), run(task="panx")], unfinished=missed)
-    expected = (
-        "Not finished, so not in this table: outputs/mldoc/tiny-mlm-seed1 (DataError: no file)"
-    )
+    expected = "Not finished, so not in this table: outputs/mldoc/tiny-mlm-seed1 (DataError: no file)"
     assert f"{expected}; outputs/refused/1a2b (ConfigError: align.steps=0)." in notes(mldoc)
     assert "table: outputs/panx/tiny-mlm-seed1; outputs/refused" in notes(panx)
 
@@ -199,10 +195,7 @@ def test_without_predictions_there_is_no_bootstrap_and_that_is_said(tmp_path):
 
 
 def test_a_score_that_is_not_made_of_items_has_no_bootstrap(tmp_path):
-    found = [
-        Run(one.folder, one.results | {"metric": "retrieval_accuracy"})
-        for one in two_methods(tmp_path, de=12.0)
-    ]
+    found = [Run(one.folder, one.results | {"metric": "retrieval_accuracy"}) for one in two_methods(tmp_path, de=12.0)]
     (table,) = comparison(found, resamples=200)
     assert all(cell.against.items is None for cell in rows_of(table)["mlm"].cells.values())
     assert "There is no bootstrap" in notes(table)

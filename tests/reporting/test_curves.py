@@ -40,9 +40,7 @@ def test_what_is_written_reads_the_same_and_nothing_is_written_of_nothing(tmp_pa
     report(tmp_path, "align", "loss,step\n0.1,0\n,5\n")
     path = tmp_path / "deep" / "align.csv"
     assert write_curves(tmp_path, "align", path)
-    pd.testing.assert_frame_equal(
-        pd.read_csv(path, index_col="step"), join_curves(tmp_path, "align")
-    )
+    pd.testing.assert_frame_equal(pd.read_csv(path, index_col="step"), join_curves(tmp_path, "align"))
     assert not write_curves(tmp_path, "finetune", tmp_path / "finetune.csv")
     report(tmp_path, "finetune", "")
     assert not write_curves(tmp_path, "finetune", tmp_path / "finetune.csv")

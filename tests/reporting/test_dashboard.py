@@ -62,9 +62,7 @@ def test_a_missing_package_is_refused(monkeypatch):
         check_package()
 
 
-@pytest.mark.parametrize(
-    ("error", "told"), [(ConnectionError("no\nnetwork"), "no network"), (KeyError(), "KeyError")]
-)
+@pytest.mark.parametrize(("error", "told"), [(ConnectionError("no\nnetwork"), "no network"), (KeyError(), "KeyError")])
 def test_whatever_wandb_says_is_one_line(error, told, monkeypatch):
     def failing(**_):
         raise error

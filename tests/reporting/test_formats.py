@@ -154,10 +154,7 @@ def test_latex_has_a_cell_for_each_column(tables):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles_with_booktabs_alone(tables, tmp_path):
     source = FORMATS["latex"].write(tables).replace("猫", "")  # not a letter of TeX's own fonts
-    document = (
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-        f"{source}\n\\end{{document}}\n"
-    )
+    document = f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{source}\n\\end{{document}}\n"
     (tmp_path / "tables.tex").write_text(document, encoding="utf-8")
     ended = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"],
@@ -181,11 +178,7 @@ def test_formats_are_chosen_by_name_or_by_the_files_ending():
 
 def test_every_format_has_its_file_beside_the_others(tables, tmp_path):
     paths = write_tables(tables, list(FORMATS), str(tmp_path / "new" / "main.txt"))
-    assert sorted(path.name for path in paths) == sorted(
-        f"main{one.suffix}" for one in FORMATS.values()
-    )
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
-        path.name for path in paths
-    )
+    assert sorted(path.name for path in paths) == sorted(f"main{one.suffix}" for one in FORMATS.values())
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in paths)
     (only,) = write_tables(tables, ["text"], str(tmp_path / "v1.2"))
     assert only.name == "v1.2.txt"

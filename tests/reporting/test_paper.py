@@ -75,9 +75,7 @@ def test_copied_rows_stand_below_marked_and_untested():
     for name, one in FORMATS.items():
         written = one.write([table])
         assert "XLM-R+ML" in written
-        assert {"csv": "Gui and Xiao 2024, Table 2", "latex": r"$\ddagger$"}.get(
-            name, "XLM-R+ML ‡"
-        ) in written
+        assert {"csv": "Gui and Xiao 2024, Table 2", "latex": r"$\ddagger$"}.get(name, "XLM-R+ML ‡") in written
 
 
 def test_a_missing_cell_of_the_paper_is_none_of_ours():

@@ -9,9 +9,7 @@ import pytest
 from mlalign.reporting.compare import compare_runs
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = re.findall(
-    r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8")
-)
+COMMANDS = re.findall(r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from reporting.made import results, run, written
 
+from mlalign.config.enums import TableKind
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.rows import full_method, rows_of
 from mlalign.reporting.runs import Run
 from mlalign.reporting.variation import KINDS, SEEDS, flat_settings, refuse_other_differences
-from mlalign.settings.choices import TableKind
 
 
 def test_every_kind_of_table_can_be_typed():
@@ -95,9 +95,7 @@ def test_runs_that_differ_in_more_than_their_row_are_refused():
 
 
 def test_a_message_names_many_keys_without_end():
-    found = [
-        run(task_settings={f"key{number:02}": value for number in range(12)}) for value in "ab"
-    ]
+    found = [run(task_settings={f"key{number:02}": value for number in range(12)}) for value in "ab"]
     with pytest.raises(ConfigError, match=r"key07: .*\n  and 4 more: .*key08, .*key11"):
         refuse_other_differences("mldoc", found, "main")
 

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from mlalign.reporting.significance import holm, overstatement, paired_t_test
+from mlalign.reporting.significance import effect_size_bias, holm, paired_t_test
 
 SCORES = st.floats(0, 100)
 PAIRS = st.lists(st.tuples(SCORES, SCORES), min_size=2, max_size=8).filter(
@@ -113,5 +113,5 @@ def test_with_few_pairs_the_effect_is_overstated_by_so_much(pairs):
     """The mean of d_z = mean / sd over many samples of a true effect of 1."""
     samples = np.random.default_rng(1).normal(1.0, 1.0, (400_000, pairs))
     effects = samples.mean(1) / samples.std(1, ddof=1)
-    assert overstatement(pairs) == pytest.approx(effects.mean(), rel=0.02)
-    assert overstatement(2) == math.inf
+    assert effect_size_bias(pairs) == pytest.approx(effects.mean(), rel=0.02)
+    assert effect_size_bias(2) == math.inf

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlalign.data.formats import LabelledText, Part, SentencePair, TaggedSentence
+from mlalign.data.readers import LabelledText, Part, SentencePair, TaggedSentence
 from mlalign.tracking.shown import COLUMNS, prediction_rows
 
 KINDS = {

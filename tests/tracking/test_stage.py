@@ -76,7 +76,7 @@ def test_what_cannot_be_shown_does_not_end_it(stage, run, caplog):
 
 
 def test_warnings_of_training_become_alerts_while_it_lasts(stage, run):
-    log = logging.getLogger("mlalign.modules.health")
+    log = logging.getLogger("mlalign.alignment.diagnostics")
     log.warning("the discriminator has won: %d", 1)
     log.info("all is well")
     logging.getLogger("mlalign.data").warning("a line was left out")

@@ -114,9 +114,7 @@ def test_options_that_are_not_wandbs_are_refused(option, told):
 
 
 def test_a_project_that_cannot_be_is_one_line(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"Invalid project name 'a/b'.*logger.options.project"
-    ) as told:
+    with pytest.raises(ConfigError, match=r"Invalid project name 'a/b'.*logger.options.project") as told:
         begin(tmp_path, project="a/b")
     assert "\n" not in str(told.value)
 
@@ -124,9 +122,7 @@ def test_a_project_that_cannot_be_is_one_line(tmp_path):
 def test_an_entity_that_is_not_there_is_one_line(refusing, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", refusing)
-    with pytest.raises(
-        ConfigError, match=r"entity nobody not found.*logger.options.entity"
-    ) as told:
+    with pytest.raises(ConfigError, match=r"entity nobody not found.*logger.options.entity") as told:
         begin(tmp_path, entity="nobody")
     assert "\n" not in str(told.value)
 

@@ -16,13 +16,13 @@ from wandb.sdk.launch.sweeps.utils import (
 from wandb_file import Recorded, runs_under
 
 from mlalign.commands import run as run_module
-from mlalign.commands.command_line import resolve
 from mlalign.commands.run import train
-from mlalign.config import Losses
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
+from mlalign.config.schema import Losses
 from mlalign.data.sample import write_sample
 from mlalign.reporting.dashboard.build import specification, workspace
 from mlalign.reporting.results import read_results
-from mlalign.settings.folder import CONF
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
 LANGUAGES = ["en", "de", "ru"]
@@ -62,9 +62,7 @@ def offline():
 def work(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("tracked")
     sizes = (60, 30, 30)
-    write_sample(
-        root / "data", seed=3, pairs=300, documents=sizes, paraphrases=sizes, sentences=sizes
-    )
+    write_sample(root / "data", seed=3, pairs=300, documents=sizes, paraphrases=sizes, sentences=sizes)
     return root
 
 
@@ -150,9 +148,7 @@ def test_figures_are_images_and_artifacts_are_off(stages, folder):
 def test_every_panel_of_the_dashboard_asks_for_what_is_logged(stages):
     logged = set().union(*(one.keys for one in stages.values()))
     losses = [name for name in Losses.__dataclass_fields__ if name != "adversarial"]
-    made = workspace(
-        "me", "p", "t", task="mldoc", metric="accuracy", languages=LANGUAGES, losses=losses
-    )
+    made = workspace("me", "p", "t", task="mldoc", metric="accuracy", languages=LANGUAGES, losses=losses)
     view = specification(made)["spec"]["section"]
     sections = view["panelBankConfig"]["sections"]
     asked = 0

@@ -8,9 +8,7 @@ from mlalign.data.corpora.scripts import besides_words
 
 # Controls, zero-width space, word joiner, byte order mark, soft hyphen and marks of direction. The
 # zero-width joiners stay: Persian and the scripts of India spell with them.
-INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+"
-)
+INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 
 
 def clean(text: str) -> str:

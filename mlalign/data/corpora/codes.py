@@ -8,9 +8,7 @@ from mlalign.errors import DataError
 ENGLISH = "en"
 
 
-def release_code(
-    language: str, there: Collection[str], codes: Mapping[str, str], where: str
-) -> str:
+def release_code(language: str, there: Collection[str], codes: Mapping[str, str], where: str) -> str:
     """Find the code under which a release holds a language.
 
     Args:

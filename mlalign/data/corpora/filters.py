@@ -44,8 +44,7 @@ class Judge:
     def __init__(self, rules: Rules, language: str, identify: Identify | None = None) -> None:
         self.rules, self.language, self.identify = rules, language, identify
         self.letters = {
-            one: (letters_of(one) if rules.script else None) or any_letters()
-            for one in (ENGLISH, language)
+            one: (letters_of(one) if rules.script else None) or any_letters() for one in (ENGLISH, language)
         }
 
     def reason(self, english: str, other: str, plain_english: str, plain_other: str) -> str | None:

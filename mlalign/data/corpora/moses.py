@@ -43,9 +43,7 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
             )
             yield from read_aligned(english, other)
     except zipfile.BadZipFile as error:
-        raise DataError(
-            f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew"
-        ) from None
+        raise DataError(f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
@@ -56,9 +54,7 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], B
     return lambda: cast(BinaryIO, archive.open(member))
 
 
-def find_files(
-    folder: Path, stem: str | None, language: str, codes: Mapping[str, str]
-) -> list[Path]:
+def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str, str]) -> list[Path]:
     """The files ``stem.en[.gz]`` and ``stem.de[.gz]`` of a folder, English first.
 
     Args:
@@ -82,9 +78,7 @@ def split_name(name: str) -> tuple[str, str]:
     return str(plain.with_suffix("")), plain.suffix.removeprefix(".")
 
 
-def _side_by_side(
-    where: str, names: Collection[str], language: str, codes: Mapping[str, str]
-) -> tuple[str, str]:
+def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapping[str, str]) -> tuple[str, str]:
     """The names of both sides: the only ``X.en`` and ``X.de`` with the same ``X``."""
     by_stem: dict[str, dict[str, str]] = {}
     for name in names:
@@ -99,9 +93,7 @@ def _side_by_side(
     pairs = []
     for stem, sides in by_stem.items():
         try:
-            english, other = (
-                sides[release_code(one, sides, codes, where)] for one in (ENGLISH, language)
-            )
+            english, other = (sides[release_code(one, sides, codes, where)] for one in (ENGLISH, language))
         except DataError:
             continue
         pairs.append((stem, english, other))
@@ -110,8 +102,7 @@ def _side_by_side(
         release_code(ENGLISH, everything, codes, where)
         release_code(language, everything, codes, where)
         raise DataError(
-            f"{where}: expected X.{ENGLISH} and X.{language} with the same X, found "
-            f"{', '.join(sorted(names))}"
+            f"{where}: expected X.{ENGLISH} and X.{language} with the same X, found {', '.join(sorted(names))}"
         )
     if len(pairs) > 1:
         raise DataError(

@@ -24,8 +24,8 @@ from mlalign.data.corpora.released import read_release
 from mlalign.data.corpora.sources import Source
 from mlalign.data.corpora.spool import Lowest, Spool
 from mlalign.data.files import sha256_of
-from mlalign.data.formats.leftovers import Leftovers, OnBadLine
 from mlalign.data.manifest import Manifest
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -194,9 +194,7 @@ def _prepare(
     }
 
 
-def _take(
-    released: Iterable[tuple[str, str]], spool: Spool, settings: Settings, judge: Judge
-) -> Counter[str]:
+def _take(released: Iterable[tuple[str, str]], spool: Spool, settings: Settings, judge: Judge) -> Counter[str]:
     """Put what may be kept into the spool; count the pairs by what became of them."""
     counts: Counter[str] = Counter()
     lowest = None if settings.max_pairs is None else Lowest(settings.max_pairs)

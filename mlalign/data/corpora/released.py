@@ -8,7 +8,7 @@ from mlalign.data.corpora import moses
 from mlalign.data.corpora.codes import ENGLISH, matches
 from mlalign.data.corpora.table import read_parquet, read_tsv
 from mlalign.data.corpora.tmx import read_tmx
-from mlalign.data.formats.leftovers import Leftovers
+from mlalign.data.readers.leftovers import Leftovers
 from mlalign.errors import DataError
 
 FORMS = (".zip", ".tsv", ".tmx", ".parquet")
@@ -50,13 +50,9 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
             return [place]
         stem, _ = moses.split_name(place.name)
         return moses.find_files(place.parent, stem, language, form.codes)
-    tables = [
-        path for path in sorted(place.rglob("*")) if path.is_file() and form_of(path) in FORMS
-    ]
+    tables = [path for path in sorted(place.rglob("*")) if path.is_file() and form_of(path) in FORMS]
     names = {path: str(path.relative_to(place)) for path in tables}
-    found = [
-        path for path, name in names.items() if english_side(name, language, form.codes) is not None
-    ]
+    found = [path for path, name in names.items() if english_side(name, language, form.codes) is not None]
     if not tables:
         return moses.find_files(place, None, language, form.codes)
     if not found:
@@ -74,9 +70,7 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
     return found
 
 
-def read_release(
-    paths: Sequence[Path], language: str, form: Form, left: Leftovers
-) -> Iterator[tuple[str, str]]:
+def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftovers) -> Iterator[tuple[str, str]]:
     """Yield the pairs ``(English, other)`` as they were released, empty sides and all.
 
     Args:
@@ -116,8 +110,6 @@ def english_side(name: str, language: str, codes: Mapping[str, str]) -> int | No
             for start in range(cut):
                 sides = ("-".join(pieces[start:cut]), "-".join(pieces[cut:]))
                 for place in (0, 1):
-                    if matches(sides[place], ENGLISH, codes) and matches(
-                        sides[1 - place], language, codes
-                    ):
+                    if matches(sides[place], ENGLISH, codes) and matches(sides[1 - place], language, codes):
                         return place
     return None

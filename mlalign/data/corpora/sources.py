@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.released import Form, find_release
 from mlalign.data.files import sha256_of
-from mlalign.data.hub import Repo, hub_file, hub_files, hub_repo
-from mlalign.data.web import fetch
+from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo
+from mlalign.data.hub.web import fetch
 from mlalign.errors import DataError
 
 OPUS = "https://object.pouta.csc.fi"  # what OPUS itself links to

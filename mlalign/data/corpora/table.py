@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlalign.data.corpora.codes import ENGLISH, release_code
-from mlalign.data.formats.leftovers import Leftovers
+from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import did_you_mean, read_lines
 from mlalign.errors import DataError
 
@@ -17,9 +17,7 @@ TRANSLATION = "translation"
 PAIRED = ("english", "non_english")
 
 
-def read_tsv(
-    path: Path, columns: Sequence[str], *, english_first: bool, left: Leftovers
-) -> Iterator[tuple[str, str]]:
+def read_tsv(path: Path, columns: Sequence[str], *, english_first: bool, left: Leftovers) -> Iterator[tuple[str, str]]:
     """Yield ``(English, other)`` from the lines of a TSV file; a quote is an ordinary character.
 
     Args:
@@ -121,9 +119,7 @@ def _columns(
         is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         fits = pa.types.is_struct(kind) if english == other else is_text
         if not fits:
-            raise DataError(
-                f"{path}: expected text in the column {column}, found {kind}; set prepare.columns"
-            )
+            raise DataError(f"{path}: expected text in the column {column}, found {kind}; set prepare.columns")
     return english, other
 
 
@@ -147,8 +143,5 @@ def _names_of_columns(
         return TRANSLATION, TRANSLATION
     if set(PAIRED) <= set(schema.names):
         return PAIRED
-    english, other = (
-        release_code(one, schema.names, codes, f"{path} (its columns)")
-        for one in (ENGLISH, language)
-    )
+    english, other = (release_code(one, schema.names, codes, f"{path} (its columns)") for one in (ENGLISH, language))
     return english, other

@@ -6,7 +6,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from mlalign.data.corpora.codes import ENGLISH, release_code
-from mlalign.data.formats.leftovers import Leftovers
+from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import DAMAGED, open_bytes
 from mlalign.errors import DataError
 
@@ -70,9 +70,7 @@ class Units:
         )
 
 
-def read_tmx(
-    path: Path, language: str, codes: Mapping[str, str], left: Leftovers
-) -> Iterator[tuple[str, str]]:
+def read_tmx(path: Path, language: str, codes: Mapping[str, str], left: Leftovers) -> Iterator[tuple[str, str]]:
     """Yield ``(English, other)`` from the units that hold both, the first segment of each.
 
     Args:
@@ -89,9 +87,7 @@ def read_tmx(
     for line, unit in _units(path):
         found |= unit.keys()
         try:
-            english, other = (
-                unit[release_code(one, unit, codes, str(path))] for one in (ENGLISH, language)
-            )
+            english, other = (unit[release_code(one, unit, codes, str(path))] for one in (ENGLISH, language))
         except DataError:
             left.drop(line, "not in both languages", f"a unit in {', '.join(unit) or 'none'}")
             continue

@@ -27,9 +27,7 @@ def entity_clause(choices: Choices) -> Clause:
     """Return a clause about people and organisations."""
     manner = choices.below(8)
     if manner == 0:
-        return Clause(
-            choices.pick(concepts("person>", *EVERYDAY)), noun(choices, "person", *EVERYDAY)
-        )
+        return Clause(choices.pick(concepts("person>", *EVERYDAY)), noun(choices, "person", *EVERYDAY))
     if manner == 1:
         origin, destination = two_places(choices)
         verb = varied(choices, choices.pick(concepts("motion", *EVERYDAY)))

@@ -127,9 +127,7 @@ class French(Realiser):
     def smooth(self, words: list[Word]) -> list[Word]:
         """Elide before vowels, then contract ``de le`` and the like."""
         elided = [
-            Word(ELIDED.get(word.text, word.text))
-            if word.tag == OUTSIDE and VOWEL.match(following.text)
-            else word
+            Word(ELIDED.get(word.text, word.text)) if word.tag == OUTSIDE and VOWEL.match(following.text) else word
             for word, following in zip(words, [*words[1:], Word(".")], strict=True)
         ]
         return contract(elided, CONTRACTIONS)

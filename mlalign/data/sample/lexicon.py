@@ -36,11 +36,7 @@ def lexicon() -> tuple[Concept, ...]:
 @cache
 def concepts(kind: str, *tables: str) -> tuple[Concept, ...]:
     """Return the concepts of a kind, from some tables or from all."""
-    return tuple(
-        concept
-        for concept in lexicon()
-        if concept.kind == kind and concept.table in (tables or TABLES)
-    )
+    return tuple(concept for concept in lexicon() if concept.kind == kind and concept.table in (tables or TABLES))
 
 
 def _read(table: str) -> list[Concept]:

@@ -36,9 +36,7 @@ class Realiser(ABC):
             return [*side, *plain(self.comma), *main]
         return [*main, *side]
 
-    def fronted(
-        self, clause: Clause, time: list[Word], place: list[Word]
-    ) -> tuple[list[Word], list[Word], list[Word]]:
+    def fronted(self, clause: Clause, time: list[Word], place: list[Word]) -> tuple[list[Word], list[Word], list[Word]]:
         """Return what stands in front of the subject, and the time and place that stay behind."""
         if clause.front == "time":
             return [*time, *plain(self.after_front)], [], place
@@ -99,9 +97,7 @@ def is_person(phrase: Phrase) -> bool:
     """Whether a phrase means people."""
     if isinstance(phrase, Both):
         return is_person(phrase.first)
-    return isinstance(phrase, Person) or (
-        isinstance(phrase, Noun) and phrase.concept.kind == "person"
-    )
+    return isinstance(phrase, Person) or (isinstance(phrase, Noun) and phrase.concept.kind == "person")
 
 
 def full_name(person: Person, language: str) -> list[Word]:

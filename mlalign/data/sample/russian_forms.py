@@ -96,9 +96,7 @@ def _split(words: str, nominal_adjective: bool) -> tuple[list[str], str, list[st
     return [], first, rest
 
 
-def _noun(
-    head: str, gender: str, flags: tuple[str, ...], case: str, plural: bool, animate: bool
-) -> str:
+def _noun(head: str, gender: str, flags: tuple[str, ...], case: str, plural: bool, animate: bool) -> str:
     marked = {flag[0]: flag[1:] for flag in flags}
     if "0" in marked:
         return head
@@ -128,9 +126,7 @@ def _noun(
     return stem + spelled(stem, form)
 
 
-def _plural(
-    stem: str, ending: str, gender: str, marked: dict[str, str], case: str, table: list[str]
-) -> str:
+def _plural(stem: str, ending: str, gender: str, marked: dict[str, str], case: str, table: list[str]) -> str:
     stem = marked.get("~", stem)
     nominative = marked.get("^") or stem + spelled(stem, table[6])
     if case == "nom":

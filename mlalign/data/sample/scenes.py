@@ -162,9 +162,7 @@ def person(choices: Choices) -> Person:
     if manner < 5:
         return Person(surname, female, given)
     if manner < 8 or female:
-        return Person(
-            surname, female, None, choices.pick(concepts("title f" if female else "title m"))
-        )
+        return Person(surname, female, None, choices.pick(concepts("title f" if female else "title m")))
     professions = [
         concept
         for concept in concepts("person", "everyday_nouns", "government")

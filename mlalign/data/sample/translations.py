@@ -58,9 +58,7 @@ class Translations:
                     yield plan
 
 
-def translations(
-    english: Language, other: Language, choices: Choices, shared: Choices, count: int
-) -> list[str]:
+def translations(english: Language, other: Language, choices: Choices, shared: Choices, count: int) -> list[str]:
     """Return the lines of a parallel file.
 
     Args:

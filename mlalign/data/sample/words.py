@@ -28,10 +28,7 @@ def _plain(text: str) -> tuple[Word, ...]:
 
 def name(text: str, kind: str) -> list[Word]:
     """Return the words of a name, tagged as one entity."""
-    return [
-        Word(word, f"{'I' if position else 'B'}-{kind}")
-        for position, word in enumerate(text.split())
-    ]
+    return [Word(word, f"{'I' if position else 'B'}-{kind}") for position, word in enumerate(text.split())]
 
 
 def bracketed(text: str, kind: str) -> list[Word]:

@@ -51,9 +51,7 @@ def write_sample(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def files(
-    seed: int, pairs: int, sizes: dict[str, Sizes]
-) -> Iterator[tuple[str, Callable[[], Iterable[str]]]]:
+def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str, Callable[[], Iterable[str]]]]:
     """Yield every file's name and what makes its lines, the tasks first.
 
     The parallel files must come after the tasks: they leave out what the tasks say.

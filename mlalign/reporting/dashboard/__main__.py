@@ -10,13 +10,13 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.checks.train import LOSSES
-from mlalign.commands.command_line import Command, given
+from mlalign.config.commands import Dashboard
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import Command, given
+from mlalign.config.validation import LOSSES
 from mlalign.reporting.dashboard.build import workspace
 from mlalign.reporting.dashboard.make import account, check_package, save, write
 from mlalign.reporting.results import read_results
-from mlalign.settings.dashboard import Dashboard
-from mlalign.settings.folder import CONF
 
 ADVERSARIAL = "adversarial"  # has its panels with the discriminator
 
@@ -50,6 +50,4 @@ def job(composed: DictConfig) -> None:
 
 if __name__ == "__main__":
     command = Command(job)
-    command.run(
-        hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")(command.one)
-    )
+    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")(command.one))

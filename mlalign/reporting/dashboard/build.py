@@ -37,9 +37,7 @@ def workspace(
             )
             for place, (name, panels) in enumerate(sections(metric, languages, losses))
         ],
-        runset_settings=ws.RunsetSettings(
-            filters=[ws.Config(TASK) == task], pinned_columns=list(PINNED)
-        ),
+        runset_settings=ws.RunsetSettings(filters=[ws.Config(TASK) == task], pinned_columns=list(PINNED)),
     )
 
 

@@ -57,9 +57,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             total = int(count.to_numpy().sum())
             right = 100 * count.to_numpy().diagonal().sum() / total
             first = place % beside == 0
-            image = cells(
-                axis, share, low=0, high=100, form="{:.1f}", size=letters(cell), rows=first
-            )
+            image = cells(axis, share, low=0, high=100, form="{:.1f}", size=letters(cell), rows=first)
             axis.set_title(f"{name}\n{one['language'].iloc[0]}, n = {total:,}, {right:.1f} % right")
             axis.set_xlabel("predicted")
             if first:

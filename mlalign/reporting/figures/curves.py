@@ -91,12 +91,8 @@ def _limits(axis: Any, values: "pd.Series[float]") -> None:
 
 def _legend(figure: Figure, frame: pd.DataFrame, runs: list[str]) -> None:
     handles = [
-        Line2D([], [], color=colour(n), linestyle=line(n), marker=marker(n), markersize=3)
-        for n in range(len(runs))
+        Line2D([], [], color=colour(n), linestyle=line(n), marker=marker(n), markersize=3) for n in range(len(runs))
     ]
     counts = [frame.loc[frame["run"] == run, "seed"].nunique() for run in runs]
-    names = [
-        f"{drawable(run, 40)} ({count} seed{'s' * (count > 1)})"
-        for run, count in zip(runs, counts, strict=True)
-    ]
+    names = [f"{drawable(run, 40)} ({count} seed{'s' * (count > 1)})" for run, count in zip(runs, counts, strict=True)]
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(runs), 4))

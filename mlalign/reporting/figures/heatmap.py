@@ -88,9 +88,7 @@ def cells(
 
 def bar(figure: Figure, image: Any, axes: Sequence[Any], label: str) -> None:
     """One colour bar for all panels."""
-    drawn = figure.colorbar(
-        image, ax=list(axes), shrink=min(0.8, 2.5 / figure.get_figheight()), pad=0.02
-    )
+    drawn = figure.colorbar(image, ax=list(axes), shrink=min(0.8, 2.5 / figure.get_figheight()), pad=0.02)
     drawn.set_label(label)
     drawn.outline.set_visible(False)
 

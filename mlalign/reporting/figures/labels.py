@@ -30,9 +30,7 @@ def families() -> list[str]:
 @cache
 def covered() -> frozenset[int]:
     """All code points that the families have a glyph for."""
-    return frozenset(
-        point for family in families() for point in get_font(findfont(family)).get_charmap()
-    )
+    return frozenset(point for family in families() for point in get_font(findfont(family)).get_charmap())
 
 
 def missing(text: str) -> list[str]:
@@ -68,8 +66,7 @@ def drawable(text: str, longest: int = 60) -> str:
 @cache
 def _warn(script: str, examples: str) -> None:
     log.warning(
-        "No font here can draw %s (%s): such labels show [%s]; the csv file beside the figure "
-        "has their text",
+        "No font here can draw %s (%s): such labels show [%s]; the csv file beside the figure has their text",
         script,
         examples,
         script,

@@ -56,14 +56,10 @@ def draw(frame: pd.DataFrame) -> Figure:
             seeds = frame[frame["run"] == run]
             count = seeds["seed"].nunique()
             if count > 1:
-                axis.scatter(
-                    seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style
-                )
+                axis.scatter(seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style)
             one = means.query("run == @run")
             name = f"{run}, {count} seed{'s' * (count > 1)}{_told(one)}"
-            axis.scatter(
-                one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style
-            )
+            axis.scatter(one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style)
         axis.set_title(_title(means))
         axis.set_xlabel("similarity of translations: cosine of pairs minus cosine of non-pairs")
         axis.set_ylabel(f"zero-shot {frame['metric'].iloc[0]} on {frame['task'].iloc[0]} (%)")

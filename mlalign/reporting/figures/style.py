@@ -76,9 +76,7 @@ def line(place: int) -> Any:
     return LINES[place % len(LINES)]
 
 
-def panels(
-    count: int, *, height: float, most: int = 3, wide: bool = False
-) -> tuple[Figure, list[Any]]:
+def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> tuple[Figure, list[Any]]:
     """A figure with panels side by side, ``most`` of them in a row, and all its axes.
 
     Args:

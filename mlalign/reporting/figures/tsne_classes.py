@@ -11,9 +11,7 @@ from mlalign.reporting.figures.scatter import legend, points
 from mlalign.reporting.figures.style import house_style, kinds, panels
 
 
-def numbers(
-    runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *, seed: int
-) -> pd.DataFrame:
+def numbers(runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *, seed: int) -> pd.DataFrame:
     """A plane for every run, and how well its classes part.
 
     Args:

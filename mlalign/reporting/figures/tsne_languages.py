@@ -10,9 +10,7 @@ from mlalign.reporting.figures.scatter import legend, points
 from mlalign.reporting.figures.style import house_style, kinds, panels
 
 
-def numbers(
-    encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[str], *, seed: int
-) -> pd.DataFrame:
+def numbers(encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[str], *, seed: int) -> pd.DataFrame:
     """A plane for every encoder.
 
     Args:
@@ -42,10 +40,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             one = frame[frame["encoder"] == name]
             points(axis, one, "language", languages)
             probe, chance = one[["probe", "chance"]].iloc[0]
-            axis.set_title(
-                f"{name}, n = {len(one):,} subwords\n"
-                f"a probe tells {probe:.0f} % (chance {chance:.0f} %)"
-            )
+            axis.set_title(f"{name}, n = {len(one):,} subwords\na probe tells {probe:.0f} % (chance {chance:.0f} %)")
             axis.set_xlabel("t-SNE, no units")
         legend(figure, languages)
     return figure

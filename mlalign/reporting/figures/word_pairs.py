@@ -59,8 +59,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             axis.add_collection(LineCollection(list(ends), colors="#9a9a9a", linewidths=0.6))
             points(axis, one, "language", languages)
             axis.set_title(
-                f"{name}\nn = {len(ends):,} pairs; nearest word is the translation: "
-                f"{one['found'].iloc[0]:.0f} %"
+                f"{name}\nn = {len(ends):,} pairs; nearest word is the translation: {one['found'].iloc[0]:.0f} %"
             )
             axis.set_xlabel("t-SNE, no units")
         for axis, name in zip(axes, names, strict=True):

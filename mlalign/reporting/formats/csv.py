@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from mlalign.reporting.tables import Against, Cell, Row, Table
+from mlalign.reporting.tables import Cell, PairedComparison, Row, Table
 
 HEAD = (
     "task",
@@ -59,7 +59,7 @@ def _score(row: Row, cell: Cell) -> list[Any]:
     return [None if row.copied else len(cell.values), cell.mean, cell.spread]
 
 
-def _test(baseline: str | None, against: Against | None) -> list[Any]:
+def _test(baseline: str | None, against: PairedComparison | None) -> list[Any]:
     if against is None:
         return [None] * 12
     seeds, items = against.seeds, against.items

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mlalign.reporting.significance import Paired, overstatement
-from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Against, Cell, Row, Table
+from mlalign.reporting.significance import Paired, effect_size_bias
+from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedComparison, Row, Table
 
 MISSING = "—"
 UNKNOWN = "n/a"
@@ -65,9 +65,7 @@ class Grid:
     def _width(self, columns: slice) -> int:
         part = self._part(columns)
         lines = zip(part.head, *(map(cell_text, row.cells) for row in part.rows), strict=True)
-        return max(len(row.name) for row in part.rows) + sum(
-            GAP + max(map(len, column)) for column in lines
-        )
+        return max(len(row.name) for row in part.rows) + sum(GAP + max(map(len, column)) for column in lines)
 
     def _part(self, columns: slice) -> "Grid":
         rows = tuple(replace(row, cells=row.cells[columns]) for row in self.rows)
@@ -92,22 +90,17 @@ def _scores(table: Table) -> Grid:
 
 def _tests(table: Table) -> Grid:
     column = "transfer_average" if any(one != "en" for one in table.languages) else "average"
-    tested = [
-        (row, against) for row in table.rows if (against := row.cells[column].against) is not None
-    ]
+    tested = [(row, against) for row in table.rows if (against := row.cells[column].against) is not None]
     by_items = any(against.items is not None for _, against in tested)
     head = ["pairs", "difference", "95 % CI", "d_z", "p", "p (Holm)"]
     head += ["items: 95 % CI", "items: p", "items: p (Holm)"] if by_items else []
-    rows = [
-        GridRow(row.name, tuple(map(GridCell, _test(against, by_items))), "ours")
-        for row, against in tested
-    ]
+    rows = [GridRow(row.name, tuple(map(GridCell, _test(against, by_items))), "ours") for row, against in tested]
     title = f"{table.task}, {SUMMARIES[column]}, against {table.baseline}, same seeds"
     notes = tuple(_caveats([against for _, against in tested]))
     return Grid(title, tuple(head), tuple(rows), notes, together=3 if by_items else 1)
 
 
-def _test(against: Against, by_items: bool) -> list[str]:
+def _test(against: PairedComparison, by_items: bool) -> list[str]:
     test = against.seeds
     cells = [
         str(test.pairs),
@@ -124,15 +117,14 @@ def _test(against: Against, by_items: bool) -> list[str]:
     return cells
 
 
-def _caveats(tests: Sequence[Against]) -> list[str]:
+def _caveats(tests: Sequence[PairedComparison]) -> list[str]:
     """The effect size is the difference with its interval; what d_z is worth with few pairs."""
     seeds: list[Paired] = [test.seeds for test in tests]
     notes = []
     few = sorted({test.pairs for test in seeds if test.effect is not None and test.pairs < 20})
     if few:
         factors = [
-            f"{overstatement(pairs):.2f} with {pairs}" if pairs > 2 else "without bound with 2"
-            for pairs in few
+            f"{effect_size_bias(pairs):.2f} with {pairs}" if pairs > 2 else "without bound with 2" for pairs in few
         ]
         notes.append(
             "Read the difference and its interval as the effect; d_z, the mean difference over the "
@@ -156,7 +148,7 @@ def _score(cell: Cell) -> GridCell:
     return GridCell(f"{cell.mean:.1f}", spread, marks)
 
 
-def _marks(against: Against) -> str:
+def _marks(against: PairedComparison) -> str:
     return BY_SEEDS * against.beyond_seeds + BY_ITEMS * against.beyond_items
 
 

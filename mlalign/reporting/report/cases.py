@@ -122,9 +122,7 @@ def _examples(predictions: Sequence[Prediction]) -> Said:
     return tuple((one.id, _outcome(one.gold)) for one in predictions)
 
 
-def _answers(
-    predictions: Sequence[Prediction], examples: Said, places: dict[Outcome, int]
-) -> list[int] | None:
+def _answers(predictions: Sequence[Prediction], examples: Said, places: dict[Outcome, int]) -> list[int] | None:
     if _examples(predictions) != examples:
         return None
     return [places.setdefault(_outcome(one.predicted), len(places)) for one in predictions]

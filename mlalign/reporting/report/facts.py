@@ -46,9 +46,7 @@ def facts_of(rows: Rows) -> Facts:
         "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
         "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
         "Languages": _listed(one for found in results for one in found["scores"]),
-        "Never aligned": _listed(
-            one for found in results for one in found.get("never_aligned", [])
-        ),
+        "Never aligned": _listed(one for found in results for one in found.get("never_aligned", [])),
         "What was scored": _listed(map(setting_of, results)),
         "Checkpoint": _listed(found.get("selection") for found in results),
         "Backbone": _listed(map(_backbone, results)),
@@ -75,11 +73,7 @@ def _backbone(results: dict[str, Any]) -> str:
     commit, files = results.get("backbone_commit"), results.get("backbone_files") or {}
     if commit:
         return f"{results['backbone']} at {commit}"
-    weights = [
-        f"{name} {digest[:12]}"
-        for name, digest in files.items()
-        if name.endswith((".safetensors", ".bin"))
-    ]
+    weights = [f"{name} {digest[:12]}" for name, digest in files.items() if name.endswith((".safetensors", ".bin"))]
     return results["backbone"] + (f" (sha256: {', '.join(weights)})" if weights else "")
 
 
@@ -115,9 +109,7 @@ def _warnings(rows: Rows) -> str:
 
 def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:
     found = {
-        (name, record["rows"], record["sha256"])
-        for run in runs
-        for name, record in run.results.get("data", {}).items()
+        (name, record["rows"], record["sha256"]) for run in runs for name, record in run.results.get("data", {}).items()
     }
     return sorted(found)
 

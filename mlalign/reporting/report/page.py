@@ -110,9 +110,7 @@ def page(
     }
     template = environment.get_template("page.html")
     room = LARGEST - len(template.render(said, payload=None, texts_said="").encode())
-    payload = payload_of(
-        [one.cases for one in sections], {one.table.task: one.texts for one in sections}, room
-    )
+    payload = payload_of([one.cases for one in sections], {one.table.task: one.texts for one in sections}, room)
     return template.render(said, payload=payload, texts_said=_on_texts(payload, with_texts))
 
 
@@ -128,9 +126,7 @@ def _subtitle(sections: Sequence[Section]) -> str:
 
 def _gaps(section: Section) -> list[str]:
     """What the cases of a task lack."""
-    without = [
-        f"{name}: no text, {one.reason}." for name, one in section.texts.items() if one.reason
-    ]
+    without = [f"{name}: no text, {one.reason}." for name, one in section.texts.items() if one.reason]
     return [*section.cases.left_out, *without]
 
 
@@ -141,8 +137,5 @@ def _on_texts(payload: Payload, wanted: bool) -> str:
     if not payload.length:
         return "The texts were left out to keep the page small; ids only."
     if payload.cut:
-        return (
-            f"To keep the page small, {payload.cut:,} texts are cut after {payload.length:,} "
-            "characters."
-        )
+        return f"To keep the page small, {payload.cut:,} texts are cut after {payload.length:,} characters."
     return "Texts are whole."

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlalign.data.formats.languages import spoken
-from mlalign.data.layout import WITHOUT_SPACES
+from mlalign.data.readers.languages import spoken
+from mlalign.data.sequences import WITHOUT_SPACES
 from mlalign.reporting.report.cases import Cases, Texts
 
-RIGHT_TO_LEFT = frozenset(
-    {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"}
-)
+RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"})
 LENGTHS = (2000, 1200, 800, 500, 350, 250, 180, 120, 80)  # of a text, in characters
 CUT = "…"
 
@@ -40,9 +38,7 @@ def direction(language: str) -> str:
     return "rtl" if spoken(language) in RIGHT_TO_LEFT else "ltr"
 
 
-def payload_of(
-    cases: Sequence[Cases], texts: Mapping[str, Mapping[str, Texts]], most: int
-) -> Payload:
+def payload_of(cases: Sequence[Cases], texts: Mapping[str, Mapping[str, Texts]], most: int) -> Payload:
     """Everything, or as much of it as fits: first texts are cut, then seeds left out, then texts.
 
     Args:
@@ -121,17 +117,11 @@ def _columns(cases: Cases, texts: Mapping[str, Texts], length: int, seeds: int) 
         "texts": column,
         "rows": cases.rows,
         "seeds": shown,
-        "answers": [
-            [_against(cases.answers[row].get(seed), cases.gold) for seed in shown]
-            for row in cases.rows
-        ],
+        "answers": [[_against(cases.answers[row].get(seed), cases.gold) for seed in shown] for row in cases.rows],
     }
 
 
 def _against(answers: Sequence[int] | None, gold: Sequence[int]) -> list[int] | None:
     if answers is None:
         return None
-    return [
-        0 if one == true else one + 1 if one >= 0 else one
-        for one, true in zip(answers, gold, strict=True)
-    ]
+    return [0 if one == true else one + 1 if one >= 0 else one for one, true in zip(answers, gold, strict=True)]

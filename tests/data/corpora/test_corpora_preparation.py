@@ -18,7 +18,7 @@ from mlalign.data.corpora.preparation import prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import OnDisk
 from mlalign.data.corpora.spool import Lowest, Spool
-from mlalign.data.formats import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers import find_corpora, parallel_path, read_pairs
 from mlalign.errors import DataError
 
 LONG = replace(RULES, max_characters=2000)
@@ -73,9 +73,7 @@ def test_the_manifest_tells_where_the_rows_went(prepare, tmp_path):
 
 
 @pytest.mark.parametrize("max_pairs", [None, 50])
-def test_neither_order_nor_form_of_the_release_changes_a_byte(
-    prepare, tmp_path, monkeypatch, max_pairs
-):
+def test_neither_order_nor_form_of_the_release_changes_a_byte(prepare, tmp_path, monkeypatch, max_pairs):
     monkeypatch.setattr(Lowest, "SPARE", 5)
     rows = [*MANY, *((one.upper(), two) for one, two in MANY[:90]), *MANY[:30]]
     shuffled = random.Random(3).sample(rows, len(rows))
@@ -115,9 +113,7 @@ def test_what_is_prepared_is_left_as_it_is(prepare, tmp_path, monkeypatch):
         assert prepare(place) == first
 
 
-@pytest.mark.parametrize(
-    "change", [{"max_pairs": 9}, {"rules": replace(RULES, max_characters=26)}, {"rows": MANY[:9]}]
-)
+@pytest.mark.parametrize("change", [{"max_pairs": 9}, {"rules": replace(RULES, max_characters=26)}, {"rows": MANY[:9]}])
 def test_another_recipe_or_input_is_prepared_anew(prepare, tmp_path, change):
     place = tsv(tmp_path / "x.tsv", MANY)
     prepare(place)
@@ -195,9 +191,7 @@ def test_an_entry_without_its_file_is_prepared_anew(prepare, tmp_path, monkeypat
 
 def test_a_release_of_which_nothing_is_left_is_refused(prepare, tmp_path):
     swapped = [("Дом.", "The house."), ("Кот.", "The cat.")]
-    with pytest.raises(
-        DataError, match=r"no pair of English and ru is left of 2 \(wrong script: 2"
-    ):
+    with pytest.raises(DataError, match=r"no pair of English and ru is left of 2 \(wrong script: 2"):
         prepare(tsv(tmp_path / "x.tsv", swapped), "ru")
     assert snapshot(tmp_path / "root" / "parallel" / "made") == {}
 

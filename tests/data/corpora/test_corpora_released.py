@@ -7,7 +7,7 @@ import pytest
 from data.corpora.made import PAIRS, lines, moses_zip, parquet, tsv, write_zip
 
 from mlalign.data.corpora.released import Form, english_side, find_release, read_release
-from mlalign.data.formats.leftovers import Leftovers
+from mlalign.data.readers.leftovers import Leftovers
 from mlalign.errors import DataError
 
 SWAPPED = [(other, english) for english, other in PAIRS]
@@ -76,9 +76,7 @@ MAKERS = {
     "parquet by sides": lambda tmp: parquet(
         tmp / "x.parquet", dict(zip(("non_english", "english"), columns(SWAPPED), strict=True))
     ),
-    "parquet by codes": lambda tmp: parquet(
-        tmp / "x.parquet", dict(zip(("de", "en"), columns(SWAPPED), strict=True))
-    ),
+    "parquet by codes": lambda tmp: parquet(tmp / "x.parquet", dict(zip(("de", "en"), columns(SWAPPED), strict=True))),
     "parquet of translations": lambda tmp: parquet(
         tmp / "x.parquet", {"translation": [{"de": two, "en": one} for one, two in PAIRS]}
     ),
@@ -138,9 +136,7 @@ def test_folders_with_many_pairs(tmp_path):
 
 
 def test_two_regions_are_one_too_many_until_one_is_named(tmp_path):
-    texts = {
-        f"X.en-{code}.{side}": lines([side]) for code in ("zh_CN", "zh_TW") for side in ("en", code)
-    }
+    texts = {f"X.en-{code}.{side}": lines([side]) for code in ("zh_CN", "zh_TW") for side in ("en", code)}
     place = write_zip(tmp_path / "x.zip", texts)
     with pytest.raises(DataError, match=r"found X\.en-zh_CN and X\.en-zh_TW.*prepare\.codes={zh:"):
         read(place, "zh")
@@ -215,9 +211,7 @@ def test_a_missing_language_is_told_with_those_that_are_there(tmp_path):
         read(parquet(tmp_path / "t.parquet", translations), "fr")
     with pytest.raises(DataError, match=r"\(its columns\): expected text in en, found .* left"):
         read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}))
-    with pytest.raises(
-        DataError, match=r"found left, right; did you mean 'left'\?; set prepare\.c"
-    ):
+    with pytest.raises(DataError, match=r"found left, right; did you mean 'left'\?; set prepare\.c"):
         read(parquet(tmp_path / "c.parquet", {"left": ["a"], "right": ["b"]}), columns=("lft",))
     with pytest.raises(DataError, match=r"prepare\.path=.*nowhere: no such file"):
         read(tmp_path / "nowhere")
@@ -242,9 +236,7 @@ def test_lines_with_other_columns_are_refused_or_counted(tmp_path):
     dropped = Counter()
     assert read(place, on_bad_line="skip", dropped=dropped) == PAIRS
     assert dropped == {"wrong number of fields": 2}
-    with pytest.raises(
-        DataError, match=r"line 1: expected a header .* english .* set prepare\.col"
-    ):
+    with pytest.raises(DataError, match=r"line 1: expected a header .* english .* set prepare\.col"):
         read(place, columns=("english", "german"))
 
 

@@ -43,9 +43,7 @@ def shards(hub, tmp_path):
 
 
 def prepared(tmp_path, source, *languages):
-    return prepare_corpus(
-        tmp_path / "root", "made", languages, source, SETTINGS, progress=lambda _: iter
-    )
+    return prepare_corpus(tmp_path / "root", "made", languages, source, SETTINGS, progress=lambda _: iter)
 
 
 def test_a_corpus_of_opus(opus, tmp_path, hub):

@@ -22,9 +22,7 @@ def test_lines_come_back_by_rising_key(rows, full, tmp_path_factory):
         for key, line in rows:
             sorting.add(key, line)
         expected = groupby(sorted(rows, key=lambda row: row[0]), key=lambda row: row[0])
-        assert list(sorting.groups()) == [
-            (key, [line for _, line in same]) for key, same in expected
-        ]
+        assert list(sorting.groups()) == [(key, [line for _, line in same]) for key, same in expected]
         assert list(sorting.folder.iterdir()) == []
 
 

@@ -7,10 +7,10 @@ from datasets import ClassLabel, Features, List, Value
 from hub_releases import parquet
 from test_configs import composed
 
-from mlalign.building.task import task_files
 from mlalign.commands.preparation import prepare_task
-from mlalign.data.releases import CONVERTERS
+from mlalign.data.hub.releases import CONVERTERS
 from mlalign.errors import DataError
+from mlalign.finetuning.building import task_files
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 PARTS = {"train": "train", "dev": "validation", "test": "test"}  # ours -> the hub's
@@ -35,9 +35,7 @@ def served(hub, tmp_path):
         if len(release.revision) == 40:
             hub.pins[release.repo] = release.revision
         for name, rows in tables.items():
-            hub.repository(
-                "datasets", release.repo, {name: parquet(rows, features, tmp_path / "made" / name)}
-            )
+            hub.repository("datasets", release.repo, {name: parquet(rows, features, tmp_path / "made" / name)})
         return config
 
     return serve
@@ -58,11 +56,7 @@ def test_xnli(served):
     )
     texts = [('He said: "no".', "He said\tno.", 0), ("A", "B", 2), ("C", "D", 1)]
     rows = [dict(zip(features, text, strict=True)) for text in texts]
-    tables = {
-        f"{language}/{part}-00000-of-00001.parquet": rows
-        for language in ("en", "sw")
-        for part in PARTS.values()
-    }
+    tables = {f"{language}/{part}-00000-of-00001.parquet": rows for language in ("en", "sw") for part in PARTS.values()}
     read = prepared(served("xnli", tables, features, "en", "sw"))
     assert list(read) == [("en", "train"), ("en", "dev"), ("en", "test"), ("sw", "test")]
     for examples in read.values():
@@ -115,9 +109,7 @@ def test_massive_intents_and_slots_are_tasks_of_the_same_files(served, tmp_path)
 
 
 def entities(names, rows):
-    features = Features(
-        id=Value("string"), tokens=List(Value("string")), ner_tags=List(ClassLabel(names=names))
-    )
+    features = Features(id=Value("string"), tokens=List(Value("string")), ner_tags=List(ClassLabel(names=names)))
     return features, [
         {"id": str(place), "tokens": words, "ner_tags": [names.index(tag) for tag in tags]}
         for place, (words, tags) in enumerate(rows)
@@ -165,9 +157,7 @@ def test_tatoeba_from_the_hub(served):
 
 @pytest.mark.parametrize("name", ["massive", "entities"])
 def test_numbers_without_names_of_classes_are_refused(name, tmp_path):
-    features = Features(
-        id=Value("string"), intent=Value("int64"), utt=Value("string"), annot_utt=Value("string")
-    )
+    features = Features(id=Value("string"), intent=Value("int64"), utt=Value("string"), annot_utt=Value("string"))
     row = {"id": "1", "intent": 0, "utt": "a", "annot_utt": "a"}
     path = parquet([row], features, tmp_path / "test.parquet")
     with pytest.raises(DataError, match="names of the classes of the column"):

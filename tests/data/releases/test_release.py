@@ -12,11 +12,11 @@ from hub_releases import PAWSX, SIB200, TAGS, WIKIANN, pawsx_files, sib200_files
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mlalign.building.task import task_format
-from mlalign.data.formats import FORMATS, positions
-from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release
+from mlalign.config.folder import CONF
+from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
+from mlalign.data.readers import FORMATS, positions
 from mlalign.errors import DataError
-from mlalign.settings.folder import CONF
+from mlalign.finetuning.building import task_format
 
 PARQUET = {
     "train": "{}/train-*.parquet",
@@ -100,9 +100,7 @@ def test_the_manifest_says_where_everything_comes_from(pawsx, layout):
 
 def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, layout):
     hub.repository("datasets", WIKIANN, wikiann_files(sentences, tmp_path))
-    layout = replace(
-        layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS
-    )
+    layout = replace(layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS)
     assert prepared(layout, release=replace(RELEASE, repo=WIKIANN)) == ["en", "de", "ru"]
     text = (layout.folder / "de" / "test").read_text()
     assert text.startswith("de:die\tB-PER\nde:Katze\tI-PER\nde:sieht\tO\n")
@@ -118,9 +116,7 @@ def test_sib200_is_passed_on_as_it_was_released(hub, sentences, layout):
     hub.repository("datasets", SIB200, sib200_files(texts))
     with initialize_config_dir(CONF, version_base="1.3"):
         task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
-    layout = replace(
-        layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels
-    )
+    layout = replace(layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels)
     assert prepared(layout, release=Release(SIB200, "main", SIB)) == ["en", "de", "ru"]
     path = layout.folder / "deu_Latn" / "test.tsv"
     served = hub.folder / "datasets" / "Davlan/sib200" / "data" / "deu_Latn" / "test.tsv"
@@ -192,9 +188,7 @@ def test_files_of_ones_own_are_not_replaced(pawsx, layout):
 
 def test_another_number_of_rows_is_named(pawsx, layout):
     sizes = {"train": {"en": 12}, "test": {"each": 8, "ru": 9}}
-    with pytest.raises(
-        DataError, match=r"ru/test.*8 rows.*official release has 9 \(test, ru\).*check_sizes"
-    ):
+    with pytest.raises(DataError, match=r"ru/test.*8 rows.*official release has 9 \(test, ru\).*check_sizes"):
         prepared(replace(layout, sizes=sizes))
     assert "ru/test_2k.tsv" not in files(layout)
     assert "de/test_2k.tsv" in files(layout)
@@ -238,7 +232,7 @@ def test_a_full_disk_leaves_no_half_file(pawsx, layout, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("mlalign.data.releases.release.write_rows", full)
+    monkeypatch.setattr("mlalign.data.hub.releases.release.write_rows", full)
     with pytest.raises(DataError, match="disk is full"):
         prepared(layout)
     assert files(layout) == []
@@ -248,8 +242,8 @@ def test_processes_may_prepare_at_once(pawsx, layout):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from mlalign.data.formats import FORMATS\n"
-        "from mlalign.data.releases import CONVERTERS, Layout, Release, prepare_release\n"
+        "from mlalign.data.readers import FORMATS\n"
+        "from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release\n"
         "form, converter = FORMATS['pawsx'], CONVERTERS['pawsx']\n"
         "layout = Layout(Path(sys.argv[1]), form, converter, ['0', '1'], {})\n"
         f"release = Release({PAWSX!r}, 'main', {PARQUET!r})\n"

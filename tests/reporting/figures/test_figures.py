@@ -75,9 +75,7 @@ def test_a_pdf_holds_the_letters_of_every_font(letter, tmp_path):
         frame = correlation.numbers({"one": (vectors, vectors)}, words, words)
         path = save(correlation.draw, frame, tmp_path / "figure", forms=["pdf"])[1]
         tables = re.findall(rb"/CharProcs (\d+) 0 R", path.read_bytes())
-        found = [
-            re.search(rb"\n%s 0 obj\n<<(.*?)>>" % one, path.read_bytes(), re.S) for one in tables
-        ]
+        found = [re.search(rb"\n%s 0 obj\n<<(.*?)>>" % one, path.read_bytes(), re.S) for one in tables]
         return sum(table[1].count(b" 0 R") for table in found if table)
 
     assert glyphs(["A", letter]) == glyphs(["A", "A"]) + 1

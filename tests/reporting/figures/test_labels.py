@@ -48,9 +48,7 @@ def test_a_code_point_without_a_name_is_named_by_its_number():
     assert drawable("\U000e1234") == "[U+E1234]"
 
 
-@pytest.mark.parametrize(
-    ("text", "letters"), [("كتاب", "ك ت ا ب"), ("क्षेत्र", "क ् ष े त ् र"), ("स्त्री", "स ् त ् र ी")]
-)
+@pytest.mark.parametrize(("text", "letters"), [("كتاب", "ك ت ا ب"), ("क्षेत्र", "क ् ष े त ् र"), ("स्त्री", "स ् त ् र ी")])
 def test_letters_join(text, letters):
     apart = sum(width(letter) for letter in letters.split())
     assert width(text) < 0.9 * apart

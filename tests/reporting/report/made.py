@@ -51,10 +51,7 @@ def label_texts(examples: int, words: int = 12) -> dict[str, Texts]:
     draw = random.Random(2)
     found = {
         language: Texts(
-            [
-                [f"{n} " + " ".join(draw.choice(text.split()) for _ in range(words))]
-                for n in range(examples)
-            ]
+            [[f"{n} " + " ".join(draw.choice(text.split()) for _ in range(words))] for n in range(examples)]
         )
         for language, text in WORDS.items()
     }
@@ -67,14 +64,9 @@ def entity_cases() -> tuple[Cases, dict[str, Texts]]:
     outcomes = [(("PER", 0, 1), ("LOC", 3, 3)), (("PER", 0, 1),), (), (("ORG", 3, 3),)]
     gold = [0, 2, 1, 3]
     said = {"none": {"1": [2, 2, 2, 2]}, "row1": {"1": [0, 2, 1, 0]}}
-    texts = {
-        language: Texts([WORDS[language].split()[:6], WORDS[language].split()[2:8]])
-        for language in ("en", "ur")
-    }
+    texts = {language: Texts([WORDS[language].split()[:6], WORDS[language].split()[2:8]]) for language in ("en", "ur")}
     languages = {"en": 2, "ur": 2}
-    cases = Cases(
-        "panx", True, list(outcomes), languages, list("1212"), gold, list(said), ["1"], said
-    )
+    cases = Cases("panx", True, list(outcomes), languages, list("1212"), gold, list(said), ["1"], said)
     return cases, texts
 
 

@@ -1,0 +1,1 @@
+"""The first stage: an encoder is aligned on parallel text."""

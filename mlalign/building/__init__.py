@@ -1,1 +1,0 @@
-"""From a checked configuration to the parts of a run."""

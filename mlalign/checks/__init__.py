@@ -1,1 +1,0 @@
-"""What a configuration must not say, before anything is loaded."""

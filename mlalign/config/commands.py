@@ -1,0 +1,112 @@
+"""What can be typed at ``evaluate.py`` and the dashboard; what is left out of a rescoring stays as it was run."""
+
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from mlalign.config.enums import FigureForm, FigureName, OnBadLine, Rule, Split, TableKind
+from mlalign.config.schema import Trainer
+from mlalign.config.task import Task
+
+
+@dataclass
+class Compare:
+    """One call of ``evaluate.py runs=...``."""
+
+    runs: str = MISSING  # folders or glob patterns of finished runs, comma-separated
+    table: TableKind = TableKind.main
+    baseline: str | None = None  # the row that the others are tested against; null: by the table
+    paper: bool = False  # the paper's rows too, where task and backbone are its own
+    mixed_code: bool = False  # runs that different code made in one table, which its notes say
+    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+    format: Any = None  # one or several of reporting.formats; null: as the output is named
+    output: str | None = None  # files that the tables are written to as well
+
+
+@dataclass
+class Report:
+    """One call of ``evaluate.py runs=... report=FOLDER``."""
+
+    runs: str = MISSING  # folders or glob patterns of finished runs, comma-separated
+    report: str = MISSING  # a folder, for report.html, tables/ and figures/
+    table: TableKind = TableKind.main
+    baseline: str | None = None  # the row that the others are tested against; null: by the table
+    paper: bool = False  # the paper's rows too, where task and backbone are its own
+    mixed_code: bool = False  # runs that different code made in one table, which its notes say
+    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+    language: str | None = None  # of the texts in the figures; null: the first target language
+    texts: bool = True  # false: the cases show no text, for corpora that may not be passed on
+    seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
+
+
+def unset(group: type[Any]) -> Any:
+    """A group in which nothing is said, defaults included."""
+    return group(**{one.name: MISSING for one in fields(group)})
+
+
+@dataclass
+class RescoredData:
+    """Where the files lie."""
+
+    root: str = MISSING
+    on_bad_line: OnBadLine = MISSING
+
+
+@dataclass
+class Rescore:
+    """One call of ``evaluate.py run=DIR``."""
+
+    run: str = MISSING
+    split: Split = Split.test
+    selection: Rule | None = None  # null: as the run
+    data: RescoredData = field(default_factory=RescoredData)
+    task: Task = field(default_factory=partial(unset, Task))
+    trainer: Trainer = field(default_factory=partial(unset, Trainer))
+    finetune: Any = None  # what a task's file says of learning; not used
+
+
+def every_form() -> list[FigureForm]:
+    """PNG, SVG and PDF."""
+    return list(FigureForm)
+
+
+@dataclass
+class Show:
+    """One call of ``evaluate.py figure=NAME`` or ``evaluate.py measures=true``."""
+
+    run: str | None = None  # the folder of a finished run
+    runs: str | None = None  # folders or glob patterns of several, comma-separated
+    figure: FigureName | None = None
+    measures: bool = False  # intrinsic measures of each run, into its measures.json
+    numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
+    output: str = "figures"  # a folder
+    forms: list[FigureForm] = field(default_factory=every_form)
+    language: str | None = None  # of the text that is shown; null: the first target language
+    pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
+    words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary
+    points: int | None = None  # documents, subwords of each language, or pairs; null: 300, 150, 60
+    seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
+
+
+@dataclass
+class Dashboard:
+    """One call of ``python -m mlalign.reporting.dashboard``."""
+
+    run: str | None = None  # a finished run: its task, metric and tested languages
+    task: str = "mldoc"  # this and the next two: without one
+    metric: str = "accuracy"
+    languages: list[str] = field(default_factory=lambda: ["en", "de", "es", "fr", "ru", "zh"])
+    project: str = "mlalign"
+    entity: str | None = None  # null: the account's own
+    title: str | None = None  # null: the task's name
+    output: str | None = None  # a JSON file for the specification, instead of saving it online
+
+
+ConfigStore.instance().store("evaluate_schema", Compare)
+ConfigStore.instance().store("report_schema", Report)
+ConfigStore.instance().store("rescore_schema", Rescore)
+ConfigStore.instance().store("show_schema", Show)
+ConfigStore.instance().store("dashboard_schema", Dashboard)

@@ -1,0 +1,284 @@
+"""From what was typed to a checked configuration; what is wrong with it in one message."""
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mlalign.config.folder import CONF
+from mlalign.config.schema import Train
+from mlalign.config.sweep import FOLDER, Sweep, sweep_of
+from mlalign.config.validation import apply_ablation, check, nearest
+from mlalign.data.hub.pretrained import name_of
+from mlalign.data.languages import language_list
+from mlalign.errors import ConfigError, UserError
+from mlalign.reporting.failures import FAILED, described, write_failure
+
+log = logging.getLogger(__name__)
+
+USAGE = 2
+INTERRUPTED = 130
+TERMINATED = 143
+MENDABLE = (UserError, OSError, OmegaConfBaseException)
+FREE = ("trainer.options", "logger.options")  # what users may add keys to
+
+
+class Command:
+    """A Hydra command whose users see one message for a mistake, and status 2.
+
+    A run of a sweep that fails leaves its error in its folder and does not stop the others; all
+    such errors are told of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
+
+    Args:
+        job: one run.
+        folder: names the folder of a run; None for a command that has no sweeps.
+    """
+
+    def __init__(self, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None) -> None:
+        self.job, self.folder = job, folder
+        self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.sweep = None if folder is None else sweep_of(sys.argv[1:])
+        self.started = False
+        self.failures: list[str] = []
+
+    def one(self, composed: DictConfig) -> None:
+        """What Hydra calls for every run, those of a sweep possibly in other processes."""
+        self.started = True
+        quiet_libraries()
+        try:
+            self.job(composed)
+        except Exception as error:
+            if self.sweep is not None:
+                self._leave(error, composed, self.sweep)
+            elif isinstance(error, MENDABLE) and not self.full:
+                self.failures.append(described(error))
+            if self.full or not (self.sweep or isinstance(error, MENDABLE)):
+                raise
+        else:
+            if self.sweep is not None:
+                for place in self._places(composed, self.sweep):
+                    (place / FAILED).unlink(missing_ok=True)
+
+    def run(self, hydra_main: Callable[[], None]) -> NoReturn:
+        """Let Hydra compose and run; end the process."""
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of to Hydra's printer
+        # Threads that spin for long while they wait make a busy machine several times slower.
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+        quiet_libraries()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
+            sys.argv.append(f"{FOLDER}{self.sweep.folder}")
+        try:
+            hydra_main()
+        except (KeyboardInterrupt, SystemExit) as end:
+            # Lightning turns Ctrl-C into an exit of its own.
+            interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)
+            if not interrupted and getattr(end, "code", None) != TERMINATED:
+                raise
+            print(
+                "\nStopped. The same command goes on; an alignment from its last checkpoint.",
+                file=sys.stderr,
+            )
+            sys.exit(INTERRUPTED if interrupted else TERMINATED)
+        except Exception as error:
+            if self.started or self.full:
+                raise
+            self.failures.append(f"ConfigError: {explain(error)}")
+        if self.sweep is not None and not self.failures:
+            print(f"\n{self.sweep}")
+            self.failures += map(str, self.sweep.failures)
+        is_rank_zero = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+        for failure in self.failures:
+            if is_rank_zero or not failure.startswith("ConfigError"):  # a wrong setting is so in all
+                print(failure, file=sys.stderr)
+        sys.exit(USAGE if self.failures else 0)
+
+    def _leave(self, error: Exception, composed: DictConfig, sweep: Sweep) -> None:
+        """Write down why a run failed."""
+        hydra = HydraConfig.get()
+        failure = sweep.failure(error, hydra.job.num, list(hydra.overrides.task))
+        log.error("%s", failure)
+        write_failure(self._places(composed, sweep)[-1], failure)
+
+    def _places(self, composed: DictConfig, sweep: Sweep) -> list[Path]:
+        """Folders that a run's failure may lie in, the last being where it belongs."""
+        assert self.folder is not None
+        refused = sweep.refused(HydraConfig.get().overrides.task)
+        try:
+            return [refused, self.folder(composed)]
+        except MENDABLE:
+            return [refused]
+
+
+def quiet_libraries() -> None:
+    """Our own messages plainly, and of the libraries' only what goes wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # read when it is imported
+    for noisy in ("datasets", "httpx", "httpx2"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def explain(error: BaseException) -> str:
+    """What is wrong with what was typed: the full key, what was found, the choices."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    for one in links:
+        if isinstance(one, OmegaConfBaseException) and one.full_key:
+            return _wrong_key(one.full_key, str(one).splitlines()[0], one.object_type)
+    if any("Unexpected type for root: NoneType" in str(one) for one in links):
+        return (
+            f"{' '.join(sys.argv[1:])}: an override names a loss that this method does not have; "
+            "`python train.py method=NAME --cfg job -p losses` shows what it has"
+        )
+    message = _tidy(str(error))
+    if message.startswith("Could not override 'corpus'"):
+        return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
+    backbone = re.search(r"Could not (?:find|load) 'backbone/([^']+)'", message)
+    if backbone:
+        return unlisted_backbone(backbone[1])
+    group = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", message)
+    if group:
+        options = sorted(path.stem for path in (Path(CONF) / group[1]).glob("*.yaml"))
+        known = nearest(group[2], options) if options else "There are none here"
+        if group[1] == "hydra/launcher":
+            known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
+        return f"{group[1]}={group[2]}: no such choice. {known}"
+    return message
+
+
+def unlisted_backbone(typed: str) -> str:
+    """What to type for an encoder that is no choice of the group."""
+    names = {
+        path.stem: str(OmegaConf.load(path).backbone.name) for path in sorted((Path(CONF) / "backbone").glob("*.yaml"))
+    }
+    there = f"backbone={typed}: no such choice. "
+    for choice, name in names.items():
+        if typed in (name, name.split("/")[-1]):
+            return f"{there}It is backbone={choice}"
+    if Path(typed).is_dir() or typed.startswith(("/", ".", "~")):
+        return f"{there}An encoder in a folder is backbone=custom backbone.path={typed}"
+    if "/" in typed:
+        return f"{there}An encoder of the hub is backbone=custom backbone.name={typed}"
+    return (
+        f"{there}{nearest(typed, names)}; any other encoder is backbone=custom with "
+        "backbone.path=FOLDER, or backbone.name=ID of the hub"
+    )
+
+
+def _wrong_key(key: str, reason: str, group: Any) -> str:
+    """Group is the dataclass in which the key was looked for."""
+    parent, _, last = key.rpartition(".")
+    if parent in FREE:
+        return f"{key}: {reason}; a new option is added with a plus sign: +{key}=VALUE"
+    if is_dataclass(group) and last not in (names := [one.name for one in fields(group)]):
+        return f"{key}: no such key. {nearest(last, names)}"
+    return f"{key}: {reason}"
+
+
+def _tidy(message: str) -> str:
+    """Hydra's message without the lines that help only its developers."""
+    kept = []
+    for line in message.splitlines():
+        if line.startswith("Config search path") or line.lstrip().startswith("full_key:"):
+            break
+        if line.strip():
+            kept.append(line.replace("\t", "  "))
+    return "\n".join(kept)
+
+
+def refuse_missing(composed: DictConfig) -> None:
+    """Hydra lets a forgotten ``???`` pass.
+
+    Raises:
+        ConfigError: naming every missing key.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        keys = ", ".join(missing)
+        raise ConfigError(f"{keys}: a value is needed; give it as {missing[0]}=VALUE")
+
+
+def resolve(composed: DictConfig) -> Train:
+    """A run's configuration, whole and free of contradictions.
+
+    Raises:
+        ConfigError: a value is missing, out of range, or contradicts another.
+    """
+    refuse_missing(composed)
+    _refuse_added(composed, Train)
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, Train)
+    config.data.languages = language_list("data.languages", config.data.languages)
+    apply_ablation(config)
+    check(config)
+    if config.backbone.path is not None:
+        config.backbone.name, config.backbone.revision = name_of(config.backbone.path), None
+    for stage in (config.align, config.finetune):
+        stage.seed = config.seed if stage.seed is None else stage.seed
+    if HydraConfig.initialized():
+        hydra, group = HydraConfig.get(), config.logger.group
+        if hydra.mode == RunMode.MULTIRUN:
+            default = Train().output
+            config.output = hydra.sweep.dir if config.output == default else config.output
+            group = group or Path(hydra.sweep.dir).name
+        config.logger.group = group or hydra.runtime.choices.get("experiment")
+    return config
+
+
+def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
+    """What was typed, and nothing else, where a schema leaves the rest missing.
+
+    Raises:
+        ConfigError: a key was added that the schema does not have.
+    """
+    _refuse_added(composed, schema)
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: kept(one) for key, one in value.items() if one != MISSING}
+
+    return kept(OmegaConf.to_container(composed, enum_to_str=True))
+
+
+def refuse_typed(group: str, reason: str) -> None:
+    """Refuse keys that a file may bring along but nobody may set here.
+
+    Raises:
+        ConfigError: one was typed.
+    """
+    for override in HydraConfig.get().overrides.task:
+        if override.lstrip("+~").startswith(f"{group}."):
+            raise ConfigError(f"{override}: no setting here; {reason}")
+
+
+def _refuse_added(composed: DictConfig, schema: type[Any]) -> None:
+    for key in _added_keys(composed, OmegaConf.structured(schema)):
+        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+
+
+def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
+    """Keys that a plus sign put where the schema has none."""
+    for name in node:
+        key = f"{prefix}{name}"
+        if name not in list(schema.keys()):
+            yield key
+            continue
+        expected = schema._get_node(name)
+        group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
+        known = group and not (expected._is_none() or expected._is_missing())
+        if known and isinstance(node._get_node(name), DictConfig):  # a plain dict takes any key
+            yield from _added_keys(node[name], schema[name], f"{key}.")

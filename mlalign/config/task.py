@@ -1,0 +1,95 @@
+"""What a user can say of a task: the schema of ``conf/task/``."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
+
+
+@dataclass
+class TaskFiles:
+    """Names of a task's files in its folder; `{}` is the language, as the release calls it."""
+
+    train: list[str] = field(default_factory=list)
+    dev: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Columns:
+    """Names of the columns that are read; see ``data.formats.table.Columns``."""
+
+    texts: list[str] = MISSING  # one, or two for pairs of texts
+    label: str = MISSING
+    id: str | None = None  # null: the number of the line
+    language: str | None = None  # where a file holds several
+    part: str | None = None  # where a file holds several: train, dev, test
+
+
+@dataclass
+class Table:
+    """How the rows of format `table` are read; see ``data.formats.table.Table``."""
+
+    columns: list[Columns] = MISSING  # the first that a file's header fits
+    header: list[str] | None = None  # of files that have no header line
+    quoted: bool = False  # fields with a quote or tab are enclosed in "
+
+
+@dataclass
+class ReleaseFiles:
+    """Names of a release's files on the hub.
+
+    `{}` is the language, as the task's format calls it, and `*` anything.
+    """
+
+    test: str = MISSING
+    train: str | None = None  # null, like dev: the release has none
+    dev: str | None = None
+
+
+@dataclass
+class Release:
+    """Where `data=hub` finds a task's files; they are written in the format's own layout."""
+
+    repo: str = MISSING
+    revision: str = MISSING  # a commit; a branch is followed once, the manifest notes its commit
+    converter: Conversion = MISSING
+    files: ReleaseFiles = field(default_factory=ReleaseFiles)
+    languages: list[str] | None = None  # what `available` means; null: all that the hub has
+
+
+@dataclass
+class Sizes:
+    """Rows of the official release: language, or `each` for all that are not named -> rows."""
+
+    train: dict[str, int] = field(default_factory=dict)
+    dev: dict[str, int] = field(default_factory=dict)
+    test: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Task:
+    """A task that is learned on English and tested in every language, or only tested."""
+
+    name: str = MISSING
+    format: TaskFormat = MISSING
+    folder: str = MISSING  # under <root>/tasks, or <root>/retrieval for format `bitext`
+    files: TaskFiles | None = None  # null: named as the format's own release does
+    table: Table | None = None  # format `table` only
+    language_codes: LanguageCodes | None = None  # null: as the format's own release
+    codes: dict[str, str] = field(default_factory=dict)  # more of them: release's name -> ours
+    english_folder: str | None = None  # English train and dev where the release has none
+    labels: list[str] = MISSING
+    label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
+    languages: Any = MISSING  # a list, or `available`
+    metric: str = MISSING
+    train_size: int | None = None
+    never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
+    licence: str = MISSING
+    source: str = MISSING
+    sizes: Sizes = field(default_factory=Sizes)
+    check_sizes: bool = True  # refuse a release of the hub whose files have other sizes
+    release: Release | None = None  # on the hub
+    obtain: str | None = None  # how to get it where there is no release on the hub

@@ -1,0 +1,25 @@
+"""MASSIVE in parquet, as the hub converted ``AmazonScience/massive``, to its own JSON lines."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mlalign.data.hub.releases.converter import Converter
+from mlalign.data.hub.releases.parquet import needed_class_names, parquet_rows
+from mlalign.data.readers import PartName
+
+COLUMNS = ["id", "intent", "utt", "annot_utt"]
+
+
+def rows(sources: Sequence[Path], labels: Sequence[str], *, language: str, part: PartName) -> Iterator[str]:
+    """See ``converter.Rows``; intents and slots are tasks of the same files."""
+    for path in sources:
+        intents = needed_class_names(path, "intent")
+        for row in parquet_rows(path, COLUMNS):
+            entry = {"id": row["id"], "locale": language, "partition": part}
+            entry |= {"intent": intents[row["intent"]]}
+            entry |= {"utt": row["utt"], "annot_utt": row["annot_utt"]}
+            yield json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+CONVERTER = Converter(rows)

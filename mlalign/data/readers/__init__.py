@@ -1,0 +1,38 @@
+"""Readers of task and parallel files, each in the form of its original release."""
+
+from typing import Any
+
+from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots
+from mlalign.data.readers.format import Format, PartName, positions
+from mlalign.data.readers.languages import CODES
+from mlalign.data.readers.leftovers import OnBadLine
+from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers.records import LabelledText, Part, SentencePair, TaggedSentence
+from mlalign.data.readers.table import Columns, Table
+
+# `table` is made from a task's own settings, see Table.format.
+FORMATS: dict[str, Format[Any]] = {
+    "bitext": bitext.FORMAT,
+    "entities": entities.FORMAT,
+    "mldoc": mldoc.FORMAT,
+    "pawsx": pawsx.FORMAT,
+    "slots": slots.FORMAT,
+}
+
+__all__ = [
+    "CODES",
+    "FORMATS",
+    "Columns",
+    "Format",
+    "LabelledText",
+    "OnBadLine",
+    "Part",
+    "PartName",
+    "SentencePair",
+    "Table",
+    "TaggedSentence",
+    "find_corpora",
+    "parallel_path",
+    "positions",
+    "read_pairs",
+]

@@ -1,0 +1,80 @@
+"""What a reader cannot use: refused at once, or left out, counted and reported."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mlalign.data.text import did_you_mean, excerpt
+from mlalign.errors import DataError
+
+OnBadLine = Literal["error", "skip"]
+
+
+@dataclass(slots=True)
+class Leftovers:
+    """Counts what is left out of one file.
+
+    Args:
+        path: the file, for the messages.
+        on_bad_line: ``error`` stops at the first fault, ``skip`` counts it.
+        dropped: reason -> count; may be shared by the files of a corpus.
+    """
+
+    path: Path
+    on_bad_line: OnBadLine
+    dropped: Counter[str] = field(default_factory=Counter)
+    count: int = field(default=0, init=False)
+    first: str = field(default="", init=False)
+
+    def bad(self, line: int, reason: str, problem: str) -> None:
+        """Refuse a faulty line, or leave it out where the user asked for that.
+
+        Raises:
+            DataError: ``on_bad_line`` is ``error``.
+        """
+        if self.on_bad_line == "error":
+            raise DataError(
+                f"{self.path}, line {line}: {problem}.\nClean the file, or skip such lines with "
+                "data.on_bad_line=skip (they are counted and reported)"
+            )
+        self.drop(line, reason, problem)
+
+    def drop(self, line: int, reason: str, problem: str) -> None:
+        """Leave out a line, whatever ``on_bad_line`` says: the release is known to hold such."""
+        self.first = self.first or f"line {line}: {problem}"
+        self.count += 1
+        self.dropped[reason] += 1
+
+    def check(self, kept: int) -> None:
+        """Refuse a file of which little or nothing is left.
+
+        Raises:
+            DataError: more was left out than kept, or there was nothing to read.
+        """
+        if self.count > kept:
+            raise DataError(
+                f"{self.path}: {self.count} of {self.count + kept} entries cannot be used. "
+                f"The first: {self.first}.\nCheck that this is the right file and task"
+            )
+        if not kept:
+            raise DataError(f"{self.path}: expected entries, found none; get the file anew")
+
+
+def unexpected(kind: str, found: str, choices: Collection[str]) -> str:
+    """Say that a label or tag is none of the task's."""
+    return f"expected the {kind} {', '.join(choices)}, found {excerpt(found)}{did_you_mean(found, choices)}"
+
+
+def refuse_single_label(path: Path, used: Collection[int], rows: int) -> None:
+    """Refuse labels that tell nothing: XTREME ships test files with placeholders for labels.
+
+    Raises:
+        DataError: more than 20 entries, and all labels are the same.
+    """
+    if rows > 20 and len(used) == 1:
+        raise DataError(
+            f"{path}: all {rows} entries have the same label. These are placeholders, as in "
+            "XTREME's test files, and a score on them means nothing; use the original release"
+        )

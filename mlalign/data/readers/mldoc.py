@@ -1,0 +1,86 @@
+"""MLDoc: topics of Reuters news in eight languages (Schwenk and Li, LREC 2018).
+
+``generate_documents.py`` of facebookresearch/MLDoc writes one ``label<TAB>document`` a line, with
+neither header nor quoting. Under Python 3 it writes the document as a bytes literal, ``b'...'``;
+both forms are read. The copyright notice that LASER removes (``tasks/mldoc/mldoc.sh``) is removed
+here too.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.labelled import LabelledRows
+from mlalign.data.readers.leftovers import OnBadLine
+from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.text import excerpt, read_lines
+from mlalign.errors import DataError
+
+COPYRIGHT = re.compile(r"\([cC]\) Reuters Limited 199[0-9]\.")
+INDEX_LINE = re.compile(r"\w+-\d+")
+
+
+def read(
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
+) -> Part[LabelledText]:
+    """Read one file; an example's id is its line number. See ``format.Reader``."""
+    rows = LabelledRows(path, labels, on_bad_line)
+    for line, content in read_lines(path):
+        label, tab, document = content.partition("\t")
+        if line == 1 and INDEX_LINE.fullmatch(content):
+            raise DataError(
+                f"{path}: expected documents, found MLDoc's index ({content}); make the documents "
+                "from it and the Reuters corpora with MLDoc's generate_documents.py"
+            )
+        if not tab:
+            rows.left.bad(
+                line,
+                "wrong number of fields",
+                f"expected a label, a tab and a text, found {excerpt(content)}",
+            )
+            continue
+        try:
+            text = _decoded(document)
+        except (SyntaxError, ValueError):
+            problem = f"expected text or a Python bytes literal, found {excerpt(document)}"
+            rows.left.bad(line, "broken bytes literal", problem)
+            continue
+        rows.add(line, str(line), (COPYRIGHT.sub("", text),), label)
+    return rows.part()
+
+
+def _decoded(document: str) -> str:
+    if not document.startswith(("b'", 'b"')):
+        return document
+    literal = ast.literal_eval(document)
+    if not isinstance(literal, bytes):
+        raise ValueError("something follows the literal")
+    return literal.decode("utf-8")
+
+
+FORMAT = Format(
+    names={
+        "train": [f"{{}}.train.{size}" for size in (1000, 2000, 5000, 10000)],
+        "dev": ["{}.dev"],
+        "test": ["{}.test"],
+    },
+    read=read,
+    codes={
+        "chinese": "zh",
+        "english": "en",
+        "french": "fr",
+        "german": "de",
+        "italian": "it",
+        "japanese": "ja",
+        "russian": "ru",
+        "spanish": "es",
+        "spanish-latam": "es-419",
+    },
+)

@@ -1,0 +1,87 @@
+"""PAWS-X: is one sentence a paraphrase of the other? (Yang et al., EMNLP 2019).
+
+Two forms are read. The original release has a header and **no quoting**: a quote is a character
+like any other. XTREME's copy (``test-de.tsv``) has neither header nor ids and is quoted as Python's
+``csv`` does. ``translated_train.tsv`` is machine translated and is no train part here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.labelled import LabelledRows, quoted_fields
+from mlalign.data.readers.leftovers import OnBadLine
+from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.text import excerpt, read_lines
+from mlalign.errors import DataError
+
+HEADER = ["id", "sentence1", "sentence2", "label"]
+XTREME_COLUMNS = HEADER[1:]
+PLACEHOLDER = "NS"
+
+
+def read(
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
+) -> Part[LabelledText]:
+    """Read one file of either form. See ``format.Reader``.
+
+    Sentences that were never translated (``NS`` or nothing) and labels that are none of the task's
+    are flaws of the release: such rows are left out and counted whatever ``on_bad_line`` says. In
+    XTREME's form an example's id is its line number.
+    """
+    rows = LabelledRows(path, labels, on_bad_line)
+    columns = HEADER
+    for line, content in read_lines(path):
+        if line == 1:
+            columns = _columns(path, content)
+            if columns is HEADER:
+                continue
+        fields = content.split("\t") if columns is HEADER else quoted_fields(content)
+        if len(fields) != len(columns):
+            rows.wrong_fields(line, columns, fields)
+            continue
+        *identifier, first, second, label = fields
+        if PLACEHOLDER in (first, second):
+            rows.left.drop(line, f"placeholder {PLACEHOLDER}", f"the placeholder {PLACEHOLDER}")
+        elif not (first.strip() and second.strip()):
+            rows.left.drop(line, "empty sentence", "an empty sentence")
+        elif label not in rows.labels:
+            reason = f"label {label[:20]}"
+            rows.left.drop(line, reason, f"{reason}, expected {', '.join(rows.labels)}")
+        else:
+            rows.add(line, identifier[0] if identifier else str(line), (first, second), label)
+    return rows.part()
+
+
+def _columns(path: Path, first_line: str) -> list[str]:
+    """Tell the two forms apart by their first line."""
+    if first_line.split("\t") == HEADER:
+        return HEADER
+    fields = quoted_fields(first_line)
+    if len(fields) == len(XTREME_COLUMNS):
+        return XTREME_COLUMNS
+    if len(fields) == len(XTREME_COLUMNS) - 1:
+        raise DataError(
+            f"{path}: expected {', '.join(XTREME_COLUMNS)}, found no label column: XTREME removes "
+            "the labels of its test files.\nUse test_2k.tsv of the original release "
+            "(x-final.tar.gz, github.com/google-research-datasets/paws), which has them"
+        )
+    raise DataError(
+        f"{path}, line 1: expected the header {', '.join(HEADER)}, or the 3 columns of XTREME's "
+        f"copy, found {excerpt(first_line)}"
+    )
+
+
+FORMAT = Format(
+    names={
+        "train": ["{}/train.tsv", "train-{}.tsv"],
+        "dev": ["{}/dev_2k.tsv", "dev-{}.tsv"],
+        "test": ["{}/test_2k.tsv", "test-{}.tsv"],
+    },
+    read=read,
+)

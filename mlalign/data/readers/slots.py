@@ -1,0 +1,90 @@
+"""MASSIVE: what a voice assistant is told, and what its words stand for (FitzGerald et al., 2023).
+
+One ``<locale>.jsonl`` holds all parts. The slots stand in the utterance: ``weck mich um [time :
+fünf uhr] auf``. Words are cut as the release's ``create_hf_dataset.py`` does: at spaces, and in
+Japanese and Chinese by characters, but for words of ASCII. A slot's first word is tagged ``B-``.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.languages import CODES
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, unexpected
+from mlalign.data.readers.records import Part, TaggedSentence
+from mlalign.data.text import excerpt, read_lines
+
+KEYS = ("id", "partition", "annot_utt")
+PIECES = re.compile(r"(?:\[\s*(?P<slot>\w+)\s*:(?P<inside>[^\[\]]*)\]|(?P<outside>[^\[\]]+))")
+BY_CHARACTER = ("ja-JP", "zh-CN", "zh-TW")
+OUTSIDE = "O"
+
+
+def read(
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
+) -> Part[TaggedSentence]:
+    """Read one part of a locale's file. See ``format.Reader``."""
+    left = Leftovers(path, on_bad_line)
+    examples: list[TaggedSentence] = []
+    for line, content in read_lines(path):
+        try:
+            identifier, partition, annotated = (json.loads(content)[key] for key in KEYS)
+            if partition != part:
+                continue
+            words, tags = tagged(annotated, by_character=language in BY_CHARACTER)
+        except (ValueError, KeyError, TypeError):
+            problem = f"expected a JSON object with {', '.join(KEYS)}, found {excerpt(content)}"
+            left.bad(line, "broken annotation", problem)
+            continue
+        unknown = next((tag for tag in tags if tag not in labels), None)
+        if unknown is not None:
+            left.bad(line, "unknown tag", unexpected("tag", unknown, labels))
+        elif not words:
+            left.bad(line, "empty text", "expected words, found none")
+        else:
+            tag_numbers = tuple(labels[tag] for tag in tags)
+            examples.append(TaggedSentence(str(identifier), tuple(words), tag_numbers))
+    left.check(len(examples))
+    refuse_single_label(path, {tag for example in examples for tag in example.tags}, len(examples))
+    return Part(path, examples, dict(left.dropped))
+
+
+def tagged(annotated: str, *, by_character: bool) -> tuple[list[str], list[str]]:
+    """Return the words of an annotated utterance and their tags.
+
+    Raises:
+        ValueError: its brackets do not match.
+    """
+    words: list[str] = []
+    tags: list[str] = []
+    end = 0
+    for piece in PIECES.finditer(annotated):
+        if piece.start() != end:
+            break
+        end = piece.end()
+        slot = piece["slot"]
+        new = _words(piece["outside"] if slot is None else piece["inside"], by_character)
+        words += new
+        inside = [f"B-{slot}", *[f"I-{slot}"] * (len(new) - 1)]
+        tags += [OUTSIDE] * len(new) if slot is None else inside[: len(new)]
+    if end != len(annotated):
+        raise ValueError("the brackets do not match")
+    return words, tags
+
+
+def _words(text: str, by_character: bool) -> list[str]:
+    words = text.split()
+    if not by_character:
+        return words
+    return [part for word in words for part in ([word] if word.isascii() else word)]
+
+
+PLACES = ["{}.jsonl", "1.1/data/{}.jsonl", "1.0/data/{}.jsonl"]
+FORMAT = Format(names={"train": PLACES, "dev": PLACES, "test": PLACES}, read=read, codes=CODES["locale"])

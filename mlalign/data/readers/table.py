@@ -1,0 +1,125 @@
+"""Texts and their labels in rows: tab-separated, as pandas quotes them or plain, or JSON lines."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.labelled import LabelledRows, quoted_fields
+from mlalign.data.readers.leftovers import OnBadLine
+from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.text import excerpt, read_lines
+from mlalign.errors import DataError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns that are read.
+
+    Args:
+        texts: of the text, or of the two texts of a pair.
+        label: of its label.
+        id: of what names the row; by default that is the number of its line.
+        language: of the language, where one file holds several.
+        part: of ``train``, ``dev`` or ``test``, where one file holds several.
+    """
+
+    texts: Sequence[str]
+    label: str
+    id: str | None = None
+    language: str | None = None
+    part: str | None = None
+
+    def all(self) -> list[str]:
+        """Every column that must be there."""
+        return [name for name in (self.id, *self.texts, self.label, self.language, self.part) if name is not None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Reads rows; a call is a ``format.Reader``.
+
+    Args:
+        columns: the forms that a release's files have; the first that a file's header fits is
+            taken.
+        header: the columns of files that have no header line.
+        is_quoted: whether fields that hold a quote or tab are enclosed in ``"``.
+    """
+
+    columns: Sequence[Columns]
+    header: Sequence[str] | None = None
+    is_quoted: bool = False
+
+    def __call__(
+        self,
+        path: Path,
+        labels: Mapping[str, int],
+        *,
+        language: str,
+        part: PartName,
+        on_bad_line: OnBadLine,
+    ) -> Part[LabelledText]:
+        """Read the rows of one language and part."""
+        rows = LabelledRows(path, labels, on_bad_line)
+        for line, row, columns in self._rows(path, rows):
+            elsewhere = columns.language is not None and row[columns.language] != language
+            if elsewhere or (columns.part is not None and row[columns.part] != part):
+                continue
+            identifier = str(line) if columns.id is None else row[columns.id]
+            rows.add(line, identifier, [row[name] for name in columns.texts], row[columns.label])
+        return rows.part()
+
+    def languages(self, path: Path) -> set[str]:
+        """The languages of a file that holds several."""
+        left = LabelledRows(path, {}, "skip")
+        return {row[columns.language] for _, row, columns in self._rows(path, left) if columns.language is not None}
+
+    def format(self, names: Mapping[PartName, Sequence[str]], codes: Mapping[str, str]) -> Format[LabelledText]:
+        """The release whose files are such tables."""
+        return Format(names=names, read=self, codes=codes, inside=self.languages)
+
+    def _rows(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+        is_json = path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
+        return self._objects(path, rows) if is_json else self._lines(path, rows)
+
+    def _lines(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+        header = self.header
+        columns = None if header is None else self._form(path, header, "")
+        for line, content in read_lines(path):
+            fields = quoted_fields(content) if self.is_quoted else content.split("\t")
+            if header is None or columns is None:
+                header, columns = fields, self._form(path, fields, content)
+            elif len(fields) != len(header):
+                rows.wrong_fields(line, header, fields)
+            else:
+                yield line, dict(zip(header, fields, strict=True)), columns
+
+    def _objects(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+        columns = None
+        for line, content in read_lines(path):
+            try:
+                row = json.loads(content)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict):
+                problem = f"expected a JSON object, found {excerpt(content)}"
+                rows.left.bad(line, "broken JSON", problem)
+                continue
+            columns = columns or self._form(path, list(row), content)
+            wanted = columns.all()
+            if all(isinstance(row.get(name), str) for name in wanted):
+                yield line, row, columns
+            else:
+                rows.left.bad(
+                    line,
+                    "missing text",
+                    f"expected text under {', '.join(wanted)}, found {excerpt(content)}",
+                )
+
+    def _form(self, path: Path, header: Sequence[str], first_line: str) -> Columns:
+        for columns in self.columns:
+            if set(columns.all()) <= set(header):
+                return columns
+        expected = ", or ".join(", ".join(columns.all()) for columns in self.columns)
+        raise DataError(f"{path}, line 1: expected the header {expected}, found {excerpt(first_line)}")

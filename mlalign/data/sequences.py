@@ -1,0 +1,171 @@
+"""From text to the ids of a sequence: ``[CLS] [LANG_x] words [SEP]``, for every stage the same."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlalign.models.backbone import UNKNOWN
+from mlalign.models.subwords import Subwords, pad
+
+SPACE = "▁"  # how sentencepiece writes it
+WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
+
+
+class Sequenced(NamedTuple):
+    """One sequence, not yet padded."""
+
+    ids: list[int]
+    is_content_token: list[bool]
+    token_types: list[int]
+
+
+class SequenceBuilder:
+    """Places a backbone's special tokens and our language token around words.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        language_tokens: language -> id of its token, ``unk`` for all others; empty for none.
+        max_length: of a sequence in subwords, special tokens included.
+        multiple: batches are padded to a multiple of this many subwords, see ``device``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        language_tokens: Mapping[str, int],
+        *,
+        max_length: int,
+        multiple: int = 1,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.language_tokens = dict(language_tokens)
+        self.max_length, self.multiple = max_length, multiple
+        self.padding = tokenizer.pad_token_id
+        self.first = tokenizer.cls_token_id
+        self.last = tokenizer.sep_token_id
+        self._special = set(tokenizer.all_special_ids) | set(self.language_tokens.values())
+        self._space = tokenizer.get_vocab().get(SPACE)
+        self._has_types = "token_type_ids" in tokenizer.model_input_names
+        self._between = tokenizer.num_special_tokens_to_add(pair=True) - 2  # BERT 1, XLM-R 2
+        self.overhead = 2 + bool(self.language_tokens)
+
+    @property
+    def budget(self) -> int:
+        """How many subwords of a single sentence fit."""
+        return self.max_length - self.overhead
+
+    def words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ordinary subwords of each text; what looks like a special token becomes unknown."""
+        batch = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False)[
+            "input_ids"
+        ]
+        return [self._plain(ids) for ids in batch]
+
+    def split_words(self, sentences: Sequence[Sequence[str]], language: str) -> list[list[list[int]]]:
+        """Subwords of every word of each sentence; a word without any becomes unknown.
+
+        All words but the first are cut as behind a space, which some tokenizers keep in a piece.
+        Where a language writes no spaces, a piece that holds only the space is left out: running
+        text would not have it, and the tag would stand on it.
+        """
+        encoded = self.tokenizer(
+            [
+                [f" {word}" if place and word.strip() else word for place, word in enumerate(words)]
+                for words in sentences
+            ],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            verbose=False,
+        )
+        result = []
+        for row, words in enumerate(sentences):
+            pieces: list[list[int]] = [[] for _ in words]
+            ids = self._plain(encoded["input_ids"][row])
+            for piece, word in zip(ids, encoded.word_ids(row), strict=True):
+                pieces[word].append(piece)
+            if language in WITHOUT_SPACES:
+                pieces = [piece[1:] if len(piece) > 1 and piece[0] == self._space else piece for piece in pieces]
+            result.append([piece or [self.tokenizer.unk_token_id] for piece in pieces])
+        return result
+
+    def single(self, words: Sequence[int], language: str) -> Sequenced:
+        """One sentence, cut to the budget."""
+        head = self._head(language)
+        body = list(words[: self.budget])
+        return Sequenced(
+            ids=[*head, *body, self.last],
+            is_content_token=[False] * len(head) + [True] * len(body) + [False],
+            token_types=[0] * (len(head) + len(body) + 1),
+        )
+
+    def pair(self, one: Sequence[int], two: Sequence[int], language: str) -> Sequenced:
+        """Two sentences in one sequence; the longer one is cut first."""
+        head = self._head(language)
+        room = self.max_length - len(head) - self._between - 1
+        kept = min(len(two), max(room // 2, room - len(one)))
+        first, second = list(one[: room - kept]), list(two[:kept])
+        between = [self.last] * self._between
+        before = len(head) + len(first) + len(between)
+        return Sequenced(
+            ids=[*head, *first, *between, *second, self.last],
+            is_content_token=[False] * len(head)
+            + [True] * len(first)
+            + [False] * len(between)
+            + [True] * len(second)
+            + [False],
+            token_types=[0] * before + [1] * (len(second) + 1),
+        )
+
+    def batch(self, rows: Sequence[Sequenced]) -> Subwords:
+        """Pad to the longest."""
+        return pad(
+            [row.ids for row in rows],
+            [row.is_content_token for row in rows],
+            [row.token_types for row in rows] if self._has_types else None,
+            self.padding,
+            self.width(max(len(row.ids) for row in rows)),
+        )
+
+    def sentences(self, words: NDArray[np.int32], lengths: NDArray[np.int32], language: str) -> Subwords:
+        """What ``batch`` makes of ``single`` sentences of one language, without a loop over them.
+
+        Args:
+            words: ordinary subwords of all sentences, one behind the other.
+            lengths: how many of them each sentence has.
+            language: of them all.
+        """
+        head = self._head(language)
+        kept = np.minimum(lengths, self.budget)
+        if (kept < lengths).any():
+            starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+            words = words[np.arange(len(words)) - starts < self.budget]
+        place = np.arange(self.width(int(kept.max()) + self.overhead))
+        end = (len(head) + kept)[:, None]  # [batch, 1], where the last token stands
+        is_content_token = (place >= len(head)) & (place < end)
+        ids = np.where(place == end, self.last, np.full(is_content_token.shape, self.padding))
+        ids[:, : len(head)] = head
+        ids[is_content_token] = words
+        return Subwords(
+            input_ids=torch.from_numpy(ids),
+            attention_mask=torch.from_numpy((place <= end).astype(np.int64)),
+            is_content_token=torch.from_numpy(is_content_token),
+            token_types=torch.zeros(ids.shape, dtype=torch.long) if self._has_types else None,
+        )
+
+    def width(self, longest: int) -> int:
+        """How wide a batch is whose longest sequence has so many subwords."""
+        return min(-(-longest // self.multiple) * self.multiple, max(self.max_length, longest))
+
+    def _head(self, language: str) -> list[int]:
+        if not self.language_tokens:
+            return [self.first]
+        token = self.language_tokens.get(language, self.language_tokens[UNKNOWN])
+        return [self.first, token]
+
+    def _plain(self, ids: Sequence[int]) -> list[int]:
+        unknown = self.tokenizer.unk_token_id
+        return [unknown if piece in self._special else piece for piece in ids]

@@ -1,0 +1,1 @@
+"""The second stage: a task is learned from English labels."""

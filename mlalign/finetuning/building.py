@@ -1,0 +1,111 @@
+"""From a checked configuration to a task's files and to the module that learns it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mlalign.config.enums import TaskFormat
+from mlalign.config.plain import on_bad_line
+from mlalign.config.schema import Train
+from mlalign.config.task import Task
+from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
+from mlalign.data.task_files import TaskFiles
+from mlalign.finetuning.module import FinetuningModule
+from mlalign.models.encoder import Encoder
+
+
+def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
+    """The files of the task, all looked for at once.
+
+    Args:
+        config: checked.
+        learned: whether English train and dev are needed too.
+        scored: the part that is needed of every language.
+
+    Raises:
+        ConfigError: a language is none there is.
+        DataError: a file is not there.
+    """
+    task, folder = config.task, task_folder(config)
+    form, english = task_format(task), task.english_folder
+    return TaskFiles(
+        folder,
+        form,
+        task.labels,
+        task.languages,
+        label_names=task.label_names,
+        train_size=task.train_size,
+        on_bad_line=on_bad_line(config),
+        english=None if english is None else (folder.parent / english, plain_format(task)),
+        sizes=official_sizes(config),
+        is_official=config.data.source == "hub",
+        learned=learned,
+        scored=scored,
+    )
+
+
+def official_sizes(config: Train) -> dict[str, dict[str, int]]:
+    """Rows of the task's official release, as far as they are to be checked."""
+    task = config.task
+    return asdict(task.sizes) if task.check_sizes and config.data.source != "sample" else {}
+
+
+def task_folder(config: Train) -> Path:
+    """Where the files of the task lie."""
+    kind = "retrieval" if config.task.format == TaskFormat.bitext else "tasks"
+    return Path(config.data.root) / kind / config.task.folder
+
+
+def plain_format(task: Task) -> Format[Any]:
+    """A reader of files of the same kind from another release, with ISO codes in their names."""
+    files = task.files if task.table is not None else None
+    return replace(task_format(replace(task, files=files)), codes={})
+
+
+def task_format(task: Task) -> Format[Any]:
+    """A reader of the task's files, and their names."""
+    names: Any = None if task.files is None else asdict(task.files)
+    known = None if task.language_codes is None else CODES[task.language_codes.value]
+    if task.table is not None:
+        table = Table(
+            [Columns(**asdict(columns)) for columns in task.table.columns],
+            header=task.table.header,
+            is_quoted=task.table.quoted,
+        )
+        return table.format(names, {**(known or {}), **task.codes})
+    form = FORMATS[task.format.value]
+    codes = form.codes if known is None else known
+    return replace(form, names=names or form.names, codes={**codes, **task.codes})
+
+
+def finetuning_module(config: Train, encoder: Encoder, *, gold: Sequence[Any] = (), steps: int = 1) -> FinetuningModule:
+    """The module of a task, its head not yet trained.
+
+    Args:
+        config: checked.
+        encoder: aligned or not.
+        gold: labels of English dev; only training looks at them.
+        steps: updates of the whole run; only training counts them.
+    """
+    settings, task = config.finetune, config.task
+    assert settings.seed is not None  # resolved
+    rate, head_rate = settings.learning_rate, settings.head_learning_rate
+    return FinetuningModule(
+        encoder,
+        task.labels,
+        tagging=task.metric == "entity_f1",
+        metric=task.metric,
+        gold=gold,
+        representation=settings.representation.value,
+        partner=settings.partner.value,
+        freeze=settings.freeze.value,
+        learning_rate=rate,
+        head_learning_rate=rate if head_rate is None else head_rate,
+        steps=steps,
+        warmup=settings.warmup,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        dropout=settings.dropout,
+        seed=settings.seed,
+    )

@@ -1,0 +1,112 @@
+"""An aligned encoder on disk: a folder that transformers' AutoModel loads as it is."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
+
+from mlalign.errors import DataError, TrainingError
+from mlalign.models.backbone import LANGUAGE_TOKEN, load_backbone
+from mlalign.models.encoder import Encoder
+from mlalign.models.export import write_sentence_transformers
+from mlalign.models.finite import non_finite_weights
+from mlalign.models.fusion import AttentionFusion
+from mlalign.models.prototypes import LanguagePrototypes
+
+ADDITIONS = "mlalign.safetensors"
+RECIPE = "alignment.yaml"
+
+
+def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
+    """Write backbone, tokenizer, additions and how they were made.
+
+    Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
+    ``recipe`` is kept for the reader; this function adds what loading needs, under ``encoder``.
+
+    Raises:
+        TrainingError: a weight is non-finite; nothing is written.
+        DataError: the tokenizer would have other ids when it is loaded again.
+    """
+    if sick := non_finite_weights(encoder):
+        raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
+    encoder.backbone.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _check_ids(tokenizer, folder)
+    save_file(encoder.fitted_additions(), folder / ADDITIONS)
+    write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
+    fusion = encoder.sentence_fusion
+    shape = {
+        "pool": encoder.pool,
+        "languages": list(encoder.prototypes.languages) if encoder.prototypes else [],
+        "fusion": fusion.form if fusion is not None else "off",
+        "temperature": fusion.temperature if fusion is not None else None,
+        "word_fusion": encoder.word_fusion is not None,
+    }
+    OmegaConf.save(OmegaConf.create({"encoder": shape, **recipe}), folder / RECIPE)
+
+
+def _check_ids(tokenizer: Any, folder: Path) -> None:
+    """Refuse a folder whose embeddings would be looked up by other ids than in memory."""
+    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
+    moved = sorted(
+        (one for one in {**before, **after} if before.get(one) != after.get(one)),
+        key=lambda one: (not LANGUAGE_TOKEN.fullmatch(one), one),
+    )
+    if moved:
+        raise DataError(
+            f"{folder}: {moved[0]!r} has the id {before.get(moved[0])}, but {after.get(moved[0])} "
+            f"when the tokenizer is loaded again ({len(moved)} tokens differ); save the backbone's "
+            "tokenizer in the form of tokenizer.json and set backbone.tokenizer=FOLDER"
+        )
+
+
+def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
+    """The encoder and tokenizer that ``save_encoder`` wrote.
+
+    Raises:
+        DataError: a file is missing or does not fit the recipe.
+    """
+    for name in (RECIPE, ADDITIONS):
+        if not (folder / name).is_file():
+            raise DataError(
+                f"{folder}: no {name} there; expected a folder that an alignment wrote. For a "
+                "plain backbone set backbone.path"
+            )
+    recipe: Any = OmegaConf.load(folder / RECIPE)
+    if "encoder" not in recipe:
+        raise DataError(f"{folder / RECIPE}: no entry `encoder`; align again with resume=false")
+    shape = recipe["encoder"]
+    backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
+    dim = int(backbone.config.hidden_size)
+    languages = list(shape["languages"])
+    fused = shape["fusion"] != "off"
+
+    def fusion() -> AttentionFusion:
+        return AttentionFusion(dim, temperature=shape["temperature"], form=shape["fusion"])
+
+    encoder = Encoder(
+        backbone,
+        pool=shape["pool"],
+        sentence_fusion=fusion() if fused else None,
+        word_fusion=fusion() if shape["word_fusion"] else None,
+        prototypes=LanguagePrototypes(languages, dim) if languages else None,
+    )
+    problem = _load_additions(encoder, folder / ADDITIONS)
+    if problem:
+        raise DataError(f"{folder / ADDITIONS}: does not fit {RECIPE}: {problem}; align again with resume=false")
+    return encoder, tokenizer
+
+
+def _load_additions(encoder: Encoder, path: Path) -> str:
+    """Load everything besides the backbone; what is wrong with the file, or nothing."""
+    try:
+        missing, unexpected = encoder.load_state_dict(load_file(path), strict=False)
+        if sick := non_finite_weights(encoder):
+            return sick
+    except (RuntimeError, SafetensorError) as error:
+        return str(error).strip().splitlines()[-1].strip()
+    missing = [name for name in missing if not name.startswith("backbone.")]
+    return f"missing {missing}, unexpected {unexpected}" if missing or unexpected else ""

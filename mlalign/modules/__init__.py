@@ -1,1 +1,0 @@
-"""The two training loops: alignment and fine-tuning."""

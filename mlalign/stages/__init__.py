@@ -1,0 +1,1 @@
+"""Folders of encoders, found or made."""

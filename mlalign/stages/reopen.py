@@ -1,0 +1,177 @@
+"""A finished run, opened again: everything that is needed to predict."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mlalign.config.schema import Train
+from mlalign.config.task_validation import RETRIEVAL
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.task_files import TaskFiles
+from mlalign.errors import ConfigError, DataError
+from mlalign.finetuning.building import finetuning_module, task_files
+from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
+from mlalign.finetuning.module import FinetuningModule
+from mlalign.models.backbone import known_languages
+from mlalign.models.encoder import Encoder
+from mlalign.models.io import RECIPE, load_encoder
+from mlalign.reporting.results import FILE, read_results
+from mlalign.training.computing import attention
+
+CONFIG = "config.yaml"  # a run writes it first
+
+
+@dataclass
+class OpenedRun:
+    """A trained run.
+
+    Attributes:
+        folder: its own.
+        results: what it found, see ``results.json``.
+        config: as it was run.
+        module: with trained weights, in evaluation mode, on the CPU.
+        layout: makes sequences of text; holds the tokenizer.
+        step: whose weights the module has.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    config: Train
+    module: FinetuningModule
+    layout: SequenceBuilder
+    step: int
+
+    @property
+    def encoder(self) -> Encoder:
+        """The fine-tuned encoder."""
+        return self.module.encoder
+
+    @property
+    def tokenizer(self) -> Any:
+        """Of the encoder."""
+        return self.layout.tokenizer
+
+    @property
+    def files(self) -> TaskFiles:
+        """Test files of the run's own task, where they lay when it was run.
+
+        Raises:
+            DataError: one is not there any more.
+        """
+        return task_files(self.config, learned=False)
+
+    @property
+    def kept(self) -> list[int]:
+        """Steps whose weights can be restored."""
+        return list(self.results["weights"]["kept"])
+
+    def restore(self, step: int) -> None:
+        """Give the module the weights that it had at a step.
+
+        Raises:
+            DataError: they are not there, or do not fit.
+        """
+        if step != self.step:
+            restore_weights(self.module, weights_folder(self.folder, step))
+            self.step = step
+
+
+def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
+    """Open the folder of a finished run; nothing but the folder is needed.
+
+    Args:
+        folder: of a run, as ``train.py`` names it when it ends.
+        selection: whose weights: ``english_dev`` or ``last``; None for those that were tested.
+
+    Raises:
+        ConfigError: these weights were not kept.
+        DataError: it is no such folder, the run is not finished, or its weights are gone.
+    """
+    results = finished_results(folder)
+    config = config_of(results, folder)
+    if results["metric"] == RETRIEVAL:
+        raise ConfigError(
+            f"{folder}: nothing was learned in this run, task={results['task']} compares vectors "
+            "as they are; score other languages with train.py, which finds the encoder again"
+        )
+    step = step_of(results, selection or config.finetune.selection.value, folder)
+    place = weights_folder(folder, step)
+    encoder, tokenizer = load_encoder(place, attention=attention(config))
+    recipe: Any = OmegaConf.load(place / RECIPE)
+    tokens = known_languages(tokenizer, recipe.language_tokens) if recipe.language_tokens else {}
+    module = finetuning_module(config, encoder).eval()
+    load_head(module, place)
+    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length)
+    return OpenedRun(folder, results, config, module, layout, step)
+
+
+def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
+    """The step that ``english_dev`` or ``last`` chose.
+
+    Raises:
+        ConfigError: its weights were not kept.
+    """
+    weights = results.get("weights")
+    if not weights:
+        raise ConfigError(
+            f"{folder}: this run has no fine-tuned weights; its task={results['task']} is not "
+            "learned, or it was made before weights were kept (resume=false makes it anew)"
+        )
+    kept = ", ".join(map(str, weights["kept"])) or "none"
+    if selection not in weights or weights[selection] not in weights["kept"]:
+        raise ConfigError(
+            f"{folder}: the weights that selection={selection} chose were not kept (steps kept: "
+            f"{kept}); choose another selection, or train again with keep=best_and_last "
+            "resume=false"
+        )
+    return int(weights[selection])
+
+
+def finished_results(folder: Path) -> dict[str, Any]:
+    """The results in a run's folder.
+
+    Raises:
+        DataError: there is no such folder, or no finished run in it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; expected that of a finished run")
+    if not (folder / FILE).is_file() and (folder / CONFIG).is_file():
+        raise DataError(
+            f"{folder}: this run is not finished, it has no {FILE} yet; the command that began it goes on with it"
+        )
+    return read_results(folder)
+
+
+def config_of(results: dict[str, Any], folder: Path) -> Train:
+    """The configuration of a run, typed again.
+
+    Raises:
+        DataError: it was written by another version of mlalign.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Train), results["config"])
+        config: Any = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise DataError(
+            f"{folder / FILE}: the configuration does not fit this version of mlalign "
+            f"({str(error).splitlines()[0]}); train again with resume=false"
+        ) from error
+    return config
+
+
+def weights_folder(run: Path, step: int) -> Path:
+    """Where the weights of a step lie.
+
+    Raises:
+        DataError: they are not there.
+    """
+    folder = run / WEIGHTS / str(step)
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder, though the run kept these weights; put it back, or train "
+            "again with resume=false"
+        )
+    return folder

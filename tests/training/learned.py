@@ -1,0 +1,112 @@
+"""Small tasks that are learned, and what is known of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from training.toy import TOPICS, Memory, built, trainer
+
+from mlalign import pipeline
+from mlalign.data.readers import FORMATS
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.task_files import TaskFiles
+from mlalign.finetuning.checkpoints import CheckpointKeeper
+from mlalign.finetuning.module import FinetuningModule
+from mlalign.tasks.data import TOKENS, TaskDataModule
+
+TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
+
+
+def encoder_and_layout(toy: Path, *overrides: str) -> tuple[Any, SequenceBuilder]:
+    """As alignment might leave it: open gates, a prototype for each language."""
+    module, data = built(toy, *overrides)
+    encoder = module.encoder
+    draw = torch.Generator().manual_seed(5)
+    if encoder.prototypes is not None:
+        for language in ("en", "de", "fr"):
+            encoder.prototypes.finalise(language, torch.randn(encoder.dim, generator=draw))
+    for fusion in (encoder.sentence_fusion, encoder.word_fusion):
+        if fusion is not None and hasattr(fusion, "gate"):
+            torch.nn.init.normal_(fusion.gate, generator=draw)
+    return encoder, data.layout
+
+
+def task(
+    toy: Path,
+    name: str = "mldoc",
+    *overrides: str,
+    batch_size: int = 8,
+    tokens: int = TOKENS,
+    **settings: Any,
+):
+    encoder, layout = encoder_and_layout(toy, *overrides)
+    labels = TAGS if name == "panx" else list(TOPICS)
+    size = None if name == "panx" else 1000
+    form = FORMATS["entities" if name == "panx" else name]
+    files = TaskFiles(toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error")
+    data = TaskDataModule(files, layout, batch_size=batch_size, seed=4, tokens=tokens)
+    given: dict[str, Any] = {
+        "tagging": name == "panx",
+        "metric": "entity_f1" if name == "panx" else "accuracy",
+        "gold": pipeline.gold_of(data.dev),
+        "representation": "prototype",
+        "partner": "sample",
+        "freeze": "nothing",
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-2,
+        "steps": 2 * data.batches,
+        "warmup": 0.1,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "dropout": 0.1,
+        "seed": 4,
+    }
+    return FinetuningModule(encoder, labels, **(given | settings)), data
+
+
+def fit(
+    module: FinetuningModule,
+    data: TaskDataModule,
+    folder: Path,
+    watching: Sequence[L.Callback] = (),
+    *,
+    evaluations: int = 5,
+    best: bool,
+    memory: Memory | None = None,
+) -> L.Trainer:
+    made: list[L.Trainer] = []
+
+    def make(*, folder: Path, callbacks: Any, **stage: Any) -> L.Trainer:
+        watched = [*callbacks, *watching]
+        made.append(trainer(folder, watched, loggers=[memory or Memory()], **stage))
+        return made[0]
+
+    selection = "english_dev" if best else "last"
+    pipeline.finetune(
+        module,
+        data,
+        folder=folder,
+        epochs=2,
+        evaluations=evaluations,
+        weights=CheckpointKeeper(folder, data.layout, selection=selection, keep="none"),
+        trainer=make,
+    )
+    return made[0]
+
+
+def learned(toy: Path, folder: Path, name: str = "mldoc", *, best: bool = True, **settings: Any):
+    module, data = task(toy, name, **settings)
+    return module, data, fit(module, data, folder, best=best)
+
+
+def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+def a_batch(data: TaskDataModule, language: str = "en"):
+    if language == "en":
+        return next(iter(data.train_dataloader()))[0]
+    return next(iter(data.test_loader(language)[1]))

@@ -1,0 +1,148 @@
+"""An ablation removes what it names and nothing else: seen on gradients and on modules."""
+
+from typing import Any
+
+import pytest
+from training.toy import (
+    ABLATIONS,
+    METHODS,
+    REFUSED,
+    STILL,
+    batches,
+    built,
+    configured,
+    exact,
+    gradients,
+    same_gradients,
+)
+
+from mlalign.alignment.registry import LEVELS
+from mlalign.errors import ConfigError
+from mlalign.losses import UncertaintyWeights
+
+LOSSES = {
+    "no_lang": ["adversarial"],
+    "no_sent": ["inter_sentence", "intra_sentence"],
+    "no_intra": ["intra_sentence"],
+    "no_inter": ["inter_sentence"],
+    "no_word": ["masked_words", "word_distribution"],
+    "no_mlm": ["masked_words"],
+    "no_dist": ["word_distribution"],
+    "no_afm": [],
+}
+SETTING = (*STILL, "align.adversary.warmup=0", "align.adversary.ramp=0", "align.seed=3")
+JOINT = ["[no_inter,no_afm]", "[no_lang,no_dist]"]
+RUNS = [
+    (method, ablation) for method in METHODS for ablation in ("none", *ABLATIONS) if (method, ablation) not in REFUSED
+]
+
+
+def take_away_by_hand(module: Any, ablation: str) -> None:
+    """From the full method, whatever the configuration says of it."""
+    chosen = ablation.strip("[]").split(",")
+    for name in [loss for one in chosen for loss in LOSSES[one]]:
+        if name == "adversarial":
+            module.game = None
+        else:
+            del module.objectives[name]
+    if "no_afm" in chosen or "no_word" in chosen:
+        module.encoder.word_fusion = None
+    if "no_afm" in chosen:
+        module.encoder.sentence_fusion = None
+    names = list(module.objectives)
+    if module.weighted_game and module.game is not None:
+        names.append("adversarial")
+    if module.per_level:
+        names = list(dict.fromkeys(LEVELS[name] for name in names))
+    module.weighting = UncertaintyWeights(names, form="fixed")
+
+
+@pytest.mark.parametrize("ablation", [*ABLATIONS, *JOINT])
+@pytest.mark.parametrize("method", ["multilevel", "literal"])
+def test_the_gradient_is_that_of_the_method_without_it(toy, tmp_path, method, ablation):
+    ablated, data = built(toy, f"method={method}", f"ablation={ablation}", *SETTING)
+    whole, _ = built(toy, f"method={method}", *SETTING)
+    take_away_by_hand(whole, ablation)
+    if ablated.game is not None:  # its first values come behind those of the fusions
+        whole.game.load_state_dict(ablated.game.state_dict())
+    batch = batches(data, 1)  # of the ablated run: unmasked where no word is to be guessed
+    found = gradients(exact(ablated), batch, tmp_path)
+    expected = gradients(exact(whole), batch, tmp_path)
+    frozen = {name for name, one in ablated.named_parameters() if not one.requires_grad}
+    same_gradients({name: one for name, one in found.items() if name not in frozen}, expected)
+    for name in frozen | (expected.keys() - found.keys()):
+        assert expected[name] is None, name
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_the_gradient_is_another_than_the_whole_methods(toy, tmp_path, ablation):
+    moved = []
+    for name in (ablation, "none"):
+        module, data = built(toy, f"ablation={name}", *SETTING)
+        gradients(exact(module), batches(data, 1), tmp_path)
+        moved.append(module.encoder.backbone.get_input_embeddings().weight.grad)
+    assert (moved[0] - moved[1]).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize(("method", "ablation"), RUNS)
+def test_every_trained_parameter_learns_and_no_frozen_one(toy, tmp_path, method, ablation):
+    module, data = built(toy, f"method={method}", f"ablation={ablation}")
+    found = gradients(module, batches(data, 1), tmp_path)
+    for name, parameter in module.named_parameters():
+        assert (found[name] is not None) == parameter.requires_grad, name
+
+
+@pytest.mark.parametrize(("method", "ablation"), RUNS)
+def test_the_words_head_is_frozen_exactly_where_no_loss_uses_it(toy, method, ablation):
+    module, _ = built(toy, f"method={method}", f"ablation={ablation}")
+    frozen = {name for name, one in module.named_parameters() if not one.requires_grad}
+    embeddings = module.encoder.backbone.get_input_embeddings().weight  # tied
+    head = {name for name, one in module.named_parameters() if ".lm_head." in name and one is not embeddings}
+    used = module.head is not None and method != "literal"  # literal has a head of its own
+    assert frozen == (set() if used else head)
+
+
+@pytest.mark.parametrize("ablation", ["none", *ABLATIONS])
+@pytest.mark.parametrize("method", ["multilevel", "literal"])
+def test_the_parts_are_there_that_are_used(toy, method, ablation):
+    module, data = built(toy, f"method={method}", f"ablation={ablation}")
+    fused, words = ablation != "no_afm", ablation != "no_word"
+    assert (module.game is not None) == (ablation != "no_lang")
+    assert (module.encoder.sentence_fusion is not None) == fused
+    assert (module.encoder.word_fusion is not None) == (fused and words)
+    assert (module.encoder.prototypes is not None) == fused
+    assert (module.head is not None) == words
+    batch = batches(data, 1)[0]
+    masked = ablation not in ("no_word", "no_mlm")
+    for side in (batch.source, batch.target):
+        assert bool((side.subwords.input_ids != side.original).any()) == masked
+        assert bool(side.hidden.any()) == masked
+    # Language tokens stay in every ablation, and stand where they should.
+    tokens = data.layout.language_tokens
+    assert set(tokens) == {"en", "de", "fr", "unk"}
+    assert set(batch.source.subwords.input_ids[:, 1].tolist()) == {tokens["en"]}
+    assert set(batch.target.subwords.input_ids[:, 1].tolist()) == {tokens[batch.languages[1]]}
+
+
+def test_the_controls_have_no_language_tokens(toy):
+    for method in ("mlm", "inter_sentence"):
+        module, data = built(toy, f"method={method}")
+        assert data.layout.language_tokens == {}
+        assert module.encoder.prototypes is None
+        assert batches(data, 1)[0].source.subwords.is_content_token[:, 1].all()
+
+
+@pytest.mark.parametrize(("method", "ablation"), sorted(REFUSED))
+def test_what_a_method_does_not_have_cannot_be_taken_away(toy, method, ablation):
+    with pytest.raises(ConfigError, match=f"ablation={ablation} takes away"):
+        configured(toy, f"method={method}", f"ablation={ablation}")
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_an_ablated_method_learns_from_the_same_pairs(toy, ablation):
+    _, data = built(toy, f"ablation={ablation}")
+    _, whole = built(toy)
+    for one, other in zip(batches(data, 3), batches(whole, 3), strict=True):
+        assert one.languages == other.languages
+        for side, expected in ((one.source, other.source), (one.target, other.target)):
+            assert side.original.equal(expected.original)

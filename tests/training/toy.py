@@ -1,0 +1,230 @@
+"""A toy world: text in ciphers of English, a tiny backbone, modules built from Hydra's files."""
+
+import copy
+import functools
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra import compose, initialize_config_dir
+from lightning.pytorch.loggers.logger import Logger
+from torch.utils.data import DataLoader
+
+from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.module import AlignmentModule
+from mlalign.config.hydra import resolve
+from mlalign.config.schema import Train
+from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
+from mlalign.data.sampling import PairBatches
+from mlalign.models.backbone import vocabulary_size
+from mlalign.pipeline import make_trainer
+from mlalign.stages.align import Aligner
+
+CONF = Path(__file__).parents[2] / "conf"
+PAIRS = 120
+LANGUAGES = ("de", "fr")
+METHODS = ("multilevel", "literal", "mlm", "inter_sentence")
+ABLATIONS = (
+    "no_afm", "no_lang", "no_sent", "no_intra", "no_inter", "no_word", "no_mlm", "no_dist",
+)  # fmt: skip
+REFUSED = {  # takes away what the method does not have, or all that it has
+    *(("mlm", name) for name in ABLATIONS),
+    *(("inter_sentence", name) for name in ABLATIONS),
+}
+WORDS = {
+    "subject": ["bank", "market", "river", "teacher", "army", "engine", "garden", "doctor"],
+    "verb": ["sees", "buys", "finds", "loves", "leaves", "paints"],
+    "object": ["bread", "houses", "letters", "music", "stones", "gold", "birds"],
+    "when": ["today", "often", "never", "again"],
+}
+TOPICS = ("CCAT", "ECAT", "GCAT", "MCAT")
+SMALL = (
+    "backbone=tiny", "backbone.width=32", "backbone.layers=1", "backbone.heads=2",
+    "backbone.vocabulary_size=300", "data=files", "data.parallel=[toy]", "data.held_out=12",
+    "align.steps=4", "align.pairs=8", "align.max_length=32", "align.curves=1",
+    "align.prototype_sentences=20", "trainer=cpu", "trainer.precision=float32",
+    "trainer.progress=false",
+)  # fmt: skip
+STILL = ("align.adversary.dropout=0", "weighting.form=fixed")  # with `without_dropout`
+
+
+def cipher(sentence: str, language: str) -> str:
+    """Another language: every word is written backwards, or turned and given an ending."""
+    if language == "en":
+        return sentence
+    words = sentence.split()
+    if language == "de":
+        return " ".join(word[::-1] for word in words)
+    return " ".join(word[2:] + word[:2] + "o" for word in reversed(words))
+
+
+def sentences(number: int, seed: int = 0) -> list[str]:
+    """English, no sentence twice."""
+    draw = random.Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < number:
+        found[" ".join(draw.choice(WORDS[slot]) for slot in WORDS)] = None
+    return list(found)
+
+
+def write_toy(root: Path) -> Path:
+    """Parallel text of two languages, an MLDoc and a PAN-X of three."""
+    corpus = root / "parallel" / "toy"
+    corpus.mkdir(parents=True)
+    for place, language in enumerate(LANGUAGES):
+        lines = [f"{one}\t{cipher(one, language)}\n" for one in sentences(PAIRS, seed=place)]
+        (corpus / f"en-{language}.tsv").write_text("".join(lines), encoding="utf-8")
+    _write_mldoc(root / "tasks" / "mldoc")
+    _write_panx(root / "tasks" / "panx")
+    return root
+
+
+def _write_mldoc(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    names = {"en": "english", "de": "german", "fr": "french"}
+    parts = [("en", "train.1000", 40), ("en", "dev", 12)]
+    parts += [(language, "test", 10) for language in names]
+    for seed, (language, part, size) in enumerate(parts):
+        lines = [
+            f"{TOPICS[WORDS['subject'].index(one.split()[0]) % 4]}\t{cipher(one, language)}\n"
+            for one in sentences(size, seed=10 + seed)
+        ]
+        (folder / f"{names[language]}.{part}").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_panx(folder: Path) -> None:
+    """The subject is a person, the object a place; one sentence is too long for one sequence."""
+    parts = [("en", "train", 30), ("en", "dev", 8), *((one, "test", 8) for one in ("en", "de"))]
+    for seed, (language, part, size) in enumerate(parts):
+        chosen = sentences(size, seed=20 + seed)
+        chosen[3] = " ".join(chosen[:8])
+        rows = []
+        for one in chosen:
+            for word in one.split():
+                kind = {"subject": "B-PER", "object": "B-LOC"}
+                tag = next((kind[k] for k in kind if word in WORDS[k]), "O")
+                rows.append(f"{language}:{cipher(word, language)}\t{tag}\n")
+            rows.append("\n")
+        (folder / language).mkdir(parents=True, exist_ok=True)
+        (folder / language / part).write_text("".join(rows), encoding="utf-8")
+
+
+class Memory(Logger):
+    """Keeps what it is told."""
+
+    name, version = "memory", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[int | None, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self.told.append((step, dict(metrics)))
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+def configured(root: Path, *overrides: str) -> Train:
+    """What a user gets who types these overrides, checked."""
+    return copy.deepcopy(_configured(root, overrides))
+
+
+@functools.cache
+def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
+    places = (f"data.root={root}", f"data.cache={root}/cache", f"aligned={root}/aligned")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return resolve(compose("train", [*SMALL, *places, *overrides]))
+
+
+def trainer(folder: Path, callbacks: Sequence[L.Callback] = (), *, loggers: Any = (), **stage: Any) -> L.Trainer:
+    """As the pipeline makes it, in silence."""
+    return make_trainer(
+        folder=folder,
+        accelerator="cpu",
+        precision="32-true",
+        loggers=loggers,
+        callbacks=callbacks,
+        bar=None,
+        options={},
+        **stage,
+    )
+
+
+def aligner(root: Path, *overrides: str, make: Callable[..., L.Trainer] = trainer) -> Aligner:
+    """Of a configuration."""
+    return Aligner(configured(root, *overrides), make, precision="32-true")
+
+
+def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataModule]:
+    """What a configuration trains, and on what."""
+    return built_by(aligner(root, *overrides))
+
+
+def built_by(maker: Aligner) -> tuple[AlignmentModule, ParallelDataModule]:
+    """As ``Aligner`` does it before it trains."""
+    model, tokenizer = maker.load_backbone()
+    tables, vocabulary = maker.tables(tokenizer), vocabulary_size(tokenizer)
+    return Assembly(maker.config).module(model, tokenizer, tables, vocabulary)
+
+
+def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:
+    """The first batches of the run."""
+    loader = data.train_dataloader()
+    assert isinstance(loader.sampler, PairBatches)
+    return [loader.dataset[loader.sampler.key(0, place)] for place in range(number)]
+
+
+def without_dropout(module: torch.nn.Module) -> None:
+    """For good: ``train()`` does not bring it back."""
+    for part in module.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+
+
+def exact(module: AlignmentModule) -> AlignmentModule:
+    """In float64 and without dropout, gates open, so that gradients can be compared."""
+    without_dropout(module)
+    for fusion in (module.encoder.sentence_fusion, module.encoder.word_fusion):
+        if fusion is not None and hasattr(fusion, "gate"):
+            torch.nn.init.constant_(fusion.gate, 0.5)
+    return module.double()
+
+
+def fitted(
+    module: AlignmentModule,
+    batches: Sequence[ParallelBatch],
+    folder: Path,
+    callbacks: Sequence[L.Callback] = (),
+) -> L.Trainer:
+    """Train on these batches."""
+    loader = DataLoader(list(batches), batch_size=None, collate_fn=as_it_is)
+    loop = trainer(folder, callbacks, max_epochs=1)
+    loop.fit(module, loader)
+    return loop
+
+
+def gradients(
+    module: AlignmentModule, batches: Sequence[ParallelBatch], folder: Path
+) -> dict[str, torch.Tensor | None]:
+    """What every parameter would be moved by after these batches, were a step made."""
+    module.step_players = lambda: None
+    fitted(module, batches, folder)
+    return {name: parameter.grad for name, parameter in module.named_parameters()}
+
+
+def same_gradients(found: dict[str, torch.Tensor | None], expected: dict[str, torch.Tensor | None]) -> None:
+    """Equal up to rounding in float64; what ``expected`` has besides must be zero or None."""
+    for name, gradient in found.items():
+        if gradient is None or expected[name] is None:
+            assert gradient is expected[name], name
+        else:
+            torch.testing.assert_close(gradient, expected[name], rtol=1e-9, atol=1e-12, msg=name)
+
+
+def state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy that later training does not move."""
+    return {name: value.clone() for name, value in module.state_dict().items()}
