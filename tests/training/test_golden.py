@@ -1,6 +1,6 @@
 """What both stages compute, in float64 and without dropout, as it was written down once: ``golden.json``.
 
-python tests/training/test_golden.py          # from tests/: writes the file again, where a change of values is meant
+python tests/training/test_golden.py   # from tests/: writes the file again, where a change of values is meant
 """
 
 import json
