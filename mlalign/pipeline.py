@@ -20,18 +20,17 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from mlalign.alignment.module import AlignmentModule
-from mlalign.data.files import sha256_of
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.data.readers import Part
 from mlalign.distributed import all_gather_object, barrier, broadcast_object, is_rank_zero, local_world_size, world_size
 from mlalign.errors import TrainingError
+from mlalign.files import sha256_of, write_whole
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule, Predicted, merge_pieces
 from mlalign.models.encoder import Encoder
 from mlalign.progress import StageBar
 from mlalign.reporting import strict_json
 from mlalign.reporting.curves import CURVES, write_curves
-from mlalign.reporting.results import write_whole
 from mlalign.tasks.data import TaskBatch, TaskDataModule
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from mlalign import pipeline
+from mlalign.config.identity import fingerprint
 from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.finetuning.module import Predicted
-from mlalign.pipeline import fingerprint_of, get_or_create, gold_of, partial_of, write_predictions
+from mlalign.pipeline import get_or_create, gold_of, partial_of, write_predictions
 
 WHOLE = "whole.txt"
 
@@ -127,15 +128,15 @@ def test_processes_wait_for_each_other(folder, tmp_path):
 def test_a_fingerprint_is_that_of_the_settings_whatever_their_order():
     one = {"align": {"steps": 4, "pairs": 8}, "text": ["a", "b"]}
     same = {"text": ["a", "b"], "align": {"pairs": 8, "steps": 4}}
-    assert fingerprint_of(one) == fingerprint_of(same)
+    assert fingerprint(one) == fingerprint(same)
     others: list[Any] = [
         {"align": {"steps": 4, "pairs": 9}, "text": ["a", "b"]},
         {"align": {"steps": 4, "pairs": 8}, "text": ["b", "a"]},
         {"align": {"steps": "4", "pairs": 8}, "text": ["a", "b"]},
         {"align": {"steps": 4, "pairs": 8}, "text": ["a", "b"], "more": None},
     ]
-    assert len({fingerprint_of(one), *map(fingerprint_of, others)}) == 5
-    assert fingerprint_of({}).isalnum()
+    assert len({fingerprint(one), *map(fingerprint, others)}) == 5
+    assert fingerprint({}).isalnum()
 
 
 def test_predictions_stand_beside_the_gold_labels(tmp_path):

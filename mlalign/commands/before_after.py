@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from mlalign.alignment.held_out import HeldOut
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, quiet_transformers
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
 from mlalign.progress import bar
 from mlalign.reporting.runs import Run
@@ -68,7 +69,7 @@ class BeforeAfter:
         encoder, tokenizer = load_encoder(Path(aligned), attention=attention(self.config))
         tokens = {}
         if self.config.method.language_tokens:
-            tokens = known_languages(tokenizer, [*self.aligner.languages, SOURCE])
+            tokens = known_languages(tokenizer, [*self.aligner.languages, ENGLISH])
         return self._ready(encoder, tokenizer, tokens)
 
     def last(self) -> Ready:

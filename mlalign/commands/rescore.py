@@ -14,18 +14,19 @@ from omegaconf import OmegaConf
 
 from mlalign.commands.preparation import prepare, prepare_task
 from mlalign.config.enums import Accelerator, Keep
+from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.readers import Part
 from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
+from mlalign.files import EVALUATIONS
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
-from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
+from mlalign.pipeline import add_records, make_trainer, score_part
 from mlalign.progress import bar
 from mlalign.reporting.results import (
-    EVALUATIONS,
     FILE,
     commit,
     summary,
@@ -142,7 +143,7 @@ def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selec
 def name_of(config: Train, split: str, selection: str) -> str:
     """The same question has the same folder."""
     asked = [config.task, config.data.root, config.data.on_bad_line, split, selection]
-    return "-".join([config.task.name, split, selection, fingerprint_of(asked)[:8]])
+    return "-".join([config.task.name, split, selection, fingerprint(asked)[:8]])
 
 
 class Evaluation:

@@ -15,17 +15,19 @@ from omegaconf import OmegaConf
 from mlalign.commands.preparation import prepare
 from mlalign.commands.tracking import figures_of, is_watched, tracker_of
 from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.languages import others
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
+from mlalign.files import write_whole
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.backbone import known_languages, quiet_transformers
 from mlalign.models.dropout import dropouts
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.learning import configure_training
 from mlalign.pipeline import (
@@ -38,16 +40,7 @@ from mlalign.pipeline import (
 )
 from mlalign.progress import bar
 from mlalign.reporting.curves import CURVES, stage_curves
-from mlalign.reporting.results import (
-    EVALUATIONS,
-    FILE,
-    commit,
-    read_results,
-    summary,
-    versions,
-    write_results,
-    write_whole,
-)
+from mlalign.reporting.results import EVALUATIONS, FILE, commit, read_results, summary, versions, write_results
 from mlalign.reporting.tables import score_table
 from mlalign.stages.align import Aligner
 from mlalign.stages.backbone import is_tiny
@@ -158,7 +151,7 @@ class Run:
             self.warnings = recipe.get("warnings", [])
         tokens = {}
         if config.method.language_tokens:
-            tokens = known_languages(tokenizer, [*aligner.languages, SOURCE])
+            tokens = known_languages(tokenizer, [*aligner.languages, ENGLISH])
         layout = SequenceBuilder(
             tokenizer,
             tokens,

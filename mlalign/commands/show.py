@@ -14,6 +14,7 @@ from mlalign.config.commands import Show
 from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
+from mlalign.files import write_whole
 from mlalign.reporting.figures import (
     confusion,
     correlation,
@@ -31,7 +32,6 @@ from mlalign.reporting.recorded import (
     predictions_of,
     targets_of,
 )
-from mlalign.reporting.results import write_whole
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import UNITS, name_of
 

@@ -12,17 +12,16 @@ from omegaconf import OmegaConf
 from mlalign.commands.before_after import BeforeAfter
 from mlalign.commands.shown_vectors import pair_vectors
 from mlalign.config.enums import LoggerName
+from mlalign.config.identity import setting_name
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import DataError
-from mlalign.pipeline import fingerprint_of
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import name_of
-from mlalign.reporting.variation import KINDS, NOTHING, SEEDS, flat_settings, under
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Figures, Tracker
@@ -47,7 +46,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
     return WandbTracker(
         logger.options,
         folder=folder,
-        group=logger.group or setting_of(config),
+        group=logger.group or setting_name(config),
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
@@ -62,18 +61,6 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
 def is_watched(config: Train) -> bool:
     """Whether somebody waits for this run's results even if it was finished before."""
     return config.logger.name == LoggerName.wandb and in_sweep()
-
-
-def setting_of(config: Train) -> str:
-    """The same for runs that a table may put side by side."""
-    settings: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    for key in (*NOTHING, "prepare"):
-        settings.pop(key)
-    flat = flat_settings(Run(Path(), {"config": settings}))
-    varied = under(flat, KINDS["main"].varies)
-    rest = {key: one for key, one in flat.items() if key not in varied and key not in SEEDS}
-    name = config.backbone.name.split("/")[-1]
-    return f"{config.task.name}-{name}-{fingerprint_of(rest)[:8]}"
 
 
 def figures_of(results: Mapping[str, Any], folder: Path) -> Figures:

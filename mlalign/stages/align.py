@@ -14,21 +14,22 @@ import lightning as L
 
 import mlalign
 from mlalign.alignment.assembly import Assembly
+from mlalign.config.identity import fingerprint
 from mlalign.config.plain import on_bad_line, plain
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
-from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.hub.pretrained import Pretrained
 from mlalign.data.readers import read_pairs
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
 from mlalign.distributed import is_rank_zero, on_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError, DataError
+from mlalign.files import sha256_of, write_whole
 from mlalign.models.backbone import load_backbone, positions, vocabulary_size
 from mlalign.models.io import RECIPE, save_encoder
 from mlalign.models.learning import configure_training
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
-from mlalign.pipeline import align, fingerprint_of, get_or_create, partial_of
+from mlalign.pipeline import align, get_or_create, partial_of
 from mlalign.progress import bar
 from mlalign.stages.backbone import is_tiny, own_tokenizer, pretrained
 from mlalign.stages.code import code_hashes
@@ -108,13 +109,13 @@ class Aligner:
         cache = Path(self.config.data.cache) / "backbones"
         text = [FORM, list(self.files.values()), settings.vocabulary_size]
         tokenizer = get_or_create(
-            cache / f"tokenizer-{fingerprint_of(text)}",
+            cache / f"tokenizer-{fingerprint(text)}",
             on_rank_zero(self._train_tokenizer),
             complete="tokenizer.json",
         )
         shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
         tiny = get_or_create(
-            cache / f"tiny-{fingerprint_of([text, shape, self.seed])}",
+            cache / f"tiny-{fingerprint([text, shape, self.seed])}",
             on_rank_zero(lambda folder: build_tiny(folder, tokenizer, **shape, seed=self.seed)),
             complete="config.json",
         )
@@ -194,7 +195,7 @@ class Aligner:
         """Where the aligned encoder lies; made on first use. None where nothing aligns."""
         if not self.losses:
             return None
-        folder = Path(self.config.aligned) / fingerprint_of(self.recipe)
+        folder = Path(self.config.aligned) / fingerprint(self.recipe)
         resume = self.config.resume
         source = partial_of(folder) if isinstance(resume, bool) else Path(str(resume))
         if source.name != partial_of(folder).name:

@@ -13,8 +13,7 @@ from mlalign.data.corpora.preparation import Settings, prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import Hub, OnDisk, Opus, Source
 from mlalign.data.readers import find_corpora
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError
+from mlalign.errors import ConfigError, did_you_mean
 from mlalign.progress import bar
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config.enums import Keep
+from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
-from mlalign.data.files import sha256_of
-from mlalign.pipeline import fingerprint_of
+from mlalign.files import sha256_of
 from mlalign.reporting.results import FILE, read_results
 from mlalign.stages.backbone import identified
 from mlalign.stages.text import texts_of
@@ -71,5 +71,5 @@ def run_folder(config: Train) -> Path:
     settings["backbone"].pop("gradient_checkpointing")
     words = [config.backbone.name.split("/")[-1], config.method.name]
     words += [config.ablation.name] if config.ablation.name != "none" else []
-    words += [f"seed{config.seed}", fingerprint_of(settings)[:8]]
+    words += [f"seed{config.seed}", fingerprint(settings)[:8]]
     return Path(config.output) / config.task.name / "-".join(words)

@@ -9,9 +9,10 @@ import torch
 from training.toy import ABLATIONS, aligner, built, built_by, trainer, write_toy
 
 from mlalign.alignment.assembly import Assembly
+from mlalign.config.identity import fingerprint
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.io import RECIPE, load_encoder
-from mlalign.pipeline import align, fingerprint_of, partial_of
+from mlalign.pipeline import align, partial_of
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_the_same_command_goes_on_where_it_was_stopped(toy, tmp_path):
     maker = aligner(toy, f"aligned={tmp_path}/a", make=stopping)
     with pytest.raises(Stop):
         _ = maker.folder
-    name = fingerprint_of(maker.recipe)
+    name = fingerprint(maker.recipe)
     assert (tmp_path / "a" / f"{name}.partial" / "checkpoints" / "last.ckpt").is_file()
     folder = aligner(toy, f"aligned={tmp_path}/a").folder
     assert folder.name == name
@@ -157,28 +158,28 @@ INDIFFERENT = [
 
 
 def test_whatever_shapes_an_encoder_is_in_its_name(toy):
-    recipes = {setting: fingerprint_of(aligner(toy, *setting.split()).recipe) for setting in ("seed=1", *SHAPING)}
+    recipes = {setting: fingerprint(aligner(toy, *setting.split()).recipe) for setting in ("seed=1", *SHAPING)}
     assert recipes["align.seed=2"] == recipes["seed=2"]
     assert len(set(recipes.values())) == len(recipes) - 1
     for setting in INDIFFERENT:
-        assert fingerprint_of(aligner(toy, setting).recipe) == recipes["seed=1"], setting
+        assert fingerprint(aligner(toy, setting).recipe) == recipes["seed=1"], setting
 
 
 def test_other_text_makes_another_encoder(tmp_path):
     root = write_toy(tmp_path)
-    before = fingerprint_of(aligner(root).recipe)
+    before = fingerprint(aligner(root).recipe)
     with (root / "parallel" / "toy" / "en-de.tsv").open("a", encoding="utf-8") as file:
         file.write("gold sees music\tdlog sees cisum\n")
-    assert fingerprint_of(aligner(root).recipe) != before
+    assert fingerprint(aligner(root).recipe) != before
 
 
 def test_a_precision_asked_for_is_in_the_name_and_one_that_a_machine_chose_is_not(toy):
     names = set()
     for asked in ("auto", "float32", "bfloat16"):
         maker = aligner(toy, f"trainer.precision={asked}")
-        one = fingerprint_of(maker.recipe)
+        one = fingerprint(maker.recipe)
         maker.precision = "bf16-mixed"
-        assert fingerprint_of(maker.recipe) == one
+        assert fingerprint(maker.recipe) == one
         names.add(one)
     assert len(names) == 3
 
@@ -304,11 +305,11 @@ def test_a_branch_is_recorded_as_the_commit_that_it_is(hub, toy, bert_folder):
     first = aligner(toy, "backbone=mbert", "backbone.revision=main")
     assert first.backbone.commit == hub.commit("models", name)
     assert first.recipe["backbone"]["commit"] == first.backbone.commit
-    before = fingerprint_of(first.recipe)
+    before = fingerprint(first.recipe)
     hub.repository("models", name, {"config.json": files["config.json"].read_text() + "\n"})
     second = aligner(toy, "backbone=mbert", "backbone.revision=main")
     assert second.backbone.commit != first.backbone.commit
-    assert fingerprint_of(second.recipe) != before
+    assert fingerprint(second.recipe) != before
 
 
 def test_a_folder_is_known_by_its_files_wherever_it_lies(toy, bert_folder, tmp_path):

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from training.toy import aligner, configured, write_toy
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.data.hub.pretrained import Pretrained, name_of
+from mlalign.config.folder import name_of
+from mlalign.data.hub.pretrained import Pretrained
 from mlalign.errors import DataError
 from mlalign.models.io import load_encoder
 from mlalign.models.vocabulary_head import untrained_head
