@@ -98,7 +98,7 @@ class Assembly:
                 max_length=config.align.max_length,
                 multiple=padding_multiple(gpu=takes_gpu(config)),
             ),
-            pairs=config.align.pairs,
+            pairs=config.align.batch_size,
             batches=optimisation.batches,
             exponent=config.data.sampling_exponent,
             held_out=config.data.held_out,

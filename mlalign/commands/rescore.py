@@ -12,7 +12,6 @@ import lightning as L
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.commands.preparation import prepare, prepare_task
 from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
@@ -24,7 +23,7 @@ from mlalign.errors import ConfigError
 from mlalign.files import EVALUATIONS
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
-from mlalign.pipeline import add_records, make_trainer, score_part
+from mlalign.pipeline import add_records, score_part
 from mlalign.progress import bar
 from mlalign.reporting.results import (
     FILE,
@@ -35,9 +34,11 @@ from mlalign.reporting.results import (
 )
 from mlalign.reporting.tables import score_table
 from mlalign.stages.code import code_hashes
+from mlalign.stages.preparation import prepare, prepare_task
 from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.tasks.data import scored_part
 from mlalign.training.computing import set_up
+from mlalign.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -133,10 +134,10 @@ def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selec
             "selection=oracle split=dev: the oracle chooses by the dev part, and its score there "
             "would say nothing; leave split=test"
         )
-    if before.keep != Keep.all:
+    if before.keep_checkpoints != Keep.all:
         raise ConfigError(
             f"selection=oracle needs the weights of every evaluation, and {folder} kept those of "
-            f"keep={before.keep}; train again with keep=all"
+            f"keep_checkpoints={before.keep_checkpoints}; train again with keep_checkpoints=all"
         )
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from mlalign.commands.before_after import BeforeAfter
-from mlalign.commands.shown_vectors import documents, pair_vectors, translations, words_of_languages
 from mlalign.config.commands import Show
 from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
@@ -34,6 +32,8 @@ from mlalign.reporting.recorded import (
 )
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import UNITS, name_of
+from mlalign.stages.before_after import BeforeAfter
+from mlalign.stages.shown_vectors import documents, pair_vectors, translations, words_of_languages
 
 log = logging.getLogger(__name__)
 

@@ -87,7 +87,7 @@ def setting(
 
 @dataclass(frozen=True)
 class Leaf:
-    """What is known of a setting without its value."""
+    """What is known of a setting, or of a group that may be null, without its value."""
 
     allowed: Range | None
     affects: Affects
@@ -95,7 +95,7 @@ class Leaf:
 
 
 def leaves(schema: type[Any]) -> dict[str, Leaf]:
-    """Full key -> what its field and the groups around it say."""
+    """Full key of every setting and group -> what its field and the groups around it say."""
     return dict(_leaves(schema, "", Leaf(None, Affects.alignment, True)))
 
 
@@ -109,10 +109,9 @@ def _leaves(schema: type[Any], prefix: str, group: Leaf) -> Iterator[tuple[str, 
             said.get("affects") or group.affects,
             group.compared if compared is None else compared,
         )
+        yield f"{prefix}{one.name}", leaf
         inner = _group_in(hints[one.name])
-        if inner is None:
-            yield f"{prefix}{one.name}", leaf
-        else:
+        if inner is not None:
             yield from _leaves(inner, f"{prefix}{one.name}.", leaf)
 
 

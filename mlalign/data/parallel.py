@@ -174,8 +174,8 @@ class ParallelDataModule(L.LightningDataModule):
         if small:
             found = ", ".join(f"{language} {size}" for language, size in small.items())
             raise DataError(
-                f"too few pairs for one batch of {pairs} (align.pairs): {found}. Name more "
-                "corpora in data.parallel, lower align.pairs, or leave it out of data.languages"
+                f"too few pairs for one batch of {pairs} (align.batch_size): {found}. Name more "
+                "corpora in data.parallel, lower align.batch_size, or leave it out of data.languages"
             )
 
     def train_dataloader(self) -> DataLoader[ParallelBatch]:

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from mlalign.config.enums import OnBadLine
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import Format, Part, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
@@ -49,7 +50,7 @@ class TaskFiles:
         *,
         label_names: Mapping[str, str] | None = None,
         train_size: int | None,
-        on_bad_line: Literal["error", "skip"],
+        on_bad_line: OnBadLine,
         english: tuple[Path, Format[Any]] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,

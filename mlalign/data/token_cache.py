@@ -148,7 +148,7 @@ def tokenise(
         raise DataError(
             f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of English and {language} are "
             f"left after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, "
-            "and as many as align.pairs for training"
+            "and as many as align.batch_size for training"
         )
     return tokenised
 

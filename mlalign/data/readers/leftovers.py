@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlalign.config.enums import OnBadLine
+from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
 from mlalign.data.text import excerpt
 from mlalign.errors import DataError, did_you_mean
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.commands.before_after import BeforeAfter, Ready
 from mlalign.data.languages import ENGLISH
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
@@ -15,9 +14,9 @@ from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
-from mlalign.pipeline import gold_of
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
+from mlalign.stages.before_after import BeforeAfter, Ready
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
 
@@ -189,6 +188,6 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
             )
             vectors[batch.examples] = seen.sentence.float().numpy()
     names = [TOPICS.get(label, label) for label in run.config.task.labels]
-    labels = [names[gold] for gold in gold_of(part)]
+    labels = [names[one.label] for one in part.examples]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
     return vectors[chosen], [labels[place] for place in chosen]
