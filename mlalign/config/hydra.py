@@ -22,7 +22,7 @@ from mlalign.config.folder import CONF, name_of
 from mlalign.config.plain import typed
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
-from mlalign.config.settings import freeze
+from mlalign.config.settings import flattened, freeze
 from mlalign.config.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config.validation import apply_ablation, check, nearest
 from mlalign.data.languages import language_list
@@ -258,12 +258,28 @@ def resolve(composed: DictConfig) -> Train:
 
 
 def _tell_renamed(composed: DictConfig) -> None:
-    """Warn of old keys that files gave; refuse those whose new name was typed."""
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    """Warn of old keys that files gave; refuse those whose new name was typed or is in the same file."""
     for old in RENAMED:
         if OmegaConf.select(composed, old, default=placeholder(old)) != placeholder(old):
-            refuse_both(old, {key_of(word) for word in words})
+            for keys in _given_together():
+                refuse_both(old, keys)
             warn(old)
+
+
+def _given_together() -> Iterator[set[str]]:
+    """The keys that were typed, and those of each chosen file that has an old one."""
+    if not HydraConfig.initialized():
+        return
+    hydra = HydraConfig.get()
+    yield {key_of(word) for word in hydra.overrides.task}
+    for source in hydra.runtime.config_sources:
+        for group, choice in hydra.runtime.choices.items():
+            path = Path(source.path) / group / f"{choice}.yaml"
+            if source.schema == "file" and path.is_file():
+                keys: Any = flattened(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+                both = {*keys, *(f"{group}.{key}" for key in keys)}
+                if both & RENAMED.keys():
+                    yield both
 
 
 def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
