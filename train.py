@@ -4,6 +4,8 @@ python train.py                                       everything generated, one 
 python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
 python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
 python train.py --help                                groups and keys
+
+What a run does is in mlalign/pipeline.py.
 """
 
 from pathlib import Path
@@ -21,11 +23,11 @@ def job(composed: DictConfig) -> None:
 
     from mlalign.commands.devices import train_on_all_devices
 
-    train_on_all_devices(config)
+    train_on_all_devices(config)  # each of them calls mlalign.pipeline.run
 
 
 def folder(composed: DictConfig) -> Path:
-    """Where a run goes."""
+    """The folder of a run."""
     config = resolve(composed)
 
     from mlalign.stages.finished import run_folder

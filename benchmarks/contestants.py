@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from mlalign.alignment.module import AlignmentModule
 from mlalign.data.parallel import ParallelBatch
-from mlalign.pipeline import make_trainer
+from mlalign.training.trainer import make_trainer
 
 Step = Callable[[ParallelBatch], None]
 LIGHTNING = {"float32": "32-true", "bfloat16": "bf16-mixed"}

@@ -39,9 +39,9 @@ from mlalign.device import choose_attention, choose_precision, keep_freed_memory
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
 from mlalign.models.tiny import train_tokenizer
-from mlalign.pipeline import make_trainer
 from mlalign.reporting.results import commit, versions
 from mlalign.tasks.data import TaskDataModule
+from mlalign.training.trainer import make_trainer
 
 RESULTS = Path(__file__).parent / "results" / "finetuning.json"
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]

@@ -23,7 +23,7 @@ from mlalign.stages.finished import run_folder
 SMALL = [
     "data=files", "data.parallel=[sample]", "data.languages=[de,ru]", "data.held_out=40",
     "backbone.vocabulary_size=600", "backbone.layers=2", "backbone.width=32", "backbone.heads=2",
-    "align.steps=8", "align.pairs=8", "align.curves=2", "finetune.epochs=1",
+    "align.steps=8", "align.batch_size=8", "align.validations=2", "finetune.epochs=1",
     "finetune.evaluations=2", "trainer.progress=false",
 ]  # fmt: skip
 TEXT = ["task=mldoc", "task.languages=[en,de,ru]"]

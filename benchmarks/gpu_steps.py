@@ -44,7 +44,7 @@ from torch.autograd import DeviceType
 from mlalign.data.parallel import ParallelBatch
 from mlalign.losses import MaskedWords, WordDistribution, mean, word_divergences
 from mlalign.models.learning import configure_training
-from mlalign.pipeline import make_trainer
+from mlalign.training.trainer import make_trainer
 
 BARE, MASKED, SENTENCES = "bare encoder", "masked-language model", "sentence-transformers"
 POOLED = ["losses.word_distribution.prediction=pooled", "align.word_distribution_every=1"]

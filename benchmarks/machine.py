@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mlalign.data.files import write_whole
+from mlalign.files import write_whole
 from mlalign.reporting.results import commit, versions
 
 RESULTS = Path(__file__).parent / "results"

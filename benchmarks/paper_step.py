@@ -36,9 +36,10 @@ from transformers import (
 from mlalign.alignment.assembly import Assembly
 from mlalign.config.hydra import resolve
 from mlalign.models.tiny import train_tokenizer
-from mlalign.pipeline import make_trainer
 from mlalign.reporting.results import commit, versions
-from mlalign.stages.align import Aligner
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.training.trainer import make_trainer
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "paper_step.json"
@@ -91,11 +92,11 @@ def measure(name: str, data: Path, corpus: str, overrides: list[str], steps: int
             f"backbone.path={scratch}/backbone", *overrides,
         ]  # fmt: skip
         config = resolve(compose("train", setting))
-        aligner = Aligner(config, make_trainer, precision="32-true")
-        random_backbone(name, list(aligner.sentences()), Path(scratch) / "backbone")
-        model, tokenizer = aligner.load_backbone()
+        parallel = ParallelText(config)
+        random_backbone(name, list(parallel.sentences()), Path(scratch) / "backbone")
+        model, tokenizer = Backbone(config, parallel).load("eager")
         vocabulary = model.get_input_embeddings().num_embeddings
-        module, text = Assembly(config).module(model, tokenizer, aligner.tables(tokenizer), vocabulary)
+        module, text = Assembly(config).module(model, tokenizer, parallel.tables(tokenizer), vocabulary)
         watch = Stopwatch()
         make_trainer(
             folder=Path(scratch), accelerator="cpu", precision="32-true", loggers=[],
@@ -106,7 +107,7 @@ def measure(name: str, data: Path, corpus: str, overrides: list[str], steps: int
         "backbone": name,
         "stage": "align",
         "overrides": overrides,
-        "pairs": config.align.pairs,
+        "pairs": config.align.batch_size,
         "pieces_per_step": watch.pieces,
         "seconds_per_step": watch.seconds[1:],
         "median_seconds": statistics.median(watch.seconds[1:]),
@@ -162,7 +163,7 @@ def main() -> None:
             name,
             arguments.data,
             arguments.corpus,
-            [f"align.pairs={arguments.pairs}", *overrides],
+            [f"align.batch_size={arguments.pairs}", *overrides],
             arguments.steps,
         )
         for name, overrides in settings

@@ -121,7 +121,7 @@ def assembled(
     with initialize_config_dir(CONF, version_base="1.3"):
         setting = [
             "backbone=xlmr", "data=files", "data.root=none", "data.parallel=[none]",
-            "data.held_out=0", f"align.pairs={shape.pairs}", f"align.max_length={shape.length}",
+            "data.held_out=0", f"align.batch_size={shape.pairs}", f"align.max_length={shape.length}",
             "align.steps=20000", *overrides,
         ]  # fmt: skip
         config = resolve(compose("train", setting))

@@ -1,5 +1,8 @@
 """Errors that a user can mend: the entry points print their message and stop with status 2."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """What was found, where, what was expected and what to do next, in one message."""
@@ -15,3 +18,16 @@ class TrainingError(UserError):
 
 class DataError(UserError):
     """A file or folder does not hold what its format promises."""
+
+
+def closest(found: str, choices: Iterable[str]) -> str | None:
+    """The choice that a misspelt name is nearest to, if it is near to any."""
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(found.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(found: str, choices: Iterable[str]) -> str:
+    """``"; did you mean 'de'?"`` for the choice nearest to a misspelt name, or nothing."""
+    near = closest(found, choices)
+    return f"; did you mean {near!r}?" if near else ""

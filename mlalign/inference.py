@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, languages_of
-from mlalign.models.encoder import SOURCE
 from mlalign.models.io import load_encoder
 
 
@@ -83,6 +83,6 @@ class AlignedEncoder:
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if language == SOURCE:
-            return prototypes.mean([one for one in prototypes.languages if one != SOURCE])
+        if language == ENGLISH:
+            return prototypes.mean([one for one in prototypes.languages if one != ENGLISH])
         return prototypes.of(language)

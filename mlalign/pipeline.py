@@ -1,242 +1,330 @@
-"""The three stages in order: align, fine-tune on English, test in every language."""
+"""One run: align an encoder on parallel text, fine-tune it on English labels, evaluate it in every language.
 
-import hashlib
-import json
+What is computed is in ``mlalign.alignment.module`` (the alignment) and ``mlalign.finetuning.module``.
+"""
+
 import logging
 import math
-import shutil
-import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
-from filelock import FileLock
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.strategies import DDPStrategy
+from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from mlalign.alignment.module import AlignmentModule
-from mlalign.data.files import sha256_of
-from mlalign.data.parallel import ParallelBatch, ParallelDataModule
+from mlalign.config.plain import container
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import Part
-from mlalign.distributed import all_gather_object, barrier, broadcast_object, is_rank_zero, local_world_size, world_size
+from mlalign.data.readers.languages import others
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.task_files import TaskFiles
+from mlalign.device import padding_multiple, peak_memory_bytes
+from mlalign.distributed import all_gather_object, broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.errors import TrainingError
+from mlalign.files import sha256_of, write_whole
+from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule, Predicted, merge_pieces
+from mlalign.models.backbone import known_languages
+from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
-from mlalign.progress import StageBar
+from mlalign.models.io import RECIPE, load_encoder
+from mlalign.models.learning import configure_training
+from mlalign.progress import bar
+from mlalign.reporting import results as results_file
 from mlalign.reporting import strict_json
-from mlalign.reporting.curves import CURVES, write_curves
-from mlalign.reporting.results import write_whole
+from mlalign.reporting.curves import stage_curves
+from mlalign.reporting.tables import score_table
+from mlalign.stages.align import AlignmentStage
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.chain import last_encoder, locked
+from mlalign.stages.finetune import learn
+from mlalign.stages.finished import is_finished, run_folder
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.preparation import prepare
 from mlalign.tasks.data import TaskBatch, TaskDataModule
+from mlalign.tasks.retrieval import refuse_seen, retrieve
+from mlalign.tracking.figures import figures_of
+from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 
 log = logging.getLogger(__name__)
-
-CHECKPOINT = "last"
-CHECKPOINTS = 20  # of an alignment at most, for resuming
-SAVING_SHARE = 0.05  # of the time, at most, goes into writing them
+Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
 
 
-def fingerprint_of(settings: Any) -> str:
-    """A short name for everything that shaped something."""
-    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+@dataclass(frozen=True)
+class Corpus:
+    """What a run reads: parallel text, and the task's labels."""
+
+    text: ParallelText
+    task: TaskFiles
 
 
-def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False) -> Path:
-    """A folder that holds ``complete``: as it is, or made now under another name.
+@dataclass(frozen=True)
+class Aligned:
+    """The encoder that fine-tuning starts from.
 
-    Two runs that want the same folder wait for each other. All ranks of a run call this.
+    Attributes:
+        encoder: aligned, or the untouched backbone where nothing aligns.
+        layout: makes sequences of text; holds the tokenizer.
+        folder: of the aligned encoder; None where nothing aligns.
+        made: how it was made, see ``alignment.yaml``.
+        facts: what the results say of its backbone.
+    """
+
+    encoder: Encoder
+    layout: SequenceBuilder
+    folder: Path | None
+    made: dict[str, Any]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What was learned on English; a task that is not learned has neither data nor module."""
+
+    data: TaskDataModule | None = None
+    module: FinetuningModule | None = None
+    kept: dict[str, Any] = field(default_factory=dict)  # which weights stay in the folder
+
+
+def run(config: Train) -> Path:
+    """Align, fine-tune and evaluate, or show what the same command found before.
+
+    All ranks of a run call this; the first writes and shows.
 
     Args:
-        folder: the final name.
-        make: fills the folder that it is given, ``folder`` with ``.partial`` behind, which keeps
-            what an interrupted run left there; called in every rank.
-        complete: the file by which a whole folder is known.
-        fresh: make it anew even if it is there.
+        config: checked.
+
+    Returns:
+        The folder of the results.
+
+    Raises:
+        UserError: a setting, a file or the course of the training is at fault.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_name(f".{folder.name}.lock")):
-        if fresh and is_rank_zero():
-            shutil.rmtree(partial_of(folder), ignore_errors=True)
-        if broadcast_object(fresh or not (folder / complete).is_file()):
-            partial_of(folder).mkdir(exist_ok=True)
-            make(partial_of(folder))
-            barrier()
-            if is_rank_zero():
-                shutil.rmtree(folder, ignore_errors=True)
-                partial_of(folder).rename(folder)
-            barrier()
+    folder = run_folder(config)
+    corpus = prepare_data(config)
+    with locked(folder / ".lock"):
+        if not found_again(config, folder, corpus):
+            with RunRecord(config, folder) as record:
+                backbone = load_backbone(config, corpus)
+                aligned = align_or_load(config, backbone, corpus, record)
+                classifier = finetune(config, aligned, corpus, record)
+                scores = evaluate(config, aligned, classifier, corpus, record)
+                write_results(config, aligned, classifier, scores, record)
+    if is_rank_zero():
+        show(folder)
     return folder
 
 
-def locked(path: Path) -> AbstractContextManager[Any]:
-    """Keeps other runs out; the first rank holds the lock for all."""
-    return FileLock(path) if is_rank_zero() else nullcontext()
-
-
-def partial_of(folder: Path) -> Path:
-    """Where a folder is made before it gets its name."""
-    return folder.with_name(f"{folder.name}.partial")
-
-
-def make_trainer(
-    *,
-    folder: Path,
-    accelerator: str,
-    precision: Any,
-    loggers: Sequence[Any],
-    callbacks: Sequence[L.Callback],
-    bar: str | None,
-    options: Mapping[str, Any],
-    **stage: Any,
-) -> L.Trainer:
-    """Lightning's trainer as all stages use it."""
-    warnings.filterwarnings("ignore", module="lightning")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its import sets INFO
-    return L.Trainer(
-        default_root_dir=folder,
-        accelerator=accelerator,
-        precision=precision,
-        logger=list(loggers),
-        callbacks=[*callbacks, *([] if bar is None else [StageBar(bar)])],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        strategy=DDPStrategy(broadcast_buffers=False) if world_size() > 1 else "auto",
-        devices=local_world_size(),
-        num_nodes=world_size() // local_world_size(),
-        **{"log_every_n_steps": 10, **stage, **options},
-    )
-
-
-class BetweenUpdates(ModelCheckpoint):
-    """Saves only where no gradient is waiting for the rest of its window: it would be lost.
-
-    The first mark is saved, a later one if saving has not cost more than its share of the time: a
-    large encoder's checkpoint takes longer to write than many steps.
-    """
-
-    _due = 0.0
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: ParallelBatch, batch_idx: int
-    ) -> None:
-        """Lightning asks only whether the step is one to save, also of the batches before it."""
-        between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
-        marked = trainer.global_step % self._every_n_train_steps == 0
-        if between and marked and broadcast_object(time.perf_counter() >= self._due):
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-
-    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
-        started = time.perf_counter()
-        super()._save_checkpoint(trainer, filepath)
-        ended = time.perf_counter()
-        self._due = ended + (ended - started) / SAVING_SHARE
-
-
-def align(
-    module: AlignmentModule,
-    data: ParallelDataModule,
-    *,
-    folder: Path,
-    curves: int,
-    prototype_sentences: int,
-    trainer: Callable[..., L.Trainer],
-    resume_from: Path,
-) -> float:
-    """Train, then set the prototypes exactly; returns the seconds that it took.
-
-    The whole run is one epoch, so that a batch's place in it is all there is to resume from.
-    """
-    started = time.perf_counter()
-    steps = module.optimisation.updates
-    checkpoints = BetweenUpdates(
-        dirpath=folder / "checkpoints",
-        filename=CHECKPOINT,
-        every_n_train_steps=max(1, steps // CHECKPOINTS),
-        enable_version_counter=False,
-    )
-    loop = trainer(
-        folder=folder,
-        callbacks=[checkpoints],
-        max_epochs=1,
-        val_check_interval=max(1, data.batches // curves),
-    )
-    last = resume_from / "checkpoints" / f"{CHECKPOINT}.ckpt"
-    if last.is_file():
-        log.info("Going on from %s", last)
-    loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
-    require_finished("align", loop, steps)
-    module.divergence.check()
-    module.encoder.to(loop.strategy.root_device)  # which Lightning takes it off behind the last step
-    finalise_prototypes(module.encoder, data, prototype_sentences, loop)
-    if is_rank_zero():
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
-    return time.perf_counter() - started
-
-
-def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
-    """Refuse a stage that ended early, as ``trainer.options.max_time`` makes it.
+def prepare_data(config: Train) -> Corpus:
+    """Fetch or generate what is missing under ``data.root``, and look for every file of the task.
 
     Raises:
-        TrainingError: fewer updates were made than were asked for.
+        ConfigError: a language or corpus does not exist.
+        DataError: a file is missing.
     """
-    if loop.global_step < steps:
-        raise TrainingError(
-            f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is "
-            "saved as finished; the same command resumes an alignment from its last checkpoint. "
-            f"Leave out what ends it early (trainer.options.max_time or the like)"
-        )
+    with rank_zero_first():
+        prepare(config)
+    return Corpus(ParallelText(config), task_files(config))
 
 
-@torch.inference_mode()
-def finalise_prototypes(encoder: Encoder, data: ParallelDataModule, sentences: int, trainer: L.Trainer) -> None:
-    """Set every language's prototype to the mean of its language vectors in clean text."""
-    if encoder.prototypes is None:
-        return
-    encoder.eval()
-    sums: dict[str, Any] = {}
-    counts: dict[str, int] = {}
-    with trainer.precision_plugin.forward_context():
-        for language, subwords in data.sentences(sentences):
-            moved = trainer.strategy.batch_to_device(subwords, encoder.device)
-            vectors = encoder(moved)[:, 1].float()
-            sums[language] = sums.get(language, 0) + vectors.sum(0)
-            counts[language] = counts.get(language, 0) + len(vectors)
-    for language, total in sums.items():
-        encoder.prototypes.finalise(language, total / counts[language])
-
-
-def finetune(
-    module: FinetuningModule,
-    data: TaskDataModule,
-    *,
-    folder: Path,
-    epochs: int,
-    evaluations: int,
-    weights: CheckpointKeeper,
-    trainer: Callable[..., L.Trainer],
-) -> dict[str, Any]:
-    """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept."""
-    loop = trainer(
-        folder=folder,
-        callbacks=[weights, LearningRateMonitor("step")],
-        max_epochs=epochs,
-        val_check_interval=max(1, epochs * data.batches // evaluations),
-        check_val_every_n_epoch=None,
-        enable_checkpointing=False,
+def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
+    """Whether the run is finished already; whoever watches it is shown its results."""
+    wanted = config.resume is not False
+    found = broadcast_object(
+        is_rank_zero() and wanted and is_finished(config, folder, corpus.task.languages, corpus.text)
     )
-    loop.fit(module, data)
-    require_finished("finetune", loop, epochs * data.batches)
-    module.divergence.check()
-    return weights.finish(module, loop.global_step)
+    if found:
+        log.info("This run is finished; resume=false recomputes it.")
+        if is_watched(config):
+            tracker_of(config, folder).show(results_file.read_results(folder), {})
+    return found
+
+
+def load_backbone(config: Train, corpus: Corpus) -> Backbone:
+    """The backbone's files, fetched or built; its weights are read by what starts from them."""
+    return Backbone(config, corpus.text)
+
+
+def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: RunRecord) -> Aligned:
+    """The aligned encoder of this configuration, found by its fingerprint or trained now.
+
+    Raises:
+        ConfigError: the parallel text holds the task's test text.
+        TrainingError: the alignment diverged or ended early.
+    """
+    aligns = bool(present(config.losses))
+    if aligns and not corpus.task.learned:
+        refuse_seen(corpus.task, corpus.text.files)
+    lines: dict[str, int] = {}
+    if aligns or backbone.is_tiny:  # whose tokenizer is trained on the text
+        lines = corpus.text.log_files()
+        record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
+    trainer, precision = record.trainer("align"), record.computing.precision
+    stages = [AlignmentStage(config, corpus.text, backbone, trainer, precision=precision)] if aligns else []
+    folder = last_encoder(stages, Path(config.aligned), resume=config.resume)
+    record.tracker.end_stage()
+    made: Any = {}
+    if folder is None:
+        model, tokenizer = backbone.load(record.computing.attention)
+        encoder = Encoder(model, pool=config.backbone.pool.value)
+        record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
+    else:
+        encoder, tokenizer = load_encoder(folder, attention=record.computing.attention)
+        made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+        record.seconds["align"] = made["seconds"]
+        record.data |= made["files"]
+    tokens = {}
+    if config.method.language_tokens:
+        tokens = known_languages(tokenizer, [*corpus.text.languages, ENGLISH])
+    multiple = padding_multiple(gpu=record.computing.gpu)
+    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
+    facts = {
+        "backbone": config.backbone.name,
+        "backbone_commit": backbone.source.commit,
+        "backbone_files": backbone.file_hashes,
+        "backbone_tokenizer": backbone.tokenizer_identity,
+        "backbone_dropout": dropouts(encoder.backbone.config),
+    }
+    return Aligned(encoder, layout, folder, made, facts)
+
+
+def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
+    """Learn the task on English labels only; leaves the weights that are to be tested.
+
+    Raises:
+        TrainingError: the training diverged or ended early.
+    """
+    if not corpus.task.learned:
+        return Classifier()
+    settings = config.finetune
+    assert settings.seed is not None  # resolved
+    with record.timed("finetune"):
+        data = TaskDataModule(
+            corpus.task,
+            aligned.layout,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            tokens=record.tokens,
+            workers=config.trainer.workers,
+        )
+        gold, steps = gold_of(data.dev), settings.epochs * data.batches
+        module = finetuning_module(config, aligned.encoder, gold=gold, steps=steps)
+        configure_training(
+            aligned.encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
+        )
+        keeper = CheckpointKeeper(
+            record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
+        )
+        log.info("Fine-tuning on %d English examples", len(data.train.examples))
+        kept = learn(
+            module,
+            data,
+            folder=record.folder,
+            epochs=settings.epochs,
+            evaluations=settings.evaluations,
+            weights=keeper,
+            trainer=record.trainer("finetune"),
+        )
+        record.tracker.end_stage()
+    add_records(record.data, data.train)
+    add_records(record.data, data.dev)
+    return Classifier(data, module, kept)
+
+
+def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
+    """Predict and score the test part of every language."""
+    with record.timed("test"):
+        if classifier.data is None or classifier.module is None:
+            return _retrieve(config, aligned, corpus, record)
+        loop = record.trainer("test")(folder=record.folder, callbacks=[])
+        scores = {}
+        record.tracker.test()
+        for language in bar(config.trainer.progress, "testing")(corpus.task.languages):
+            part, loader = classifier.data.test_loader(language)
+            add_records(record.data, part)
+            path = record.folder / "predictions" / f"{language}.jsonl"
+            scores[language] = score_part(loop, classifier.module, part, loader, path, language=language)
+            record.tracker.scored({config.task.metric: scores[language]}, language, part)
+    return {"scores": scores}
+
+
+def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Scores:
+    """Scores of a task that compares sentence vectors as they are."""
+    results = retrieve(
+        corpus.task,
+        aligned.encoder,
+        aligned.layout,
+        record.trainer("test")(folder=record.folder, callbacks=[]),
+        record.folder / "predictions",
+        tokens=record.tokens,
+        workers=config.trainer.workers,
+        progress=bar(config.trainer.progress, "testing"),
+        note=partial(add_records, record.data),
+    )
+    record.tracker.test()
+    for language in corpus.task.languages:
+        scores = {
+            config.task.metric: results["scores"][language],
+            "from_english": results["from_english"][language],
+        }
+        record.tracker.scored(scores, language, corpus.task.read(language, "test"))
+    return results
+
+
+def write_results(config: Train, aligned: Aligned, classifier: Classifier, scores: Scores, record: RunRecord) -> None:
+    """Write ``results.json``, last of all, so that it means a finished run; the first rank does."""
+    if not is_rank_zero():
+        return
+    folder = aligned.folder
+    results_file.write_results(
+        record.folder,
+        {
+            "task": config.task.name,
+            "metric": config.task.metric,
+            "method": config.method.name,
+            "ablation": config.ablation.name,
+            **aligned.facts,
+            "seed": config.seed,
+            "selection": config.finetune.selection.value,
+            **scores,
+            **results_file.summary(scores["scores"]),
+            "never_aligned": [] if folder is None else others(scores["scores"], record.parallel),
+            "parallel": record.parallel,
+            "aligned": None if folder is None else str(folder),
+            "weights": classifier.kept,
+            "curves": stage_curves(record.folder, folder),
+            "warnings": aligned.made.get("warnings", []),
+            "config": container(config),
+            "versions": results_file.versions(),
+            "commit": results_file.commit(),
+            "code": record.code,
+            "alignment_code": aligned.made.get("code"),
+            "computing": asdict(record.computing),
+            "seconds": record.total_seconds,
+            "peak_memory_bytes": peak_memory_bytes(),
+            "data": record.data,
+        },
+    )
+    written = results_file.read_results(record.folder)
+    record.tracker.show(written, figures_of(written, record.folder))
+
+
+def show(folder: Path) -> None:
+    """Print the scores in a run's folder, and what to type next."""
+    results = results_file.read_results(folder)
+    print(f"\n{score_table(results)}\n\nresults  {folder / results_file.FILE}")
+    if results["method"] == "none":
+        print("next     python train.py method=multilevel   (the same with alignment)")
+    else:
+        print("next     python train.py method=none   (the control), then a sweep: -m seed=1,2,3")
 
 
 def predict(trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]) -> list[Predicted]:

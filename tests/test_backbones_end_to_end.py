@@ -15,9 +15,9 @@ from mlalign.data.sample import write_sample
 ROOT = Path(__file__).parents[1]
 SMALL = [
     "align.steps=2",
-    "align.pairs=8",
+    "align.batch_size=8",
     "align.max_length=48",
-    "align.curves=1",
+    "align.validations=1",
     "align.prototype_sentences=20",
     "data.languages=[de,ru]",
     "data.held_out=20",

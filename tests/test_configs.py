@@ -157,7 +157,7 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("method=none ablation=no_afm", ["fusion", "method=none"]),
         ("losses.inter_sentence.temperature=0", ["losses.inter_sentence.temperature", "above 0"]),
         ("data.max_ratio=inf", ["data.max_ratio=inf", "finite"]),
-        ("align.pairs=1", ["align.pairs=1", "at least 2"]),
+        ("align.batch_size=1", ["align.batch_size=1", "at least 2"]),
         ("align.mask_rate=1.5", ["align.mask_rate", "share"]),
         ("fusion.form=gated method=mlm", ["fusion.form", "method.language_tokens"]),
         ("method=mlm finetune.representation=self", ["finetune.representation=self", "fusion"]),

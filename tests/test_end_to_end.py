@@ -12,12 +12,12 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.commands.run import train
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError, TrainingError
 from mlalign.finetuning.module import Predicted
+from mlalign.pipeline import run as train
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
 from mlalign.stages.reopen import load_run
@@ -32,8 +32,8 @@ SMALL = [
     "backbone.width=32",
     "backbone.heads=2",
     "align.steps=6",
-    "align.pairs=8",
-    "align.curves=2",
+    "align.batch_size=8",
+    "align.validations=2",
     "finetune.epochs=1",
     "finetune.evaluations=2",
     "task.languages=[en,de,ru]",
@@ -242,7 +242,7 @@ def test_every_method_runs_to_its_results(method, release, finished):
 def test_a_local_backbone_folder_is_used_and_exported_again(finished, release, tmp_path):
     """`backbone=xlmr` with a folder of that type needs no network; so does an aligned folder."""
     tiny = next((finished[0] / "cache" / "backbones").glob("tiny-*/config.json")).parent
-    options = [f"backbone.path={tiny}", "align.steps=2", "align.pairs=8", "ablation=no_afm"]
+    options = [f"backbone.path={tiny}", "align.steps=2", "align.batch_size=8", "ablation=no_afm"]
     results = results_of(run(release, tmp_path, "backbone=xlmr", *options))
     assert (results["backbone"], results["ablation"]) == (tiny.name, "no_afm")
     assert set(results["backbone_dropout"].values()) == {0.1}
@@ -265,8 +265,8 @@ def test_without_network_a_hub_backbone_says_how_to_get_it(release, tmp_path, mo
         (["task.languages=[en,pl]"], "pl"),
         (["task.languages=avialable"], "available"),
         (["task.folder=mldok"], "mldoc"),
-        (["align.pairs=400"], "align.pairs"),
-        (["data.max_pairs=4"], "align.pairs"),
+        (["align.batch_size=400"], "align.batch_size"),
+        (["data.max_pairs=4"], "align.batch_size"),
     ],
 )
 def test_what_is_not_there_is_named(overrides, words, release, tmp_path):

@@ -30,7 +30,6 @@ from torch.amp import GradScaler
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaIntermediate
 
 import mlalign.commands.devices
-from mlalign import pipeline
 from mlalign.alignment.module import AlignmentModule
 from mlalign.commands.rescore import rescore
 from mlalign.config.folder import CONF
@@ -39,12 +38,13 @@ from mlalign.data.sample import write_sample
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.learning import configure_training
 from mlalign.stages.finished import run_folder
+from mlalign.training import trainer as stage_trainer
 
 LAYERS, STEPS = 2, 4
 SMALL = [
     "data=files", "data.parallel=[sample]", "data.languages=[de,ru]", "data.held_out=20",
     "backbone.vocabulary_size=600", f"backbone.layers={LAYERS}", "backbone.width=32",
-    "backbone.heads=2", f"align.steps={STEPS}", "align.pairs=8", "align.curves=1",
+    "backbone.heads=2", f"align.steps={STEPS}", "align.batch_size=8", "align.validations=1",
     "finetune.epochs=1", "finetune.evaluations=1", "trainer=cpu", "trainer.progress=false",
     "trainer.precision=bfloat16", "backbone.attention=sdpa",
     "+trainer.options.log_every_n_steps=1",
@@ -123,7 +123,7 @@ def optimizers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 @pytest.fixture
 def scaled(monkeypatch: pytest.MonkeyPatch) -> list[GradScaler]:
     """Gives each trainer the plugin of float16 with a scaler of its own."""
-    trainer, scalers = pipeline.L.Trainer, []
+    trainer, scalers = stage_trainer.L.Trainer, []
 
     @wraps(trainer)
     def make(*, precision: str, **options: Any) -> Any:
@@ -131,7 +131,7 @@ def scaled(monkeypatch: pytest.MonkeyPatch) -> list[GradScaler]:
         plugin = MixedPrecision("16-mixed", "cpu", scalers[-1])
         return trainer(plugins=[plugin], **options)
 
-    monkeypatch.setattr(pipeline.L, "Trainer", make)
+    monkeypatch.setattr(stage_trainer.L, "Trainer", make)
     return scalers
 
 

@@ -11,10 +11,10 @@ from data.corpora.made import moses_zip
 from hub_releases import PAWSX, pawsx_files
 from hydra import compose, initialize_config_dir
 
-from mlalign.commands.preparation import prepare
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.errors import ConfigError, DataError
+from mlalign.stages.preparation import prepare
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -27,8 +27,8 @@ SMALL = [
     "task.languages=[en,de,ru]",
     "task.check_sizes=false",
     "align.steps=2",
-    "align.pairs=8",
-    "align.curves=1",
+    "align.batch_size=8",
+    "align.validations=1",
     "align.max_length=48",
     "finetune.epochs=1",
     "finetune.evaluations=1",

@@ -14,7 +14,7 @@ from torch import distributed
 
 # A clean process that has imported what is slow; ranks are forked from it.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["training.toy", "mlalign.commands.run"])
+SERVER.set_forkserver_preload(["training.toy", "mlalign.pipeline"])
 
 
 def in_ranks(world: int, folder: Path, job: Callable[..., Any], *given: Any) -> list[Any]:

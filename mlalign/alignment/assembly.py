@@ -27,6 +27,7 @@ from mlalign.config.enums import (
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
@@ -34,7 +35,7 @@ from mlalign.device import padding_multiple
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.backbone import add_language_tokens, known_languages
 from mlalign.models.discriminator import LanguageDiscriminator
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.vocabulary_head import untrained_head, unused_head, word_transform
@@ -49,7 +50,7 @@ SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
 def counted(tables: Mapping[str, Tokenised], vocabulary: int) -> dict[str, Tensor]:
     """How often each piece occurs in the text of each language."""
     english = [table.counts("source", vocabulary) for table in tables.values()]
-    counts = {SOURCE: np.sum(english, axis=0)}
+    counts = {ENGLISH: np.sum(english, axis=0)}
     counts |= {name: table.counts("target", vocabulary) for name, table in tables.items()}
     return {name: torch.as_tensor(count) for name, count in counts.items()}
 
@@ -73,7 +74,7 @@ class Assembly:
         """What is trained, and on what."""
         config = self.config
         torch.manual_seed(self.seed)
-        languages = [SOURCE, *tables]
+        languages = [ENGLISH, *tables]
         seen = config.align.vocabulary == Vocabulary.seen
         counts = counted(tables, vocabulary) if seen or config.method.language_tokens else {}
         tokens: dict[str, int] = {}
@@ -97,7 +98,7 @@ class Assembly:
                 max_length=config.align.max_length,
                 multiple=padding_multiple(gpu=takes_gpu(config)),
             ),
-            pairs=config.align.pairs,
+            pairs=config.align.batch_size,
             batches=optimisation.batches,
             exponent=config.data.sampling_exponent,
             held_out=config.data.held_out,

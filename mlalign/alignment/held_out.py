@@ -2,10 +2,11 @@
 
 import torch
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch
 from mlalign.errors import TrainingError
 from mlalign.metrics.held_out import HeldOutPairs, held_out_measures, prototype_cosines
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 
 
 class HeldOut:
@@ -51,9 +52,9 @@ class HeldOut:
                 )
         if not pairs:
             return {}
-        found = held_out_measures(pairs, source=SOURCE, seed=self.seed)
+        found = held_out_measures(pairs, source=ENGLISH, seed=self.seed)
         found["chance"] = 100 / min(len(one.source) for one in pairs.values())
         prototypes = self.encoder.prototypes
         if prototypes is not None and prototypes.seen.all():
-            found |= prototype_cosines(prototypes.vectors, prototypes.languages, SOURCE)
+            found |= prototype_cosines(prototypes.vectors, prototypes.languages, ENGLISH)
         return found

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from omegaconf import OmegaConf
 from torch import distributed
 
 from mlalign import errors
-from mlalign.commands.run import train
+from mlalign.config.plain import typed
 from mlalign.config.schema import Train
+from mlalign.config.settings import freeze
 from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
 from mlalign.distributed import is_rank_zero, local_world_size
 from mlalign.errors import ConfigError, TrainingError, UserError
+from mlalign.pipeline import run
 
 PATIENCE = timedelta(days=1)  # the first rank may tokenise for hours while the others wait
 GRACE = 3.0  # seconds between asking a process to end and ending it
@@ -43,12 +46,11 @@ def train_on_all_devices(config: Train) -> None:
     """
     cluster = started_by()
     if cluster is not None:
-        join(cluster, config)
-        train(config)
+        run(join(cluster, config))
         return
     devices = wanted(config)
     if devices == 1:
-        train(config)
+        run(config)
     else:
         refuse_unshared(config, devices)
         launch(config, devices)
@@ -82,8 +84,8 @@ def wanted(config: Train) -> int:
     return int(devices)
 
 
-def join(cluster: ClusterEnvironment, config: Train) -> None:
-    """Become one of the processes that share a run.
+def join(cluster: ClusterEnvironment, config: Train) -> Train:
+    """Become one of the processes that share a run; the configuration of this one.
 
     Raises:
         ConfigError: other devices were asked for than processes were started.
@@ -112,11 +114,12 @@ def join(cluster: ClusterEnvironment, config: Train) -> None:
             "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
             "give the sweep to python instead, which starts the processes of every run"
         )
-    if not is_rank_zero():
-        config.trainer.progress = False
-        logging.disable(logging.WARNING)
     if not gpu and config.trainer.threads is None:
         torch.set_num_threads(max(1, torch.get_num_threads() // local_world_size()))
+    if is_rank_zero():
+        return config
+    logging.disable(logging.WARNING)
+    return freeze(replace(config, trainer=replace(config.trainer, progress=False)))
 
 
 def refuse_unshared(config: Train, devices: int) -> None:
@@ -125,17 +128,17 @@ def refuse_unshared(config: Train, devices: int) -> None:
     Raises:
         ConfigError: it cannot be shared out.
     """
-    pairs, every = config.align.pairs, config.align.word_distribution_every
+    pairs, every = config.align.batch_size, config.align.word_distribution_every
     if pairs % devices:
         raise ConfigError(
-            f"align.pairs={pairs} is the batch of all {devices} devices together and no multiple "
+            f"align.batch_size={pairs} is the batch of all {devices} devices together and no multiple "
             f"of {devices}; take {pairs // devices * devices or devices} or "
             f"{(pairs // devices + 1) * devices}"
         )
     if pairs // devices < every:
         raise ConfigError(
             f"align.word_distribution_every={every}: each of {devices} devices has only "
-            f"{pairs // devices} of align.pairs={pairs}; lower it, or raise align.pairs"
+            f"{pairs // devices} of align.batch_size={pairs}; lower it, or raise align.batch_size"
         )
 
 
@@ -150,9 +153,9 @@ def launch(config: Train, devices: int) -> None:
         RuntimeError: the same, where no setting mends it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        typed, failure = Path(folder) / "config.yaml", Path(folder) / "failure.json"
-        OmegaConf.save(OmegaConf.structured(config), typed)
-        command = [sys.executable, "-m", __name__, str(typed)]
+        settings, failure = Path(folder) / "config.yaml", Path(folder) / "failure.json"
+        OmegaConf.save(OmegaConf.structured(config), settings)
+        command = [sys.executable, "-m", __name__, str(settings)]
         shared = os.environ | {
             "PYTHONPATH": os.pathsep.join([package_folder(), os.environ.get("PYTHONPATH", "")]),
             "MASTER_ADDR": "127.0.0.1",
@@ -200,7 +203,7 @@ def read_failure(failure: Path, code: int) -> Exception:
     if code < 0:
         return TrainingError(
             f"one of the run's processes was ended by signal {-code}, as a system does that runs "
-            "out of memory (9); lower align.pairs, finetune.batch_size or trainer.devices"
+            "out of memory (9); lower align.batch_size, finetune.batch_size or trainer.devices"
         )
     return RuntimeError(f"one of the run's processes ended with status {code}")
 
@@ -234,9 +237,8 @@ def main(path: str) -> None:
 
     quiet_libraries()
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Train), OmegaConf.load(path))
-        config: Any = OmegaConf.to_object(merged)
-        train_on_all_devices(config)
+        settings: Any = OmegaConf.to_container(OmegaConf.load(path))
+        train_on_all_devices(freeze(typed(settings)))
     except Exception as error:
         write_failure(error)
         os._exit(2)  # no waiting for the others, who will wait for this one

@@ -7,12 +7,12 @@ from typing import Any
 from mlalign.commands.report_figures import encoder_figures, task_figures
 from mlalign.commands.texts import texts_of
 from mlalign.config.commands import Report
+from mlalign.files import write_whole
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.formats import FORMATS, write_tables
 from mlalign.reporting.report.cases import Cases, Texts, cases_of
 from mlalign.reporting.report.facts import facts_of
 from mlalign.reporting.report.page import Section, Shown, page
-from mlalign.reporting.results import write_whole
 from mlalign.reporting.rows import Rows, rows_of
 from mlalign.reporting.runs import Run, find_runs, find_unfinished
 

@@ -12,20 +12,20 @@ import lightning as L
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from mlalign.commands.preparation import prepare, prepare_task
 from mlalign.config.enums import Accelerator, Keep
+from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.readers import Part
 from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
+from mlalign.files import EVALUATIONS
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
-from mlalign.pipeline import add_records, fingerprint_of, make_trainer, score_part
+from mlalign.pipeline import add_records, score_part
 from mlalign.progress import bar
 from mlalign.reporting.results import (
-    EVALUATIONS,
     FILE,
     commit,
     summary,
@@ -34,9 +34,11 @@ from mlalign.reporting.results import (
 )
 from mlalign.reporting.tables import score_table
 from mlalign.stages.code import code_hashes
+from mlalign.stages.preparation import prepare, prepare_task
 from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.tasks.data import scored_part
 from mlalign.training.computing import set_up
+from mlalign.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -132,17 +134,17 @@ def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selec
             "selection=oracle split=dev: the oracle chooses by the dev part, and its score there "
             "would say nothing; leave split=test"
         )
-    if before.keep != Keep.all:
+    if before.keep_checkpoints != Keep.all:
         raise ConfigError(
             f"selection=oracle needs the weights of every evaluation, and {folder} kept those of "
-            f"keep={before.keep}; train again with keep=all"
+            f"keep_checkpoints={before.keep_checkpoints}; train again with keep_checkpoints=all"
         )
 
 
 def name_of(config: Train, split: str, selection: str) -> str:
     """The same question has the same folder."""
     asked = [config.task, config.data.root, config.data.on_bad_line, split, selection]
-    return "-".join([config.task.name, split, selection, fingerprint_of(asked)[:8]])
+    return "-".join([config.task.name, split, selection, fingerprint(asked)[:8]])
 
 
 class Evaluation:

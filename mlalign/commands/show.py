@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from mlalign.commands.before_after import BeforeAfter
-from mlalign.commands.shown_vectors import documents, pair_vectors, translations, words_of_languages
 from mlalign.config.commands import Show
 from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
+from mlalign.files import write_whole
 from mlalign.reporting.figures import (
     confusion,
     correlation,
@@ -31,9 +30,10 @@ from mlalign.reporting.recorded import (
     predictions_of,
     targets_of,
 )
-from mlalign.reporting.results import write_whole
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import UNITS, name_of
+from mlalign.stages.before_after import BeforeAfter
+from mlalign.stages.shown_vectors import documents, pair_vectors, translations, words_of_languages
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config.schema import Train
-from mlalign.data.files import sha256_of
 from mlalign.data.hub.release import ensure_sample
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.errors import UserError
+from mlalign.files import sha256_of
 from mlalign.finetuning.building import task_files
-from mlalign.models.encoder import SOURCE
 from mlalign.progress import bar
 from mlalign.reporting.report.cases import Texts
 from mlalign.reporting.runs import Run
@@ -56,4 +56,4 @@ def _shown(part: Part[Any], language: str) -> Texts:
         return Texts([one.texts for one in part.examples])
     if isinstance(first, TaggedSentence):
         return Texts([one.words for one in part.examples])
-    return Texts([(one.english, one.other) for one in part.examples], sides=(SOURCE, language))
+    return Texts([(one.english, one.other) for one in part.examples], sides=(ENGLISH, language))

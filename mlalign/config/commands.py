@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from mlalign.config.enums import FigureForm, FigureName, OnBadLine, Rule, Split, TableKind
@@ -49,7 +48,7 @@ def unset(group: type[Any]) -> Any:
 
 @dataclass
 class RescoredData:
-    """Where the files lie."""
+    """Where the files are."""
 
     root: str = MISSING
     on_bad_line: OnBadLine = MISSING
@@ -103,10 +102,3 @@ class Dashboard:
     entity: str | None = None  # null: the account's own
     title: str | None = None  # null: the task's name
     output: str | None = None  # a JSON file for the specification, instead of saving it online
-
-
-ConfigStore.instance().store("evaluate_schema", Compare)
-ConfigStore.instance().store("report_schema", Report)
-ConfigStore.instance().store("rescore_schema", Rescore)
-ConfigStore.instance().store("show_schema", Show)
-ConfigStore.instance().store("dashboard_schema", Dashboard)

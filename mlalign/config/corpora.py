@@ -9,57 +9,26 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.folder import CONF
+from mlalign.config.settings import CLOSED_SHARE, Settings, at_least, setting
 from mlalign.errors import ConfigError
 
 
 @dataclass
-class Prepare:
+class Prepare(Settings):
     """How a released corpus becomes files of ``<root>/parallel``."""
 
     path: str | None = None  # a release on disk, file or folder, for the one corpus data.parallel
-    columns: list[Any] = field(default_factory=list)  # English and the other, names or numbers
-    codes: dict[str, str] = field(default_factory=dict)  # language -> what the release calls it
-    min_characters: int = 1
+    columns: list[Any] = setting(list)  # English and the other, names or numbers
+    codes: dict[str, str] = setting(dict)  # language -> what the release calls it
+    min_characters: int = setting(1, at_least(1))
     max_characters: int = 1000
-    max_ratio: float = 3.0  # between the widths of the sides
-    min_letters: float = 0.5  # share of the characters that are letters
+    max_ratio: float = setting(3.0, at_least(1))  # between the widths of the sides
+    min_letters: float = setting(0.5, CLOSED_SHARE)  # share of the characters that are letters
     script: bool = True  # most letters are of the language's script
     identify: bool = False  # recognise languages, too: pip install 'mlalign[identify]'
-    max_pairs: int | None = 1_000_000  # of each language, a uniform sample
-    seed: int = 1  # of the sample
+    max_pairs: int | None = setting(1_000_000, at_least(1))  # of each language, a uniform sample
+    seed: int = setting(1, at_least(0))  # of the sample
     keep_downloads: bool = True  # False: each fetched file is removed once it was read
-
-
-def prepare_contradictions(prepare: Prepare, source: str) -> list[tuple[bool, str]]:
-    """What must not hold of ``prepare`` under ``data.source``, and what to say if it does."""
-    least = {"min_characters": 1, "max_ratio": 1, "min_letters": 0, "max_pairs": 1, "seed": 0}
-    return [
-        *(
-            (
-                (value := getattr(prepare, key)) is not None and value < lowest,
-                f"prepare.{key}={value}: expected at least {lowest}",
-            )
-            for key, lowest in least.items()
-        ),
-        (
-            prepare.min_letters > 1,
-            f"prepare.min_letters={prepare.min_letters}: expected a share in [0, 1]",
-        ),
-        (
-            prepare.path is not None and source == "sample",
-            f"prepare.path={prepare.path} with data=sample, which is generated: add "
-            "data=files data.root=FOLDER for what is prepared",
-        ),
-        (
-            len(prepare.columns) not in (0, 2) or "0" in map(str, prepare.columns),
-            f"prepare.columns={prepare.columns}: expected two, that of English first; names, or numbers from 1",
-        ),
-        (
-            prepare.min_characters > prepare.max_characters,
-            f"prepare.min_characters={prepare.min_characters} is more than "
-            f"prepare.max_characters={prepare.max_characters}",
-        ),
-    ]
 
 
 class CorpusKind(StrEnum):

@@ -6,6 +6,14 @@ TINY = "tiny"  # backbone.name of the encoder that is built here
 CUSTOM = "custom"  # backbone.name until one is given
 
 
+class DataSource(StrEnum):
+    """Where a run's text comes from: generated, files of one's own, or fetched."""
+
+    sample = "sample"
+    files = "files"
+    hub = "hub"
+
+
 class Pool(StrEnum):
     """How a sentence becomes one vector."""
 

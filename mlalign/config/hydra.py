@@ -10,19 +10,23 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mlalign.config.folder import CONF
+from mlalign.config.commands import Compare, Dashboard, Report, Rescore, Show
+from mlalign.config.failures import FAILED, described, write_failure
+from mlalign.config.folder import CONF, name_of
+from mlalign.config.plain import typed
+from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
+from mlalign.config.settings import flattened, freeze
 from mlalign.config.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config.validation import apply_ablation, check, nearest
-from mlalign.data.hub.pretrained import name_of
 from mlalign.data.languages import language_list
 from mlalign.errors import ConfigError, UserError
-from mlalign.reporting.failures import FAILED, described, write_failure
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,19 @@ INTERRUPTED = 130
 TERMINATED = 143
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
+
+TRAIN = OmegaConf.structured(Train)
+for _old in RENAMED:
+    OmegaConf.update(TRAIN, _old, placeholder(_old), force_add=True)
+for _name, _schema in {
+    "train": TRAIN,
+    "evaluate": Compare,
+    "report": Report,
+    "rescore": Rescore,
+    "show": Show,
+    "dashboard": Dashboard,
+}.items():
+    ConfigStore.instance().store(f"{_name}_schema", _schema)
 
 
 class Command:
@@ -47,9 +64,9 @@ class Command:
     def __init__(self, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None) -> None:
         self.job, self.folder = job, folder
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-        self.sweep = None if folder is None else sweep_of(sys.argv[1:])
         self.started = False
         self.failures: list[str] = []
+        self.sweep: Sweep | None = None
 
     def one(self, composed: DictConfig) -> None:
         """What Hydra calls for every run, those of a sweep possibly in other processes."""
@@ -76,9 +93,11 @@ class Command:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         quiet_libraries()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-        if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
-            sys.argv.append(f"{FOLDER}{self.sweep.folder}")
         try:
+            sys.argv[1:] = renamed_words(sys.argv[1:])
+            self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
+            if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
+                sys.argv.append(f"{FOLDER}{self.sweep.folder}")
             hydra_main()
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
@@ -86,7 +105,7 @@ class Command:
             if not interrupted and getattr(end, "code", None) != TERMINATED:
                 raise
             print(
-                "\nStopped. The same command goes on; an alignment from its last checkpoint.",
+                "\nStopped. The same command resumes; an alignment from its last checkpoint.",
                 file=sys.stderr,
             )
             sys.exit(INTERRUPTED if interrupted else TERMINATED)
@@ -212,15 +231,16 @@ def refuse_missing(composed: DictConfig) -> None:
 
 
 def resolve(composed: DictConfig) -> Train:
-    """A run's configuration, whole and free of contradictions.
+    """A run's configuration, whole, free of contradictions and frozen.
 
     Raises:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
+    settings: Any = OmegaConf.to_container(composed)
+    _tell_renamed(composed)
     refuse_missing(composed)
-    _refuse_added(composed, Train)
-    config = OmegaConf.to_object(composed)
-    assert isinstance(config, Train)
+    _refuse_added(composed, TRAIN)
+    config = typed(settings)
     config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
@@ -231,11 +251,35 @@ def resolve(composed: DictConfig) -> Train:
     if HydraConfig.initialized():
         hydra, group = HydraConfig.get(), config.logger.group
         if hydra.mode == RunMode.MULTIRUN:
-            default = Train().output
-            config.output = hydra.sweep.dir if config.output == default else config.output
+            config.output = hydra.sweep.dir if config.output == Train().output else config.output
             group = group or Path(hydra.sweep.dir).name
         config.logger.group = group or hydra.runtime.choices.get("experiment")
-    return config
+    return freeze(config)
+
+
+def _tell_renamed(composed: DictConfig) -> None:
+    """Warn of old keys that files gave; refuse those whose new name was typed or is in the same file."""
+    for old in RENAMED:
+        if OmegaConf.select(composed, old, default=placeholder(old)) != placeholder(old):
+            for keys in _given_together():
+                refuse_both(old, keys)
+            warn(old)
+
+
+def _given_together() -> Iterator[set[str]]:
+    """The keys that were typed, and those of each chosen file that has an old one."""
+    if not HydraConfig.initialized():
+        return
+    hydra = HydraConfig.get()
+    yield {key_of(word) for word in hydra.overrides.task}
+    for source in hydra.runtime.config_sources:
+        for group, choice in hydra.runtime.choices.items():
+            path = Path(source.path) / group / f"{choice}.yaml"
+            if source.schema == "file" and path.is_file():
+                keys: Any = flattened(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+                both = {*keys, *(f"{group}.{key}" for key in keys)}
+                if both & RENAMED.keys():
+                    yield both
 
 
 def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
@@ -244,7 +288,7 @@ def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a key was added that the schema does not have.
     """
-    _refuse_added(composed, schema)
+    _refuse_added(composed, OmegaConf.structured(schema))
 
     def kept(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -265,8 +309,8 @@ def refuse_typed(group: str, reason: str) -> None:
             raise ConfigError(f"{override}: no setting here; {reason}")
 
 
-def _refuse_added(composed: DictConfig, schema: type[Any]) -> None:
-    for key in _added_keys(composed, OmegaConf.structured(schema)):
+def _refuse_added(composed: DictConfig, schema: DictConfig) -> None:
+    for key in _added_keys(composed, schema):
         raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
 
 

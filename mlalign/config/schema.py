@@ -1,9 +1,8 @@
-"""Everything a user can type, typed: the schema of ``conf/``. Only entry points import it."""
+"""Everything a user can type at ``train.py``, typed, with its range and what it affects: the schema of ``conf/``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from mlalign.config.corpora import Prepare
@@ -13,6 +12,7 @@ from mlalign.config.enums import (
     AdversarySchedule,
     Attention,
     Confusion,
+    DataSource,
     Freeze,
     FusionForm,
     FusionKeys,
@@ -32,117 +32,132 @@ from mlalign.config.enums import (
     WeightingPer,
     WordHead,
 )
+from mlalign.config.settings import (
+    CLOSED_SHARE,
+    OPEN_SHARE,
+    POSITIVE,
+    SHARE,
+    Affects,
+    Range,
+    Settings,
+    at_least,
+    setting,
+)
 from mlalign.config.task import Task
+
+RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
+DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
 
 
 @dataclass
-class Backbone:
-    """The encoder we start from."""
+class Backbone(Settings):
+    """The encoder we start from; the content of local folders is part of what it affects."""
 
     name: str = MISSING  # a hub id, or `tiny`: built here from the run's own text
     revision: str | None = None
-    path: str | None = None  # a local folder; wins over the hub
-    tokenizer: str | None = None  # a hub id or a folder; null: the backbone's own
+    path: str | None = setting(None, affects=NOTHING)  # a local folder; wins over the hub
+    tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
     tokenizer_revision: str | None = None  # of a hub id
-    dropout: float | None = None  # of hidden states and attention; null: the weights' own
+    dropout: float | None = setting(None, SHARE)  # of hidden states and attention; null: the weights' own
     pool: Pool = MISSING
-    gradient_checkpointing: bool = False  # a layer's activations are computed again, not kept
-    attention: Attention = Attention.auto
-    vocabulary_size: int = 12000  # this and the rest: `tiny` only
-    layers: int = 2
-    width: int = 128
-    heads: int = 4
+    # Activations of a layer are recomputed, not kept.
+    gradient_checkpointing: bool = setting(False, affects=NOTHING)
+    attention: Attention = setting(Attention.auto, affects=RUN)
+    vocabulary_size: int = setting(12000, at_least(100))  # this and the rest: `tiny` only
+    layers: int = setting(2, at_least(1))
+    width: int = setting(128, at_least(1))
+    heads: int = setting(4, at_least(1))
 
 
 @dataclass
-class Data:
-    """Where the text lies."""
+class Data(Settings):
+    """Where the text is; the alignment knows the parallel files by language and content."""
 
-    source: str = MISSING  # sample | files | hub
-    root: str = MISSING
-    cache: str = "data/cache"
-    parallel: list[str] = MISSING  # corpora under <root>/parallel
-    languages: Any = None  # target languages: a list, core10 or paper16; null: all there are
+    source: DataSource = setting(affects=RUN)
+    root: str = setting(affects=RUN)
+    cache: str = setting("data/cache", affects=NOTHING)
+    parallel: list[str] = setting(affects=RUN)  # corpora under <root>/parallel
+    languages: Any = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
     on_bad_line: OnBadLine = OnBadLine.error
-    max_pairs: int | None = None  # per language, after filtering
-    held_out: int = 500  # pairs of the largest language that only the curves see
-    min_words: int = 1  # in subwords, either side
-    max_ratio: float = 4.0  # between the subwords of the two sides
-    sampling_exponent: float = 0.7
+    max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
+    held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
+    min_tokens: int = setting(1, at_least(1))  # of either side
+    max_ratio: float = setting(4.0, at_least(1))  # between the tokens of the two sides
+    sampling_exponent: float = setting(0.7, CLOSED_SHARE)
 
 
 @dataclass
-class AlignmentLearningRates:
+class AlignmentLearningRates(Settings):
     """Peak learning rates of alignment."""
 
-    backbone: float = 5e-6
-    embeddings: float | None = None  # null: as the backbone
-    heads: float = 1e-4  # fusions and new heads
-    discriminator: float = 8e-4
-    weights: float = 1e-3  # at 20,000 steps; a shorter run gets more, so that they can arrive
+    backbone: float = setting(5e-6, at_least(0))
+    embeddings: float | None = setting(None, at_least(0))  # null: as the backbone
+    heads: float = setting(1e-4, at_least(0))  # fusions and new heads
+    discriminator: float = setting(8e-4, at_least(0))
+    weights: float = setting(1e-3, at_least(0))  # at 20,000 steps; a shorter run gets more, so that they can arrive
 
 
 @dataclass
-class Adversary:
+class Adversary(Settings):
     """The discriminator's game (Eq. 1); lengths are fractions of the run."""
 
     input: AdversaryInput = AdversaryInput.mean
-    normalise: bool = True  # a LayerNorm without parameters in front of the discriminator
-    hidden: int | None = None  # null: the encoder's width
-    dropout: float = 0.1
+    normalise: bool = True  # a LayerNorm without parameters before the discriminator
+    hidden: int | None = setting(None, at_least(1))  # null: the encoder's width
+    dropout: float = setting(0.1, SHARE)
     schedule: AdversarySchedule = AdversarySchedule.joint
-    discriminator_steps: int = 1
-    weight: float = 0.1
+    discriminator_steps: int = setting(1, at_least(1))
+    weight: float = setting(0.1, at_least(0))
     weighted: bool = False  # inside the learned weights (Eq. 15 as printed)
-    warmup: float = 0.025
-    ramp: float = 0.1
+    warmup: float = setting(0.025, SHARE)
+    ramp: float = setting(0.1, SHARE)
 
 
 @dataclass
-class Align:
+class Align(Settings):
     """The first stage: alignment on parallel text."""
 
     seed: int | None = None  # null: as `seed`
-    steps: int = 20000
-    pairs: int = 96
-    max_length: int = 128
-    accumulate: int = 1
-    max_grad_norm: float | None = 1.0
-    warmup: float = 0.05
-    mask_rate: float = 0.15
-    word_distribution_every: int = 1  # every how many-th pair of a batch enters Eq. 13
+    steps: int = setting(20000, at_least(1))
+    batch_size: int = setting(96, at_least(2))  # pairs
+    max_length: int = setting(128, at_least(8))
+    accumulate: int = setting(1, at_least(1))
+    max_grad_norm: float | None = setting(1.0, POSITIVE)
+    warmup: float = setting(0.05, SHARE)
+    mask_rate: float = setting(0.15, OPEN_SHARE)
+    word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
-    head_warmup: int = 100  # steps before `steps` for a masked-word head that starts at random
+    head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a masked-word head that starts at random
     vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
-    prototype_momentum: float = 0.99
-    prototype_sentences: int = 2000
-    curves: int = 10  # how often in a run the held-out pairs are scored
-    learning_rate: AlignmentLearningRates = field(default_factory=AlignmentLearningRates)
-    adversary: Adversary = field(default_factory=Adversary)
+    prototype_momentum: float = setting(0.99, SHARE)
+    prototype_sentences: int = setting(2000, at_least(1))
+    validations: int = setting(10, at_least(1))  # how often in a run the held-out pairs are scored
+    learning_rate: AlignmentLearningRates = setting(AlignmentLearningRates)
+    adversary: Adversary = setting(Adversary)
 
 
 @dataclass
-class Fusion:
+class Fusion(Settings):
     """The two attention fusions (Eqs. 2-6, 10, 11)."""
 
     form: FusionForm = FusionForm.off
     keys: FusionKeys = FusionKeys.prototype
-    temperature: float | None = None  # null: the square root of the width
-    partner_drop: float = 0.5  # share of batches in which words attend to their own sentence only
+    temperature: float | None = setting(None, POSITIVE)  # null: the square root of the width
+    partner_drop: float = setting(0.5, CLOSED_SHARE)  # share of batches in which words attend to their sentence only
 
 
 @dataclass
-class Weighting:
+class Weighting(Settings):
     """How Eq. 15 adds the losses up."""
 
     form: WeightingForm = WeightingForm.kendall
     per: WeightingPer = WeightingPer.loss
-    bound: float = 2.0  # learned log variances stay within plus and minus this
+    bound: float = setting(2.0, POSITIVE)  # learned log variances stay within plus and minus this
 
 
 @dataclass
-class AdversarialLoss:
+class AdversarialLoss(Settings):
     """Settings of Eq. 1; see ``losses.confusion_loss`` and ``losses.discriminator_loss``."""
 
     form: Confusion = MISSING
@@ -150,7 +165,7 @@ class AdversarialLoss:
 
 
 @dataclass
-class InterSentenceLoss:
+class InterSentenceLoss(Settings):
     """Settings of Eq. 7; see ``losses.inter_sentence_loss``."""
 
     similarity: Similarity = MISSING
@@ -159,7 +174,7 @@ class InterSentenceLoss:
 
 
 @dataclass
-class IntraSentenceLoss:
+class IntraSentenceLoss(Settings):
     """Settings of Eq. 8; see ``losses.intra_sentence_loss``."""
 
     similarity: Similarity = MISSING
@@ -168,14 +183,14 @@ class IntraSentenceLoss:
 
 
 @dataclass
-class MaskedWordsLoss:
+class MaskedWordsLoss(Settings):
     """Settings of Eq. 12; see ``losses.masked_word_loss``."""
 
     chunk_size: int | None = None
 
 
 @dataclass
-class WordDistributionLoss:
+class WordDistributionLoss(Settings):
     """Settings of Eq. 13; see ``losses.word_distribution_loss``."""
 
     smoothing_mass: float = MISSING
@@ -184,7 +199,7 @@ class WordDistributionLoss:
 
 
 @dataclass
-class Losses:
+class Losses(Settings):
     """The losses of a method, by name; what is null is not computed."""
 
     adversarial: AdversarialLoss | None = None
@@ -195,38 +210,38 @@ class Losses:
 
 
 @dataclass
-class Method:
+class Method(Settings):
     """A named choice of losses, fusion and weighting."""
 
-    name: str = MISSING
+    name: str = setting(affects=RUN)
     language_tokens: bool = MISSING
 
 
 @dataclass
-class Ablation:
+class Ablation(Settings):
     """What is taken away from the method, whatever it is; ``ablation=[a,b]`` takes away both."""
 
-    parts: dict[str, list[str]] = field(default_factory=dict)  # choice -> losses, or `fusion`
+    parts: dict[str, list[str]] = setting(dict)  # choice -> losses, or `fusion`
     name: str = "none"  # this and the rest follow from the parts
-    without: list[str] = field(default_factory=list)
+    without: list[str] = setting(list)
     fusion: bool = True
 
 
 @dataclass
-class Finetune:
+class Finetune(Settings):
     """The second stage: English labels only."""
 
     seed: int | None = None  # null: as `seed`
-    epochs: int = MISSING
-    batch_size: int = 32
-    learning_rate: float = 2e-5
-    head_learning_rate: float | None = None  # null: as the encoder
-    warmup: float = 0.0
-    weight_decay: float = 0.0
-    max_grad_norm: float | None = 1.0
-    dropout: float = 0.1
-    max_length: int = 128
-    evaluations: int = 10  # how often English dev is scored
+    epochs: int = setting(MISSING, at_least(0))
+    batch_size: int = setting(32, at_least(1))
+    learning_rate: float = setting(2e-5, at_least(0))
+    head_learning_rate: float | None = setting(None, at_least(0))  # null: as the encoder
+    warmup: float = setting(0.0, SHARE)
+    weight_decay: float = setting(0.0, at_least(0))
+    max_grad_norm: float | None = setting(1.0, POSITIVE)
+    dropout: float = setting(0.1, SHARE)
+    max_length: int = setting(128, at_least(8))
+    evaluations: int = setting(10, at_least(1))  # how often English dev is scored
     freeze: Freeze = Freeze.nothing
     partner: Partner = Partner.sample
     representation: Representation = Representation.prototype
@@ -234,56 +249,55 @@ class Finetune:
 
 
 @dataclass
-class Trainer:
+class Trainer(Settings):
     """How Lightning runs; ``options`` are passed on to it as they are."""
 
     accelerator: Accelerator = Accelerator.auto
-    precision: Precision = Precision.auto
-    tokens: int | None = None  # subwords at a time, learned or scored; null: 1024, GPU 8192
-    threads: int | None = None  # null: as torch decides
-    keep_freed_memory: bool = True  # malloc keeps large blocks for the next step
-    workers: int = 0
-    compile: bool = False  # torch.compile for the encoder while it learns
-    devices: Any = 1  # processes of this machine; auto: all GPUs, or what torchrun or SLURM started
-    progress: bool = True
-    options: dict[str, Any] = field(default_factory=dict)
+    precision: Precision = setting(Precision.auto, affects=Affects.alignment)
+    tokens: int | None = setting(None, at_least(1))  # at a time, learned or scored; null: 1024, GPU 8192
+    threads: int | None = setting(None, at_least(1))  # null: as torch decides
+    keep_freed_memory: bool = setting(True, affects=NOTHING)  # malloc keeps large blocks for the next step
+    workers: int = setting(0, at_least(0), affects=NOTHING)
+    compile: bool = setting(False, affects=NOTHING)  # torch.compile for the encoder while it learns
+    # Processes of this machine; auto: all GPUs, or what torchrun or SLURM started.
+    devices: Any = setting(1, DEVICES, affects=NOTHING)
+    progress: bool = setting(True, affects=NOTHING)
+    options: dict[str, Any] = setting(dict)
 
 
 @dataclass
-class Logger:
+class Logger(Settings):
     """Where curves go; ``options`` are passed on to TensorBoard's logger or ``wandb.init``."""
 
-    name: LoggerName = LoggerName.csv
-    options: dict[str, Any] = field(default_factory=dict)
+    name: LoggerName = setting(LoggerName.csv, affects=RUN)
+    options: dict[str, Any] = setting(dict, affects=RUN)
     group: str | None = None  # this and the rest: wandb only; null: sweep, experiment, or setting
-    rows: int = 200  # of each language in the table of predictions
+    rows: int = setting(200, at_least(0))  # of each language in the table of predictions
     texts: bool = False  # test texts in it, where their licence lets them leave this machine
     figures: bool = True
     artifacts: bool = False  # send results, predictions and the aligned encoder along
 
 
 @dataclass
-class Train:
+class Train(Settings):
     """One run of ``train.py``."""
 
-    backbone: Backbone = field(default_factory=Backbone)
-    data: Data = field(default_factory=Data)
-    prepare: Prepare = field(default_factory=Prepare)
-    method: Method = field(default_factory=Method)
-    losses: Losses = field(default_factory=Losses)
-    ablation: Ablation = field(default_factory=Ablation)
-    fusion: Fusion = field(default_factory=Fusion)
-    weighting: Weighting = field(default_factory=Weighting)
-    align: Align = field(default_factory=Align)
-    task: Task = field(default_factory=Task)
-    finetune: Finetune = field(default_factory=Finetune)
-    trainer: Trainer = field(default_factory=Trainer)
-    logger: Logger = field(default_factory=Logger)
-    seed: int = 1
-    keep: Keep = Keep.best_and_last  # weights: none | tested | best_and_last | all evaluations
-    resume: Any = True  # true | false | the folder of an unfinished alignment
-    output: str = "outputs"  # runs; `multirun` in a sweep
-    aligned: str = "outputs/aligned"  # encoders that later runs find again
-
-
-ConfigStore.instance().store("train_schema", Train)
+    backbone: Backbone = setting(Backbone)
+    data: Data = setting(Data)
+    prepare: Prepare = setting(Prepare, affects=NOTHING)  # its files are known by their content
+    method: Method = setting(Method)
+    losses: Losses = setting(Losses)
+    ablation: Ablation = setting(Ablation, affects=RUN)  # its losses and fusion are gone already
+    fusion: Fusion = setting(Fusion)
+    weighting: Weighting = setting(Weighting)
+    align: Align = setting(Align)
+    task: Task = setting(Task, affects=RUN)
+    finetune: Finetune = setting(Finetune, affects=RUN)
+    trainer: Trainer = setting(Trainer, affects=RUN, compared=False)
+    logger: Logger = setting(Logger, affects=NOTHING, compared=False)
+    seed: int = setting(1, affects=RUN)  # the alignment has `align.seed`
+    # Weights that stay: none | tested | best_and_last | all evaluations.
+    keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
+    resume: Any = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
+    output: str = setting("outputs", affects=NOTHING)  # runs; `multirun` in a sweep
+    aligned: str = setting("outputs/aligned", affects=NOTHING)  # encoders that later runs find again

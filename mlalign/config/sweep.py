@@ -1,18 +1,18 @@
 """A sweep's folder, found again by the same command, and what became of its runs."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlalign.reporting.failures import FAILED, Failure, described, read_failures, trace_of
-from mlalign.reporting.results import EVALUATIONS, FILE
+from mlalign.config.failures import FAILED, Failure, described, read_failures, trace_of
+from mlalign.config.identity import affects_nothing, fingerprint
+from mlalign.config.renamed import key_of
+from mlalign.files import EVALUATIONS, RESULTS
 
 HOME = "multirun"
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 FOLDER = "hydra.sweep.dir="
-NOT_IN_THE_NAME = ("output", "resume", "keep", "trainer.progress")  # and all of Hydra's own
 LONGEST = 60  # letters of a name that are for readers
 
 
@@ -37,8 +37,8 @@ class Sweep:
         return Failure(self.name, number, run, list(overrides), described(error), trace_of(error))
 
     def refused(self, overrides: Sequence[str]) -> Path:
-        """Where the failure of a run lies that got no folder of its own."""
-        return self.folder / "refused" / _fingerprint(sorted(overrides))
+        """The folder for the failure of a run that has none of its own."""
+        return self.folder / "refused" / fingerprint(sorted(overrides))[:8]
 
     @property
     def failures(self) -> list[Failure]:
@@ -46,7 +46,7 @@ class Sweep:
         return [failure for failure in read_failures(self.folder) if failure.sweep == self.name]
 
     def __str__(self) -> str:
-        finished = [path for path in self.folder.rglob(FILE) if EVALUATIONS not in path.parts]
+        finished = [path for path in self.folder.rglob(RESULTS) if EVALUATIONS not in path.parts]
         failed = len(self.failures)
         return (
             f"sweep    {self.folder}: {len(finished)} finished, {failed} failed"
@@ -66,7 +66,7 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
     pairs = [word.partition("=") for word in shaping]
     varied = tuple(key for key, _, value in pairs if is_varied(value))
     readable = re.sub(r"[^\w.-]+", "_", "-".join(varied))[:LONGEST]
-    name = "-".join(filter(None, [readable, _fingerprint(shaping)]))
+    name = "-".join(filter(None, [readable, fingerprint(shaping)[:8]]))
     folder = f"{HOME}/{name}"
     for prefix in ("output=", FOLDER):
         folder = next((one.removeprefix(prefix) for one in words if one.startswith(prefix)), folder)
@@ -74,10 +74,10 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
 
 
 def _shapes(word: str) -> bool:
-    """Whether a word says what is run, and not where or how often."""
+    """Whether a word says what is run, and not where or how it is shown."""
     key, equals, _ = word.partition("=")
     is_key = bool(equals) and not word.startswith(("-", "hydra.", "hydra/"))
-    return is_key and key not in NOT_IN_THE_NAME
+    return is_key and not affects_nothing(key_of(word) or key)
 
 
 def is_varied(value: str) -> bool:
@@ -88,7 +88,3 @@ def is_varied(value: str) -> bool:
     while inner != bare:
         inner, bare = bare, re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)", "", bare)
     return "," in bare or sweeping is not None
-
-
-def _fingerprint(words: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]

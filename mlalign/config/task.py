@@ -6,10 +6,11 @@ from typing import Any
 from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
+from mlalign.config.settings import Settings
 
 
 @dataclass
-class TaskFiles:
+class TaskFiles(Settings):
     """Names of a task's files in its folder; `{}` is the language, as the release calls it."""
 
     train: list[str] = field(default_factory=list)
@@ -18,7 +19,7 @@ class TaskFiles:
 
 
 @dataclass
-class Columns:
+class Columns(Settings):
     """Names of the columns that are read; see ``data.formats.table.Columns``."""
 
     texts: list[str] = MISSING  # one, or two for pairs of texts
@@ -29,7 +30,7 @@ class Columns:
 
 
 @dataclass
-class Table:
+class Table(Settings):
     """How the rows of format `table` are read; see ``data.formats.table.Table``."""
 
     columns: list[Columns] = MISSING  # the first that a file's header fits
@@ -38,7 +39,7 @@ class Table:
 
 
 @dataclass
-class ReleaseFiles:
+class ReleaseFiles(Settings):
     """Names of a release's files on the hub.
 
     `{}` is the language, as the task's format calls it, and `*` anything.
@@ -50,7 +51,7 @@ class ReleaseFiles:
 
 
 @dataclass
-class Release:
+class Release(Settings):
     """Where `data=hub` finds a task's files; they are written in the format's own layout."""
 
     repo: str = MISSING
@@ -61,7 +62,7 @@ class Release:
 
 
 @dataclass
-class Sizes:
+class Sizes(Settings):
     """Rows of the official release: language, or `each` for all that are not named -> rows."""
 
     train: dict[str, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Sizes:
 
 
 @dataclass
-class Task:
+class Task(Settings):
     """A task that is learned on English and tested in every language, or only tested."""
 
     name: str = MISSING

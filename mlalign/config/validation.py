@@ -1,28 +1,27 @@
-"""What a configuration must not say: ranges and contradictions, before anything is loaded."""
+"""What a configuration must not say: values out of range and contradictions, before anything is loaded."""
 
-import difflib
 import logging
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from mlalign.config.corpora import prepare_contradictions
 from mlalign.config.enums import (
     CUSTOM,
     TINY,
     AdversarySchedule,
     Confusion,
+    DataSource,
     FusionForm,
     FusionKeys,
     Representation,
     WeightingForm,
 )
 from mlalign.config.schema import Ablation, Losses, Train
+from mlalign.config.settings import POSITIVE, SHARE, at_least, flattened, leaves, values
 from mlalign.config.task_validation import task_faults
-from mlalign.errors import ConfigError
-from mlalign.reporting.strict_json import not_finite
+from mlalign.data.languages import ENGLISH
+from mlalign.errors import ConfigError, closest
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +31,8 @@ FUSION = "fusion"  # what an ablation can take away besides
 
 def nearest(word: str, choices: Collection[str]) -> str:
     """A guess at what was meant, and the choices."""
-    close = difflib.get_close_matches(word, list(choices), n=1)
-    guess = f"Did you mean {close[0]}? " if close else ""
+    close = closest(word, choices)
+    guess = f"Did you mean {close}? " if close else ""
     return f"{guess}Choices: {', '.join(choices)}"
 
 
@@ -98,96 +97,59 @@ def _taken(ablation: Ablation) -> dict[str, str]:
     return taken
 
 
-def _at_least(least: float) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: value >= least), f"at least {least:g}"
-
-
-POSITIVE = (lambda value: value > 0), "above 0"
-SHARE = (lambda value: 0 <= value < 1), "a share in [0, 1)"
-CLOSED_SHARE = (lambda value: 0 <= value <= 1), "a share in [0, 1]"
-
-RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "align.steps": _at_least(1),
-    "align.pairs": _at_least(2),
-    "align.max_length": _at_least(8),
-    "align.accumulate": _at_least(1),
-    "align.max_grad_norm": POSITIVE,
-    "align.warmup": SHARE,
-    "align.word_distribution_every": _at_least(1),
-    "align.head_warmup": _at_least(0),
-    "align.mask_rate": ((lambda value: 0 < value < 1), "a share in (0, 1)"),
-    "align.prototype_momentum": SHARE,
-    "align.prototype_sentences": _at_least(1),
-    "align.curves": _at_least(1),
-    "align.learning_rate.backbone": _at_least(0),
-    "align.learning_rate.embeddings": _at_least(0),
-    "align.learning_rate.heads": _at_least(0),
-    "align.learning_rate.discriminator": _at_least(0),
-    "align.learning_rate.weights": _at_least(0),
-    "align.adversary.hidden": _at_least(1),
-    "align.adversary.dropout": SHARE,
-    "align.adversary.discriminator_steps": _at_least(1),
-    "align.adversary.weight": _at_least(0),
-    "align.adversary.warmup": SHARE,
-    "align.adversary.ramp": SHARE,
-    "backbone.dropout": SHARE,
-    "backbone.layers": _at_least(1),
-    "backbone.heads": _at_least(1),
-    "backbone.vocabulary_size": _at_least(100),
-    "data.max_pairs": _at_least(2),
-    "data.held_out": _at_least(0),
-    "data.min_words": _at_least(1),
-    "data.max_ratio": _at_least(1),
-    "data.sampling_exponent": CLOSED_SHARE,
-    "finetune.epochs": _at_least(0),
-    "finetune.batch_size": _at_least(1),
-    "finetune.learning_rate": _at_least(0),
-    "finetune.head_learning_rate": _at_least(0),
-    "finetune.warmup": SHARE,
-    "finetune.weight_decay": _at_least(0),
-    "finetune.max_grad_norm": POSITIVE,
-    "finetune.dropout": SHARE,
-    "finetune.max_length": _at_least(8),
-    "finetune.evaluations": _at_least(1),
-    "fusion.temperature": POSITIVE,
-    "fusion.partner_drop": CLOSED_SHARE,
-    "logger.rows": _at_least(0),
+TASK_RANGES = {"task.train_size": at_least(1)}
+LOSS_RANGES = {
     "losses.adversarial.smoothing": SHARE,
     "losses.inter_sentence.temperature": POSITIVE,
     "losses.intra_sentence.temperature": POSITIVE,
-    "losses.masked_words.chunk_size": _at_least(1),
-    "losses.word_distribution.chunk_size": _at_least(1),
+    "losses.masked_words.chunk_size": at_least(1),
+    "losses.word_distribution.chunk_size": at_least(1),
     "losses.word_distribution.smoothing_mass": SHARE,
-    "task.train_size": _at_least(1),
-    "trainer.devices": ((lambda n: n == "auto" or (type(n) is int and n > 0)), "auto or a number"),
-    "trainer.threads": _at_least(1),
-    "trainer.tokens": _at_least(1),
-    "trainer.workers": _at_least(0),
-    "weighting.bound": POSITIVE,
 }
-OURS = {  # options of Lightning's Trainer that have keys of their own here
-    "accelerator": "trainer.accelerator",
-    "precision": "trainer.precision",
-    "max_steps": "align.steps",
-    "max_epochs": "finetune.epochs",
-    "gradient_clip_val": "align.max_grad_norm and finetune.max_grad_norm",
-    "accumulate_grad_batches": "align.accumulate",
-    "logger": "logger",
-    "callbacks": "none",
-    "enable_progress_bar": "trainer.progress",
-    "use_distributed_sampler": "none: batches are sliced by rank already",
-    "val_check_interval": "align.curves and finetune.evaluations",
-    "default_root_dir": "output",
-    "devices": "trainer.devices",
-    "num_nodes": "none: torchrun or SLURM start the same command on every machine",
-    "strategy": "trainer.devices; a model is not split as by fsdp (docs/devices.md says why)",
-    "enable_model_summary": "none: it is off",
-    "num_sanity_val_steps": "none: it is off",
-    "fast_dev_run": "align.steps and finetune.epochs",
-    "limit_train_batches": "align.steps and finetune.epochs",
-    "limit_val_batches": "none: all of English dev is scored",
-    "limit_predict_batches": "none: all of every test part is scored",
-    "overfit_batches": "data.max_pairs and task.train_size",
+TRAINER_OPTIONS = (  # of Lightning's Trainer; none of them changes what is learned, but for rounding
+    "benchmark",
+    "detect_anomaly",
+    "deterministic",
+    "enable_autolog_hparams",
+    "inference_mode",
+    "log_every_n_steps",
+    "profiler",
+)
+NOT_OPTIONS = {  # options of Lightning's Trainer -> what says the same here, or why it is refused
+    "accelerator": "set trainer.accelerator",
+    "accumulate_grad_batches": "set align.accumulate",
+    "barebones": "curves and checkpoints are needed",
+    "callbacks": "none can be added",
+    "check_val_every_n_epoch": "set align.validations and finetune.evaluations",
+    "default_root_dir": "set output",
+    "devices": "set trainer.devices",
+    "enable_checkpointing": "set keep_checkpoints; an alignment always writes checkpoints to be resumed from",
+    "enable_model_summary": "it is off",
+    "enable_progress_bar": "set trainer.progress",
+    "fast_dev_run": "set align.steps and finetune.epochs",
+    "gradient_clip_algorithm": "gradients are clipped by their norm",
+    "gradient_clip_val": "set align.max_grad_norm and finetune.max_grad_norm",
+    "limit_predict_batches": "all of every test part is scored",
+    "limit_test_batches": "all of every test part is scored",
+    "limit_train_batches": "set align.steps and finetune.epochs",
+    "limit_val_batches": "all of English dev is scored",
+    "logger": "set logger",
+    "max_epochs": "set finetune.epochs",
+    "max_steps": "set align.steps",
+    "max_time": "an alignment that a clock ends is not reproducible; set align.steps and finetune.epochs",
+    "min_epochs": "set finetune.epochs",
+    "min_steps": "set align.steps",
+    "model_registry": "set output",
+    "num_nodes": "torchrun or SLURM start the same command on every machine",
+    "num_sanity_val_steps": "it is off",
+    "overfit_batches": "set data.max_pairs and task.train_size",
+    "plugins": "none can be added; set trainer.precision and trainer.devices",
+    "precision": "set trainer.precision",
+    "reload_dataloaders_every_n_epochs": "the order of batches follows from the seed alone",
+    "strategy": "set trainer.devices; a model is not split as by fsdp (docs/devices.md says why)",
+    "sync_batchnorm": "no encoder has a batch norm",
+    "use_distributed_sampler": "batches are sliced by rank already",
+    "val_check_interval": "set align.validations and finetune.evaluations",
 }
 
 
@@ -197,22 +159,17 @@ def check(config: Train) -> None:
     Raises:
         ConfigError: with the full key, what was found and what to do.
     """
-    plain = OmegaConf.structured(config)
-    for key, (allowed, expected) in RANGES.items():
-        value = OmegaConf.select(plain, key)
-        if value is not None and not allowed(value):
-            raise ConfigError(f"{key}={value}: expected {expected}")
-    for key, value in config.trainer.options.items():
-        known = _trainer_options()
-        if key in OURS:
-            raise ConfigError(f"trainer.options.{key}: set it through {OURS[key]}")
-        if key not in known:
-            raise ConfigError(
-                f"trainer.options.{key}={value}: Lightning's Trainer has no such option. {nearest(key, known)}"
-            )
-    infinite = ", ".join(not_finite(OmegaConf.to_container(plain)))
-    if infinite:
-        raise ConfigError(f"{infinite}: expected a finite number")
+    found = values(config)
+    allowed = {key: leaf.allowed for key, leaf in leaves(Train).items()} | TASK_RANGES | LOSS_RANGES
+    for key, value in found.items():
+        allowed_here = allowed.get(key)
+        if allowed_here is not None and value is not None and not allowed_here.allows(value):
+            raise ConfigError(f"{key}={value}: expected {allowed_here.expected}")
+    for option, value in config.trainer.options.items():
+        _check_option(option, value)
+    for key, value in flattened(found).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key}={value}: expected a finite number")
     for message in task_faults(config.task, config.finetune.epochs):
         raise ConfigError(message)
     for wrong, message in _contradictions(config):
@@ -225,19 +182,18 @@ def check(config: Train) -> None:
         )
 
 
-def _trainer_options() -> list[str]:
-    """What Lightning's Trainer takes besides what has a key of its own here."""
-    import inspect
-
-    import lightning as L
-
-    return [name for name in inspect.signature(L.Trainer).parameters if name not in OURS]
+def _check_option(option: str, value: Any) -> None:
+    key = f"trainer.options.{option}"
+    if option in NOT_OPTIONS:
+        raise ConfigError(f"{key}={value}: no option here: {NOT_OPTIONS[option]}")
+    if option not in TRAINER_OPTIONS:
+        raise ConfigError(f"{key}={value}: Lightning's Trainer has no such option. {nearest(option, TRAINER_OPTIONS)}")
 
 
 def _contradictions(config: Train) -> list[tuple[bool, str]]:
     """What must not hold, and what to say if it does."""
     losses, fusion, adversary = config.losses, config.fusion, config.align.adversary
-    languages = config.data.languages or []
+    languages, prepare = config.data.languages or [], config.prepare
     fused = fusion.form != FusionForm.off
     learned = config.weighting.form != WeightingForm.fixed
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
@@ -245,17 +201,26 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     resume = config.resume
     return [
         (
-            config.data.source not in ("sample", "files", "hub"),
-            f"data.source={config.data.source}: expected sample, files or hub",
+            prepare.path is not None and config.data.source == DataSource.sample,
+            f"prepare.path={prepare.path} with data=sample, which is generated: add "
+            "data=files data.root=FOLDER for what is prepared",
         ),
-        *prepare_contradictions(config.prepare, config.data.source),
+        (
+            len(prepare.columns) not in (0, 2) or "0" in map(str, prepare.columns),
+            f"prepare.columns={prepare.columns}: expected two, that of English first; names, or numbers from 1",
+        ),
+        (
+            prepare.min_characters > prepare.max_characters,
+            f"prepare.min_characters={prepare.min_characters} is more than "
+            f"prepare.max_characters={prepare.max_characters}",
+        ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),
             f"data.parallel={config.data.parallel}: a corpus is named twice",
         ),
         (
-            "en" in languages,
+            ENGLISH in languages,
             f"data.languages={languages}: English is the source; name target languages only",
         ),
         (

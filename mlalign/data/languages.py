@@ -1,10 +1,10 @@
-"""Languages by the name of a list, or one by one."""
+"""English, and languages by the name of a list or one by one; any floor may import it."""
 
 from typing import Any
 
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError
+from mlalign.errors import ConfigError, did_you_mean
 
+ENGLISH = "en"  # the source of every pair, and the language of the labels
 LANGUAGE_SETS = {
     # Gui and Xiao 2024: the languages of XNLI, Italian and Japanese.
     "paper16": "ar bg de el es fr hi it ja ru sw th tr ur vi zh",

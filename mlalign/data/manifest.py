@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlalign.data.files import sha256_of, write_whole
 from mlalign.errors import DataError
+from mlalign.files import sha256_of, write_whole
 
 FILE = "manifest.json"
 SCHEMA = 1

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.masking import mask_words
 from mlalign.data.sampling import BatchKey, PairBatches, stream
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import rank, world_size
 from mlalign.errors import DataError
-from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
 
 HASHES = 2**63  # sentence keys are below
@@ -104,9 +104,9 @@ class ParallelText(Dataset[ParallelBatch]):
         size = len(key.rows) // self.world
         own = slice(self.rank * size, (self.rank + 1) * size)
         return ParallelBatch(
-            source=rows_of(self._side(table["source"], SOURCE, key), own, self.layout),
+            source=rows_of(self._side(table["source"], ENGLISH, key), own, self.layout),
             target=rows_of(self._side(table["target"], key.language, key), own, self.layout),
-            languages=(SOURCE, key.language),
+            languages=(ENGLISH, key.language),
             same=torch.from_numpy(same),
             place=key.batch,
         )
@@ -174,8 +174,8 @@ class ParallelDataModule(L.LightningDataModule):
         if small:
             found = ", ".join(f"{language} {size}" for language, size in small.items())
             raise DataError(
-                f"too few pairs for one batch of {pairs} (align.pairs): {found}. Name more "
-                "corpora in data.parallel, lower align.pairs, or leave it out of data.languages"
+                f"too few pairs for one batch of {pairs} (align.batch_size): {found}. Name more "
+                "corpora in data.parallel, lower align.batch_size, or leave it out of data.languages"
             )
 
     def train_dataloader(self) -> DataLoader[ParallelBatch]:
@@ -218,7 +218,7 @@ class ParallelDataModule(L.LightningDataModule):
             for start in range(0, len(rows), EVALUATION_BATCH):
                 table = self.tables[language].take(rows[start : start + EVALUATION_BATCH])
                 yield HeldOutBatch(
-                    sentences_of(table["source"], SOURCE, self.layout),
+                    sentences_of(table["source"], ENGLISH, self.layout),
                     sentences_of(table["target"], language, self.layout),
                     language,
                     torch.from_numpy(table["source_key"].to_numpy().copy()),
@@ -229,7 +229,7 @@ class ParallelDataModule(L.LightningDataModule):
         """Batches of up to ``limit`` training sentences of every language, English among them."""
         share = -(-limit // len(self.tables))
         for language, table in self.tables.items():
-            for side, of, most in (("source", SOURCE, share), ("target", language, limit)):
+            for side, of, most in (("source", ENGLISH, share), ("target", language, limit)):
                 rows = self.trained[language][:most]
                 for start in range(0, len(rows), EVALUATION_BATCH):
                     part = table.take(rows[start : start + EVALUATION_BATCH])

@@ -15,7 +15,7 @@ def job(composed: DictConfig) -> None:
     """One preparation."""
     config = resolve(composed)
 
-    from mlalign.commands.preparation import prepare
+    from mlalign.stages.preparation import prepare
 
     prepare(config)
     print(f"prepared  {config.data.root}")

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from mlalign.config.enums import OnBadLine
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import Format, Part, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError, DataError
-from mlalign.models.encoder import SOURCE
+from mlalign.errors import ConfigError, DataError, did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class TaskFiles:
         *,
         label_names: Mapping[str, str] | None = None,
         train_size: int | None,
-        on_bad_line: Literal["error", "skip"],
+        on_bad_line: OnBadLine,
         english: tuple[Path, Format[Any]] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,
@@ -71,7 +71,7 @@ class TaskFiles:
         self.learned, self.scored = learned and format.is_learned, scored
         there = self.format.languages(folder, scored)
         if languages == AVAILABLE:
-            languages = sorted(there, key=lambda language: (language != SOURCE, language))
+            languages = sorted(there, key=lambda language: (language != ENGLISH, language))
         if isinstance(languages, str):
             raise ConfigError(
                 f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]"
@@ -87,12 +87,12 @@ class TaskFiles:
 
     def needed(self) -> list[tuple[str, str]]:
         """Language and part of every file of a run."""
-        english = [(SOURCE, "train"), (SOURCE, "dev")] if self.learned else []
+        english = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
         return [*english, *((language, self.scored) for language in self.languages)]
 
     def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
         """The folder and format of a part: what is learned from can come from elsewhere."""
-        is_learned = language == SOURCE and part != "test"
+        is_learned = language == ENGLISH and part != "test"
         return self.english if is_learned else (self.folder, self.format)
 
     def path(self, language: str, part: Any) -> Path:

@@ -1,10 +1,9 @@
 """Lines of UTF-8 text files, plain or gzip, and words for what is wrong with them."""
 
-import difflib
 import gzip
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -72,13 +71,6 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
 def open_bytes(path: Path) -> BinaryIO:
     """The content of a file, without gzip if its name ends in ``.gz``."""
     return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
-
-
-def did_you_mean(found: str, choices: Iterable[str]) -> str:
-    """Return ``"; did you mean 'de'?"`` for the choice nearest to a misspelt name, or nothing."""
-    folded = {choice.casefold(): choice for choice in choices}
-    near = difflib.get_close_matches(found.casefold(), folded, n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def excerpt(text: str, length: int = 40) -> str:

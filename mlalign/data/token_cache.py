@@ -19,13 +19,13 @@ from datasets.arrow_writer import ArrowWriter
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from mlalign.data.files import sha256_of, write_whole
 from mlalign.data.hub.faults import FULL
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
+from mlalign.files import sha256_of, write_whole
 
 FORM = 2  # raise it when what is written below changes
 FEATURES = Features(
@@ -148,7 +148,7 @@ def tokenise(
         raise DataError(
             f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of English and {language} are "
             f"left after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, "
-            "and as many as align.pairs for training"
+            "and as many as align.batch_size for training"
         )
     return tokenised
 

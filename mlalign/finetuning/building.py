@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config.enums import TaskFormat
-from mlalign.config.plain import on_bad_line
 from mlalign.config.schema import Train
 from mlalign.config.task import Task
 from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
@@ -36,7 +35,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         task.languages,
         label_names=task.label_names,
         train_size=task.train_size,
-        on_bad_line=on_bad_line(config),
+        on_bad_line=config.data.on_bad_line,
         english=None if english is None else (folder.parent / english, plain_format(task)),
         sizes=official_sizes(config),
         is_official=config.data.source == "hub",

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mlalign.data.languages import ENGLISH
 from mlalign.distributed import all_gather_object
 from mlalign.metrics.scores import METRICS
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.models.vocabulary_head import head_parameters
 from mlalign.tasks.data import IGNORED, TaskBatch
@@ -133,9 +134,9 @@ class FinetuningModule(L.LightningModule):
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if batch.language != SOURCE or self.partner == "source":
+        if batch.language != ENGLISH or self.partner == "source":
             return prototypes.of(batch.language)
-        targets = [language for language in prototypes.languages if language != SOURCE]
+        targets = [language for language in prototypes.languages if language != ENGLISH]
         if self.partner == "sample" and self.training:
             vectors = torch.stack([prototypes.of(language) for language in targets])
             drawn = torch.randint(len(targets), (len(batch.examples),), device=vectors.device)

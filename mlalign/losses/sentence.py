@@ -164,7 +164,7 @@ def _check_pairs(loss: str, source: Tensor, target: Tensor, temperature: float) 
     if source.dim() != 2 or source.shape != target.shape or not source.numel() or len(source) < 2:
         raise ValueError(
             f"{loss} needs at least 2 row-aligned pairs of vectors, found source of shape "
-            f"{tuple(source.shape)} and target of shape {tuple(target.shape)}; see align.pairs"
+            f"{tuple(source.shape)} and target of shape {tuple(target.shape)}; see align.batch_size"
         )
     if not temperature > 0:
         raise ValueError(f"{loss}: temperature must be > 0, found {temperature}")

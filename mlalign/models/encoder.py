@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from mlalign.data.languages import ENGLISH
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, mean_pool
 
-SOURCE = "en"
 ONE_MASK = ("bert", "roberta", "xlm-roberta")  # all layers attend alike
 
 
@@ -147,7 +147,7 @@ class Encoder(nn.Module):
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]
-        english = self.prototypes.of(SOURCE)
+        english = self.prototypes.of(ENGLISH)
         keys = {"prototype": (english, partner), "mixed": (english, own), "self": (own, own)}
         fused = self.sentence_fusion(sentence, *keys[representation])
         word_fusion, key = self.word_fusion, fused[:, None]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
 from mlalign.reporting.figures.curves import COLUMNS
 from mlalign.reporting.predictions import (
@@ -12,7 +13,6 @@ from mlalign.reporting.predictions import (
     predictions_file,
     read_predictions,
 )
-from mlalign.reporting.results import SOURCE
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import UNITS, name_of
 
@@ -68,7 +68,7 @@ def labels_of(run: Run) -> list[str]:
 
 def targets_of(run: Run) -> list[str]:
     """The languages that were scored, but English."""
-    return [language for language in run.results["scores"] if language != SOURCE]
+    return [language for language in run.results["scores"] if language != ENGLISH]
 
 
 def curves_of(run: Run) -> pd.DataFrame:

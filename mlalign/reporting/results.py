@@ -1,20 +1,19 @@
 """``results.json``: what a run found, and all that is needed to believe it."""
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError, TrainingError
+from mlalign.files import RESULTS, write_whole
 from mlalign.reporting import strict_json
 
 SCHEMA = 1
-FILE = "results.json"
-EVALUATIONS = "evaluations"  # of a run that was scored again
-SOURCE = "en"
+FILE = RESULTS
 PACKAGES = (
     "mlalign",
     "torch",
@@ -32,9 +31,9 @@ def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     Where a score is missing (None) there is no average: one over fewer languages would not be the
     same thing.
     """
-    targets = [score for language, score in scores.items() if language != SOURCE]
+    targets = [score for language, score in scores.items() if language != ENGLISH]
     transfer = _mean(targets)
-    english = scores.get(SOURCE)
+    english = scores.get(ENGLISH)
     gap = english - transfer if english is not None and transfer is not None else None
     return {
         "average": _mean(scores.values()),
@@ -72,13 +71,6 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write under another name first, so that the final name never holds half a file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlalign.config.identity import SEEDS
 from mlalign.errors import DataError
 from mlalign.reporting.paper import ABLATIONS
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import name_of
-from mlalign.reporting.variation import KINDS, SEEDS, differing, flat_settings, under
+from mlalign.reporting.variation import KINDS, differing, flat_settings, under
 
 Seeds = tuple[str | None, ...]
 Rows = dict[str, dict[Seeds, Run]]

@@ -1,19 +1,18 @@
 """What the rows of one table may differ in, and the refusal of runs that differ in more."""
 
-import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from mlalign.config.identity import VARIES, fingerprint, is_compared
+from mlalign.config.renamed import renamed_settings
+from mlalign.config.settings import flattened
 from mlalign.errors import ConfigError
 from mlalign.reporting.runs import Run
 
 Settings = Mapping[str, str]
 
-SEEDS = ("seed", "align.seed", "finetune.seed")
-NOTHING = ("resume", "keep", "output", "aligned", "logger", "trainer")  # say nothing of a score
 SHOWN = 8  # differing keys in a message, with their values
 VALUES = 4  # of each
 
@@ -28,24 +27,9 @@ class Kind:
 
 MAIN = {"mldoc": "table2_mldoc", "pawsx": "table3_pawsx", "panx": "table4_panx"}
 KINDS = {
-    "main": Kind(
-        ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone"),
-        MAIN,
-    ),
-    "ablation": Kind(
-        ("method", "losses", "ablation", "fusion"),
-        {"mldoc": "table5_ablation_mldoc", "panx": "table6_ablation_panx"},
-    ),
-    "backbone": Kind(
-        (
-            "backbone",
-            "align",
-            "finetune.learning_rate",
-            "finetune.evaluations",
-            "finetune.max_length",
-        ),
-        MAIN,
-    ),
+    "main": Kind(VARIES["main"], MAIN),
+    "ablation": Kind(VARIES["ablation"], {"mldoc": "table5_ablation_mldoc", "panx": "table6_ablation_panx"}),
+    "backbone": Kind(VARIES["backbone"], MAIN),
 }
 
 
@@ -54,29 +38,19 @@ def flat_settings(run: Run) -> dict[str, str]:
 
     ``backbone.files`` stands for the content of a backbone's folder.
     """
-
-    def flatten(node: Any, prefix: str) -> Iterator[tuple[str, str]]:
-        if isinstance(node, Mapping) and node:
-            for key, child in node.items():
-                yield from flatten(child, f"{prefix}.{key}" if prefix else str(key))
-        else:
-            yield prefix, node if isinstance(node, str) else json.dumps(node, ensure_ascii=False)
-
-    settings = dict(flatten(run.results["config"], ""))
+    config = flattened(renamed_settings(run.results["config"]))
+    settings = {
+        key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for key, one in config.items()
+    }
     files = run.results.get("backbone_files")
     if files and settings.get("backbone.path", "null") != "null":
-        content = json.dumps(files, sort_keys=True).encode()
-        settings["backbone.files"] = hashlib.sha256(content).hexdigest()[:8]
+        settings["backbone.files"] = fingerprint(files)[:8]
     return settings
 
 
 def under(settings: Settings, groups: Collection[str]) -> dict[str, str]:
-    """The settings that are in some groups, seeds left out."""
-    return {
-        key: value
-        for key, value in settings.items()
-        if key not in SEEDS and any(f"{key}.".startswith(f"{group}.") for group in groups)
-    }
+    """The settings in some groups that tell runs apart, seeds left out."""
+    return {key: value for key, value in settings.items() if is_compared(key, groups)}
 
 
 def differing(settings: Sequence[Settings]) -> list[str]:
@@ -114,8 +88,8 @@ def refuse_other_differences(task: str, runs: Sequence[Run], kind: str) -> None:
 
 def _that_must_agree(run: Run, kind: str) -> dict[str, str]:
     settings = flat_settings(run)
-    free = under(settings, (*KINDS[kind].varies, *NOTHING))
-    rest = {key: value for key, value in settings.items() if key not in (*free, *SEEDS)}
+    free = KINDS[kind].varies
+    rest = {key: value for key, value in settings.items() if is_compared(key) and not is_compared(key, free)}
     said = {key: str(run.results[key]) for key in ("metric", "selection") if key in run.results}
     return rest | said | {"split": run.results.get("split", "test")}
 

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import mean_pool
 
 Array = np.ndarray
@@ -33,9 +34,9 @@ def word_cloud(
         The vectors, their languages (English first), and their ids, by which a subword that two
         languages share is known.
     """
-    found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {SOURCE: ([], [])}
+    found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {ENGLISH: ([], [])}
     for batch in batches:
-        for language, subwords in ((SOURCE, batch.source), (batch.language, batch.target)):
+        for language, subwords in ((ENGLISH, batch.source), (batch.language, batch.target)):
             states, ids = found.setdefault(language, ([], []))
             states.append(encoder(subwords)[subwords.is_content_token].float())
             ids.append(subwords.input_ids[subwords.is_content_token])

@@ -1,49 +1,141 @@
-"""Where a configured backbone comes from, and what identifies its weights."""
+"""The backbone that a configuration names: where its files are, what identifies them, and its weights."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mlalign.config.enums import TINY
-from mlalign.config.plain import plain
-from mlalign.config.schema import Backbone
+from mlalign.config.identity import fingerprint
+from mlalign.config.schema import Backbone as BackboneSettings
+from mlalign.config.schema import Train
 from mlalign.data.hub.pretrained import Pretrained, from_folder, from_hub, tokenizer_from
-from mlalign.distributed import rank_zero_first
+from mlalign.distributed import on_rank_zero, rank_zero_first
+from mlalign.errors import ConfigError
+from mlalign.models.backbone import load_backbone, positions
+from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
+from mlalign.stages.chain import get_or_create
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.training.seeding import seed_everything_for
 
 
-def is_tiny(settings: Backbone) -> bool:
-    """Whether it is built here from scratch; a folder may be called so, too."""
-    return settings.name == TINY and settings.path is None
+class Backbone:
+    """A backbone's files, fetched or built when they are first asked for.
+
+    Args:
+        config: checked.
+        text: what the tokenizer of a tiny backbone is trained on.
+    """
+
+    def __init__(self, config: Train, text: ParallelText) -> None:
+        self.config, self.text, self.settings = config, text, config.backbone
+
+    @cached_property
+    def source(self) -> Pretrained:
+        """The folder of its weights: one's own, of the hub's cache, or built here.
+
+        Raises:
+            DataError: they are missing and cannot be fetched.
+        """
+        if self.is_tiny:
+            return Pretrained(self._built(), None)
+        if self.settings.path is not None:
+            return from_folder(self.settings.path)
+        with rank_zero_first():
+            return from_hub(self.settings.name, self.settings.revision or "main")
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether it is built here from scratch; a folder may be called so, too."""
+        return self.settings.name == TINY and self.settings.path is None
+
+    def _built(self) -> Path:
+        settings, seed = self.settings, self.config.align.seed
+        assert seed is not None  # resolved
+        cache = Path(self.config.data.cache) / "backbones"
+        text = [FORM, list(self.text.hashes.values()), settings.vocabulary_size]
+        tokenizer = get_or_create(
+            cache / f"tokenizer-{fingerprint(text)}", on_rank_zero(self._train_tokenizer), complete="tokenizer.json"
+        )
+        shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
+        return get_or_create(
+            cache / f"tiny-{fingerprint([text, shape, seed])}",
+            on_rank_zero(lambda folder: build_tiny(folder, tokenizer, **shape, seed=seed)),
+            complete="config.json",
+        )
+
+    def _train_tokenizer(self, folder: Path) -> None:
+        train_tokenizer(list(self.text.sentences()), self.settings.vocabulary_size).save_pretrained(folder)
+
+    @cached_property
+    def tokenizer(self) -> Pretrained | None:
+        """The folder of the tokenizer, if it is not the one beside the weights.
+
+        Raises:
+            DataError: it is missing and cannot be fetched.
+        """
+        if self.settings.tokenizer is None:
+            return None
+        with rank_zero_first():
+            return tokenizer_from(self.settings.tokenizer, self.settings.tokenizer_revision or "main")
+
+    @property
+    def file_hashes(self) -> dict[str, str] | None:
+        """Name -> SHA-256 of its files; None for a hub's backbone, which its commit identifies."""
+        return self.source.hashes() if self.is_tiny or self.settings.path is not None else None
+
+    @property
+    def tokenizer_identity(self) -> dict[str, Any] | None:
+        """What identifies a tokenizer that is not the one beside the weights."""
+        if self.tokenizer is None:
+            return None
+        commit = self.tokenizer.commit
+        return {"commit": commit} if commit else {"files": self.tokenizer.hashes()}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What identifies weights and tokenizer, whatever they are called."""
+        files = self.file_hashes
+        weights = {"commit": self.source.commit} if files is None else {"files": files}
+        return {**weights, "tokenizer": self.tokenizer_identity}
+
+    def load(self, attention: str) -> tuple[Any, Any]:
+        """The untouched model and its tokenizer.
+
+        Args:
+            attention: transformers' name of its implementation.
+
+        Raises:
+            ConfigError: a sequence would be longer than the model has positions.
+        """
+        settings, seed = self.settings, self.config.align.seed
+        assert seed is not None  # resolved
+        seed_everything_for(seed, "backbone")  # a head that the weights lack starts at random
+        model, tokenizer = load_backbone(
+            self.source.folder,
+            attention=attention,
+            called=None if settings.path else f"backbone {settings.name}",
+            dropout=settings.dropout,
+            tokenizer_folder=self.tokenizer and self.tokenizer.folder,
+        )
+        limit = positions(model)
+        for key in ("align", "finetune"):
+            if (length := getattr(self.config, key).max_length) > limit:
+                raise ConfigError(
+                    f"{key}.max_length={length}: {settings.name} has {limit} positions; set "
+                    f"{key}.max_length={limit} or less"
+                )
+        return model, tokenizer
 
 
-def pretrained(settings: Backbone) -> Pretrained:
-    """The weights of a backbone that is not built here.
+def local_files(settings: BackboneSettings) -> dict[str, Any]:
+    """Full key of a local folder -> hashes of its files.
 
     Raises:
-        DataError: they are not there and cannot be fetched.
+        DataError: the backbone's folder holds no model.
     """
+    found: dict[str, Any] = {}
     if settings.path is not None:
-        return from_folder(settings.path)
-    with rank_zero_first():
-        return from_hub(settings.name, settings.revision or "main")
-
-
-def own_tokenizer(settings: Backbone) -> Pretrained | None:
-    """The tokenizer, where it is not the one beside the weights.
-
-    Raises:
-        DataError: it is not there and cannot be fetched.
-    """
-    if settings.tokenizer is None:
-        return None
-    with rank_zero_first():
-        return tokenizer_from(settings.tokenizer, settings.tokenizer_revision or "main")
-
-
-def identified(settings: Backbone) -> dict[str, Any]:
-    """The settings of a backbone, with the hashes of their files in place of local folders."""
-    known = plain(settings)
-    if settings.path is not None:
-        known["path"] = from_folder(settings.path).hashes()
+        found["backbone.path"] = from_folder(settings.path).hashes()
     if settings.tokenizer is not None and Path(settings.tokenizer).is_dir():
-        known["tokenizer"] = Pretrained(Path(settings.tokenizer), None).hashes()
-    return known
+        found["backbone.tokenizer"] = Pretrained(Path(settings.tokenizer), None).hashes()
+    return found

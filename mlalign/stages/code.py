@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mlalign
 from mlalign.config.folder import CONF
-from mlalign.data.files import sha256_of
+from mlalign.files import sha256_of
 
 PACKAGE = Path(mlalign.__file__).parent
 PINS = PACKAGE.parent / "constraints.txt"

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from mlalign.config.corpora import Corpus, CorpusKind, Prepare, read_catalogue
-from mlalign.config.plain import on_bad_line
 from mlalign.config.schema import Train
 from mlalign.data.corpora.filters import Rules
 from mlalign.data.corpora.identify import identifier
@@ -13,8 +12,7 @@ from mlalign.data.corpora.preparation import Settings, prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import Hub, OnDisk, Opus, Source
 from mlalign.data.readers import find_corpora
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError
+from mlalign.errors import ConfigError, did_you_mean
 from mlalign.progress import bar
 
 
@@ -45,7 +43,7 @@ def prepare_parallel(config: Train) -> None:
                 ),
                 max_pairs=settings.max_pairs,
                 seed=settings.seed,
-                on_bad_line=on_bad_line(config),
+                on_bad_line=config.data.on_bad_line,
                 identify=identified,
             ),
             identify=identify,

@@ -7,11 +7,13 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlalign.config.plain import typed
 from mlalign.config.schema import Train
 from mlalign.config.task_validation import RETRIEVAL
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
+from mlalign.files import CONFIG
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -20,8 +22,6 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.reporting.results import FILE, read_results
 from mlalign.training.computing import attention
-
-CONFIG = "config.yaml"  # a run writes it first
 
 
 @dataclass
@@ -56,7 +56,7 @@ class OpenedRun:
 
     @property
     def files(self) -> TaskFiles:
-        """Test files of the run's own task, where they lay when it was run.
+        """Test files of the run's own task, where they were when it was run.
 
         Raises:
             DataError: one is not there any more.
@@ -118,13 +118,13 @@ def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
     if not weights:
         raise ConfigError(
             f"{folder}: this run has no fine-tuned weights; its task={results['task']} is not "
-            "learned, or it was made before weights were kept (resume=false makes it anew)"
+            "learned, or it was made before weights were kept (resume=false recomputes it)"
         )
     kept = ", ".join(map(str, weights["kept"])) or "none"
     if selection not in weights or weights[selection] not in weights["kept"]:
         raise ConfigError(
             f"{folder}: the weights that selection={selection} chose were not kept (steps kept: "
-            f"{kept}); choose another selection, or train again with keep=best_and_last "
+            f"{kept}); choose another selection, or train again with keep_checkpoints=best_and_last "
             "resume=false"
         )
     return int(weights[selection])
@@ -139,9 +139,7 @@ def finished_results(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected that of a finished run")
     if not (folder / FILE).is_file() and (folder / CONFIG).is_file():
-        raise DataError(
-            f"{folder}: this run is not finished, it has no {FILE} yet; the command that began it goes on with it"
-        )
+        raise DataError(f"{folder}: this run is not finished, it has no {FILE} yet; the same command resumes it")
     return read_results(folder)
 
 
@@ -152,18 +150,16 @@ def config_of(results: dict[str, Any], folder: Path) -> Train:
         DataError: it was written by another version of mlalign.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Train), results["config"])
-        config: Any = OmegaConf.to_object(merged)
+        return typed(results["config"])
     except OmegaConfBaseException as error:
         raise DataError(
             f"{folder / FILE}: the configuration does not fit this version of mlalign "
             f"({str(error).splitlines()[0]}); train again with resume=false"
         ) from error
-    return config
 
 
 def weights_folder(run: Path, step: int) -> Path:
-    """Where the weights of a step lie.
+    """The folder of a step's weights.
 
     Raises:
         DataError: they are not there.

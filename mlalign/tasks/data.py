@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
 from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.data.readers.languages import spoken
@@ -20,7 +21,6 @@ from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder, Sequenced
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
-from mlalign.models.encoder import SOURCE
 from mlalign.models.subwords import Subwords
 
 log = logging.getLogger(__name__)
@@ -178,9 +178,9 @@ class TaskDataModule(L.LightningDataModule):
         self.files, self.layout = files, layout
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
-        self.train, self.dev = (files.read(SOURCE, part) for part in ("train", "dev"))
-        self._train = prepare(self.train.examples, SOURCE, layout)
-        self._dev = prepare(self.dev.examples, SOURCE, layout)
+        self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
+        self._train = prepare(self.train.examples, ENGLISH, layout)
+        self._dev = prepare(self.dev.examples, ENGLISH, layout)
 
     @property
     def batches(self) -> int:
@@ -191,14 +191,14 @@ class TaskDataModule(L.LightningDataModule):
         """English, shuffled; a batch is the parts of one update."""
         lengths = [len(one.sequence.ids) for one in self._train]
         return loader(
-            Parts(TaskText(self._train, SOURCE, self.layout), self.tokens),
+            Parts(TaskText(self._train, ENGLISH, self.layout), self.tokens),
             ShuffledBatches(lengths, self.batch_size, self.seed),
             self.workers,
         )
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
-        text = TaskText(self._dev, SOURCE, self.layout)
+        text = TaskText(self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
     def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:

@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.overlap import seen_pairs
 from mlalign.data.readers import Part, SentencePair
 from mlalign.data.readers.languages import spoken
@@ -16,10 +17,10 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import DataError, TrainingError
+from mlalign.files import write_whole
 from mlalign.metrics import nearest, retrieval_accuracy
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.reporting import strict_json
-from mlalign.reporting.results import write_whole
 from mlalign.tasks.data import sentence_loader
 from mlalign.tasks.retrieval_module import SentenceVectors, sentence_vectors
 
@@ -93,7 +94,7 @@ def retrieve(
         note(part)
         target = spoken(language)
         sides = {
-            SOURCE: [pair.english for pair in part.examples],
+            ENGLISH: [pair.english for pair in part.examples],
             target: [pair.other for pair in part.examples],
         }
         module = SentenceVectors(encoder, target)

@@ -10,7 +10,7 @@ from mlalign.reporting.keys import STEP_OF, WARNINGS
 
 log = logging.getLogger(__name__)
 
-WATCHED = "mlalign.modules"  # whose warnings are of a run's health
+WATCHED = "mlalign.alignment"  # whose warnings are of a run's health
 TITLE = 60  # letters of an alert's title
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlalign.data.readers import Part
+from mlalign.files import write_whole
 from mlalign.reporting.keys import (
     AVERAGES,
     CONFUSION,
@@ -21,7 +22,7 @@ from mlalign.reporting.keys import (
     score_key,
 )
 from mlalign.reporting.predictions import predictions_file
-from mlalign.reporting.results import FILE, write_whole
+from mlalign.reporting.results import FILE
 from mlalign.tracking.logger import StageLogger
 from mlalign.tracking.shown import confusion_chart, image, prediction_table
 from mlalign.tracking.stage import Stage

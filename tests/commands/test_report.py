@@ -12,10 +12,10 @@ from training.toy import configured, write_toy
 
 from mlalign.commands.evaluation import select_command
 from mlalign.commands.report import make_report
-from mlalign.commands.run import train
 from mlalign.commands.texts import texts_of
 from mlalign.config.commands import Report
 from mlalign.errors import ConfigError, DataError
+from mlalign.pipeline import run as train
 from mlalign.reporting.runs import find_runs
 
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")

@@ -11,10 +11,10 @@ from training.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
 from typed import call, start
 
 from mlalign.commands.rescore import rescore
-from mlalign.commands.run import train
 from mlalign.config.commands import Rescore
 from mlalign.config.hydra import given
 from mlalign.errors import ConfigError, DataError
+from mlalign.pipeline import run as train
 from mlalign.reporting.runs import find_runs
 
 LONG = (
@@ -43,7 +43,7 @@ def world(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(world) -> Path:
-    return train(configured(world, f"output={world / 'outputs'}", *LONG, "keep=all"))
+    return train(configured(world, f"output={world / 'outputs'}", *LONG, "keep_checkpoints=all"))
 
 
 def again(folder: Path, *typed: str) -> Path:
@@ -197,8 +197,8 @@ def test_a_run_that_is_none_or_is_not_finished_or_kept_nothing_is_refused(finish
     shutil.copy(finished / "config.yaml", copy)
     with pytest.raises(DataError, match="not finished"):
         again(copy)
-    bare = train(configured(world, f"output={world / 'bare'}", "finetune.epochs=1", "keep=tested"))
-    with pytest.raises(ConfigError, match=r"every evaluation.*keep=all"):
+    bare = train(configured(world, f"output={world / 'bare'}", "finetune.epochs=1", "keep_checkpoints=tested"))
+    with pytest.raises(ConfigError, match=r"every evaluation.*keep_checkpoints=all"):
         again(bare, "selection=oracle")
 
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from training.toy import cipher, configured, sentences, write_toy
 
-from mlalign.commands.before_after import BeforeAfter
-from mlalign.commands.run import train
 from mlalign.commands.show import DRAW, show
 from mlalign.config.commands import Show
 from mlalign.config.enums import FigureForm, FigureName
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.retrieval import retrieval_accuracy
+from mlalign.pipeline import run as train
 from mlalign.reporting.figures.style import read_numbers
 from mlalign.reporting.runs import find_runs
+from mlalign.stages.before_after import BeforeAfter
 
 ROOT = Path(__file__).parents[2]
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")

@@ -59,7 +59,7 @@ def test_the_same_command_in_any_order_has_the_same_folder_and_no_other_has_it()
     assert sweep.folder.parent == Path("multirun")
     assert sweep.folder.name.startswith("ablation-seed-")
     assert sweep_of(["seed=1,2", "--multirun", "task=panx", "ablation=none,no_afm"]) == sweep
-    for more in ("resume=false", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "keep=none"):
+    for more in ("resume=false", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "keep_checkpoints=none"):
         assert sweep_of([*words, more]) == sweep
     others = [sweep_of([*words, "align.steps=3"]), sweep_of(["-m", "seed=1,2", "task=panx"])]
     assert len({sweep.folder, *(other.folder for other in others)}) == 3

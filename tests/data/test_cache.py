@@ -239,7 +239,7 @@ def test_too_few_pairs_are_refused_again_and_again(run, write_parallel, pairs):
         message = str(error.value)
         assert "en-de.tsv: 1 pairs of English and de are left" in message
         assert "'repeated': 1" in message
-        assert "align.pairs" in message
+        assert "align.batch_size" in message
 
 
 def test_pairs_that_tokenise_to_nothing_are_dropped(run, write_parallel, pairs, bert_folder):

@@ -5,8 +5,8 @@ import tracemalloc
 
 import pytest
 
-from mlalign.data.text import did_you_mean, read_lines
-from mlalign.errors import DataError
+from mlalign.data.text import read_lines
+from mlalign.errors import DataError, did_you_mean
 
 
 def lines(path):

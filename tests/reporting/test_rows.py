@@ -6,10 +6,11 @@ import pytest
 from reporting.made import results, run, written
 
 from mlalign.config.enums import TableKind
+from mlalign.config.identity import SEEDS
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.rows import full_method, rows_of
 from mlalign.reporting.runs import Run
-from mlalign.reporting.variation import KINDS, SEEDS, flat_settings, refuse_other_differences
+from mlalign.reporting.variation import KINDS, flat_settings, refuse_other_differences
 
 
 def test_every_kind_of_table_can_be_typed():

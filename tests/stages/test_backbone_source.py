@@ -6,10 +6,11 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from training.toy import aligner, configured, write_toy
+from training.toy import aligner, configured, folder_of, write_toy
 from transformers import AutoModel, AutoTokenizer
 
-from mlalign.data.hub.pretrained import Pretrained, name_of
+from mlalign.config.folder import name_of
+from mlalign.data.hub.pretrained import Pretrained
 from mlalign.errors import DataError
 from mlalign.models.io import load_encoder
 from mlalign.models.vocabulary_head import untrained_head
@@ -57,7 +58,7 @@ def test_a_snapshot_of_the_hubs_cache_is_called_as_its_repository(tmp_path):
 
 def test_a_folder_called_tiny_is_not_the_one_that_is_built_here(toy, copy):
     folder = copy.rename(copy.with_name("tiny"))
-    assert aligner(toy, *custom(folder)).backbone.folder == folder
+    assert aligner(toy, *custom(folder)).backbone.source.folder == folder
 
 
 # Identity
@@ -116,20 +117,21 @@ def test_a_bert_with_xlmrs_tokenizer_is_aligned_and_opened_again(
     toy, minilm, minilm_folder, xlmr_folder, tmp_path, method
 ):
     maker = aligner(toy, *minilm, f"method={method}", f"aligned={tmp_path}", "align.steps=2")
-    untouched, tokenizer = maker.load_backbone()
+    untouched, tokenizer = maker.backbone.load("eager")
     body = AutoModel.from_pretrained(minilm_folder)
     assert untouched.bert.embeddings.word_embeddings.weight.equal(body.embeddings.word_embeddings.weight)
     assert untrained_head(untouched)
     oracle = AutoTokenizer.from_pretrained(xlmr_folder)
     text = "die Katze sieht den Fluss."
     assert tokenizer(text)["input_ids"] == oracle(text)["input_ids"]
-    _, again = load_encoder(maker.folder, attention="eager")
-    plain = AutoTokenizer.from_pretrained(maker.folder)
+    folder = folder_of(maker)
+    _, again = load_encoder(folder, attention="eager")
+    plain = AutoTokenizer.from_pretrained(folder)
     assert again(text)["input_ids"] == plain(text)["input_ids"] == oracle(text)["input_ids"]
-    model = AutoModel.from_pretrained(maker.folder)
+    model = AutoModel.from_pretrained(folder)
     with torch.no_grad():
         assert model(**plain(text, return_tensors="pt")).last_hidden_state.isfinite().all()
-    assert maker.tokenizer_source["files"].keys() >= {"tokenizer.json"}
+    assert maker.backbone.tokenizer_identity["files"].keys() >= {"tokenizer.json"}
 
 
 def test_another_tokenizer_is_another_recipe_and_another_run(toy, minilm, minilm_folder, xlmr_folder, tmp_path):
@@ -144,10 +146,10 @@ def test_another_tokenizer_is_another_recipe_and_another_run(toy, minilm, minilm
 def test_a_folder_without_a_tokenizer_is_named(toy, minilm_folder, tmp_path):
     maker = aligner(toy, *custom(minilm_folder), f"backbone.tokenizer={tmp_path}")
     with pytest.raises(DataError, match=r"backbone\.tokenizer=.*: no tokenizer there"):
-        maker.load_backbone()
+        maker.backbone.load("eager")
 
 
 def test_a_tokenizer_that_is_nowhere_is_named(toy, minilm_folder):
     maker = aligner(toy, *custom(minilm_folder), "backbone.tokenizer=no/where")
     with pytest.raises(DataError, match=r"(?s)backbone\.tokenizer=no/where: .*hf download no/where"):
-        maker.load_backbone()
+        maker.backbone.load("eager")

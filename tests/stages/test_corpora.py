@@ -8,7 +8,6 @@ from data.corpora.made import moses_zip, tsv
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mlalign.commands.preparation import prepare
 from mlalign.config.corpora import CorpusKind, read_catalogue
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
@@ -16,6 +15,7 @@ from mlalign.data.languages import LANGUAGE_SETS, language_list
 from mlalign.errors import ConfigError, DataError
 from mlalign.stages.corpora import prepare_parallel
 from mlalign.stages.finished import run_folder
+from mlalign.stages.preparation import prepare
 
 CATALOGUE = read_catalogue()
 

@@ -11,8 +11,8 @@ import torch
 from training.toy import configured, trainer, write_toy
 from transformers import AutoModel
 
-from mlalign.commands.run import train
 from mlalign.errors import ConfigError, DataError
+from mlalign.pipeline import run as train
 from mlalign.pipeline import score_part
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
@@ -66,7 +66,7 @@ def test_nothing_but_the_folder_is_needed(tmp_path):
 
 
 def test_every_evaluation_can_be_kept_and_the_tested_one_is_that_of_english_dev(world):
-    folder = run(world, "finetune.evaluations=5", "finetune.learning_rate=1e-3", "keep=all")
+    folder = run(world, "finetune.evaluations=5", "finetune.learning_rate=1e-3", "keep_checkpoints=all")
     weights = weights_of(folder)
     assert weights["kept"] == [2, 4, 6, 8, 10]
     assert weights["last"] == 10
@@ -95,7 +95,7 @@ def test_every_evaluation_can_be_kept_and_the_tested_one_is_that_of_english_dev(
 )
 def test_what_is_kept_is_what_was_asked_for(keep, selection, kept, world):
     rule = f"finetune.selection={selection}"
-    folder = run(world, "method=none", f"keep={keep}", rule, "resume=false")
+    folder = run(world, "method=none", f"keep_checkpoints={keep}", rule, "resume=false")
     weights = weights_of(folder)
     steps = sorted({weights[rule] for rule in kept})
     assert weights["kept"] == steps
@@ -107,12 +107,12 @@ def test_what_is_kept_is_what_was_asked_for(keep, selection, kept, world):
 
 def test_fewer_weights_than_asked_for_make_a_run_anew_and_more_do_not(world):
     settings = ("method=none", "finetune.dropout=0.2")
-    folder = run(world, *settings, "keep=none")
+    folder = run(world, *settings, "keep_checkpoints=none")
     assert not (folder / "weights").exists()
-    assert run(world, *settings, "keep=tested") == folder
+    assert run(world, *settings, "keep_checkpoints=tested") == folder
     before = (folder / "results.json").stat().st_mtime_ns
     assert weights_of(folder)["kept"]
-    run(world, *settings, "keep=none")
+    run(world, *settings, "keep_checkpoints=none")
     assert (folder / "results.json").stat().st_mtime_ns == before
 
 
@@ -125,7 +125,7 @@ def test_the_kept_encoder_loads_with_transformers_alone(world):
 
 
 def test_a_run_has_the_curves_of_its_aligned_encoder_whoever_made_it(world):
-    settings = ("align.steps=21", "align.curves=3", "backbone.width=16")
+    settings = ("align.steps=21", "align.validations=3", "backbone.width=16")
     for task in ("mldoc", "panx"):
         folder = run(world, f"task={task}", *settings)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -152,10 +152,10 @@ def test_what_cannot_be_opened_is_said(world, tmp_path):
         load_run(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"no such file.*finished run"):
         load_run(tmp_path)
-    bare = run(world, "method=none", "finetune.dropout=0.3", "keep=none")
-    with pytest.raises(ConfigError, match=r"steps kept: none.*keep=best_and_last"):
+    bare = run(world, "method=none", "finetune.dropout=0.3", "keep_checkpoints=none")
+    with pytest.raises(ConfigError, match=r"steps kept: none.*keep_checkpoints=best_and_last"):
         load_run(bare)
-    last = run(world, "method=none", "finetune.dropout=0.4", "keep=tested")
+    last = run(world, "method=none", "finetune.dropout=0.4", "keep_checkpoints=tested")
     weights = weights_of(last)
     if weights["last"] not in weights["kept"]:
         with pytest.raises(ConfigError, match=r"selection=last.*were not kept"):

@@ -16,11 +16,11 @@ from wandb.sdk.launch.sweeps.utils import (
 from wandb_file import Recorded, runs_under
 
 from mlalign.commands import run as run_module
-from mlalign.commands.run import train
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.config.schema import Losses
 from mlalign.data.sample import write_sample
+from mlalign.pipeline import run as train
 from mlalign.reporting.dashboard.build import specification, workspace
 from mlalign.reporting.results import read_results
 
@@ -37,8 +37,8 @@ SMALL = [
     "backbone.width=32",
     "backbone.heads=2",
     "align.steps=11",
-    "align.pairs=8",
-    "align.curves=2",
+    "align.batch_size=8",
+    "align.validations=2",
     "finetune.epochs=1",
     "finetune.batch_size=4",  # 15 steps: Lightning reports every tenth
     "finetune.evaluations=2",

@@ -8,8 +8,8 @@ import lightning as L
 import torch
 from training.toy import STILL, Memory, batches, built, fitted, trainer
 
-from mlalign import pipeline
 from mlalign.alignment.module import AlignmentModule
+from mlalign.stages.align import align
 
 AT_ONCE = ("align.adversary.warmup=0", "align.adversary.ramp=0", "fusion.partner_drop=0", *STILL)
 
@@ -59,11 +59,11 @@ def stepped(toy: Path, folder: Path, *overrides: str) -> tuple[AlignmentModule, 
 def aligned(toy: Path, folder: Path, *overrides: str, curves: int = 2) -> Memory:
     module, data = built(toy, *overrides)
     memory = Memory()
-    pipeline.align(
+    align(
         module,
         data,
         folder=folder,
-        curves=curves,
+        validations=curves,
         prototype_sentences=20,
         trainer=lambda *, folder, callbacks, **stage: trainer(folder, callbacks, loggers=[memory], **stage),
         resume_from=folder,

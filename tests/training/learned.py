@@ -15,6 +15,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
+from mlalign.stages.finetune import learn
 from mlalign.tasks.data import TOKENS, TaskDataModule
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -85,7 +86,7 @@ def fit(
         return made[0]
 
     selection = "english_dev" if best else "last"
-    pipeline.finetune(
+    learn(
         module,
         data,
         folder=folder,

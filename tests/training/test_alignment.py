@@ -5,7 +5,7 @@ import torch
 from training.alignments import AT_ONCE, stepped
 from training.toy import batches, built, exact, fitted, gradients, state, trainer
 
-from mlalign import pipeline
+from mlalign.stages.align import finalise_prototypes
 
 # Updates
 
@@ -49,7 +49,7 @@ def test_every_learning_rate_moves_once_per_update(toy, tmp_path):
 
 
 def test_two_half_batches_give_the_mean_of_their_gradients(toy, tmp_path):
-    settings = ("align.pairs=6", *AT_ONCE)
+    settings = ("align.batch_size=6", *AT_ONCE)
     module, data = built(toy, "align.accumulate=2", *settings)
     first, second = batches(data, 2)
     both = gradients(exact(module), [first, second], tmp_path)
@@ -191,7 +191,7 @@ def test_final_prototypes_are_the_means_of_clean_text(toy, tmp_path):
             for language in ("en", "de", "fr")
         }
     module.train()
-    pipeline.finalise_prototypes(module.encoder, data, 30, trainer(tmp_path))
+    finalise_prototypes(module.encoder, data, 30, trainer(tmp_path))
     for language, vector in expected.items():
         torch.testing.assert_close(module.encoder.prototypes.of(language), vector)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch.testing import assert_close
-from training.toy import aligner, batches, built, fitted, gradients, state
+from training.toy import aligner, batches, built, fitted, folder_of, gradients, state
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from mlalign.errors import ConfigError
@@ -70,7 +70,7 @@ def test_a_head_that_the_weights_lack_is_trained_at_the_rate_of_heads(toy, headl
 
 
 def test_a_trained_head_is_in_the_folder_and_not_marked_there(toy, headless, tmp_path):
-    folder = aligner(toy, *of(headless), "align.steps=2", f"aligned={tmp_path / 'aligned'}").folder
+    folder = folder_of(aligner(toy, *of(headless), "align.steps=2", f"aligned={tmp_path / 'aligned'}"))
     model, tokenizer = load_backbone(folder, attention="eager")
     assert not untrained_head(model)
     encoder, _ = load_encoder(folder, attention="eager")
@@ -99,7 +99,7 @@ def test_no_language_token_can_be_guessed(toy, request, family):
 def test_more_positions_than_there_are_are_refused(toy, request, family):
     folder = request.getfixturevalue(f"{family}_folder")
     limit = {"modernbert": 8192, "mmbert": 1024}.get(family, 512)
-    aligner(toy, *of(folder), f"align.max_length={limit}").load_backbone()
+    aligner(toy, *of(folder), f"align.max_length={limit}").backbone.load("eager")
     maker = aligner(toy, *of(folder), f"align.max_length={limit + 1}")
     with pytest.raises(ConfigError, match=rf"has {limit} positions"):
-        maker.load_backbone()
+        maker.backbone.load("eager")

@@ -25,7 +25,7 @@ TASKS = {"mldoc": (), "panx": ("task.languages=[en,de]",)}
 def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
     """What an epoch in float64 leaves, and what is then said of the test parts."""
     config = configured(toy, *SETTINGS, f"task={task}", *TASKS[task])
-    model, tokenizer = aligner(toy, "method=none").load_backbone()
+    model, tokenizer = aligner(toy, "method=none").backbone.load("eager")
     files, layout = task_files(config), SequenceBuilder(tokenizer, {}, max_length=config.finetune.max_length)
     data = TaskDataModule(files, layout, batch_size=13, seed=1, tokens=40)  # of several parts
     module = finetuning_module(config, Encoder(model, pool="first"), gold=gold_of(data.dev), steps=data.batches)

@@ -11,15 +11,15 @@ from mlalign.models.vocabulary_head import head_parameters, mark_untrained_head
 def without_head(toy, *overrides: str):
     """As a sentence encoder comes: its weights held no masked-word head."""
     maker = aligner(toy, "align.head_warmup=3", "align.steps=4", *overrides)
-    load = maker.load_backbone
+    load = maker.backbone.load
 
-    def loaded():
-        model, tokenizer = load()
+    def loaded(attention):
+        model, tokenizer = load(attention)
         head = {id(one) for one in head_parameters(model)}
         mark_untrained_head(model, {k for k, v in model.named_parameters() if id(v) in head})
         return model, tokenizer
 
-    maker.load_backbone = loaded
+    maker.backbone.load = loaded
     return built_by(maker)
 
 

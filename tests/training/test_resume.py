@@ -11,7 +11,7 @@ import pytest
 import torch
 from training.toy import built, state, trainer
 
-from mlalign import pipeline
+from mlalign.stages import align as stage
 
 
 class Interruption(Exception):  # noqa: N818
@@ -49,11 +49,11 @@ class Run:
 
         self.folder.mkdir(exist_ok=True)
         with contextlib.suppress(Interruption):
-            pipeline.align(
+            stage.align(
                 self.module,
                 data,
                 folder=self.folder,
-                curves=3,
+                validations=3,
                 prototype_sentences=30,
                 trainer=make,
                 resume_from=self.folder,
@@ -102,8 +102,8 @@ def whole(toy, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _every_second_step_is_saved(monkeypatch):
-    monkeypatch.setattr(pipeline, "CHECKPOINTS", 5)
-    monkeypatch.setattr(pipeline, "SAVING_SHARE", float("inf"))
+    monkeypatch.setattr(stage, "CHECKPOINTS", 5)
+    monkeypatch.setattr(stage, "SAVING_SHARE", float("inf"))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_finished_training_whose_export_failed_is_not_made_again(toy, whole, t
         raise Interruption
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "finalise_prototypes", fail)
+        patched.setattr(stage, "finalise_prototypes", fail)
         assert run.attempt().places == list(range(10))
     assert run.attempt().places == []
     bit_equal(run.left(), expected)

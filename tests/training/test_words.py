@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from training.toy import aligner, batches, built, exact, fitted
+from training.toy import aligner, batches, built, exact, fitted, folder_of
 from transformers import AutoModelForMaskedLM
 
 from mlalign.alignment import words
@@ -156,7 +156,9 @@ def test_checkpoints_do_not_know_which_words_occur(toy):
 
 
 def test_the_folder_is_whole_and_only_the_words_of_the_text_were_moved_as_outputs(toy, tmp_path):
-    folder = aligner(toy, "align.vocabulary=seen", f"aligned={tmp_path}", "align.learning_rate.embeddings=0.01").folder
+    folder = folder_of(
+        aligner(toy, "align.vocabulary=seen", f"aligned={tmp_path}", "align.learning_rate.embeddings=0.01")
+    )
     module, _ = built(toy, "align.vocabulary=seen")
     plain = AutoModelForMaskedLM.from_pretrained(folder).eval()
     encoder, _ = load_encoder(folder, attention="eager")

@@ -20,11 +20,15 @@ from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.module import AlignmentModule
 from mlalign.config.hydra import resolve
 from mlalign.config.schema import Train
+from mlalign.config.validation import present
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
 from mlalign.models.backbone import vocabulary_size
-from mlalign.pipeline import make_trainer
-from mlalign.stages.align import Aligner
+from mlalign.stages.align import AlignmentStage
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.chain import last_encoder
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.training.trainer import make_trainer
 
 CONF = Path(__file__).parents[2] / "conf"
 PAIRS = 120
@@ -47,7 +51,7 @@ TOPICS = ("CCAT", "ECAT", "GCAT", "MCAT")
 SMALL = (
     "backbone=tiny", "backbone.width=32", "backbone.layers=1", "backbone.heads=2",
     "backbone.vocabulary_size=300", "data=files", "data.parallel=[toy]", "data.held_out=12",
-    "align.steps=4", "align.pairs=8", "align.max_length=32", "align.curves=1",
+    "align.steps=4", "align.batch_size=8", "align.max_length=32", "align.validations=1",
     "align.prototype_sentences=20", "trainer=cpu", "trainer.precision=float32",
     "trainer.progress=false",
 )  # fmt: skip
@@ -158,12 +162,19 @@ def _composed_once(overrides: tuple[str, ...]) -> DictConfig:
         return compose("train", list(overrides))
 
 
-def trainer(folder: Path, callbacks: Sequence[L.Callback] = (), *, loggers: Any = (), **stage: Any) -> L.Trainer:
-    """As the pipeline makes it, in silence."""
+def trainer(
+    folder: Path,
+    callbacks: Sequence[L.Callback] = (),
+    *,
+    loggers: Any = (),
+    precision: str = "32-true",
+    **stage: Any,
+) -> L.Trainer:
+    """As the stages make it, in silence."""
     return make_trainer(
         folder=folder,
         accelerator="cpu",
-        precision="32-true",
+        precision=precision,
         loggers=loggers,
         callbacks=callbacks,
         bar=None,
@@ -172,9 +183,17 @@ def trainer(folder: Path, callbacks: Sequence[L.Callback] = (), *, loggers: Any 
     )
 
 
-def aligner(root: Path, *overrides: str, make: Callable[..., L.Trainer] = trainer) -> Aligner:
+def aligner(root: Path, *overrides: str, make: Callable[..., L.Trainer] = trainer) -> AlignmentStage:
     """Of a configuration."""
-    return Aligner(configured(root, *overrides), make, precision="32-true")
+    config = configured(root, *overrides)
+    text = ParallelText(config)
+    return AlignmentStage(config, text, Backbone(config, text), make, precision="32-true")
+
+
+def folder_of(stage: AlignmentStage) -> Path | None:
+    """The encoder's folder, found or made; None where nothing aligns."""
+    stages = [stage] if present(stage.config.losses) else []
+    return last_encoder(stages, Path(stage.config.aligned), resume=stage.config.resume)
 
 
 def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataModule]:
@@ -182,10 +201,10 @@ def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataMod
     return built_by(aligner(root, *overrides))
 
 
-def built_by(maker: Aligner) -> tuple[AlignmentModule, ParallelDataModule]:
-    """As ``Aligner`` does it before it trains."""
-    model, tokenizer = maker.load_backbone()
-    tables, vocabulary = maker.tables(tokenizer), vocabulary_size(tokenizer)
+def built_by(maker: AlignmentStage) -> tuple[AlignmentModule, ParallelDataModule]:
+    """As the stage does it before it trains."""
+    model, tokenizer = maker.backbone.load(maker.attention)
+    tables, vocabulary = maker.text.tables(tokenizer), vocabulary_size(tokenizer)
     return Assembly(maker.config).module(model, tokenizer, tables, vocabulary)
 
 

@@ -2,10 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from mlalign.data.text import did_you_mean
-from mlalign.errors import DataError
-
-ENGLISH = "en"
+from mlalign.errors import DataError, did_you_mean
 
 
 def release_code(language: str, there: Collection[str], codes: Mapping[str, str], where: str) -> str:

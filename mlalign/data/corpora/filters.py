@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.scripts import any_letters, letters_of, width
+from mlalign.data.languages import ENGLISH
 
 SLACK = 15  # characters by which short sentences may differ whatever the ratio
 TELLING = 20  # columns; which language a shorter sentence is in cannot be told

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from mlalign.data.corpora.codes import ENGLISH, release_code
+from mlalign.data.corpora.codes import release_code
+from mlalign.data.languages import ENGLISH
 from mlalign.data.text import lines_of, open_bytes
 from mlalign.errors import DataError
 

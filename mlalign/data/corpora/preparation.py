@@ -18,15 +18,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mlalign.data.corpora.cleaning import clean, pair_key, plain
-from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.filters import Identify, Judge, Rules
 from mlalign.data.corpora.released import read_release
 from mlalign.data.corpora.sources import Source
 from mlalign.data.corpora.spool import Lowest, Spool
-from mlalign.data.files import sha256_of
+from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
+from mlalign.files import sha256_of
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlalign.data.corpora import moses
-from mlalign.data.corpora.codes import ENGLISH, matches
+from mlalign.data.corpora.codes import matches
 from mlalign.data.corpora.table import read_parquet, read_tsv
 from mlalign.data.corpora.tmx import read_tmx
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
 from mlalign.errors import DataError
 

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlalign.data.corpora.codes import ENGLISH
 from mlalign.data.corpora.released import Form, find_release
-from mlalign.data.files import sha256_of
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo
 from mlalign.data.hub.web import fetch
+from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
+from mlalign.files import sha256_of
 
 OPUS = "https://object.pouta.csc.fi"  # what OPUS itself links to
 OPUS_VARIABLE = "MLALIGN_OPUS"  # another address with the same folders

@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlalign.data.corpora.codes import ENGLISH, release_code
+from mlalign.data.corpora.codes import release_code
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
-from mlalign.data.text import did_you_mean, read_lines
-from mlalign.errors import DataError
+from mlalign.data.text import read_lines
+from mlalign.errors import DataError, did_you_mean
 
 BATCH = 10_000
 TRANSLATION = "translation"

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from mlalign.data.corpora.codes import ENGLISH, release_code
+from mlalign.data.corpora.codes import release_code
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import DAMAGED, open_bytes
 from mlalign.errors import DataError

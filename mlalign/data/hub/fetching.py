@@ -25,8 +25,7 @@ from huggingface_hub.errors import (
 )
 
 from mlalign.data.hub.faults import briefly, chain, in_words, status_of, wait_before_next
-from mlalign.data.text import did_you_mean
-from mlalign.errors import DataError
+from mlalign.errors import DataError, did_you_mean
 
 log = logging.getLogger(__name__)
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from mlalign.data.files import sha256_of
+from mlalign.config.folder import COMMIT
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo
 from mlalign.errors import DataError
+from mlalign.files import sha256_of
 from mlalign.models.backbone import check_folder
 
 SAFE = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 PICKLED = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")  # read as tensors only, no other objects
 TOKENIZER = re.compile(r"tokenizer\.json|vocab\.(txt|json)|.+\.model")
 DESCRIPTION = re.compile(r".+\.(json|txt|model)")
-COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class Pretrained(NamedTuple):
@@ -41,14 +41,6 @@ def _known_sha256(path: Path) -> str:
 @functools.cache
 def _sha256(path: Path, _size: int, _changed: int) -> str:
     return sha256_of(path)
-
-
-def name_of(path: str | Path) -> str:
-    """What a folder's backbone is called: as the folder, or its repository in the hub's cache."""
-    place = Path(path).resolve()
-    if place.parent.name == "snapshots" and COMMIT.fullmatch(place.name):
-        return place.parents[1].name.removeprefix("models--").replace("--", "/")
-    return place.name
 
 
 def from_folder(path: str | Path) -> Pretrained:

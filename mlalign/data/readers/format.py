@@ -8,8 +8,7 @@ from typing import Generic, Literal, Protocol
 
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.records import Example, Part
-from mlalign.data.text import did_you_mean
-from mlalign.errors import ConfigError, DataError
+from mlalign.errors import ConfigError, DataError, did_you_mean
 
 PartName = Literal["train", "dev", "test"]
 HOLE = "{}"  # where the language stands in a file's name

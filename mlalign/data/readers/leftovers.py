@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from mlalign.data.text import did_you_mean, excerpt
-from mlalign.errors import DataError
-
-OnBadLine = Literal["error", "skip"]
+from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
+from mlalign.data.text import excerpt
+from mlalign.errors import DataError, did_you_mean
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
-from mlalign.data.text import did_you_mean, read_lines
-from mlalign.errors import DataError
+from mlalign.data.text import read_lines
+from mlalign.errors import DataError, did_you_mean
 
 NAMES = ("en-{}.tsv", "en-{}.tsv.gz")
 

@@ -72,7 +72,7 @@ class Table:
 
     def languages(self, path: Path) -> set[str]:
         """The languages of a file that holds several."""
-        left = LabelledRows(path, {}, "skip")
+        left = LabelledRows(path, {}, OnBadLine.skip)
         return {row[columns.language] for _, row, columns in self._rows(path, left) if columns.language is not None}
 
     def format(self, names: Mapping[PartName, Sequence[str]], codes: Mapping[str, str]) -> Format[LabelledText]:

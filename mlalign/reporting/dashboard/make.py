@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.errors import ConfigError
+from mlalign.files import write_whole
 from mlalign.reporting.dashboard.build import specification
-from mlalign.reporting.results import write_whole
 
 PACKAGE = "wandb_workspaces"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.errors import ConfigError
+from mlalign.files import write_whole
 from mlalign.reporting.formats.csv import csv
 from mlalign.reporting.formats.html import html
 from mlalign.reporting.formats.latex import latex
 from mlalign.reporting.formats.markdown import markdown
 from mlalign.reporting.formats.text import text
-from mlalign.reporting.results import write_whole
 from mlalign.reporting.tables import Table
 
 

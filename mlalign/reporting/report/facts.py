@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlalign.config.identity import SEEDS
 from mlalign.reporting.report.cases import seed_name
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import setting_of
-from mlalign.reporting.variation import SEEDS, differing, flat_settings
+from mlalign.reporting.variation import differing, flat_settings
 
 NOT_SHOWN = ("task.sizes", "task.obtain", "output", "resume")
 

@@ -7,10 +7,10 @@ from datasets import ClassLabel, Features, List, Value
 from hub_releases import parquet
 from test_configs import composed
 
-from mlalign.commands.preparation import prepare_task
 from mlalign.data.hub.releases import CONVERTERS
 from mlalign.errors import DataError
 from mlalign.finetuning.building import task_files
+from mlalign.stages.preparation import prepare_task
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 PARTS = {"train": "train", "dev": "validation", "test": "test"}  # ours -> the hub's

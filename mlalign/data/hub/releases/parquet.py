@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from mlalign.data.text import did_you_mean
-from mlalign.errors import DataError
+from mlalign.errors import DataError, did_you_mean
 
 BATCH = 4096
 

@@ -14,16 +14,15 @@ from filelock import FileLock
 from mlalign.data.hub.faults import in_words
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo, script_instead
 from mlalign.data.hub.releases.converter import Converter
+from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers import Format, PartName
 from mlalign.data.sizes import Sizes, check_rows
-from mlalign.data.text import did_you_mean
-from mlalign.errors import DataError
+from mlalign.errors import DataError, did_you_mean
 
 log = logging.getLogger(__name__)
 
 HOLE = "{}"  # the language in a name
-SOURCE = "en"
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,10 @@ class Preparation:
         """See ``prepare_release``."""
         if languages is None:
             languages = self.release.languages or self._all_languages()
-        order = sorted(languages, key=lambda language: (language != SOURCE, language))
+        order = sorted(languages, key=lambda language: (language != ENGLISH, language))
         wanted: list[tuple[PartName, str]] = [("test", language) for language in order]
         if "train" in self.release.files:
-            wanted = [("train", SOURCE), ("dev", SOURCE), *wanted]
+            wanted = [("train", ENGLISH), ("dev", ENGLISH), *wanted]
         missing = [one for one in wanted if not self.manifest.has(self.layout.name(*one))]
         for part, language in missing:
             self.before.refuse_stranger(self.layout.name(part, language))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlalign.errors import UserError
-from mlalign.reporting.results import write_whole
+from mlalign.files import write_whole
 
 FAILED = "failed.json"
 

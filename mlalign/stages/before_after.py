@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 from mlalign.alignment.held_out import HeldOut
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
+from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import known_languages, quiet_transformers
-from mlalign.models.encoder import SOURCE, Encoder
+from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
 from mlalign.progress import bar
 from mlalign.reporting.runs import Run
-from mlalign.stages.align import Aligner
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.reopen import config_of
 from mlalign.training.computing import attention
 
@@ -42,11 +44,12 @@ class BeforeAfter:
         self.config: Train = config_of(run.results, run.folder)
         if self.config.data.source == "sample":
             ensure_sample(Path(self.config.data.root), progress=bar(self.config.trainer.progress, "sample"))
-        self.aligner = Aligner(self.config, _no_trainer, precision="32-true")
+        self.text = ParallelText(self.config)
+        self.backbone = Backbone(self.config, self.text)
 
     def before(self) -> Ready:
         """The untouched backbone, which knows no language tokens."""
-        model, tokenizer = self.aligner.load_backbone()
+        model, tokenizer = self.backbone.load(attention(self.config))
         encoder = Encoder(model, pool=self.config.backbone.pool.value)
         return self._ready(encoder, tokenizer, {})
 
@@ -68,7 +71,7 @@ class BeforeAfter:
         encoder, tokenizer = load_encoder(Path(aligned), attention=attention(self.config))
         tokens = {}
         if self.config.method.language_tokens:
-            tokens = known_languages(tokenizer, [*self.aligner.languages, SOURCE])
+            tokens = known_languages(tokenizer, [*self.text.languages, ENGLISH])
         return self._ready(encoder, tokenizer, tokens)
 
     def last(self) -> Ready:
@@ -76,11 +79,11 @@ class BeforeAfter:
         return self.after() or self.before()
 
     def held_out(self, ready: Ready) -> list[HeldOutBatch]:
-        """The pairs that the curves of an alignment are measured on."""
+        """The pairs that an alignment is validated on."""
         data = self.config.data
         return list(
             ParallelDataModule(
-                self.aligner.tables(ready.layout.tokenizer),
+                self.text.tables(ready.layout.tokenizer),
                 ready.layout,
                 pairs=1,
                 batches=1,
@@ -92,7 +95,7 @@ class BeforeAfter:
         )
 
     def measures(self, ready: Ready, seed: int) -> dict[str, float]:
-        """What alignment logs at a curve point, of an encoder as it is."""
+        """What alignment logs at a validation, of an encoder as it is."""
         held_out = HeldOut(ready.encoder, seed)
         for batch in self.held_out(ready):
             held_out.add(batch)
@@ -101,7 +104,3 @@ class BeforeAfter:
     def _ready(self, encoder: Encoder, tokenizer: Any, tokens: dict[str, int]) -> Ready:
         layout = SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length)
         return Ready(encoder.eval(), layout)
-
-
-def _no_trainer(**_: Any) -> Any:
-    raise AssertionError("nothing is trained here")

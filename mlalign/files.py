@@ -4,6 +4,10 @@ import hashlib
 import os
 from pathlib import Path
 
+RESULTS = "results.json"  # in the folder of a finished run
+CONFIG = "config.yaml"  # in that of one that has begun
+EVALUATIONS = "evaluations"  # folders of a run that was scored again
+
 
 def sha256_of(path: Path) -> str:
     """Of a file's bytes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.commands.before_after import BeforeAfter, Ready
+from mlalign.data.languages import ENGLISH
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sequences import SPACE, WITHOUT_SPACES
@@ -14,10 +14,9 @@ from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
-from mlalign.models.encoder import SOURCE
-from mlalign.pipeline import gold_of
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
+from mlalign.stages.before_after import BeforeAfter, Ready
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
 
@@ -52,7 +51,7 @@ def pair_vectors(
         )
     tokenizer = both.before().layout.tokenizer
     source, target = pair or _held_out_pair(both, language)
-    words = _words(source, SOURCE, tokenizer), _words(target, language, tokenizer)
+    words = _words(source, ENGLISH, tokenizer), _words(target, language, tokenizer)
     for text, found in zip((source, target), words, strict=True):
         if not 0 < len(found) <= LONGEST:
             raise ConfigError(f"pair: {text!r} has {len(found)} words, expected 1 to {LONGEST}")
@@ -60,7 +59,7 @@ def pair_vectors(
     for name, (run, aligned) in encoders.items():
         ready = encoder_of(run, aligned)
         vectors[name] = (
-            sentence_and_words(*ready, words[0], SOURCE, language),
+            sentence_and_words(*ready, words[0], ENGLISH, language),
             sentence_and_words(*ready, words[1], language, language),
         )
     return words, vectors
@@ -76,7 +75,7 @@ def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
         for row in range(len(batch.source_keys)):
             sides = (batch.source, batch.target)
             texts = [str(tokenizer.decode(side.input_ids[row][side.is_content_token[row]])).strip() for side in sides]
-            sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (SOURCE, language), strict=True)]
+            sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (ENGLISH, language), strict=True)]
             if min(sizes) >= FEWEST and max(sizes) <= MOST:
                 return texts[0], texts[1]
     raise DataError(
@@ -139,7 +138,7 @@ def translations(
     found = {}
     for name, (run, aligned) in encoders.items():
         ready = encoder_of(run, aligned)
-        source = words_alone(*ready, [one for one, _ in words], SOURCE)
+        source = words_alone(*ready, [one for one, _ in words], ENGLISH)
         target = words_alone(*ready, [other for _, other in words], language)
         both = retrieval_accuracy(torch.from_numpy(source), torch.from_numpy(target))
         found[name] = source, target, 50 * sum(both)
@@ -189,6 +188,6 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
             )
             vectors[batch.examples] = seen.sentence.float().numpy()
     names = [TOPICS.get(label, label) for label in run.config.task.labels]
-    labels = [names[gold] for gold in gold_of(part)]
+    labels = [names[one.label] for one in part.examples]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
     return vectors[chosen], [labels[place] for place in chosen]

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from training.toy import ABLATIONS, aligner, built, built_by, trainer, write_toy
+from training.toy import ABLATIONS, aligner, built, built_by, folder_of, trainer, write_toy
 
 from mlalign.alignment.assembly import Assembly
+from mlalign.config.identity import fingerprint
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.io import RECIPE, load_encoder
-from mlalign.pipeline import align, fingerprint_of, partial_of
+from mlalign.stages.align import align
+from mlalign.stages.chain import partial_of
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,11 @@ class Counted:
 def test_an_aligned_encoder_is_made_once_and_found_again(toy, tmp_path):
     make = Counted()
     where = f"aligned={tmp_path}"
-    folder = aligner(toy, where, make=make).folder
+    folder = folder_of(aligner(toy, where, make=make))
     assert (folder / RECIPE).is_file()
-    assert aligner(toy, where, "task=panx", "logger=tensorboard", make=make).folder == folder
+    assert folder_of(aligner(toy, where, "task=panx", "logger=tensorboard", make=make)) == folder
     assert make.made == 1
-    assert aligner(toy, where, "align.steps=5", make=make).folder != folder
+    assert folder_of(aligner(toy, where, "align.steps=5", make=make)) != folder
     assert make.made == 2
     assert not list(tmp_path.glob("*.partial"))
 
@@ -54,7 +56,7 @@ def test_the_folder_holds_the_encoder_that_was_trained(toy, tmp_path, monkeypatc
         return kept[0]
 
     monkeypatch.setattr(Assembly, "module", keep)
-    folder = aligner(toy, f"aligned={tmp_path}").folder
+    folder = folder_of(aligner(toy, f"aligned={tmp_path}"))
     module, data = kept[0]
     loaded, tokenizer = load_encoder(folder, attention="eager")
     batch = next(iter(data.val_dataloader()))
@@ -68,7 +70,7 @@ def test_the_folder_holds_the_encoder_that_was_trained(toy, tmp_path, monkeypatc
 
 
 def test_what_aligns_nothing_has_no_folder(toy):
-    assert aligner(toy, "method=none").folder is None
+    assert folder_of(aligner(toy, "method=none")) is None
 
 
 def test_the_same_command_goes_on_where_it_was_stopped(toy, tmp_path):
@@ -96,13 +98,13 @@ def test_the_same_command_goes_on_where_it_was_stopped(toy, tmp_path):
 
     maker = aligner(toy, f"aligned={tmp_path}/a", make=stopping)
     with pytest.raises(Stop):
-        _ = maker.folder
-    name = fingerprint_of(maker.recipe)
+        _ = folder_of(maker)
+    name = fingerprint(maker.recipe)
     assert (tmp_path / "a" / f"{name}.partial" / "checkpoints" / "last.ckpt").is_file()
-    folder = aligner(toy, f"aligned={tmp_path}/a").folder
+    folder = folder_of(aligner(toy, f"aligned={tmp_path}/a"))
     assert folder.name == name
     assert not (folder / "checkpoints").exists()
-    whole = aligner(toy, f"aligned={tmp_path}/b").folder
+    whole = folder_of(aligner(toy, f"aligned={tmp_path}/b"))
     for file in ("model.safetensors", "mlalign.safetensors"):
         assert (folder / file).read_bytes() == (whole / file).read_bytes()
 
@@ -122,18 +124,18 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
 
     monkeypatch.setattr("mlalign.stages.align.align", watched)
     where = f"aligned={tmp_path}/aligned"
-    folder = aligner(toy, where).folder
+    folder = folder_of(aligner(toy, where))
     (folder / "mark").write_text("old")
-    assert aligner(toy, where, "resume=false").folder == folder
+    assert folder_of(aligner(toy, where, "resume=false")) == folder
     assert not (folder / "mark").exists()
     moved = tmp_path / "elsewhere" / partial_of(folder).name
     (moved / "checkpoints").mkdir(parents=True)
     (moved / "checkpoints" / "last.ckpt").touch()
     with pytest.raises(ConfigError, match="begun by another one"):
-        aligner(toy, where, "align.steps=5", f"resume={moved}").folder  # noqa: B018
+        folder_of(aligner(toy, where, "align.steps=5", f"resume={moved}"))
     (folder / "alignment.yaml").unlink()
     with pytest.raises(Seen):
-        aligner(toy, where, f"resume={moved}").folder  # noqa: B018
+        folder_of(aligner(toy, where, f"resume={moved}"))
     assert seen == [partial_of(folder), partial_of(folder), moved]
 
 
@@ -141,7 +143,7 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
 
 
 SHAPING = [
-    "align.steps=5", "align.pairs=9", "align.seed=2", "seed=2", "align.accumulate=2",
+    "align.steps=5", "align.batch_size=9", "align.seed=2", "seed=2", "align.accumulate=2",
     "align.learning_rate.heads=0.5", "align.adversary.weight=0.5", "backbone.pool=first",
     "backbone.layers=2", "data.languages=[de]", "data.held_out=5", "data.max_pairs=100",
     "fusion.temperature=3.0", "fusion.keys=pair fusion.partner_drop=0", "weighting.form=fixed",
@@ -157,28 +159,28 @@ INDIFFERENT = [
 
 
 def test_whatever_shapes_an_encoder_is_in_its_name(toy):
-    recipes = {setting: fingerprint_of(aligner(toy, *setting.split()).recipe) for setting in ("seed=1", *SHAPING)}
+    recipes = {setting: fingerprint(aligner(toy, *setting.split()).recipe) for setting in ("seed=1", *SHAPING)}
     assert recipes["align.seed=2"] == recipes["seed=2"]
     assert len(set(recipes.values())) == len(recipes) - 1
     for setting in INDIFFERENT:
-        assert fingerprint_of(aligner(toy, setting).recipe) == recipes["seed=1"], setting
+        assert fingerprint(aligner(toy, setting).recipe) == recipes["seed=1"], setting
 
 
 def test_other_text_makes_another_encoder(tmp_path):
     root = write_toy(tmp_path)
-    before = fingerprint_of(aligner(root).recipe)
+    before = fingerprint(aligner(root).recipe)
     with (root / "parallel" / "toy" / "en-de.tsv").open("a", encoding="utf-8") as file:
         file.write("gold sees music\tdlog sees cisum\n")
-    assert fingerprint_of(aligner(root).recipe) != before
+    assert fingerprint(aligner(root).recipe) != before
 
 
 def test_a_precision_asked_for_is_in_the_name_and_one_that_a_machine_chose_is_not(toy):
     names = set()
     for asked in ("auto", "float32", "bfloat16"):
         maker = aligner(toy, f"trainer.precision={asked}")
-        one = fingerprint_of(maker.recipe)
+        one = fingerprint(maker.recipe)
         maker.precision = "bf16-mixed"
-        assert fingerprint_of(maker.recipe) == one
+        assert fingerprint(maker.recipe) == one
         names.add(one)
     assert len(names) == 3
 
@@ -186,9 +188,15 @@ def test_a_precision_asked_for_is_in_the_name_and_one_that_a_machine_chose_is_no
 def test_an_alignment_goes_on_with_the_precision_and_attention_it_began_with(toy, tmp_path, monkeypatch):
     used = []
 
-    def make(*, precision="here", **stage):
+    def make(*, precision, **stage):
         used.append(precision)
         return trainer(**stage)
+
+    attentions = []
+
+    def load(attention):
+        attentions.append(attention)
+        return loaded
 
     def watched(*given, trainer, **settings):
         trainer(folder=tmp_path)
@@ -198,10 +206,12 @@ def test_an_alignment_goes_on_with_the_precision_and_attention_it_began_with(toy
     for machine, chosen in (("sdpa", "bf16-mixed"), ("eager", "32-true")):
         maker = aligner(toy, f"aligned={tmp_path}/aligned", make=make)
         maker.attention, maker.precision = machine, chosen
+        loaded = maker.backbone.load("eager")
+        maker.backbone.load = load
         with pytest.raises(KeyboardInterrupt):
-            maker.folder  # noqa: B018
-        assert maker.attention == "sdpa"
-    assert used == ["here", "bf16-mixed"]
+            folder_of(maker)
+    assert attentions == ["sdpa", "sdpa"]
+    assert used == ["bf16-mixed", "bf16-mixed"]
 
 
 # Modules
@@ -267,7 +277,7 @@ def test_the_presets_are_what_they_say(toy):
 @pytest.mark.parametrize("start", ["type_mean", "freq_mean", "exclusive_mean", "random"])
 def test_language_tokens_start_somewhere_and_no_other_row_moves(toy, start):
     maker = aligner(toy, f"align.language_token_start={start}")
-    untouched, _ = maker.load_backbone()
+    untouched, _ = maker.backbone.load("eager")
     words = untouched.get_input_embeddings().weight.detach().clone()
     module, data = built_by(maker)
     rows = module.encoder.backbone.get_input_embeddings().weight
@@ -280,8 +290,8 @@ def test_language_tokens_start_somewhere_and_no_other_row_moves(toy, start):
 
 
 def test_languages_are_those_of_the_corpora_or_those_asked_for(toy):
-    assert aligner(toy).languages == ["de", "fr"]
-    assert aligner(toy, "data.languages=[fr]").languages == ["fr"]
+    assert aligner(toy).text.languages == ["de", "fr"]
+    assert aligner(toy, "data.languages=[fr]").text.languages == ["fr"]
     module, data = built(toy, "data.languages=[fr]")
     assert list(data.tables) == ["fr"]
     assert module.encoder.prototypes.languages == ("en", "fr")
@@ -289,9 +299,9 @@ def test_languages_are_those_of_the_corpora_or_those_asked_for(toy):
 
 def test_a_corpus_or_a_language_that_is_not_there_is_named(toy):
     with pytest.raises(DataError, match="nothing"):
-        _ = aligner(toy, "data.parallel=[nothing]").corpora
+        _ = aligner(toy, "data.parallel=[nothing]").text.corpora
     with pytest.raises(DataError, match="zh"):
-        _ = aligner(toy, "data.languages=[de,zh]").corpora
+        _ = aligner(toy, "data.languages=[de,zh]").text.corpora
 
 
 # Backbones of the hub
@@ -302,19 +312,19 @@ def test_a_branch_is_recorded_as_the_commit_that_it_is(hub, toy, bert_folder):
     files = {path.name: path for path in bert_folder.iterdir() if path.is_file()}
     hub.repository("models", name, files)
     first = aligner(toy, "backbone=mbert", "backbone.revision=main")
-    assert first.backbone.commit == hub.commit("models", name)
-    assert first.recipe["backbone"]["commit"] == first.backbone.commit
-    before = fingerprint_of(first.recipe)
+    assert first.backbone.source.commit == hub.commit("models", name)
+    assert first.recipe["backbone"]["commit"] == first.backbone.source.commit
+    before = fingerprint(first.recipe)
     hub.repository("models", name, {"config.json": files["config.json"].read_text() + "\n"})
     second = aligner(toy, "backbone=mbert", "backbone.revision=main")
-    assert second.backbone.commit != first.backbone.commit
-    assert fingerprint_of(second.recipe) != before
+    assert second.backbone.source.commit != first.backbone.source.commit
+    assert fingerprint(second.recipe) != before
 
 
 def test_a_folder_is_known_by_its_files_wherever_it_lies(toy, bert_folder, tmp_path):
     copy = shutil.copytree(bert_folder, tmp_path / "copy")
     one, other = (aligner(toy, "backbone=mbert", f"backbone.path={path}") for path in (bert_folder, copy))
     assert one.recipe == other.recipe
-    assert one.backbone.commit is None
+    assert one.backbone.source.commit is None
     with pytest.raises(DataError, match=r"backbone\.path=nowhere: no config\.json"):
         _ = aligner(toy, "backbone=mbert", "backbone.path=nowhere").recipe

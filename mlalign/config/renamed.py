@@ -1,0 +1,79 @@
+"""Keys that have another name now; the old one is accepted wherever settings are read."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlalign.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+RENAMED = {
+    "align.pairs": "align.batch_size",
+    "align.curves": "align.validations",
+    "data.min_words": "data.min_tokens",
+    "keep": "keep_checkpoints",
+}
+
+
+def placeholder(old: str) -> str:
+    """The value of an old key that nobody gave."""
+    return f"(now {RENAMED[old]})"
+
+
+def renamed_words(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with the new names of old keys.
+
+    Raises:
+        ConfigError: both names of a key are given.
+    """
+    keys = {key_of(word) for word in words}
+    return [_renamed_word(word, keys) for word in words]
+
+
+def _renamed_word(word: str, keys: set[str]) -> str:
+    old = key_of(word)
+    if old not in RENAMED:
+        return word
+    refuse_both(old, keys)
+    warn(old)
+    return word.replace(old, RENAMED[old], 1)
+
+
+def key_of(word: str) -> str:
+    """The key that an override sets; empty for another word."""
+    match = re.match(r"[+~]*([\w.]+)=", word)
+    return match[1] if match else ""
+
+
+def renamed_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings, such as those of old results, with the new names of old keys.
+
+    An old key that nobody gave is left out, and one that was given wins.
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        if key not in RENAMED:
+            found.setdefault(name, renamed_settings(value, f"{key}.") if isinstance(value, Mapping) else value)
+    for old, new in RENAMED.items():
+        group, _, name = old.rpartition(".")
+        if group == prefix.rstrip(".") and settings.get(name, placeholder(old)) != placeholder(old):
+            found[new.rpartition(".")[2]] = settings[name]
+    return found
+
+
+def refuse_both(old: str, keys: set[str]) -> None:
+    """Refuse two names for one setting.
+
+    Raises:
+        ConfigError: the new name of an old key is among the keys.
+    """
+    if RENAMED[old] in keys:
+        raise ConfigError(f"{old} and {RENAMED[old]} are both given; {old} is an old name of the other: leave it out")
+
+
+def warn(old: str) -> None:
+    """Name the new key."""
+    log.warning("%s is now called %s; the old name is still accepted", old, RENAMED[old])

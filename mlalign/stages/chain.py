@@ -1,0 +1,113 @@
+"""Folders that are whole or not there: found, or made under another name; encoders made one from another."""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock
+from omegaconf import OmegaConf
+
+import mlalign
+from mlalign.config.identity import fingerprint
+from mlalign.distributed import barrier, broadcast_object, is_rank_zero
+from mlalign.errors import ConfigError
+from mlalign.models.io import RECIPE
+
+log = logging.getLogger(__name__)
+
+
+class EncoderStage(Protocol):
+    """A step of a chain: makes an encoder's folder."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Everything that the folder follows from, what it starts from included."""
+
+    def make(self, folder: Path, resume_from: Path) -> None:
+        """Fill a folder; what an interrupted run left is in ``resume_from``."""
+
+
+def last_encoder(stages: Sequence[EncoderStage], root: Path, *, resume: bool | str) -> Path | None:
+    """The folder of the last stage, after each was found by its fingerprint or made.
+
+    Args:
+        stages: in their order, each starting from the one before; empty: there is no folder.
+        root: of all folders.
+        resume: true, false (make all again), or the folder of an unfinished stage.
+
+    Raises:
+        ConfigError: the folder to resume from belongs to another configuration.
+    """
+    folders = {root / fingerprint(stage.recipe): stage for stage in stages}
+    partial_names = {partial_of(folder).name: folder for folder in folders}
+    given = None if isinstance(resume, bool) else Path(resume)
+    if folders and given is not None and given.name not in partial_names:
+        raise ConfigError(
+            f"resume={resume}: this configuration resumes from {' or '.join(partial_names)} only; "
+            "that folder was begun by another one"
+        )
+    for folder, stage in folders.items():
+        if (folder / RECIPE).is_file() and resume is not False:
+            log.info("Found the encoder %s", folder)
+        elif is_rank_zero():
+            _tell_of_other_versions(root, stage.recipe)
+        is_given = given is not None and given.name == partial_of(folder).name
+        source = given if given is not None and is_given else partial_of(folder)
+        make = partial(stage.make, resume_from=source)
+        get_or_create(folder, make, complete=RECIPE, fresh=resume is False)
+    return next(reversed(folders), None)
+
+
+def _tell_of_other_versions(root: Path, recipe: Mapping[str, Any]) -> None:
+    """Say why encoders of the same text that another version made are not found."""
+    for path in sorted(root.glob(f"*/{RECIPE}")):
+        made: Any = OmegaConf.to_container(OmegaConf.load(path))
+        before = made.get("recipe") or {}
+        if before.get("version") != mlalign.__version__ and before.get("text") == recipe["text"]:
+            log.info(
+                "%s was made by mlalign %s, whose encoders mlalign %s does not reuse",
+                path.parent,
+                before.get("version"),
+                mlalign.__version__,
+            )
+
+
+def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False) -> Path:
+    """A folder that holds ``complete``: as it is, or made now under another name.
+
+    Two runs that want the same folder wait for each other. All ranks of a run call this.
+
+    Args:
+        folder: the final name.
+        make: fills the folder that it is given, ``folder`` with the suffix ``.partial``, which
+            keeps what an interrupted run left there; called in every rank.
+        complete: the file by which a whole folder is known.
+        fresh: make it again even if it is there.
+    """
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if fresh and is_rank_zero():
+            shutil.rmtree(partial_of(folder), ignore_errors=True)
+        if broadcast_object(fresh or not (folder / complete).is_file()):
+            partial_of(folder).mkdir(exist_ok=True)
+            make(partial_of(folder))
+            barrier()
+            if is_rank_zero():
+                shutil.rmtree(folder, ignore_errors=True)
+                partial_of(folder).rename(folder)
+            barrier()
+    return folder
+
+
+def locked(path: Path) -> AbstractContextManager[Any]:
+    """Keeps other runs out; the first rank holds the lock for all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path) if is_rank_zero() else nullcontext()
+
+
+def partial_of(folder: Path) -> Path:
+    """Where a folder is made before it gets its name."""
+    return folder.with_name(f"{folder.name}.partial")

@@ -1,0 +1,143 @@
+"""The parallel text that a configuration names: its files, their sentences and their tokens."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mlalign.config.schema import Train
+from mlalign.data.manifest import FILE as MANIFEST
+from mlalign.data.readers import find_corpora, parallel_path, read_pairs
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.text import read_lines
+from mlalign.data.token_cache import Filter, Tokenised, tokenise
+from mlalign.errors import DataError
+from mlalign.files import sha256_of
+from mlalign.progress import bar
+
+log = logging.getLogger(__name__)
+
+TOKENIZER_PAIRS = 10_000  # of every file
+
+
+class ParallelText:
+    """Parallel files by language, looked for when they are first asked for.
+
+    Args:
+        config: checked.
+    """
+
+    def __init__(self, config: Train) -> None:
+        self.config, self.root = config, Path(config.data.root)
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Target languages: those asked for, or all that the named corpora hold."""
+        if self.config.data.languages is not None:
+            return list(self.config.data.languages)
+        corpora = find_corpora(self.root)
+        return sorted({one for name in self.config.data.parallel for one in corpora.get(name, [])})
+
+    @cached_property
+    def corpora(self) -> dict[str, list[str]]:
+        """Language -> the named corpora that hold it.
+
+        Raises:
+            DataError: a corpus is missing, or a language is in none of them.
+        """
+        there, named = find_corpora(self.root), self.config.data.parallel
+        for name in named:
+            if name not in there:
+                parallel_path(self.root, name, self.languages[0] if self.languages else "xx")
+        holding = {language: [name for name in named if language in there[name]] for language in self.languages}
+        for language, names in holding.items():
+            if not names:
+                parallel_path(self.root, named[0], language)
+        return holding
+
+    @cached_property
+    def files(self) -> dict[str, list[Path]]:
+        """Language -> its parallel files.
+
+        Raises:
+            DataError: see ``corpora``; or a file is there twice.
+        """
+        return {
+            language: [parallel_path(self.root, name, language) for name in names]
+            for language, names in self.corpora.items()
+        }
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Path -> SHA-256 of every parallel file."""
+        return {str(path): sha256_of(path) for paths in self.files.values() for path in paths}
+
+    @property
+    def identity(self) -> dict[str, list[str]]:
+        """Language -> SHA-256 of its parallel files."""
+        return {language: [self.hashes[str(path)] for path in paths] for language, paths in self.files.items()}
+
+    def sentences(self) -> Iterator[str]:
+        """Both sides of the first pairs of every file: enough to train a tokenizer on."""
+        dropped: Counter[str] = Counter()
+        for path in bar(self.config.trainer.progress, "reading")(self.hashes):
+            pairs = read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped)
+            for pair in islice(pairs, TOKENIZER_PAIRS):
+                yield from pair
+
+    def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
+        """Tokenised pairs of every target language, from the cache where they are in it.
+
+        Raises:
+            DataError: there is no language, or a file breaks its format.
+        """
+        data = self.config.data
+        layout = SequenceBuilder(tokenizer, {}, max_length=self.config.align.max_length)
+        tables = {}
+        for language, names in self.corpora.items():
+            tables[language] = tokenise(
+                self.root,
+                names,
+                language,
+                layout=layout,
+                keep=Filter(data.min_tokens, layout.budget - 1, data.max_ratio, data.max_pairs),
+                on_bad_line=data.on_bad_line,
+                cache=Path(data.cache) / "tokens",
+                progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
+            )
+            for reason, count in tables[language].dropped.items():
+                log.info("en-%s: %d pairs left out: %s", language, count, reason)
+        if not tables:
+            raise DataError(f"{self.root}: no languages in {data.parallel}")
+        return tables
+
+    def log_files(self) -> dict[str, int]:
+        """Log which files are read and which are not; path -> lines of each that is."""
+        lines = {}
+        for language, paths in self.files.items():
+            for path in paths:
+                lines[str(path)] = sum(1 for _ in read_lines(path))
+                log.info("en-%s: %s pairs in %s", language, f"{lines[str(path)]:,}", path)
+        for one in self.ignored():
+            log.info("Ignored: %s", one)
+        return lines
+
+    def ignored(self) -> Iterator[str]:
+        """Files in the folders of the named corpora that are not read, each with the reason."""
+        used = {path for paths in self.files.values() for path in paths}
+        held = find_corpora(self.root)
+        for corpus in self.config.data.parallel:
+            for path in sorted((self.root / "parallel" / corpus).iterdir()):
+                if path in used or path.name == MANIFEST or path.name.startswith("."):
+                    continue
+                name = path.name.removesuffix(".gz").removesuffix(".tsv")
+                if path.is_file() and name.removeprefix("en-") in held[corpus]:
+                    yield f"{path} (not in data.languages)"
+                elif name.endswith("-en"):
+                    expected = f"en-{name.removesuffix('-en')}.tsv"
+                    yield f"{path} (expected {expected}, the English side first)"
+                else:
+                    yield f"{path} (expected en-<language>.tsv or en-<language>.tsv.gz)"

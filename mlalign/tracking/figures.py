@@ -1,0 +1,54 @@
+"""The figures of a single run, which its tracker may show."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mlalign.errors import DataError
+from mlalign.reporting.figures import confusion, correlation, curves
+from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
+from mlalign.reporting.runs import Run
+from mlalign.stages.before_after import BeforeAfter
+from mlalign.stages.shown_vectors import pair_vectors
+from mlalign.tracking.tracker import CLASSIFIED, Figures
+
+
+def figures_of(results: Mapping[str, Any], folder: Path) -> Figures:
+    """What a single run's figures are and how they are drawn."""
+    run = Run(folder, dict(results))
+    figures: dict[str, Any] = {"curves": partial(_curves, run)}
+    if results["metric"] == CLASSIFIED:
+        figures["confusion"] = partial(_confusion, run)
+    if results["aligned"] is not None:
+        figures["correlation"] = partial(_correlation, run)
+    return figures
+
+
+def _curves(run: Run) -> Figure:
+    numbers = curves_of(run)
+    if numbers.empty:
+        raise DataError("nothing was trained")
+    return curves.draw(numbers)
+
+
+def _confusion(run: Run) -> Figure:
+    """A matrix for each language."""
+    labels = labels_of(run)
+    return confusion.draw(
+        pd.concat(
+            confusion.numbers({language: predictions_of(run, language)}, labels, language)
+            for language in run.results["scores"]
+        )
+    )
+
+
+def _correlation(run: Run) -> Figure:
+    """A held-out pair before its alignment and after it."""
+    encoders = BeforeAfter(run)
+    shown = {"before alignment": (encoders, False), "after alignment": (encoders, True)}
+    words, vectors = pair_vectors(shown, encoders.text.languages[0], None)
+    return correlation.draw(correlation.numbers(vectors, *words))

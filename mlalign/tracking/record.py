@@ -1,0 +1,134 @@
+"""What is known of a run while it lasts: where it is, how it computes, what it read, how long it took."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import lightning as L
+from omegaconf import OmegaConf
+
+from mlalign.config.enums import LoggerName
+from mlalign.config.identity import setting_name
+from mlalign.config.plain import container
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
+from mlalign.device import choose_tokens
+from mlalign.distributed import is_rank_zero, rank_zero_first
+from mlalign.files import CONFIG, EVALUATIONS, RESULTS, write_whole
+from mlalign.models.backbone import quiet_transformers
+from mlalign.reporting.curves import CURVES
+from mlalign.reporting.keys import ROW, TASK
+from mlalign.reporting.tables import name_of
+from mlalign.stages.code import code_hashes
+from mlalign.tracking.loggers import check_logger
+from mlalign.tracking.start import in_sweep
+from mlalign.tracking.tracker import CLASSIFIED, Tracker
+from mlalign.tracking.wandb_tracker import Shown, WandbTracker
+from mlalign.training.computing import set_up
+from mlalign.training.trainer import make_trainer
+
+BARS = {"align": "aligning", "finetune": "fine-tuning"}
+
+
+class RunRecord:
+    """Replaces what a run's folder holds, and closes the tracker in the end, whatever happens.
+
+    Args:
+        config: checked.
+        folder: of the run.
+
+    Attributes:
+        data: path of a file that was read -> rows and SHA-256.
+        parallel: language -> the parallel files that were read.
+        seconds: stage -> seconds that it took.
+    """
+
+    def __init__(self, config: Train, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.computing = set_up(config)
+        self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
+        self.code = code_hashes()  # as it is now: a checkout can change while it runs
+        self.tracker = tracker_of(config, folder)
+        self.data: dict[str, dict[str, Any]] = {}
+        self.parallel: dict[str, list[str]] = {}
+        self.seconds: dict[str, float] = {}
+        quiet_transformers()
+
+    def __enter__(self) -> "RunRecord":
+        self._started = time.perf_counter()
+        with rank_zero_first():
+            if is_rank_zero():
+                (self.folder / RESULTS).unlink(missing_ok=True)
+                for old in ("predictions", CURVES, EVALUATIONS):
+                    shutil.rmtree(self.folder / old, ignore_errors=True)
+                write_whole(self.folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(self.config)))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.tracker.close(error)
+
+    @property
+    def total_seconds(self) -> dict[str, float]:
+        """Stage -> seconds, rounded, and those of the whole run so far."""
+        stages = {**self.seconds, "total": time.perf_counter() - self._started}
+        return {stage: round(seconds, 2) for stage, seconds in stages.items()}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note the seconds that a stage takes."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started
+
+    def trainer(self, stage: str) -> Callable[..., L.Trainer]:
+        """Makes the trainer of a stage, with loggers of its own."""
+
+        def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
+            return make_trainer(
+                folder=folder,
+                accelerator="gpu" if self.computing.gpu else "cpu",
+                loggers=[] if stage == "test" else self.tracker.loggers(stage, folder),
+                callbacks=callbacks,
+                bar=BARS.get(stage) if self.config.trainer.progress else None,
+                options=self.config.trainer.options,
+                **{"precision": self.computing.precision, **options},
+            )
+
+        return make
+
+
+def tracker_of(config: Train, folder: Path) -> Tracker:
+    """Where the numbers of a run that begins go.
+
+    Raises:
+        ConfigError: the logger is not installed, or has no such option.
+    """
+    logger = config.logger
+    check_logger(logger.name.value)
+    if not is_rank_zero():
+        return Tracker(LoggerName.csv.value, {})  # which writes nothing elsewhere
+    if logger.name != LoggerName.wandb:
+        return Tracker(logger.name.value, logger.options)
+    found = container(config)
+    return WandbTracker(
+        logger.options,
+        folder=folder,
+        group=logger.group or setting_name(config),
+        config={
+            **found,
+            "losses": {name: found["losses"][name] for name in present(config.losses)},
+            ROW: name_of({"method": config.method.name, "ablation": config.ablation.name}),
+            TASK: config.task.name,
+        },
+        labels=list(config.task.labels) if config.task.metric == CLASSIFIED else [],
+        shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
+    )
+
+
+def is_watched(config: Train) -> bool:
+    """Whether somebody waits for this run's results even if it was finished before."""
+    return config.logger.name == LoggerName.wandb and in_sweep()

@@ -1,0 +1,69 @@
+"""Lightning's trainer as every stage uses it."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.strategies import DDPStrategy
+
+from mlalign.distributed import local_world_size, world_size
+from mlalign.errors import TrainingError
+from mlalign.progress import StageBar
+
+
+def make_trainer(
+    *,
+    folder: Path,
+    accelerator: str,
+    precision: Any,
+    loggers: Sequence[Any],
+    callbacks: Sequence[L.Callback],
+    bar: str | None,
+    options: Mapping[str, Any],
+    **stage: Any,
+) -> L.Trainer:
+    """The trainer of one stage.
+
+    Args:
+        folder: where Lightning may write.
+        accelerator: Lightning's name of it, like ``precision``.
+        precision: of the encoder's matrix products.
+        loggers: where curves go.
+        callbacks: besides the progress bar.
+        bar: what the progress bar is called; None for none.
+        options: of the user; they win over those of the stage.
+        **stage: further arguments of ``Trainer``.
+    """
+    warnings.filterwarnings("ignore", module="lightning")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its import sets INFO
+    return L.Trainer(
+        default_root_dir=folder,
+        accelerator=accelerator,
+        precision=precision,
+        logger=list(loggers),
+        callbacks=[*callbacks, *([] if bar is None else [StageBar(bar)])],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        strategy=DDPStrategy(broadcast_buffers=False) if world_size() > 1 else "auto",
+        devices=local_world_size(),
+        num_nodes=world_size() // local_world_size(),
+        **{"log_every_n_steps": 10, **stage, **options},
+    )
+
+
+def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
+    """Refuse a stage that ended early.
+
+    Raises:
+        TrainingError: fewer updates were made than were asked for.
+    """
+    if loop.global_step < steps:
+        raise TrainingError(
+            f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is saved as finished; "
+            "the same command resumes an alignment from its last checkpoint"
+        )

@@ -1,0 +1,57 @@
+"""What is imported with what: every module by itself, and three rooms without torch."""
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import mlalign
+
+MODULES = sorted(one.name for one in pkgutil.walk_packages(mlalign.__path__, "mlalign.") if "__main__" not in one.name)
+HEAVY = ("torch", "transformers", "lightning")
+# A process that has the libraries, and for each module a fork of it that has nothing of ours yet.
+EACH_ALONE = f"""
+import importlib, json, os, sys, traceback
+import datasets, lightning, matplotlib.pyplot, pandas, scipy.stats, sklearn, torch, torchmetrics, transformers
+found = {{}}
+for name in {MODULES!r}:
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        said = ""
+        try:
+            importlib.import_module(name)
+        except BaseException:
+            said = traceback.format_exc()
+        os.write(writer, said.encode()[-4000:])
+        os._exit(0)
+    os.close(writer)
+    found[name] = os.fdopen(reader).read()
+    os.wait()
+print(json.dumps(found))
+"""
+
+
+def python(code: str) -> str:
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, str]:
+    return json.loads(python(EACH_ALONE).splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_can_be_imported_by_itself(name, alone):
+    assert alone[name] == ""
+
+
+@pytest.mark.parametrize("root", ["mlalign.config", "mlalign.data.readers", "mlalign.reporting"])
+def test_no_module_of_these_rooms_imports_torch(root):
+    names = [name for name in MODULES if name == root or name.startswith(f"{root}.")]
+    names = [name for name in names if name != "mlalign.reporting.vectors"]  # of encoders, for figures
+    loaded = python(f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*sys.modules)")
+    assert not set(HEAVY) & set(loaded.split())
