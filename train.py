@@ -19,18 +19,20 @@ def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
+    from mlalign.alignment.validation import check_losses
     from mlalign.commands.devices import train_on_all_devices
 
-    train_on_all_devices(config)
+    train_on_all_devices(check_losses(config))
 
 
 def folder(composed: DictConfig) -> Path:
     """Where a run goes."""
     config = resolve(composed)
 
+    from mlalign.alignment.validation import check_losses
     from mlalign.stages.finished import run_folder
 
-    return run_folder(config)
+    return run_folder(check_losses(config))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlalign.alignment.held_out import HeldOut
+from mlalign.alignment.views import clean
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
@@ -82,11 +83,11 @@ class BeforeAfter:
             ParallelDataModule(
                 self.aligner.tables(ready.layout.tokenizer),
                 ready.layout,
+                {"clean": clean},
                 pairs=1,
                 batches=1,
                 exponent=data.sampling_exponent,
                 held_out=data.held_out,
-                mask_rate=0.0,
                 seed=0,
             ).val_dataloader()
         )

@@ -12,7 +12,6 @@ from mlalign.config.enums import (
     AdversaryInput,
     AdversarySchedule,
     Attention,
-    Confusion,
     Freeze,
     FusionForm,
     FusionKeys,
@@ -23,10 +22,8 @@ from mlalign.config.enums import (
     Partner,
     Pool,
     Precision,
-    Prediction,
     Representation,
     Selection,
-    Similarity,
     Vocabulary,
     WeightingForm,
     WeightingPer,
@@ -142,59 +139,6 @@ class Weighting:
 
 
 @dataclass
-class AdversarialLoss:
-    """Settings of Eq. 1; see ``losses.confusion_loss`` and ``losses.discriminator_loss``."""
-
-    form: Confusion = MISSING
-    smoothing: float = MISSING
-
-
-@dataclass
-class InterSentenceLoss:
-    """Settings of Eq. 7; see ``losses.inter_sentence_loss``."""
-
-    similarity: Similarity = MISSING
-    temperature: float = MISSING
-    margin: float = MISSING
-
-
-@dataclass
-class IntraSentenceLoss:
-    """Settings of Eq. 8; see ``losses.intra_sentence_loss``."""
-
-    similarity: Similarity = MISSING
-    temperature: float = MISSING
-    exclude_self: bool = MISSING
-
-
-@dataclass
-class MaskedWordsLoss:
-    """Settings of Eq. 12; see ``losses.masked_word_loss``."""
-
-    chunk_size: int | None = None
-
-
-@dataclass
-class WordDistributionLoss:
-    """Settings of Eq. 13; see ``losses.word_distribution_loss``."""
-
-    smoothing_mass: float = MISSING
-    prediction: Prediction = MISSING
-    chunk_size: int | None = None
-
-
-@dataclass
-class Losses:
-    """The losses of a method, by name; what is null is not computed."""
-
-    adversarial: AdversarialLoss | None = None
-    inter_sentence: InterSentenceLoss | None = None
-    intra_sentence: IntraSentenceLoss | None = None
-    masked_words: MaskedWordsLoss | None = None
-    word_distribution: WordDistributionLoss | None = None
-
-
-@dataclass
 class Method:
     """A named choice of losses, fusion and weighting."""
 
@@ -270,7 +214,7 @@ class Train:
     data: Data = field(default_factory=Data)
     prepare: Prepare = field(default_factory=Prepare)
     method: Method = field(default_factory=Method)
-    losses: Losses = field(default_factory=Losses)
+    losses: dict[str, Any] = field(default_factory=dict)  # name -> what its objective's Settings hold
     ablation: Ablation = field(default_factory=Ablation)
     fusion: Fusion = field(default_factory=Fusion)
     weighting: Weighting = field(default_factory=Weighting)

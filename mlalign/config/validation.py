@@ -1,8 +1,8 @@
 """What a configuration must not say: ranges and contradictions, before anything is loaded."""
 
 import difflib
-import logging
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,39 @@ from mlalign.config.enums import (
     CUSTOM,
     TINY,
     AdversarySchedule,
-    Confusion,
     FusionForm,
     FusionKeys,
     Representation,
-    WeightingForm,
 )
-from mlalign.config.schema import Ablation, Losses, Train
+from mlalign.config.folder import CONF
+from mlalign.config.schema import Ablation, Train
 from mlalign.config.task_validation import task_faults
 from mlalign.errors import ConfigError
 from mlalign.reporting.strict_json import not_finite
 
-log = logging.getLogger(__name__)
-
-LOSSES = tuple(Losses.__dataclass_fields__)
 FUSION = "fusion"  # what an ablation can take away besides
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
     """A guess at what was meant, and the choices."""
+    return f"{guess(word, choices)}Choices: {', '.join(choices)}"
+
+
+def guess(word: str, choices: Collection[str]) -> str:
+    """What was probably meant, as a question; empty if nothing is near."""
     close = difflib.get_close_matches(word, list(choices), n=1)
-    guess = f"Did you mean {close[0]}? " if close else ""
-    return f"{guess}Choices: {', '.join(choices)}"
+    return f"Did you mean {close[0]}? " if close else ""
 
 
-def present(losses: Losses) -> list[str]:
-    """Names of the losses that a method has."""
-    return [name for name in LOSSES if getattr(losses, name) is not None]
+def present(losses: Mapping[str, Any]) -> list[str]:
+    """Names of the losses that a method has, in the order in which they are added up."""
+    return sorted(name for name, settings in losses.items() if settings is not None)
+
+
+def loss_names() -> list[str]:
+    """Every loss that ``conf/losses`` has settings of."""
+    texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / "losses").glob("*.yaml")]
+    return sorted({name for text in texts for name in re.findall(r"^# @package losses\.(\w+)", text)})
 
 
 def apply_ablation(config: Train) -> None:
@@ -59,11 +65,11 @@ def apply_ablation(config: Train) -> None:
     taken = _taken(ablation)
     had = present(config.losses)
     for name in taken:
-        if name in LOSSES and name not in had:
+        if name not in (*had, FUSION):
             raise ConfigError(
                 f"ablation={ablation.name} takes away {name}, which "
-                f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}); "
-                "choose ablation=none or another method"
+                f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}). "
+                f"{guess(name, (*had, FUSION))}Choose ablation=none or another method"
             )
     if FUSION in taken:
         if config.fusion.form == FusionForm.off:
@@ -72,11 +78,10 @@ def apply_ablation(config: Train) -> None:
                 f"method={config.method.name} does not have; choose ablation=none"
             )
         config.fusion.form = FusionForm.off
-    ablation.without = [name for name in LOSSES if name in taken]
+    ablation.without = sorted(name for name in taken if name != FUSION)
     ablation.fusion = FUSION not in taken
-    for name in ablation.without:
-        setattr(config.losses, name, None)
-    if had and not present(config.losses):
+    config.losses = {name: config.losses[name] for name in had if name not in taken}
+    if had and not config.losses:
         raise ConfigError(
             f"ablation={ablation.name} takes away all that method={config.method.name} has; "
             "the run without alignment is method=none"
@@ -88,8 +93,6 @@ def _taken(ablation: Ablation) -> dict[str, str]:
     taken: dict[str, str] = {}
     for choice, names in sorted(ablation.parts.items()):
         for name in names:
-            if name not in (*LOSSES, FUSION):
-                raise ConfigError(f"ablation.parts.{choice}: {name!r} is no loss. {nearest(name, (*LOSSES, FUSION))}")
             if name in taken:
                 raise ConfigError(
                     f"ablation={ablation.name}: {taken[name]} and {choice} both take away {name}; leave out one of them"
@@ -98,15 +101,19 @@ def _taken(ablation: Ablation) -> dict[str, str]:
     return taken
 
 
-def _at_least(least: float) -> tuple[Callable[[Any], bool], str]:
+Range = tuple[Callable[[Any], bool], str]  # of a value; what is expected
+
+
+def _at_least(least: float) -> Range:
     return (lambda value: value >= least), f"at least {least:g}"
 
 
-POSITIVE = (lambda value: value > 0), "above 0"
-SHARE = (lambda value: 0 <= value < 1), "a share in [0, 1)"
+POSITIVE: Range = (lambda value: value > 0), "above 0"
+SHARE: Range = (lambda value: 0 <= value < 1), "a share in [0, 1)"
+AT_LEAST_ONE = _at_least(1)
 CLOSED_SHARE = (lambda value: 0 <= value <= 1), "a share in [0, 1]"
 
-RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+RANGES: dict[str, Range] = {
     "align.steps": _at_least(1),
     "align.pairs": _at_least(2),
     "align.max_length": _at_least(8),
@@ -152,12 +159,6 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "fusion.temperature": POSITIVE,
     "fusion.partner_drop": CLOSED_SHARE,
     "logger.rows": _at_least(0),
-    "losses.adversarial.smoothing": SHARE,
-    "losses.inter_sentence.temperature": POSITIVE,
-    "losses.intra_sentence.temperature": POSITIVE,
-    "losses.masked_words.chunk_size": _at_least(1),
-    "losses.word_distribution.chunk_size": _at_least(1),
-    "losses.word_distribution.smoothing_mass": SHARE,
     "task.train_size": _at_least(1),
     "trainer.devices": ((lambda n: n == "auto" or (type(n) is int and n > 0)), "auto or a number"),
     "trainer.threads": _at_least(1),
@@ -218,11 +219,6 @@ def check(config: Train) -> None:
     for wrong, message in _contradictions(config):
         if wrong:
             raise ConfigError(message)
-    if config.losses.intra_sentence and not config.losses.inter_sentence:
-        log.warning(
-            "losses.intra_sentence without losses.inter_sentence has a trivial minimum, all "
-            "sentence vectors equal: watch held_out"
-        )
 
 
 def _trainer_options() -> list[str]:
@@ -239,7 +235,6 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     losses, fusion, adversary = config.losses, config.fusion, config.align.adversary
     languages = config.data.languages or []
     fused = fusion.form != FusionForm.off
-    learned = config.weighting.form != WeightingForm.fixed
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
     resume = config.resume
@@ -285,23 +280,6 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             needs_token and not fused,
             f"finetune.representation={config.finetune.representation} needs a fusion, and there "
             "is none; choose representation=backbone, or a method with fusion.form=gated",
-        ),
-        (
-            adversary.weighted
-            and learned
-            and losses.adversarial is not None
-            and losses.adversarial.form == Confusion.minimax,
-            "losses.adversarial.form=minimax with align.adversary.weighted=true: its value is "
-            "negative, and a learned weight would grow without bound; choose form=flip or uniform",
-        ),
-        (
-            adversary.weighted and learned and losses.adversarial is not None and adversary.warmup > 0,
-            f"align.adversary.warmup={adversary.warmup} with align.adversary.weighted=true: the "
-            "learned weight would run away while the reward is 0; set align.adversary.warmup=0",
-        ),
-        (
-            losses.adversarial is not None and adversary.input == "language" and not config.method.language_tokens,
-            "align.adversary.input=language needs method.language_tokens=true",
         ),
         (
             adversary.discriminator_steps > 1 and adversary.schedule == AdversarySchedule.joint,

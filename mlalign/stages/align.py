@@ -182,7 +182,7 @@ class Aligner:
             "data": {key: data[key] for key in SHAPING},
             "text": {language: [self.files[str(path)] for path in paths] for language, paths in self.texts.items()},
             "language_tokens": config.method.language_tokens,
-            "losses": {name: plain(getattr(config.losses, name)) for name in self.losses},
+            "losses": {name: config.losses[name] for name in self.losses},
             "fusion": plain(config.fusion),
             "weighting": plain(config.weighting),
             "align": asdict(config.align),
@@ -260,7 +260,7 @@ class Aligner:
             "computing": chosen,
             "seconds": seconds,
             "files": files,
-            "warnings": list(module.health.warned.values()),
+            "warnings": list(module.diagnostics.warnings.values()),
         }
         if is_rank_zero():
             save_encoder(module.encoder, tokenizer, folder, record)

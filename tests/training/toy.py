@@ -14,9 +14,13 @@ from lightning.pytorch.loggers.logger import Logger
 from torch.utils.data import DataLoader
 
 from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.batch import EncodedBatch, encode
 from mlalign.alignment.module import AlignmentModule
+from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.objectives.base import Objective, Parts
+from mlalign.alignment.validation import check_losses, settings_of
 from mlalign.config.hydra import resolve
-from mlalign.config.schema import Train
+from mlalign.config.schema import Align, Train
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
 from mlalign.models.backbone import vocabulary_size
@@ -137,7 +141,7 @@ def configured(root: Path, *overrides: str) -> Train:
 def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
     places = (f"data.root={root}", f"data.cache={root}/cache", f"aligned={root}/aligned")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return resolve(compose("train", [*SMALL, *places, *overrides]))
+        return check_losses(resolve(compose("train", [*SMALL, *places, *overrides])))
 
 
 def trainer(folder: Path, callbacks: Sequence[L.Callback] = (), *, loggers: Any = (), **stage: Any) -> L.Trainer:
@@ -176,6 +180,17 @@ def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:
     loader = data.train_dataloader()
     assert isinstance(loader.sampler, PairBatches)
     return [loader.dataset[loader.sampler.key(0, place)] for place in range(number)]
+
+
+def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = False) -> EncodedBatch:
+    """What the objectives see of a batch."""
+    return encode(batch, module.encoder, module.head, keys=module.keys, partnered=partnered)
+
+
+def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
+    """One objective with these settings."""
+    parts = Parts(dim=32, align=Align(word_distribution_every=every))
+    return objective_types()[name](settings_of(name, settings), parts)
 
 
 def without_dropout(module: torch.nn.Module) -> None:
