@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from mlalign.alignment.module import AlignmentModule
+from mlalign.alignment.objective_set import ObjectiveSet
 from mlalign.alignment.objectives import objective_types
-from mlalign.alignment.objectives.base import Objective, Parts
+from mlalign.alignment.objectives.base import Parts
 from mlalign.alignment.validation import settings_of
 from mlalign.alignment.views import build_views, views_read
 from mlalign.config.enums import AdversarySchedule, FusionForm, Vocabulary, WeightingPer, WordHead
@@ -107,9 +108,9 @@ class Assembly:
         )
         return module, data
 
-    def _objectives(self, dim: int) -> dict[str, Objective]:
+    def _objectives(self, dim: int) -> ObjectiveSet:
         types, parts = objective_types(), Parts(dim, self.config.align)
-        return {name: types[name](settings, parts) for name, settings in self.settings.items()}
+        return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 
     def _encoder(self, model: Any, languages: list[str]) -> Encoder:
         fusion, dim = self.config.fusion, int(model.config.hidden_size)
@@ -155,9 +156,9 @@ class Assembly:
             vocabulary_ids=ids,
         )
 
-    def _weighting(self, objectives: Mapping[str, Objective]) -> UncertaintyWeights | None:
+    def _weighting(self, objectives: ObjectiveSet) -> UncertaintyWeights | None:
         per_level = self.config.weighting.per == WeightingPer.level
-        learned = {name: one for name, one in objectives.items() if one.has_learned_weight}
+        learned = {name: one for name, one in objectives.named().items() if one.has_learned_weight}
         names = list(dict.fromkeys(one.level if per_level else name for name, one in learned.items()))
         bound = self.config.weighting.bound
         form: Any = self.config.weighting.form.value

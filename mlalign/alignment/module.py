@@ -8,15 +8,16 @@ from typing import Any
 import lightning as L
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.alignment.batch import EncodedBatch, encode
 from mlalign.alignment.diagnostics import Diagnostics
 from mlalign.alignment.held_out import HeldOut
+from mlalign.alignment.objective_set import ObjectiveSet
 from mlalign.alignment.objectives.base import Objective
-from mlalign.alignment.vocabulary import VocabularyObjective, vocabulary_losses
+from mlalign.alignment.vocabulary import vocabulary_losses
 from mlalign.data.parallel import HeldOutBatch, ParallelBatch, Sides
 from mlalign.data.sampling import stream
 from mlalign.losses import UncertaintyWeights
@@ -36,7 +37,7 @@ class AlignmentModule(L.LightningModule):
 
     Args:
         encoder: the generator.
-        objectives: name -> objective, in the order in which their losses are added up.
+        objectives: what is learned.
         weighting: adds the losses up that have learned weights; None where there are none.
         head: to the vocabulary, where an objective needs it.
         keys: what the fusions attend to in training, see ``EncodedPair``.
@@ -49,7 +50,7 @@ class AlignmentModule(L.LightningModule):
     def __init__(
         self,
         encoder: Encoder,
-        objectives: Mapping[str, Objective],
+        objectives: ObjectiveSet,
         weighting: UncertaintyWeights | None,
         *,
         head: VocabularyHead | None,
@@ -61,16 +62,14 @@ class AlignmentModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.encoder, self.head, self.weighting = encoder, head, weighting
-        self.objectives: Mapping[str, Objective] = nn.ModuleDict(objectives)  # type: ignore[assignment]
+        self.encoder, self.head, self.weighting, self.objectives = encoder, head, weighting, objectives
         self.keys, self.partner_drop, self.per_level = keys, partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
         self.divergence = DivergenceMonitor("align")
-        rules = [rule for objective in objectives.values() for rule in objective.rules]
-        self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), rules)
+        self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
         self.held_out = HeldOut(encoder, seed)
         # DDP would wait for the opponents in backward passes that do not reach them
-        theirs = {id(one) for one in self.opponent_parameters()}
+        theirs = {id(one) for one in objectives.opponent_parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
         self._norms: dict[str, Tensor] = {}
         self._since: tuple[int, float] | None = None
@@ -103,9 +102,9 @@ class AlignmentModule(L.LightningModule):
     def train_players(self, batch: ParallelBatch) -> None:
         """Both players learn from one pass and one backward; each steps its own optimizer."""
         encoded = self.encode(batch)
-        losses = self.generator_losses(encoded)
-        for name, objective in self.opposed().items():
-            losses["discriminator"] = self.train_discriminator(objective, encoded)
+        losses = self.objectives.losses(encoded)
+        for name, objective in self.objectives.opposed().items():
+            losses["discriminator"] = self.train_discriminator(objective, encoded) + losses.get("discriminator", 0)
             losses[name] = objective(encoded)
         with self.synchronised_at(batch.place):
             total = self.total(losses, self.optimisation.progress(batch.place))
@@ -114,8 +113,7 @@ class AlignmentModule(L.LightningModule):
         self.report(encoded, losses, batch.place)
         self.step_at(batch.place)
         self.update_prototypes(encoded)
-        for objective in self.objectives.values():
-            objective.stepped(encoded)
+        self.objectives.stepped(encoded)
 
     def train_head(self, batch: ParallelBatch) -> None:
         """Only a masked-word head that starts at random learns; its gradients would spoil the encoder.
@@ -125,7 +123,7 @@ class AlignmentModule(L.LightningModule):
         assert self.head is not None
         with torch.no_grad():
             encoded = self.encode(batch)
-        losses = vocabulary_losses(self.vocabulary_objectives(), encoded)
+        losses = vocabulary_losses(self.objectives.vocabulary(), encoded)
         self.watch(losses, batch.place)
         total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
         for parameter, gradient in zip(
@@ -145,29 +143,11 @@ class AlignmentModule(L.LightningModule):
         partnered = self.encoder.word_fusion is not None and draw >= self.partner_drop
         return encode(batch, self.encoder, self.head, keys=self.keys, partnered=partnered)
 
-    # Losses
-
-    def opposed(self) -> dict[str, Objective]:
-        """Objectives that are played against an opponent."""
-        return {name: one for name, one in self.objectives.items() if one.opponent is not None}
-
-    def vocabulary_objectives(self) -> dict[str, VocabularyObjective]:
-        """Objectives that share a pass; the order of their rows, and so of floating point sums, is kept."""
-        objectives = reversed(list(self.objectives.items()))
-        return {name: one for name, one in objectives if isinstance(one, VocabularyObjective)}
-
-    def generator_losses(self, encoded: EncodedBatch) -> dict[str, Tensor]:
-        """Name -> loss of all objectives that have no opponent, unweighted."""
-        shared = self.vocabulary_objectives()
-        apart = [name for name in self.objectives if name not in {*shared, *self.opposed()}]
-        losses = {name: self.objectives[name](encoded) for name in apart}
-        return losses | vocabulary_losses(shared, encoded)
-
     def total(self, losses: Mapping[str, Tensor], progress: float) -> Float[Tensor, ""]:
         """What one backward pass minimises for both players."""
         learned: dict[str, Tensor] = {}
         terms = [torch.zeros((), device=self.device)]
-        for name, objective in self.objectives.items():
+        for name, objective in self.objectives.named().items():
             loss = objective.factor(progress) * losses[name]
             key = objective.level if self.per_level else name
             if objective.has_learned_weight:
@@ -216,7 +196,7 @@ class AlignmentModule(L.LightningModule):
 
     def step_players(self) -> None:
         """Update, move the learning rates, forget the gradients."""
-        if self.opposed() and not self.optimisation.alternate:
+        if self.objectives.opposed() and not self.optimisation.alternate:
             self.step_discriminator()
         self.generator_optimizer.step()
         if self.weighting is not None:
@@ -228,7 +208,7 @@ class AlignmentModule(L.LightningModule):
 
     def step_discriminator(self) -> None:
         """From the gradients of all ranks, which DDP leaves alone: see ``__init__``."""
-        average_gradients(self.opponent_parameters())
+        average_gradients(self.objectives.opponent_parameters())
         self.discriminator_optimizer.step()
 
     @property
@@ -277,8 +257,10 @@ class AlignmentModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """The generator's optimizer, whose groups have rates of their own, and the opponents'."""
         rates = self.optimisation
-        opponents = [{"params": self.opponent_parameters(), "lr": rates.discriminator, "name": "discriminator"}]
-        players = [self.parameter_groups(), *([opponents] if self.opposed() else [])]
+        opponents = [
+            {"params": self.objectives.opponent_parameters(), "lr": rates.discriminator, "name": "discriminator"}
+        ]
+        players = [self.parameter_groups(), *([opponents] if self.objectives.opposed() else [])]
         factors = [warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup), warmup_then_linear(rates.steps, 0)]
         return [
             {"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, factor)}
@@ -292,7 +274,7 @@ class AlignmentModule(L.LightningModule):
         parts = (encoder.sentence_fusion, encoder.word_fusion, self.head)
         heads = [parameter for part in parts if part is not None for parameter in part.parameters()]
         heads += [] if self.head is None else self.head.untrained
-        heads += [parameter for objective in self.objectives.values() for parameter in objective.own_parameters()]
+        heads += self.objectives.own_parameters()
         apart = {id(parameter) for parameter in (embeddings, *heads)}
         backbone = [parameter for parameter in encoder.backbone.parameters() if id(parameter) not in apart]
         weights = [] if self.weighting is None else list(self.weighting.parameters())
@@ -302,11 +284,6 @@ class AlignmentModule(L.LightningModule):
             {"params": heads, "lr": rates.heads, "name": "heads"},
             {"params": weights, "lr": rates.weights * 20_000 / rates.steps, "name": "weights"},
         ]
-
-    def opponent_parameters(self) -> list[nn.Parameter]:
-        """What the second optimizer trains."""
-        opponents = [one.opponent for one in self.objectives.values() if one.opponent is not None]
-        return [parameter for opponent in opponents for parameter in opponent.parameters()]
 
     # What is shown
 
@@ -323,8 +300,7 @@ class AlignmentModule(L.LightningModule):
         for optimizer in self._optimizers():
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
-        for objective in self.objectives.values():
-            values |= objective.measures(encoded)
+        values |= self.objectives.measures(encoded)
         values["padded_percent"] = padded_percent([pair.subwords for pair in encoded.pairs.values()])
         values["in_batch_accuracy"] = 100 * encoded.first.in_batch_accuracy()
         now = time.perf_counter()

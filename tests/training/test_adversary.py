@@ -26,7 +26,7 @@ def game_of(module: torch.nn.Module) -> LanguageAdversary:
 
 
 def without_opponent(module: torch.nn.Module, batch) -> torch.Tensor:
-    return sum(module.generator_losses(batch).values())
+    return sum(module.objectives.losses(batch).values())
 
 
 def touched(module: torch.nn.Module) -> set[str]:

@@ -12,7 +12,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from training.test_ablations import LOSSES
-from training.toy import SMALL, batches, built, configured, encoded, gradients
+from training.toy import SMALL, alone, batches, built, configured, encoded, gradients
 
 from mlalign.alignment import objectives
 from mlalign.alignment.objectives import objective_types
@@ -26,11 +26,6 @@ ADDED = Path(__file__).parent / "added"
 NAMES = list(objective_types())
 WHOLE = {"similarity": "dot", "temperature": 1, "margin": 0}
 FILES = sorted((Path(CONF) / "losses").glob("*.yaml"))
-
-
-def alone(name: str, fusion: str = "gated") -> tuple[str, ...]:
-    """A method of one objective."""
-    return ("method=none", f"losses=[{name}]", "method.language_tokens=true", f"fusion.form={fusion}")
 
 
 @pytest.fixture
@@ -104,7 +99,10 @@ def test_every_objective_has_a_yaml():
     ("settings", "message"),
     [
         ({"inter_sentense": {}}, r"losses\.inter_sentense: no such loss\. Did you mean inter_sentence\?"),
-        ({"inter_sentence": WHOLE | {"temp": 1}}, r"losses\.inter_sentence\.temp: no such key\. Did you mean temperature\?"),
+        (
+            {"inter_sentence": WHOLE | {"temp": 1}},
+            r"losses\.inter_sentence\.temp: no such key\. Did you mean temperature\?",
+        ),
         ({"intra_sentence": WHOLE}, r"losses\.intra_sentence\.margin: no such key"),
         ({"inter_sentence": {}}, r"losses\.inter_sentence\.similarity.*: a value is needed"),
         ({"masked_words": {"chunk_size": 0}}, r"losses\.masked_words\.chunk_size=0: expected at least 1"),

@@ -187,6 +187,11 @@ def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = 
     return encode(batch, module.encoder, module.head, keys=module.keys, partnered=partnered)
 
 
+def alone(name: str) -> tuple[str, ...]:
+    """Overrides for a method of one objective."""
+    return ("method=none", f"losses=[{name}]", "method.language_tokens=true", "fusion.form=gated")
+
+
 def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
     """One objective with these settings."""
     parts = Parts(dim=32, align=Align(word_distribution_every=every))

@@ -100,8 +100,3 @@ class Objective(nn.Module):
     def measures(self, batch: EncodedBatch) -> dict[str, Tensor | float]:
         """What is reported besides the loss."""
         return {}
-
-    def own_parameters(self) -> list[nn.Parameter]:
-        """All but the opponent's."""
-        theirs = set() if self.opponent is None else {id(one) for one in self.opponent.parameters()}
-        return [one for one in self.parameters() if id(one) not in theirs]
