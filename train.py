@@ -21,18 +21,20 @@ def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
+    from mlalign.alignment.validation import check_losses
     from mlalign.commands.devices import train_on_all_devices
 
-    train_on_all_devices(config)  # each of them calls mlalign.pipeline.run
+    train_on_all_devices(check_losses(config))  # each of them calls mlalign.pipeline.run
 
 
 def folder(composed: DictConfig) -> Path:
     """The folder of a run."""
     config = resolve(composed)
 
+    from mlalign.alignment.validation import check_losses
     from mlalign.stages.finished import run_folder
 
-    return run_folder(config)
+    return run_folder(check_losses(config))
 
 
 if __name__ == "__main__":

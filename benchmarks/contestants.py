@@ -13,7 +13,7 @@ from shapes import Batches
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from mlalign.alignment.module import AlignmentModule
-from mlalign.data.parallel import ParallelBatch
+from mlalign.data.parallel import ParallelBatch, Side, Sides
 from mlalign.training.trainer import make_trainer
 
 Step = Callable[[ParallelBatch], None]
@@ -22,13 +22,13 @@ LIGHTNING = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 def joined(batch: ParallelBatch) -> dict[str, torch.Tensor]:
     """Both languages as one batch of sequences, as others would be given it."""
-    sides = batch.source, batch.target
+    sides = batch.first
     original = torch.cat([side.original for side in sides])
-    hidden = torch.cat([side.hidden for side in sides])
+    masked = torch.cat([side.masked for side in sides])
     return {
         "input_ids": torch.cat([side.subwords.input_ids for side in sides]),
         "attention_mask": torch.cat([side.subwords.attention_mask for side in sides]),
-        "labels": original.masked_fill(~hidden, -100),
+        "labels": original.masked_fill(~masked, -100),
     }
 
 
@@ -86,7 +86,7 @@ def sentence_transformers(model: PreTrainedModel, precision: str, folder: Path) 
     def inputs(batch: ParallelBatch) -> dict[str, torch.Tensor]:
         return {
             f"{name}_{key}": getattr(side.subwords, key)
-            for name, side in (("anchor", batch.source), ("positive", batch.target))
+            for name, side in zip(("anchor", "positive"), batch.first, strict=True)
             for key in ("input_ids", "attention_mask")
         }
 
@@ -108,12 +108,13 @@ def step_of(trainer: Any, inputs: Callable[[ParallelBatch], dict[str, torch.Tens
 
 def two_pairs(batch: ParallelBatch) -> ParallelBatch:
     """The first two, which cost next to nothing."""
-    sides = []
-    for side in (batch.source, batch.target):
-        cut = {key: value[:2] for key, value in side.subwords._asdict().items() if value is not None}
-        subwords = side.subwords._replace(**cut)
-        sides.append(type(side)(subwords, *(one[:2] for one in side[1:])))
-    return batch._replace(source=sides[0], target=sides[1], same=batch.same[:2, :2])
+
+    def cut(side: Side) -> Side:
+        subwords = {key: value[:2] for key, value in side.subwords._asdict().items() if value is not None}
+        return Side(side.subwords._replace(**subwords), *(one[:2] for one in side[1:]))
+
+    views = {name: Sides(*map(cut, sides)) for name, sides in batch.views.items()}
+    return batch._replace(views=views, same=batch.same[:2, :2])
 
 
 def ours(module: AlignmentModule, precision: str, folder: Path, first: ParallelBatch) -> Step:

@@ -245,10 +245,7 @@ def contestant(kind: str, model: Any, device: str) -> tuple[nn.Module, Callable[
 def inputs_of(kind: str, batch: ParallelBatch) -> Any:
     """A batch as the contestant is given it."""
     if kind == SENTENCES:
-        return [
-            {key: getattr(side.subwords, key) for key in ("input_ids", "attention_mask")}
-            for side in (batch.source, batch.target)
-        ]
+        return [{key: getattr(side.subwords, key) for key in ("input_ids", "attention_mask")} for side in batch.first]
     inputs = joined(batch)
     if kind == BARE:
         del inputs["labels"]

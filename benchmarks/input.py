@@ -148,6 +148,7 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     import torch
     from transformers import AutoTokenizer
 
+    from mlalign.alignment.views import build_views
     from mlalign.data.parallel import ParallelDataModule
     from mlalign.data.sequences import SequenceBuilder
     from mlalign.data.token_cache import open_table
@@ -159,10 +160,10 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     layout = SequenceBuilder(tokenizer, {"en": 5, "de": 6, "unk": 7}, max_length=128)
     found: dict[str, Any] = {"pairs_in_table": len(table), "batches": BATCHES, "rates": []}
     for rate in (0.0, 0.15):
+        views = build_views(["masked" if rate else "clean"], layout, rate=rate, seed=1)
         data = ParallelDataModule(
-            {"de": table}, layout, pairs=BATCH, batches=BATCHES + 1, exponent=0.7, held_out=500,
-            mask_rate=rate, seed=1,
-        )  # fmt: skip
+            {"de": table}, layout, views, pairs=BATCH, batches=BATCHES + 1, exponent=0.7, held_out=500, seed=1
+        )
         found["rates"].append({"mask_rate": rate} | taken(iter(data.train_dataloader())))
     return found | {"own_bytes_before": before["own_bytes"], **memory()}
 
@@ -176,7 +177,7 @@ def taken(batches: Iterator[Any]) -> dict[str, Any]:
     pairs = positions = real = 0
     for batch in batches:
         pairs += len(batch.same)
-        for side in (batch.source, batch.target):
+        for side in batch.first:
             positions += side.subwords.attention_mask.numel()
             real += int(side.subwords.attention_mask.sum())
     seconds, processor = time.perf_counter() - started, time.process_time() - since

@@ -70,7 +70,7 @@ class Stopwatch(L.Callback):
         if len(self.seconds) == 1:
             self._counter.__exit__(None, None, None)
             self.operations = self._counter.get_total_flops()
-        self.pieces.append(sum(int(side.subwords.attention_mask.sum()) for side in (batch.source, batch.target)))
+        self.pieces.append(sum(int(side.subwords.attention_mask.sum()) for side in batch.first))
 
 
 def random_backbone(name: str, texts: list[str], folder: Path) -> None:

@@ -1,30 +1,20 @@
-"""From a checked configuration to the parts of an alignment; none of them knows a config."""
+"""From a checked configuration to the parts of an alignment."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mlalign.alignment.adversary import LanguageAdversary
-from mlalign.alignment.batch import VocabularyHead
 from mlalign.alignment.module import AlignmentModule
-from mlalign.alignment.registry import (
-    LEVELS,
-    WORD_LOSSES,
-    build_measures,
-    build_objectives,
-)
-from mlalign.config.enums import (
-    AdversarySchedule,
-    FusionForm,
-    Vocabulary,
-    WeightingPer,
-    WordHead,
-)
-from mlalign.config.plain import plain
+from mlalign.alignment.objective_set import ObjectiveSet
+from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.objectives.base import Parts
+from mlalign.alignment.validation import settings_of
+from mlalign.alignment.views import build_views, views_read
+from mlalign.config.enums import AdversarySchedule, FusionForm, Vocabulary, WeightingPer, WordHead
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH
@@ -34,21 +24,18 @@ from mlalign.data.token_cache import Tokenised
 from mlalign.device import padding_multiple
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.backbone import add_language_tokens, known_languages
-from mlalign.models.discriminator import LanguageDiscriminator
 from mlalign.models.encoder import Encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
-from mlalign.models.vocabulary_head import untrained_head, unused_head, word_transform
+from mlalign.models.vocabulary_head import VocabularyHead, untrained_head, unused_head, word_transform
 from mlalign.training.computing import takes_gpu
 from mlalign.training.schedules import Optimisation
 
 log = logging.getLogger(__name__)
 
-SENTENCE_LOSSES = ("inter_sentence", "intra_sentence")
-
 
 def counted(tables: Mapping[str, Tokenised], vocabulary: int) -> dict[str, Tensor]:
-    """How often each piece occurs in the text of each language."""
+    """How often each token of the vocabulary occurs in the text of each language."""
     english = [table.counts("source", vocabulary) for table in tables.values()]
     counts = {ENGLISH: np.sum(english, axis=0)}
     counts |= {name: table.counts("target", vocabulary) for name, table in tables.items()}
@@ -56,7 +43,7 @@ def counted(tables: Mapping[str, Tokenised], vocabulary: int) -> dict[str, Tenso
 
 
 class Assembly:
-    """Builds what is trained, and on what.
+    """Builds what is trained, and on what: exactly what the objectives need.
 
     Args:
         config: checked.
@@ -64,7 +51,8 @@ class Assembly:
 
     def __init__(self, config: Train) -> None:
         self.config = config
-        self.losses = present(config.losses)
+        self.settings = {name: settings_of(name, config.losses[name]) for name in present(config.losses)}
+        self.needs = [settings.needs() for settings in self.settings.values()]
         assert config.align.seed is not None  # resolved
         self.seed = config.align.seed
 
@@ -86,62 +74,59 @@ class Assembly:
                 start=config.align.language_token_start.value,
             )
             tokens = known_languages(tokenizer, languages)
-        words = any(name in self.losses for name in WORD_LOSSES)
-        encoder = self._encoder(model, languages, words)
-        head = self._head(model, vocabulary, counts) if words else None
-        optimisation = self._optimisation(head)
+        encoder = self._encoder(model, languages)
+        head = self._head(model, vocabulary, counts) if any(one.vocabulary for one in self.needs) else None
+        if head is None:
+            unused_head(model)
+        objectives = self._objectives(encoder.dim)
+        module = AlignmentModule(
+            encoder,
+            objectives,
+            self._weighting(objectives),
+            head=head,
+            keys=config.fusion.keys.value,
+            partner_drop=config.fusion.partner_drop,
+            per_level=config.weighting.per == WeightingPer.level,
+            optimisation=self._optimisation(head),
+            seed=self.seed,
+        )
+        layout = SequenceBuilder(
+            tokenizer,
+            tokens,
+            max_length=config.align.max_length,
+            multiple=padding_multiple(gpu=takes_gpu(config)),
+        )
         data = ParallelDataModule(
             tables,
-            SequenceBuilder(
-                tokenizer,
-                tokens,
-                max_length=config.align.max_length,
-                multiple=padding_multiple(gpu=takes_gpu(config)),
-            ),
+            layout,
+            build_views(views_read(self.needs), layout, rate=config.align.mask_rate, seed=self.seed),
             pairs=config.align.batch_size,
-            batches=optimisation.batches,
+            batches=module.optimisation.batches,
             exponent=config.data.sampling_exponent,
             held_out=config.data.held_out,
-            mask_rate=config.align.mask_rate if "masked_words" in self.losses else 0.0,
             seed=self.seed,
             workers=config.trainer.workers,
         )
-        if not words:
-            unused_head(model)
-        settings = {name: plain(getattr(config.losses, name)) for name in self.losses}
-        if "word_distribution" in settings:
-            settings["word_distribution"]["every"] = config.align.word_distribution_every
-        module = AlignmentModule(
-            encoder,
-            build_objectives(settings),
-            self._weighting(),
-            head=head,
-            game=self._game(encoder.dim),
-            weighted_game=config.align.adversary.weighted,
-            keys=config.fusion.keys.value,
-            partner_drop=config.fusion.partner_drop,
-            measures=build_measures(settings),
-            per_level=config.weighting.per == WeightingPer.level,
-            optimisation=optimisation,
-            seed=self.seed,
-        )
         return module, data
 
-    def _encoder(self, model: Any, languages: list[str], words: bool) -> Encoder:
+    def _objectives(self, dim: int) -> ObjectiveSet:
+        types, parts = objective_types(), Parts(dim, self.config.align)
+        return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
+
+    def _encoder(self, model: Any, languages: list[str]) -> Encoder:
         fusion, dim = self.config.fusion, int(model.config.hidden_size)
         fused = fusion.form != FusionForm.off
         form: Any = fusion.form.value
-        sentences = words or any(name in self.losses for name in SENTENCE_LOSSES)
 
-        def build() -> AttentionFusion:
+        def build(needed: Collection[bool]) -> AttentionFusion | None:
             temperature = dim**0.5 if fusion.temperature is None else fusion.temperature
-            return AttentionFusion(dim, temperature=temperature, form=form)
+            return AttentionFusion(dim, temperature=temperature, form=form) if fused and any(needed) else None
 
         return Encoder(
             model,
             pool=self.config.backbone.pool.value,
-            sentence_fusion=build() if fused and sentences else None,
-            word_fusion=build() if fused and words else None,
+            sentence_fusion=build([one.fused for one in self.needs]),
+            word_fusion=build([one.vocabulary for one in self.needs]),
             prototypes=LanguagePrototypes(languages, dim, momentum=self.config.align.prototype_momentum)
             if fused
             else None,
@@ -149,14 +134,14 @@ class Assembly:
 
     def _head(self, model: Any, vocabulary: int, counts: Mapping[str, Tensor]) -> VocabularyHead:
         output = model.get_output_embeddings()
-        pieces = None
+        ids = None
         if self.config.align.vocabulary == Vocabulary.seen:
-            pieces = torch.stack(list(counts.values())).any(0).nonzero()[:, 0]
-            log.info("%s of %s pieces occur in the parallel text", f"{len(pieces):,}", f"{vocabulary:,}")
+            ids = torch.stack(list(counts.values())).any(0).nonzero()[:, 0]
+            log.info("%s of %s vocabulary ids occur in the parallel text", f"{len(ids):,}", f"{vocabulary:,}")
         if self.config.align.word_head == WordHead.layer_norm:
             unused_head(model)
             transform: Any = torch.nn.LayerNorm(int(model.config.hidden_size))
-            return VocabularyHead(transform, output.weight, None, vocabulary, pieces=pieces)
+            return VocabularyHead(transform, output.weight, None, vocabulary, vocabulary_ids=ids)
         untrained = untrained_head(model)
         if untrained:
             log.info(
@@ -169,37 +154,16 @@ class Assembly:
             output.bias,
             vocabulary,
             untrained,
-            pieces=pieces,
+            vocabulary_ids=ids,
         )
 
-    def _weighting(self) -> UncertaintyWeights | None:
-        outside = not self.config.align.adversary.weighted
-        names = [name for name in self.losses if not (outside and name == "adversarial")]
-        if self.config.weighting.per == WeightingPer.level:
-            names = list(dict.fromkeys(LEVELS[name] for name in names))
+    def _weighting(self, objectives: ObjectiveSet) -> UncertaintyWeights | None:
+        per_level = self.config.weighting.per == WeightingPer.level
+        learned = {name: one for name, one in objectives.named().items() if one.has_learned_weight}
+        names = list(dict.fromkeys(one.level if per_level else name for name, one in learned.items()))
         bound = self.config.weighting.bound
         form: Any = self.config.weighting.form.value
         return UncertaintyWeights(names, form=form, bounds=(-bound, bound)) if names else None
-
-    def _game(self, dim: int) -> LanguageAdversary | None:
-        settings, adversary = self.config.losses.adversarial, self.config.align.adversary
-        if settings is None:
-            return None
-        confusion: Any = settings.form.value
-        return LanguageAdversary(
-            LanguageDiscriminator(
-                dim,
-                hidden=adversary.hidden,
-                dropout=adversary.dropout,
-                normalise=adversary.normalise,
-            ),
-            sees=adversary.input.value,
-            form=confusion,
-            smoothing=settings.smoothing,
-            weight=adversary.weight,
-            warmup=adversary.warmup,
-            ramp=adversary.ramp,
-        )
 
     def _optimisation(self, head: VocabularyHead | None) -> Optimisation:
         align, adversary = self.config.align, self.config.align.adversary

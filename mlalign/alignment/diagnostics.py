@@ -1,29 +1,44 @@
-"""Warnings while an alignment runs: what looks like success and is none; an end to what failed."""
+"""Warnings while an alignment runs about what looks like success and is none."""
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 log = logging.getLogger(__name__)
 
-CHEATING_IN_BATCH, CHEATING_HELD_OUT = 90.0, 20.0  # per cent
-DISCRIMINATOR_WON, DISCRIMINATOR_DEAD = 95.0, 2.0  # per cent; distance from one half
+LEAKAGE_IN_BATCH, LEAKAGE_HELD_OUT = 90.0, 20.0  # per cent
 PATIENCE = 100  # reports in a row
 COLLAPSED = 0.99  # mean cosine of sentences that are no translations
-MANY_CLAMPED = 50.0  # per cent of the entries of Eq. 8
+
+
+class Rule(NamedTuple):
+    """A warning about a reported number that stays suspicious for ``PATIENCE`` reports.
+
+    Attributes:
+        name: of what is wrong.
+        measure: the reported number.
+        is_suspicious: of its value.
+        message: with ``{}`` where the value is shown.
+    """
+
+    name: str
+    measure: str
+    is_suspicious: Callable[[float], bool]
+    message: str
 
 
 class Diagnostics:
-    """Watches the reported numbers of a run and warns once of each illness.
+    """Watches the reported numbers of a run and warns of everything once.
 
     Args:
         weight_bounds: the smallest and the largest weight of a loss; None where none is learned.
+        rules: of the objectives.
     """
 
-    def __init__(self, weight_bounds: tuple[float, float] | None) -> None:
-        self.warned: dict[str, str] = {}  # illness -> what was said of it
-        self.weight_bounds = weight_bounds
+    def __init__(self, weight_bounds: tuple[float, float] | None, rules: Sequence[Rule] = ()) -> None:
+        self.warnings: dict[str, str] = {}  # what is wrong -> message
+        self.weight_bounds, self.rules = weight_bounds, rules
         self._in_batch = 0.0
         self._in_a_row: Counter[str] = Counter()
 
@@ -33,14 +48,10 @@ class Diagnostics:
         for name, value in values.items():
             if name.startswith("weight/"):
                 self._watch_weight(name, float(value))
-        if "discriminator/accuracy" in values:
-            self._watch_game(float(values["discriminator/accuracy"]))
-        if self._lasts("clamped", values.get("clamped_share", 0.0) > MANY_CLAMPED, PATIENCE):
-            self._warn(
-                "clamped",
-                f"most entries of intra_sentence ({float(values['clamped_share']):.0f} %) are at "
-                "its cap, where they teach nothing; raise losses.intra_sentence.temperature",
-            )
+        for rule in (one for one in self.rules if one.measure in values):
+            value = float(values[rule.measure])
+            if self._lasts(rule.name, rule.is_suspicious(value), PATIENCE):
+                self._warn(rule.name, rule.message.format(value))
 
     def _watch_weight(self, name: str, weight: float) -> None:
         if self.weight_bounds is None or self.weight_bounds[0] == self.weight_bounds[1]:
@@ -55,50 +66,36 @@ class Diagnostics:
                 "weighting.bound, or set weighting.form=fixed",
             )
 
-    def _watch_game(self, accuracy: float) -> None:
-        if self._lasts("won", accuracy > DISCRIMINATOR_WON, PATIENCE):
-            self._warn(
-                "discriminator won",
-                "the discriminator has won: it tells the languages apart in every batch; "
-                "lower align.learning_rate.discriminator or raise align.adversary.weight",
-            )
-        if self._lasts("dead", abs(accuracy - 50) < DISCRIMINATOR_DEAD, PATIENCE):
-            self._warn(
-                "discriminator dead",
-                "the discriminator only guesses: raise align.learning_rate.discriminator or "
-                "align.adversary.discriminator_steps",
-            )
-
     def compare(self, measures: Mapping[str, float]) -> None:
-        """Hold a curve point among pairs never trained on against the last step's report.
+        """Compare the score of held-out pairs with the last step's report.
 
         Args:
             measures: see ``HeldOut.measures``.
         """
         held_out = measures["retrieval/mean"]
-        lost = held_out < max(CHEATING_HELD_OUT, 2 * measures["chance"])
-        if self._in_batch > CHEATING_IN_BATCH and lost:
+        lost = held_out < max(LEAKAGE_HELD_OUT, 2 * measures["chance"])
+        if self._in_batch > LEAKAGE_IN_BATCH and lost:
             self._warn(
-                "cheating",
+                "leakage",
                 f"in-batch accuracy is {self._in_batch:.0f} % but held-out retrieval only "
-                f"{held_out:.1f} %: the fusion's keys give the pairs away (fusion.keys=prototype "
-                "does not), or the text is learned by heart",
+                f"{held_out:.1f} %: the fusion's keys leak which sentences are pairs (fusion.keys=prototype "
+                "does not), or the text is memorised",
             )
         alike = measures.get("other_cosine/mean", 0.0)
         if self._lasts("collapse", lost and alike > COLLAPSED, 2):
             self._warn(
                 "collapse",
                 f"all sentences have nearly the same vector (mean cosine of sentences that say "
-                f"different things {alike:.3f}, held-out retrieval {held_out:.1f} %); add "
-                "losses.inter_sentence, or lower align.learning_rate.*",
+                f"different things {alike:.3f}, held-out retrieval {held_out:.1f} %); add a contrastive "
+                "loss of sentences, or lower align.learning_rate.*",
             )
 
-    def _lasts(self, what: str, ill: bool, patience: int) -> bool:
+    def _lasts(self, what: str, is_so: bool, patience: int) -> bool:
         """Whether this has been so for more than ``patience`` times in a row."""
-        self._in_a_row[what] = self._in_a_row[what] + 1 if ill else 0
+        self._in_a_row[what] = self._in_a_row[what] + 1 if is_so else 0
         return self._in_a_row[what] > patience
 
-    def _warn(self, illness: str, message: str) -> None:
-        if illness not in self.warned:
-            self.warned[illness] = message
+    def _warn(self, what: str, message: str) -> None:
+        if what not in self.warnings:
+            self.warnings[what] = message
             log.warning("%s", message)

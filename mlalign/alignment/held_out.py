@@ -37,7 +37,7 @@ class HeldOut:
         )
 
     def measures(self) -> dict[str, float]:
-        """What ``held_out_measures`` and ``prototype_cosines`` say; begins anew.
+        """What ``held_out_measures`` and ``prototype_cosines`` say; then forgets the vectors.
 
         Raises:
             TrainingError: a vector is not finite.
@@ -47,7 +47,7 @@ class HeldOut:
         for language, one in pairs.items():
             if not all(vectors.isfinite().all() for vectors in one[:4]):
                 raise TrainingError(
-                    f"align: sentence vectors of {language} are no numbers any more; lower "
+                    f"align: sentence vectors of {language} are non-finite; lower "
                     "align.learning_rate.* or set align.max_grad_norm"
                 )
         if not pairs:

@@ -30,6 +30,13 @@ class Attention(StrEnum):
     flash_attention_2 = "flash_attention_2"
 
 
+class View(StrEnum):
+    """The text that an objective reads: with masks, where a loss predicts them, or as it is."""
+
+    masked = "masked"
+    clean = "clean"
+
+
 class Similarity(StrEnum):
     """How two sentence vectors are compared."""
 

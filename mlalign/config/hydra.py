@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -156,12 +156,7 @@ def explain(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     for one in links:
         if isinstance(one, OmegaConfBaseException) and one.full_key:
-            return _wrong_key(one.full_key, str(one).splitlines()[0], one.object_type)
-    if any("Unexpected type for root: NoneType" in str(one) for one in links):
-        return (
-            f"{' '.join(sys.argv[1:])}: an override names a loss that this method does not have; "
-            "`python train.py method=NAME --cfg job -p losses` shows what it has"
-        )
+            return explain_key(one)
     message = _tidy(str(error))
     if message.startswith("Could not override 'corpus'"):
         return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
@@ -197,12 +192,20 @@ def unlisted_backbone(typed: str) -> str:
     )
 
 
-def _wrong_key(key: str, reason: str, group: Any) -> str:
-    """Group is the dataclass in which the key was looked for."""
+def explain_key(error: OmegaConfBaseException) -> str:
+    """What is wrong with a key or its value: the full key, what was found, the choices."""
+    key, reason = str(error.full_key), str(error).splitlines()[0]
     parent, _, last = key.rpartition(".")
     if parent in FREE:
         return f"{key}: {reason}; a new option is added with a plus sign: +{key}=VALUE"
-    if is_dataclass(group) and last not in (names := [one.name for one in fields(group)]):
+    names = list(error.parent_node) if isinstance(error.parent_node, DictConfig) else []
+    if parent == "losses" and last not in names:
+        return (
+            f"{key}: this method does not have this loss (it has: {', '.join(names) or 'none'}); "
+            "`python train.py method=NAME --cfg job -p losses` shows what a method has"
+        )
+    is_closed = is_dataclass(error.object_type) or parent.startswith("losses.")
+    if is_closed and last not in names:
         return f"{key}: no such key. {nearest(last, names)}"
     return f"{key}: {reason}"
 

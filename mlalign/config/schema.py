@@ -11,7 +11,6 @@ from mlalign.config.enums import (
     AdversaryInput,
     AdversarySchedule,
     Attention,
-    Confusion,
     DataSource,
     Freeze,
     FusionForm,
@@ -23,10 +22,8 @@ from mlalign.config.enums import (
     Partner,
     Pool,
     Precision,
-    Prediction,
     Representation,
     Selection,
-    Similarity,
     Vocabulary,
     WeightingForm,
     WeightingPer,
@@ -157,59 +154,6 @@ class Weighting(Settings):
 
 
 @dataclass
-class AdversarialLoss(Settings):
-    """Settings of Eq. 1; see ``losses.confusion_loss`` and ``losses.discriminator_loss``."""
-
-    form: Confusion = MISSING
-    smoothing: float = MISSING
-
-
-@dataclass
-class InterSentenceLoss(Settings):
-    """Settings of Eq. 7; see ``losses.inter_sentence_loss``."""
-
-    similarity: Similarity = MISSING
-    temperature: float = MISSING
-    margin: float = MISSING
-
-
-@dataclass
-class IntraSentenceLoss(Settings):
-    """Settings of Eq. 8; see ``losses.intra_sentence_loss``."""
-
-    similarity: Similarity = MISSING
-    temperature: float = MISSING
-    exclude_self: bool = MISSING
-
-
-@dataclass
-class MaskedWordsLoss(Settings):
-    """Settings of Eq. 12; see ``losses.masked_word_loss``."""
-
-    chunk_size: int | None = None
-
-
-@dataclass
-class WordDistributionLoss(Settings):
-    """Settings of Eq. 13; see ``losses.word_distribution_loss``."""
-
-    smoothing_mass: float = MISSING
-    prediction: Prediction = MISSING
-    chunk_size: int | None = None
-
-
-@dataclass
-class Losses(Settings):
-    """The losses of a method, by name; what is null is not computed."""
-
-    adversarial: AdversarialLoss | None = None
-    inter_sentence: InterSentenceLoss | None = None
-    intra_sentence: IntraSentenceLoss | None = None
-    masked_words: MaskedWordsLoss | None = None
-    word_distribution: WordDistributionLoss | None = None
-
-
-@dataclass
 class Method(Settings):
     """A named choice of losses, fusion and weighting."""
 
@@ -286,7 +230,7 @@ class Train(Settings):
     data: Data = setting(Data)
     prepare: Prepare = setting(Prepare, affects=NOTHING)  # its files are known by their content
     method: Method = setting(Method)
-    losses: Losses = setting(Losses)
+    losses: dict[str, Any] = setting(dict)  # name -> what its objective's Settings hold
     ablation: Ablation = setting(Ablation, affects=RUN)  # its losses and fusion are gone already
     fusion: Fusion = setting(Fusion)
     weighting: Weighting = setting(Weighting)

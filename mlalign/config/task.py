@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
-from mlalign.config.settings import Settings
+from mlalign.config.settings import Settings, at_least, setting
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Task(Settings):
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
     languages: Any = MISSING  # a list, or `available`
     metric: str = MISSING
-    train_size: int | None = None
+    train_size: int | None = setting(None, at_least(1))
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING
     source: str = MISSING

@@ -1,8 +1,8 @@
 """What a configuration must not say: values out of range and contradictions, before anything is loaded."""
 
-import logging
 import math
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,35 +10,41 @@ from mlalign.config.enums import (
     CUSTOM,
     TINY,
     AdversarySchedule,
-    Confusion,
     DataSource,
     FusionForm,
     FusionKeys,
     Representation,
-    WeightingForm,
 )
-from mlalign.config.schema import Ablation, Losses, Train
-from mlalign.config.settings import POSITIVE, SHARE, at_least, flattened, leaves, values
+from mlalign.config.folder import CONF
+from mlalign.config.schema import Ablation, Train
+from mlalign.config.settings import flattened, leaves, values
 from mlalign.config.task_validation import task_faults
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import ConfigError, closest
 
-log = logging.getLogger(__name__)
-
-LOSSES = tuple(Losses.__dataclass_fields__)
 FUSION = "fusion"  # what an ablation can take away besides
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
     """A guess at what was meant, and the choices."""
+    return f"{guess(word, choices)}Choices: {', '.join(choices)}"
+
+
+def guess(word: str, choices: Collection[str]) -> str:
+    """What was probably meant, as a question; empty if nothing is near."""
     close = closest(word, choices)
-    guess = f"Did you mean {close}? " if close else ""
-    return f"{guess}Choices: {', '.join(choices)}"
+    return f"Did you mean {close}? " if close else ""
 
 
-def present(losses: Losses) -> list[str]:
-    """Names of the losses that a method has."""
-    return [name for name in LOSSES if getattr(losses, name) is not None]
+def present(losses: Mapping[str, Any]) -> list[str]:
+    """Names of the losses that a method has, in the order in which they are added up."""
+    return sorted(name for name, settings in losses.items() if settings is not None)
+
+
+def loss_names() -> list[str]:
+    """Every loss that ``conf/losses`` has settings of."""
+    texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / "losses").glob("*.yaml")]
+    return sorted({name for text in texts for name in re.findall(r"^# @package losses\.(\w+)", text)})
 
 
 def apply_ablation(config: Train) -> None:
@@ -58,11 +64,11 @@ def apply_ablation(config: Train) -> None:
     taken = _taken(ablation)
     had = present(config.losses)
     for name in taken:
-        if name in LOSSES and name not in had:
+        if name not in (*had, FUSION):
             raise ConfigError(
                 f"ablation={ablation.name} takes away {name}, which "
-                f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}); "
-                "choose ablation=none or another method"
+                f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}). "
+                f"{guess(name, (*had, FUSION))}Choose ablation=none or another method"
             )
     if FUSION in taken:
         if config.fusion.form == FusionForm.off:
@@ -71,11 +77,10 @@ def apply_ablation(config: Train) -> None:
                 f"method={config.method.name} does not have; choose ablation=none"
             )
         config.fusion.form = FusionForm.off
-    ablation.without = [name for name in LOSSES if name in taken]
+    ablation.without = sorted(name for name in taken if name != FUSION)
     ablation.fusion = FUSION not in taken
-    for name in ablation.without:
-        setattr(config.losses, name, None)
-    if had and not present(config.losses):
+    config.losses = {name: config.losses[name] for name in had if name not in taken}
+    if had and not config.losses:
         raise ConfigError(
             f"ablation={ablation.name} takes away all that method={config.method.name} has; "
             "the run without alignment is method=none"
@@ -87,8 +92,6 @@ def _taken(ablation: Ablation) -> dict[str, str]:
     taken: dict[str, str] = {}
     for choice, names in sorted(ablation.parts.items()):
         for name in names:
-            if name not in (*LOSSES, FUSION):
-                raise ConfigError(f"ablation.parts.{choice}: {name!r} is no loss. {nearest(name, (*LOSSES, FUSION))}")
             if name in taken:
                 raise ConfigError(
                     f"ablation={ablation.name}: {taken[name]} and {choice} both take away {name}; leave out one of them"
@@ -97,15 +100,6 @@ def _taken(ablation: Ablation) -> dict[str, str]:
     return taken
 
 
-TASK_RANGES = {"task.train_size": at_least(1)}
-LOSS_RANGES = {
-    "losses.adversarial.smoothing": SHARE,
-    "losses.inter_sentence.temperature": POSITIVE,
-    "losses.intra_sentence.temperature": POSITIVE,
-    "losses.masked_words.chunk_size": at_least(1),
-    "losses.word_distribution.chunk_size": at_least(1),
-    "losses.word_distribution.smoothing_mass": SHARE,
-}
 TRAINER_OPTIONS = (  # of Lightning's Trainer; none of them changes what is learned, but for rounding
     "benchmark",
     "detect_anomaly",
@@ -159,15 +153,10 @@ def check(config: Train) -> None:
     Raises:
         ConfigError: with the full key, what was found and what to do.
     """
-    found = values(config)
-    allowed = {key: leaf.allowed for key, leaf in leaves(Train).items()} | TASK_RANGES | LOSS_RANGES
-    for key, value in found.items():
-        allowed_here = allowed.get(key)
-        if allowed_here is not None and value is not None and not allowed_here.allows(value):
-            raise ConfigError(f"{key}={value}: expected {allowed_here.expected}")
+    refuse_out_of_range(config)
     for option, value in config.trainer.options.items():
         _check_option(option, value)
-    for key, value in flattened(found).items():
+    for key, value in flattened(values(config)).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key}={value}: expected a finite number")
     for message in task_faults(config.task, config.finetune.epochs):
@@ -175,11 +164,19 @@ def check(config: Train) -> None:
     for wrong, message in _contradictions(config):
         if wrong:
             raise ConfigError(message)
-    if config.losses.intra_sentence and not config.losses.inter_sentence:
-        log.warning(
-            "losses.intra_sentence without losses.inter_sentence has a trivial minimum, all "
-            "sentence vectors equal: watch held_out"
-        )
+
+
+def refuse_out_of_range(settings: Any, prefix: str = "") -> None:
+    """Refuse a value that its setting does not allow; null is allowed where the type has it.
+
+    Raises:
+        ConfigError: with the full key, what was found and what is expected.
+    """
+    declared = leaves(type(settings))
+    for key, value in values(settings).items():
+        allowed = declared[key].allowed
+        if allowed is not None and value is not None and not allowed.allows(value):
+            raise ConfigError(f"{prefix}{key}={value}: expected {allowed.expected}")
 
 
 def _check_option(option: str, value: Any) -> None:
@@ -195,7 +192,6 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     losses, fusion, adversary = config.losses, config.fusion, config.align.adversary
     languages, prepare = config.data.languages or [], config.prepare
     fused = fusion.form != FusionForm.off
-    learned = config.weighting.form != WeightingForm.fixed
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
     resume = config.resume
@@ -250,23 +246,6 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             needs_token and not fused,
             f"finetune.representation={config.finetune.representation} needs a fusion, and there "
             "is none; choose representation=backbone, or a method with fusion.form=gated",
-        ),
-        (
-            adversary.weighted
-            and learned
-            and losses.adversarial is not None
-            and losses.adversarial.form == Confusion.minimax,
-            "losses.adversarial.form=minimax with align.adversary.weighted=true: its value is "
-            "negative, and a learned weight would grow without bound; choose form=flip or uniform",
-        ),
-        (
-            adversary.weighted and learned and losses.adversarial is not None and adversary.warmup > 0,
-            f"align.adversary.warmup={adversary.warmup} with align.adversary.weighted=true: the "
-            "learned weight would run away while the reward is 0; set align.adversary.warmup=0",
-        ),
-        (
-            losses.adversarial is not None and adversary.input == "language" and not config.method.language_tokens,
-            "align.adversary.input=language needs method.language_tokens=true",
         ),
         (
             adversary.discriminator_steps > 1 and adversary.schedule == AdversarySchedule.joint,

@@ -1,6 +1,6 @@
 """Batches of translation pairs, one language pair each, and held-out pairs for the curves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.languages import ENGLISH
-from mlalign.data.masking import mask_words
-from mlalign.data.sampling import BatchKey, PairBatches, stream
+from mlalign.data.sampling import BatchKey, PairBatches
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import rank, world_size
@@ -27,29 +26,43 @@ EVALUATION_BATCH = 256
 
 
 class Side(NamedTuple):
-    """One language of a batch; ``subwords`` shows masks where a word is hidden.
+    """One language of a view; ``subwords`` shows masks where a token is masked.
 
     All but ``subwords`` stays on the host, so that what the word losses are about is known without
-    waiting for a device; ``is_word`` is that of ``subwords``.
+    waiting for a device; ``is_content_token`` is that of ``subwords``.
     """
 
     subwords: Subwords
     original: Int[Tensor, "batch length"]
-    hidden: Bool[Tensor, "batch length"]
+    masked: Bool[Tensor, "batch length"]
     is_content_token: Bool[Tensor, "batch length"]
 
 
+class Sides(NamedTuple):
+    """Row i of ``target`` translates row i of ``source``."""
+
+    source: Side
+    target: Side
+
+
 class ParallelBatch(NamedTuple):
-    """Row i of ``target`` translates row i of ``source``; one language pair per batch.
+    """The same sentence pairs in one or more views; one language pair per batch.
 
     Of several devices each has a slice of the rows, and ``same`` tells of all.
     """
 
-    source: Side
-    target: Side
+    views: Mapping[str, Sides]
     languages: tuple[str, str]  # ("en", "de")
     same: Bool[Tensor, "all all"]  # rows that say the same, other than row and column alike
     place: int  # of the batch in the run
+
+    @property
+    def first(self) -> Sides:
+        """The first of the views, which differ in their masks only."""
+        return next(iter(self.views.values()))
+
+
+MakeSide = Callable[[Subwords, str, BatchKey], Side]  # tokens, their language, the batch
 
 
 class HeldOutBatch(NamedTuple):
@@ -72,8 +85,7 @@ class ParallelText(Dataset[ParallelBatch]):
         tables: language -> tokenised pairs.
         rows: language -> the rows of its table that are trained on.
         layout: places special and language tokens.
-        mask_rate: share of words that are hidden; 0 for none.
-        seed: of the masks.
+        views: name -> what makes one language of this view.
         rank: this device among ``world``, which divides the pairs of a batch.
         world: how many devices share a batch.
     """
@@ -83,18 +95,13 @@ class ParallelText(Dataset[ParallelBatch]):
         tables: Mapping[str, Tokenised],
         rows: Mapping[str, NDArray[np.int64]],
         layout: SequenceBuilder,
+        views: Mapping[str, MakeSide],
         *,
-        mask_rate: float,
-        seed: int,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self.tables, self.rows, self.layout = tables, rows, layout
-        self.mask_rate, self.seed = mask_rate, seed
-        self.rank, self.world = rank, world_size
-        ids = np.arange(len(layout.tokenizer))
-        special = [*layout.tokenizer.all_special_ids, *layout.language_tokens.values()]
-        self.replacements = torch.from_numpy(np.setdiff1d(ids, special))
+        self.views, self.rank, self.world = views, rank, world_size
 
     def __getitem__(self, key: BatchKey) -> ParallelBatch:
         table = self.tables[key.language].take(self.rows[key.language][key.rows])
@@ -103,29 +110,16 @@ class ParallelText(Dataset[ParallelBatch]):
         np.fill_diagonal(same, False)
         size = len(key.rows) // self.world
         own = slice(self.rank * size, (self.rank + 1) * size)
-        return ParallelBatch(
-            source=rows_of(self._side(table["source"], ENGLISH, key), own, self.layout),
-            target=rows_of(self._side(table["target"], key.language, key), own, self.layout),
-            languages=(ENGLISH, key.language),
-            same=torch.from_numpy(same),
-            place=key.batch,
-        )
-
-    def _side(self, sentences: pa.ChunkedArray, language: str, key: BatchKey) -> Side:
-        subwords = sentences_of(sentences, language, self.layout)
-        original = subwords.input_ids
-        if not self.mask_rate:
-            hidden = torch.zeros_like(subwords.is_content_token)
-            return Side(subwords, original, hidden, subwords.is_content_token)
-        masked = mask_words(
-            subwords,
-            rate=self.mask_rate,
-            mask_id=self.layout.tokenizer.mask_token_id,
-            replacements=self.replacements,
-            random=stream(self.seed, "masks", key.epoch, key.batch, language, int(key.rows[0])),
-        )
-        shown = subwords._replace(input_ids=masked.input_ids)
-        return Side(shown, original, masked.hidden, subwords.is_content_token)
+        source = sentences_of(table["source"], ENGLISH, self.layout)
+        target = sentences_of(table["target"], key.language, self.layout)
+        views = {
+            name: Sides(
+                rows_of(make(source, ENGLISH, key), own, self.layout),
+                rows_of(make(target, key.language, key), own, self.layout),
+            )
+            for name, make in self.views.items()
+        }
+        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch)
 
 
 class ParallelDataModule(L.LightningDataModule):
@@ -140,8 +134,8 @@ class ParallelDataModule(L.LightningDataModule):
         held_out: how many pairs of the largest language are kept for the curves; other languages
             give the same share, at most a tenth. A pair is chosen by a hash of its English side,
             so that no held-out English sentence is trained on in any language.
-        mask_rate: share of words that are hidden; 0 for none.
-        seed: of order and masks.
+        views: name -> what makes one language of this view of a batch.
+        seed: of the order.
         workers: processes that make batches.
     """
 
@@ -149,19 +143,19 @@ class ParallelDataModule(L.LightningDataModule):
         self,
         tables: Mapping[str, Tokenised],
         layout: SequenceBuilder,
+        views: Mapping[str, MakeSide],
         *,
         pairs: int,
         batches: int,
         exponent: float,
         held_out: int,
-        mask_rate: float,
         seed: int,
         workers: int = 0,
     ) -> None:
         super().__init__()
-        self.tables, self.layout = dict(tables), layout
+        self.tables, self.layout, self.views = dict(tables), layout, dict(views)
         self.pairs, self.batches, self.exponent = pairs, batches, exponent
-        self.mask_rate, self.seed, self.workers = mask_rate, seed, workers
+        self.seed, self.workers = seed, workers
         largest = max(len(table) for table in tables.values())
         share = min(held_out / largest, HELD_OUT_AT_MOST)
         self.kept_out: dict[str, NDArray[np.int64]] = {}
@@ -192,8 +186,7 @@ class ParallelDataModule(L.LightningDataModule):
             self.tables,
             self.trained,
             self.layout,
-            mask_rate=self.mask_rate,
-            seed=self.seed,
+            self.views,
             rank=rank(),
             world_size=world_size(),
         )
@@ -242,7 +235,7 @@ class ParallelDataModule(L.LightningDataModule):
         return {"batch": progress.processed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on behind the last finished batch."""
+        """Resume after the last finished batch."""
         self._resume_at = state["batch"]
 
 

@@ -22,7 +22,8 @@ from mlalign.tasks.data import IGNORED, TaskBatch
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import per_rank, unsynchronised
-from mlalign.training.schedules import are_on_gpu, warmup_then_linear
+from mlalign.training.optimizers import ParameterGroup, build_optimizers
+from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
 
@@ -213,20 +214,18 @@ class FinetuningModule(L.LightningModule):
         return list(zip(batch.examples, batch.first_words, found, strict=True))
 
     def configure_optimizers(self) -> Any:
-        """The encoder and the head, each with its rate, along one schedule."""
-        head = list(self.head.parameters())
-        encoder = [one for one in self.encoder.parameters() if one.requires_grad]
-        groups = [
-            {"params": parameters, "lr": rate}
-            for parameters, rate in zip((encoder, head), self.rates, strict=True)
-            if parameters
-        ]
-        optimizer = AdamW(groups, weight_decay=self.weight_decay, fused=are_on_gpu(groups))
+        """One optimizer along one schedule."""
+        (optimizer,) = build_optimizers(AdamW, self, self.parameter_groups(), weight_decay=self.weight_decay)
         schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The encoder and the head, each with its peak rate."""
+        parts = (self.encoder, self.head)
+        return [{"params": part.parameters(), "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
 
 
 def merge_pieces(pieces: Sequence[tuple[int, int, Predicted]]) -> list[Predicted]:

@@ -103,7 +103,7 @@ class AlignmentStage:
             "computing": computing,
             "seconds": seconds,
             "files": {path: info for table in tables.values() for path, info in table.files.items()},
-            "warnings": list(module.health.warned.values()),
+            "warnings": list(module.diagnostics.warnings.values()),
         }
         if is_rank_zero():
             save_encoder(module.encoder, tokenizer, folder, record)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlalign.alignment.held_out import HeldOut
+from mlalign.alignment.views import clean
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
 from mlalign.data.languages import ENGLISH
@@ -85,11 +86,11 @@ class BeforeAfter:
             ParallelDataModule(
                 self.text.tables(ready.layout.tokenizer),
                 ready.layout,
+                {"clean": clean},
                 pairs=1,
                 batches=1,
                 exponent=data.sampling_exponent,
                 held_out=data.held_out,
-                mask_rate=0.0,
                 seed=0,
             ).val_dataloader()
         )

@@ -1,8 +1,7 @@
 """How long and how fast the players learn; every length is a share of the run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Optimisation:
         weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
         discriminator_steps: updates of the discriminator per batch, where it learns first.
         alternate: whether the discriminator learns first and the generator then plays against what
-            it has learned; otherwise both learn from the same guesses in one backward.
+            it has learned; otherwise both learn from the same logits in one backward.
     """
 
     steps: int
@@ -46,10 +45,21 @@ class Optimisation:
         """Of the whole run."""
         return self.updates * self.accumulate
 
+    def is_head_warmup(self, place: int) -> bool:
+        """Whether in this batch of the run only the head learns."""
+        return place < self.head_warmup * self.accumulate
 
-def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether all parameters are, so that one fused kernel can update them."""
-    return all(parameter.is_cuda for group in groups for parameter in group["params"])
+    def progress(self, place: int) -> float:
+        """The share of the generator's run before this batch."""
+        return (place - self.head_warmup * self.accumulate) / (self.steps * self.accumulate)
+
+    def update(self, place: int) -> int:
+        """The update that this batch belongs to."""
+        return place // self.accumulate
+
+    def ends_update(self, place: int) -> bool:
+        """Whether this batch is the last of its update."""
+        return (place + 1) % self.accumulate == 0
 
 
 def warmup_then_linear(steps: int, warmup: float, before: int = 0) -> Callable[[int], float]:

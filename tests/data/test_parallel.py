@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.data import parallel
 from mlalign.data.parallel import ParallelDataModule, ParallelText
 from mlalign.data.sampling import BatchKey
@@ -55,28 +56,31 @@ def data(tables, layout):
             "batches": 30,
             "exponent": 0.7,
             "held_out": 12,
-            "mask_rate": 0.15,
             "seed": 1,
-        }
-        return ParallelDataModule(tables, layout, **(settings | changes))
+        } | changes
+        return ParallelDataModule(tables, layout, masked_only(layout, 0.15, settings["seed"]), **settings)
 
     return data
+
+
+def masked_only(layout, rate, seed=1):
+    return build_views(["masked"], layout, rate=rate, seed=seed)
 
 
 @pytest.fixture
 def text(tables, layout):
     rows = {language: np.arange(len(table)) for language, table in tables.items()}
-    return ParallelText(tables, rows, layout, mask_rate=0.3, seed=1)
+    return ParallelText(tables, rows, layout, masked_only(layout, 0.3))
 
 
 def tensors(batch):
-    for side in (batch.source, batch.target):
+    for side in batch.first:
         yield from (
             side.subwords[0],
             side.subwords[1],
             side.subwords[2],
             side.original,
-            side.hidden,
+            side.masked,
         )
     yield batch.same
 
@@ -94,7 +98,7 @@ def test_rows_translate_each_other_and_carry_their_language(data, layout, senten
     of = {name: dict(zip(sentences["en"], sentences[name], strict=True)) for name in ("de", "ru")}
     seen = set()
     for batch in data().train_dataloader():
-        source, target = batch.source, batch.target
+        source, target = batch.first
         assert batch.languages[0] == "en"
         language = batch.languages[1]
         seen.add(language)
@@ -102,9 +106,9 @@ def test_rows_translate_each_other_and_carry_their_language(data, layout, senten
             assert (side.original[:, 1] == layout.language_tokens[name]).all()
             assert side.original.shape[0] == 8
             shown = side.subwords.input_ids
-            assert shown[~side.hidden].equal(side.original[~side.hidden])
-            assert (side.hidden.sum(1) >= 1).all()
-            assert not (side.hidden & ~side.subwords.is_content_token).any()
+            assert shown[~side.masked].equal(side.original[~side.masked])
+            assert (side.masked.sum(1) >= 1).all()
+            assert not (side.masked & ~side.subwords.is_content_token).any()
         english = texts_of(layout, source.original, source.subwords.is_content_token)
         others = texts_of(layout, target.original, target.subwords.is_content_token)
         for one, other in zip(english, others, strict=True):
@@ -142,27 +146,29 @@ def test_the_seed_changes_order_and_masks(data):
 
 def test_masks_differ_between_batches_epochs_seeds_languages_and_ranks(tables, layout):
     rows = {"de": np.arange(80), "ru": np.arange(50)}
-    long = ParallelText(tables, rows, layout, mask_rate=0.5, seed=1)
+    long = ParallelText(tables, rows, layout, masked_only(layout, 0.5))
     same = np.array([0, 1, 2, 3])
 
     def hidden(key, side):
-        return getattr(long[key], side).hidden
+        return getattr(long[key].first, side).masked
 
     first = hidden(BatchKey(0, 0, "de", same), "source")
     assert not hidden(BatchKey(0, 1, "de", same), "source").equal(first)
     assert not hidden(BatchKey(1, 0, "de", same), "source").equal(first)
-    reseeded = ParallelText(tables, rows, layout, mask_rate=0.5, seed=2)
-    assert not reseeded[BatchKey(0, 0, "de", same)].source.hidden.equal(first)
-    words = pa.chunked_array([[list(range(20, 40))]])
-    sides = [long._side(words, name, BatchKey(0, 0, "de", same)) for name in ("en", "de")]
-    assert not sides[0].hidden.equal(sides[1].hidden)
+    reseeded = ParallelText(tables, rows, layout, masked_only(layout, 0.5, seed=2))
+    assert not reseeded[BatchKey(0, 0, "de", same)].first.source.masked.equal(first)
+    words = parallel.sentences_of(pa.chunked_array([[list(range(20, 40))]]), "de", layout)
+    sides = [long.views["masked"](words, name, BatchKey(0, 0, "de", same)) for name in ("en", "de")]
+    assert not sides[0].masked.equal(sides[1].masked)
     key = BatchKey(0, 0, "de", np.arange(8))
     ranks = [
-        ParallelText(tables, {"de": np.zeros(8, int)}, layout, mask_rate=0.5, seed=1, rank=rank, world=2)[key].source
+        ParallelText(tables, {"de": np.zeros(8, int)}, layout, masked_only(layout, 0.5), rank=rank, world_size=2)[
+            key
+        ].first.source
         for rank in range(2)
     ]
     assert ranks[0].original.equal(ranks[1].original)  # the same text on both
-    assert not ranks[0].hidden.equal(ranks[1].hidden)
+    assert not ranks[0].masked.equal(ranks[1].masked)
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -170,23 +176,23 @@ def test_ranks_hold_slices_of_the_very_batch_of_one_process(tables, layout, worl
     rows = {"ru": np.arange(50)}
 
     def text(**of):
-        return ParallelText(tables, rows, layout, mask_rate=0.3, seed=1, **of)
+        return ParallelText(tables, rows, layout, masked_only(layout, 0.3), **of)
 
     key = BatchKey(0, 5, "ru", np.arange(0, 48, 6))
     whole = text()[key]
-    parts = [text(rank=rank, world=world)[key] for rank in range(world)]
+    parts = [text(rank=rank, world_size=world)[key] for rank in range(world)]
     for part in parts:
         assert part.same.equal(whole.same)
         assert (part.languages, part.place) == (whole.languages, whole.place)
     for side in ("source", "target"):
         start = 0
-        for cut in (getattr(part, side) for part in parts):
+        for cut in (getattr(part.first, side) for part in parts):
             size, width = cut.original.shape
             assert cut.subwords.attention_mask.sum(1).max() == width
-            of_whole = getattr(whole, side)
+            of_whole = getattr(whole.first, side)
             for found, all_rows in zip(
-                (*cut.subwords[:3], cut.original, cut.hidden),
-                (*of_whole.subwords[:3], of_whole.original, of_whole.hidden),
+                (*cut.subwords[:3], cut.original, cut.masked),
+                (*of_whole.subwords[:3], of_whole.original, of_whole.masked),
                 strict=True,
             ):
                 assert found.equal(all_rows[start : start + size, :width])
@@ -195,17 +201,23 @@ def test_ranks_hold_slices_of_the_very_batch_of_one_process(tables, layout, worl
         assert start == 8
 
 
-def test_without_masks_nothing_is_hidden(data):
-    batch = next(iter(data(mask_rate=0.0).train_dataloader()))
-    for side in (batch.source, batch.target):
-        assert not side.hidden.any()
-        assert side.subwords.input_ids.equal(side.original)
+def test_two_views_of_a_batch_differ_in_their_masks_alone(tables, layout):
+    rows = {"de": np.arange(80)}
+    key = BatchKey(0, 0, "de", np.arange(8))
+    both = ParallelText(tables, rows, layout, build_views(["masked", "clean"], layout, rate=0.3, seed=1))[key]
+    for masked, clean in zip(both.views["masked"], both.views["clean"], strict=True):
+        assert not clean.masked.any()
+        assert clean.subwords.input_ids.equal(clean.original)
+        assert clean.original.equal(masked.original)
+    alone = ParallelText(tables, rows, layout, masked_only(layout, 0.3))[key]
+    assert equal(alone, both)  # another view moves no mask
 
 
-def test_random_replacements_are_ordinary_pieces(text, layout):
+def test_random_replacements_are_ordinary_pieces(layout):
     special = {*layout.tokenizer.all_special_ids, *layout.language_tokens.values()}
-    assert not special & set(text.replacements.tolist())
-    assert len(text.replacements) == len(layout.tokenizer) - len(special)
+    ordinary = ordinary_ids(layout).tolist()
+    assert not special & set(ordinary)
+    assert len(ordinary) == len(layout.tokenizer) - len(special)
 
 
 def test_same_marks_other_rows_that_say_the_same_on_either_side(text, sentences):
@@ -285,7 +297,7 @@ def test_several_devices_share_out_a_batch(data, monkeypatch):
     for rank in range(2):
         with monkeypatch.context() as of:
             of.setattr(parallel, "rank", lambda rank=rank: rank)
-            of.setattr(parallel, "world", lambda: 2)
+            of.setattr(parallel, "world_size", lambda: 2)
             ranks.append(list(data(pairs=8).train_dataloader()))
     for whole, *parts in zip(data(pairs=8).train_dataloader(), *ranks, strict=True):
         assert {part.languages for part in parts} == {whole.languages}
@@ -294,8 +306,8 @@ def test_several_devices_share_out_a_batch(data, monkeypatch):
 
 
 def plain_rows(batch):
-    masks = batch.source.subwords.is_content_token
-    return [row[mask].tolist() for row, mask in zip(batch.source.original, masks, strict=True)]
+    masks = batch.first.source.subwords.is_content_token
+    return [row[mask].tolist() for row, mask in zip(batch.first.source.original, masks, strict=True)]
 
 
 def test_the_cursor_is_the_number_of_finished_batches(data):

@@ -235,18 +235,18 @@ def test_settings_reach_what_they_are_for(toy):
         "losses.inter_sentence.margin=0.3", "weighting.bound=1.5", "align.mask_rate=0.3",
         "data.sampling_exponent=0.3", "align.max_grad_norm=0.7",
     )  # fmt: skip
-    encoder, game = module.encoder, module.game
+    encoder, game = module.encoder, module.objectives["adversarial"]
     assert encoder.sentence_fusion.temperature == encoder.word_fusion.temperature == 3.5
     assert encoder.prototypes.momentum == 0.5
-    assert (game.sees, game.smoothing) == ("first", 0.2)
+    assert (game.adversary.input, game.settings.smoothing) == ("first", 0.2)
     assert game.discriminator.layers[1].out_features == 7
     assert game.discriminator.layers[3].p == 0.4
     assert module.partner_drop == 0.25
-    assert module.objectives["inter_sentence"].keywords["margin"] == 0.3
-    assert module.objectives["inter_sentence"].keywords["similarity"] == "cosine"
+    settings = module.objectives["inter_sentence"].settings
+    assert (settings.margin, settings.similarity) == (0.3, "cosine")
     assert module.weighting.bounds == (-1.5, 1.5)
     assert (module.optimisation.accumulate, module.optimisation.max_grad_norm) == (3, 0.7)
-    assert (data.mask_rate, data.exponent, data.batches, data.pairs) == (0.3, 0.3, 12, 8)
+    assert (data.exponent, data.batches, data.pairs) == (0.3, 12, 8)
     default, _ = built(toy)
     assert default.encoder.word_fusion.temperature == 32**0.5
 
@@ -265,13 +265,14 @@ def test_the_presets_are_what_they_say(toy):
         },
     }.items():  # fmt: skip
         module, _ = built(toy, f"method={method}")
-        for name in ("keys", "per_level", "weighted_game", "partner_drop"):
+        for name in ("keys", "per_level", "partner_drop"):
             assert getattr(module, name) == expected[name], (method, name)
+        assert module.objectives["adversarial"].has_learned_weight == expected["weighted_game"]
         assert module.encoder.sentence_fusion.form == expected["form"]
         assert module.encoder.pool == expected["pool"]
         assert set(module.weighting.names) == expected["weights"]
         for name in ("inter_sentence", "intra_sentence"):
-            assert module.objectives[name].keywords["similarity"] == expected["similarity"]
+            assert module.objectives[name].settings.similarity == expected["similarity"]
 
 
 @pytest.mark.parametrize("start", ["type_mean", "freq_mean", "exclusive_mean", "random"])

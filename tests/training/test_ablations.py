@@ -16,7 +16,6 @@ from training.toy import (
     same_gradients,
 )
 
-from mlalign.alignment.registry import LEVELS
 from mlalign.errors import ConfigError
 from mlalign.losses import UncertaintyWeights
 
@@ -41,19 +40,13 @@ def take_away_by_hand(module: Any, ablation: str) -> None:
     """From the full method, whatever the configuration says of it."""
     chosen = ablation.strip("[]").split(",")
     for name in [loss for one in chosen for loss in LOSSES[one]]:
-        if name == "adversarial":
-            module.game = None
-        else:
-            del module.objectives[name]
+        del module.objectives[name]
     if "no_afm" in chosen or "no_word" in chosen:
         module.encoder.word_fusion = None
     if "no_afm" in chosen:
         module.encoder.sentence_fusion = None
-    names = list(module.objectives)
-    if module.weighted_game and module.game is not None:
-        names.append("adversarial")
-    if module.per_level:
-        names = list(dict.fromkeys(LEVELS[name] for name in names))
+    learned = {name: one for name, one in module.objectives.items() if one.has_learned_weight}
+    names = list(dict.fromkeys(one.level if module.per_level else name for name, one in learned.items()))
     module.weighting = UncertaintyWeights(names, form="fixed")
 
 
@@ -63,8 +56,8 @@ def test_the_gradient_is_that_of_the_method_without_it(toy, tmp_path, method, ab
     ablated, data = built(toy, f"method={method}", f"ablation={ablation}", *SETTING)
     whole, _ = built(toy, f"method={method}", *SETTING)
     take_away_by_hand(whole, ablation)
-    if ablated.game is not None:  # its first values come behind those of the fusions
-        whole.game.load_state_dict(ablated.game.state_dict())
+    if "adversarial" in ablated.objectives:  # its first values are drawn after those of the fusions
+        whole.objectives["adversarial"].load_state_dict(ablated.objectives["adversarial"].state_dict())
     batch = batches(data, 1)  # of the ablated run: unmasked where no word is to be guessed
     found = gradients(exact(ablated), batch, tmp_path)
     expected = gradients(exact(whole), batch, tmp_path)
@@ -107,21 +100,21 @@ def test_the_words_head_is_frozen_exactly_where_no_loss_uses_it(toy, method, abl
 def test_the_parts_are_there_that_are_used(toy, method, ablation):
     module, data = built(toy, f"method={method}", f"ablation={ablation}")
     fused, words = ablation != "no_afm", ablation != "no_word"
-    assert (module.game is not None) == (ablation != "no_lang")
+    assert ("adversarial" in module.objectives) == (ablation != "no_lang")
     assert (module.encoder.sentence_fusion is not None) == fused
     assert (module.encoder.word_fusion is not None) == (fused and words)
     assert (module.encoder.prototypes is not None) == fused
     assert (module.head is not None) == words
     batch = batches(data, 1)[0]
     masked = ablation not in ("no_word", "no_mlm")
-    for side in (batch.source, batch.target):
+    for side in batch.first:
         assert bool((side.subwords.input_ids != side.original).any()) == masked
-        assert bool(side.hidden.any()) == masked
+        assert bool(side.masked.any()) == masked
     # Language tokens stay in every ablation, and stand where they should.
     tokens = data.layout.language_tokens
     assert set(tokens) == {"en", "de", "fr", "unk"}
-    assert set(batch.source.subwords.input_ids[:, 1].tolist()) == {tokens["en"]}
-    assert set(batch.target.subwords.input_ids[:, 1].tolist()) == {tokens[batch.languages[1]]}
+    assert set(batch.first.source.subwords.input_ids[:, 1].tolist()) == {tokens["en"]}
+    assert set(batch.first.target.subwords.input_ids[:, 1].tolist()) == {tokens[batch.languages[1]]}
 
 
 def test_the_controls_have_no_language_tokens(toy):
@@ -129,7 +122,7 @@ def test_the_controls_have_no_language_tokens(toy):
         module, data = built(toy, f"method={method}")
         assert data.layout.language_tokens == {}
         assert module.encoder.prototypes is None
-        assert batches(data, 1)[0].source.subwords.is_content_token[:, 1].all()
+        assert batches(data, 1)[0].first.source.subwords.is_content_token[:, 1].all()
 
 
 @pytest.mark.parametrize(("method", "ablation"), sorted(REFUSED))
@@ -144,5 +137,5 @@ def test_an_ablated_method_learns_from_the_same_pairs(toy, ablation):
     _, whole = built(toy)
     for one, other in zip(batches(data, 3), batches(whole, 3), strict=True):
         assert one.languages == other.languages
-        for side, expected in ((one.source, other.source), (one.target, other.target)):
+        for side, expected in zip(one.first, other.first, strict=True):
             assert side.original.equal(expected.original)

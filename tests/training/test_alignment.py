@@ -123,7 +123,7 @@ def test_every_trained_parameter_is_in_one_group(toy, method):
     for name, parameter in trained.items():
         if parameter is embeddings:
             expected = 2e-3
-        elif name.startswith("game."):
+        elif name.startswith("objectives.adversarial."):
             expected = 4e-3
         elif name.startswith("weighting."):
             expected = 5e-7 * 20000 / 4
@@ -141,7 +141,9 @@ def test_the_discriminators_optimizer_owns_the_discriminator_alone(toy):
         module, _ = built(toy, *options)
         _, discriminator = (one["optimizer"] for one in module.configure_optimizers())
         (group,) = discriminator.param_groups
-        assert {id(one) for one in group["params"]} == {id(one) for one in module.game.parameters()}
+        assert {id(one) for one in group["params"]} == {
+            id(one) for one in module.objectives["adversarial"].parameters()
+        }
         assert ("adversarial" in module.weighting.names) == (weighted == "true")
 
 
@@ -171,7 +173,7 @@ def test_prototypes_follow_the_languages_of_the_batches(toy, tmp_path):
     expected: dict[str, torch.Tensor] = {}
     for batch in (first, last):
         with torch.no_grad():
-            for language, side in zip(batch.languages, (batch.source, batch.target), strict=True):
+            for language, side in zip(batch.languages, batch.first, strict=True):
                 mean = module.encoder(side.subwords)[:, 1].mean(0)
                 old = expected.get(language, mean)
                 expected[language] = 0.75 * old + 0.25 * mean

@@ -6,8 +6,11 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from training import toy as toys
 from training.toy import Memory, built, exact, state, trainer
 from two_ranks import in_ranks
+
+from mlalign.alignment.objectives import objective_types
 
 EXACT = (
     "align.adversary.dropout=0", "align.adversary.warmup=0", "align.adversary.ramp=0.5",
@@ -26,6 +29,8 @@ KINDS = {
     ),
     "accumulated": ("align.accumulate=2", "weighting.per=level"),
     "every third": ("align.word_distribution_every=3", "weighting.form=liebel"),
+    **{name: toys.alone(name) for name in objective_types()},
+    "two views": ("losses.inter_sentence.view=clean",),
 }  # fmt: skip
 
 

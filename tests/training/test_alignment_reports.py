@@ -61,9 +61,9 @@ def test_a_run_that_breaks_ends_at_once(toy, tmp_path):
 def test_health_holds_the_last_report_against_the_held_out_pairs(toy, tmp_path, monkeypatch):
     seen: list[tuple[float, dict[str, float]]] = []
     monkeypatch.setattr(
-        alignment.Health,
+        alignment.Diagnostics,
         "compare",
-        lambda health, measures: seen.append((health._in_batch, measures)),
+        lambda diagnostics, measures: seen.append((diagnostics._in_batch, measures)),
     )
     memory = aligned(toy, tmp_path, "align.steps=12", curves=2)
     reported = [one["align/in_batch_accuracy"] for _, one in memory.told if "epoch" not in one]
@@ -90,12 +90,12 @@ def test_every_curve_point_has_all_measures(toy, tmp_path):
 
 def test_the_share_of_clamped_entries_is_counted(toy):
     module, data = built(toy, "losses.intra_sentence.temperature=0.00001")
-    pair = module.encoded(batches(data, 1)[0])
-    size = len(pair.same)
+    batch = module.encode(batches(data, 1)[0])
+    pair, size = batch.first, len(batch.same)
     counted = clamped_entries(pair.source.sentence, pair.target.sentence, similarity="cosine", temperature=0.00001)
     assert counted > 0
-    assert module.measures["clamped_share"](pair) == pytest.approx(100 * counted / size**2)
-    assert not built(toy, "ablation=no_intra")[0].measures
+    measured = module.objectives["intra_sentence"].measures(batch)
+    assert measured == {"clamped_share": pytest.approx(100 * counted / size**2)}
 
 
 def test_speed_counts_only_what_was_done_since_the_last_report(toy, tmp_path):

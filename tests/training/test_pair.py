@@ -2,16 +2,22 @@
 
 import torch
 from torch import Tensor
-from training.toy import batches, built, exact
+from training.toy import batches, built, encoded, exact
 
 from mlalign.alignment import module as alignment
-from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.batch import EncodedPair
 from mlalign.alignment.module import AlignmentModule
 from mlalign.data.parallel import ParallelBatch, Side
 
 
-def seen(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = False) -> EncodedBatch:
-    return EncodedBatch(batch, module.encoder, module.head, keys=module.keys, partnered=partnered)
+def seen(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = False) -> EncodedPair:
+    return encoded(module, batch, partnered=partnered).first
+
+
+def with_side(batch: ParallelBatch, name: str, side: Side) -> ParallelBatch:
+    """The batch with another side in its only view."""
+    ((view, sides),) = batch.views.items()
+    return batch._replace(views={view: sides._replace(**{name: side})})
 
 
 def ready(toy, *overrides: str) -> tuple[AlignmentModule, ParallelBatch]:
@@ -22,7 +28,7 @@ def ready(toy, *overrides: str) -> tuple[AlignmentModule, ParallelBatch]:
 def rearranged(side: Side, rows: Tensor) -> Side:
     return Side(
         side.subwords._replace(
-            **{name: getattr(side.subwords, name)[rows] for name in ("input_ids", "attention_mask", "is_word")}
+            **{name: getattr(side.subwords, name)[rows] for name in ("input_ids", "attention_mask", "is_content_token")}
         ),
         *(one[rows] for one in side[1:]),
     )
@@ -40,34 +46,34 @@ def test_both_languages_are_encoded_once_and_together(toy):
     module, batch = ready(toy)
     passes = []
     module.encoder.register_forward_hook(lambda *given: passes.append(given))
-    pair = seen(module, batch, partnered=True)
+    one = encoded(module, batch, partnered=True)
     for objective in module.objectives.values():
-        objective(pair)
-    module.game.teaching(pair)
-    module.game.confusion(pair)
+        objective(one)
+        objective.measures(one)
+    module.objectives["adversarial"].opponent_loss(one)
     assert len(passes) == 1
 
 
 def test_states_are_those_of_the_masked_text_and_labels_those_of_the_original(toy):
     module, batch = ready(toy)
     pair = seen(module, batch)
-    for side, given in zip(pair.sides, (batch.source, batch.target), strict=True):
+    for side, given in zip(pair.sides, batch.first, strict=True):
         torch.testing.assert_close(side.states, module.encoder(given.subwords))
         rows = [
             (row, int(given.original[row, place])) for row, place in given.subwords.is_content_token.nonzero().tolist()
         ]
-        assert list(zip(side.sentence_of_word.tolist(), side.word_ids.tolist(), strict=True)) == rows
-        assert side.is_hidden.sum() == given.hidden.sum() > 0
+        assert list(zip(side.sentence_of_token.tolist(), side.token_ids.tolist(), strict=True)) == rows
+        assert side.is_masked.sum() == given.masked.sum() > 0
         masked = given.subwords.input_ids != given.original
-        assert (masked <= given.hidden).all()  # what is changed is to be guessed
+        assert (masked <= given.masked).all()  # what is changed is to be guessed
 
 
 def test_a_padded_sentence_gives_the_same_vectors_alone(toy):
     module, batch = ready(toy, "fusion.form=off")
     pair = seen(module, batch)
-    row = int(batch.source.subwords.attention_mask.sum(1).argmin())
-    length = int(batch.source.subwords.attention_mask[row].sum())
-    side = rearranged(batch.source, torch.tensor([row]))
+    row = int(batch.first.source.subwords.attention_mask.sum(1).argmin())
+    length = int(batch.first.source.subwords.attention_mask[row].sum())
+    side = rearranged(batch.first.source, torch.tensor([row]))
     alone = Side(
         side.subwords._replace(
             input_ids=side.subwords.input_ids[:, :length],
@@ -76,7 +82,7 @@ def test_a_padded_sentence_gives_the_same_vectors_alone(toy):
         ),
         *(one[:, :length] for one in side[1:]),
     )
-    lonely = seen(module, batch._replace(source=alone)).source
+    lonely = seen(module, with_side(batch, "source", alone)).source
     for name in ("sentence", "mean", "language"):
         torch.testing.assert_close(getattr(lonely, name)[0], getattr(pair.source, name)[row])
 
@@ -87,7 +93,7 @@ def test_multilevel_sentences_attend_to_the_mean_vectors_of_both_languages(toy):
     pair = seen(module, batch)
     english, other = (side.states[:, 1].mean(0) for side in pair.sides)
     for side, (query, source_key, target_key) in zip(pair.sides, recorder.calls, strict=True):
-        torch.testing.assert_close(query, module.encoder.pooled(side.states, side.side.subwords))
+        torch.testing.assert_close(query, module.encoder.pooled(side.states, side.given.subwords))
         torch.testing.assert_close(source_key, english)
         torch.testing.assert_close(target_key, other)
 
@@ -110,25 +116,25 @@ def test_literal_sentences_attend_to_the_vectors_of_their_own_pair(toy):
 
 
 def every(side):
-    return torch.ones_like(side.is_hidden)
+    return torch.ones_like(side.is_masked)
 
 
 def test_multilevel_words_cannot_tell_their_translation_from_any_other(toy):
     module, batch = ready(toy)
-    other = rearranged(batch.target, torch.arange(len(batch.same)).flip(0))
-    pairs = [seen(module, one, partnered=True) for one in (batch, batch._replace(target=other))]
-    found = [pair.distribution_words(pair.source, every(pair.source)) for pair in pairs]
+    other = rearranged(batch.first.target, torch.arange(len(batch.same)).flip(0))
+    pairs = [seen(module, one, partnered=True) for one in (batch, with_side(batch, "target", other))]
+    found = [pair.distribution_tokens(pair.source, every(pair.source)) for pair in pairs]
     torch.testing.assert_close(*found)
     # the masked words of a partnered batch may, and do
-    hidden = [pair.hidden_words(pair.source) for pair in pairs]
+    hidden = [pair.masked_tokens(pair.source) for pair in pairs]
     assert (hidden[0] - hidden[1]).abs().max() > 1e-6
 
 
 def test_literal_words_can(toy):
     module, batch = ready(toy, "method=literal")
-    other = rearranged(batch.target, torch.arange(len(batch.same)).flip(0))
-    pairs = [seen(module, one, partnered=True) for one in (batch, batch._replace(target=other))]
-    words = [pair.distribution_words(pair.source, every(pair.source)) for pair in pairs]
+    other = rearranged(batch.first.target, torch.arange(len(batch.same)).flip(0))
+    pairs = [seen(module, one, partnered=True) for one in (batch, with_side(batch, "target", other))]
+    words = [pair.distribution_tokens(pair.source, every(pair.source)) for pair in pairs]
     assert (words[0] - words[1]).abs().max() > 1e-6
 
 
@@ -136,13 +142,13 @@ def test_words_attend_to_fused_sentences(toy):
     module, batch = ready(toy)
     recorder = Recorder(module.encoder.word_fusion)
     pair = seen(module, batch, partnered=True)
-    pair.distribution_words(pair.target, every(pair.target))
-    pair.hidden_words(pair.target)
+    pair.distribution_tokens(pair.target, every(pair.target))
+    pair.masked_tokens(pair.target)
     (_, *own), (_, *both) = recorder.calls
-    row = pair.target.sentence_of_word
+    row = pair.target.sentence_of_token
     for key in own:
         torch.testing.assert_close(key, pair.target.sentence[row])
-    hidden = row[pair.target.is_hidden]
+    hidden = row[pair.target.is_masked]
     for key, side in zip(both, pair.sides, strict=True):
         torch.testing.assert_close(key, side.sentence[hidden])
 
@@ -161,9 +167,9 @@ def test_the_vocabulary_head_has_no_language_tokens_and_shares_the_embeddings(to
 def draws(module: AlignmentModule, batch: ParallelBatch, monkeypatch, number: int) -> list[bool]:
     found: list[bool] = []
     with monkeypatch.context() as patched:
-        patched.setattr(alignment, "Pair", lambda *_, partnered, **__: found.append(bool(partnered)))
+        patched.setattr(alignment, "encode", lambda *_, partnered, **__: found.append(bool(partnered)))
         for place in range(number):
-            module.encoded(batch._replace(place=place))
+            module.encode(batch._replace(place=place))
     return found
 
 

@@ -17,9 +17,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.batch import EncodedBatch, encode
 from mlalign.alignment.module import AlignmentModule
+from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.objectives.base import Objective, Parts
+from mlalign.alignment.validation import check_losses, settings_of
 from mlalign.config.hydra import resolve
-from mlalign.config.schema import Train
+from mlalign.config.schema import Align, Train
 from mlalign.config.validation import present
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
@@ -148,7 +152,7 @@ def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
     composed = _composed(tuple(one.input_line for one in typed if one not in values))
     for one in values:  # as Hydra does it, behind all groups
         OmegaConf.update(composed, one.key_or_group, one.value())
-    return resolve(composed)
+    return check_losses(resolve(composed))
 
 
 def _composed(overrides: tuple[str, ...]) -> DictConfig:
@@ -213,6 +217,22 @@ def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:
     loader = data.train_dataloader()
     assert isinstance(loader.sampler, PairBatches)
     return [loader.dataset[loader.sampler.key(0, place)] for place in range(number)]
+
+
+def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = False) -> EncodedBatch:
+    """What the objectives see of a batch."""
+    return encode(batch, module.encoder, module.head, keys=module.keys, partnered=partnered)
+
+
+def alone(name: str) -> tuple[str, ...]:
+    """Overrides for a method of one objective."""
+    return ("method=none", f"losses=[{name}]", "method.language_tokens=true", "fusion.form=gated")
+
+
+def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
+    """One objective with these settings."""
+    parts = Parts(dim=32, align=Align(word_distribution_every=every))
+    return objective_types()[name](settings_of(name, settings), parts)
 
 
 def without_dropout(module: torch.nn.Module) -> None:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from mlalign.config.commands import Dashboard
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, given
-from mlalign.config.validation import LOSSES
+from mlalign.config.validation import loss_names
 from mlalign.reporting.dashboard.build import workspace
 from mlalign.reporting.dashboard.make import account, check_package, save, write
 from mlalign.reporting.results import read_results
@@ -39,7 +39,7 @@ def job(composed: DictConfig) -> None:
         task=task,
         metric=metric,
         languages=languages,
-        losses=[name for name in LOSSES if name != ADVERSARIAL],
+        losses=[name for name in loss_names() if name != ADVERSARIAL],
     )
     if settings.output is None:
         print(f"dashboard  {save(made)}")

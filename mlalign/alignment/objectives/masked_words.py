@@ -1,0 +1,35 @@
+"""Word level: a masked token is predicted from its sentence (Eq. 12)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.config.settings import at_least, setting
+from mlalign.losses import MaskedWords
+
+
+class MaskedWordPrediction(VocabularyObjective):
+    """Eq. 12 of the paper for both languages, see ``losses.masked_word_loss``."""
+
+    @dataclass
+    class Settings(VocabularyObjective.Settings):
+        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
+
+        chunk_size: int | None = setting(None, at_least(1))
+
+        def needs(self) -> Needs:
+            """Something to predict."""
+            return Needs(masking=True, fused=True, vocabulary=True)
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.chunk_size = settings.chunk_size
+
+    def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
+        """One for each language."""
+        pair = batch.pair("masked")
+        for side in pair.sides:
+            labels = batch.vocabulary.columns(side.token_ids[side.is_masked])
+            yield MaskedWords(pair.masked_tokens(side), labels)

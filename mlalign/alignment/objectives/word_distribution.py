@@ -1,0 +1,61 @@
+"""Word level: a sentence predicts which tokens its translation holds (Eq. 13)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from mlalign.alignment.batch import EncodedBatch, EncodedSide
+from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.config.enums import Prediction
+from mlalign.config.settings import SHARE, at_least, setting
+from mlalign.distributed import rank
+from mlalign.losses import WordDistribution
+
+
+class WordDistributionPrediction(VocabularyObjective):
+    """Eq. 13 of the paper in both directions, see ``losses.word_distribution_loss``.
+
+    ``align.word_distribution_every`` chooses every so many-th pair of the whole batch.
+    """
+
+    @dataclass
+    class Settings(VocabularyObjective.Settings):
+        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
+
+        smoothing_mass: float = setting(MISSING, SHARE)
+        prediction: Prediction = MISSING
+        chunk_size: int | None = setting(None, at_least(1))
+
+        def needs(self) -> Needs:
+            """Every token of both sentences."""
+            return Needs(fused=True, vocabulary=True)
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.settings, self.every = settings, parts.align.word_distribution_every
+        self.chunk_size = settings.chunk_size
+
+    def terms(self, batch: EncodedBatch) -> Iterator[WordDistribution]:
+        """One for each direction."""
+        pair = batch.pair("masked")
+        rows = len(pair.source.states)
+        first = -rank() * rows % self.every  # the first chosen one of this rank's rows
+        sentences = len(range(first, rows, self.every))
+
+        def one(side: EncodedSide, partner: EncodedSide) -> WordDistribution:
+            own, theirs = (of.sentence_of_token - first for of in (side, partner))
+            chosen, known = (of % self.every == 0 for of in (own, theirs))
+            return WordDistribution(
+                pair.distribution_tokens(side, chosen),
+                own[chosen] // self.every,
+                batch.vocabulary.columns(partner.token_ids[known]),
+                theirs[known] // self.every,
+                sentences,
+                smoothing_mass=self.settings.smoothing_mass,
+                prediction=self.settings.prediction.value,
+            )
+
+        yield one(pair.source, pair.target)
+        yield one(pair.target, pair.source)

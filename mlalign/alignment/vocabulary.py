@@ -1,0 +1,50 @@
+"""One pass over the vocabulary for all objectives of a step that end in it."""
+
+from collections.abc import Iterator, Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.objectives.base import Objective
+from mlalign.losses import MaskedWords, WordDistribution, mean, word_divergences
+from mlalign.training.gathering import weighted
+
+
+class VocabularyObjective(Objective):
+    """An objective whose loss is a sum of terms over the vocabulary.
+
+    Attributes:
+        chunk_size: columns of the vocabulary at a time; None chooses.
+    """
+
+    level = "word"
+    chunk_size: int | None = None
+
+    def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords | WordDistribution]:
+        """Each is averaged over what it ranges over."""
+        raise NotImplementedError
+
+    def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
+        """The loss, from a pass of its own."""
+        return vocabulary_losses({"own": self}, batch)["own"]
+
+
+def vocabulary_losses(objectives: Mapping[str, VocabularyObjective], batch: EncodedBatch) -> dict[str, Tensor]:
+    """Name -> loss, all from one pass; the smallest ``chunk_size`` holds for it."""
+    terms = [(name, term) for name, objective in objectives.items() for term in objective.terms(batch)]
+    if not terms:
+        return {}
+    sizes = [one.chunk_size for one in objectives.values() if one.chunk_size is not None]
+    divergences = word_divergences(
+        [term for _, term in terms],
+        batch.vocabulary.weight,
+        batch.vocabulary.bias,
+        vocabulary=len(batch.vocabulary),
+        chunk_size=min(sizes, default=None),
+    )
+    losses: dict[str, Tensor] = {}
+    for (name, _), one in zip(terms, divergences, strict=True):
+        loss = weighted(mean(one), len(one))
+        losses[name] = losses[name] + loss if name in losses else loss
+    return losses

@@ -1,0 +1,188 @@
+"""What holds for every objective, whatever it computes: a new file in the folder is tested as it is."""
+
+import csv
+import re
+import runpy
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from training.test_ablations import LOSSES
+from training.toy import SMALL, alone, batches, built, configured, encoded, gradients
+
+from mlalign.alignment import objectives
+from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.validation import check_losses, settings_of
+from mlalign.alignment.views import views_read
+from mlalign.config.folder import CONF
+from mlalign.config.validation import loss_names
+from mlalign.errors import ConfigError
+
+ADDED = Path(__file__).parent / "added"
+NAMES = list(objective_types())
+WHOLE = {"similarity": "dot", "temperature": 1, "margin": 0}
+FILES = sorted((Path(CONF) / "losses").glob("*.yaml"))
+
+
+@pytest.fixture
+def added(monkeypatch):
+    """The folder with one more objective."""
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(ADDED / "objectives")])
+    yield
+    sys.modules.pop("mlalign.alignment.objectives.barlow_twins", None)
+
+
+@pytest.mark.parametrize("pairs", [2, 8])
+@pytest.mark.parametrize("name", NAMES)
+def test_its_value_and_gradients_are_finite_and_reach_every_parameter_of_its_own(toy, tmp_path, name, pairs):
+    module, data = built(
+        toy, *alone(name), f"align.pairs={pairs}", "align.adversary.warmup=0", "align.adversary.ramp=0"
+    )
+    (objective,) = module.objectives.values()
+    batch = batches(data, 1)[0]
+    assert objective(encoded(module, batch)).isfinite()
+    found = gradients(module, [batch], tmp_path)
+    assert all(one.isfinite().all() for one in found.values() if one is not None)
+    assert all(one.grad is not None and one.grad.any() for one in objective.parameters())
+    moved = module.encoder.backbone.get_input_embeddings().weight.grad.any()
+    assert moved or pairs == 2  # of two pairs Eq. 8 compares one number
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_is_raised(toy, name):
+    module, data = built(toy, *alone(name))
+    module.to(torch.bfloat16)
+    batch = encoded(module, batches(data, 1)[0])
+    assert batch.first.source.sentence.dtype == torch.bfloat16
+    (objective,) = module.objectives.values()
+    assert objective(batch).dtype == torch.float32
+    if objective.opponent is not None:
+        assert objective.opponent_loss(batch).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_of_it_is_exported(toy, name):
+    module, _ = built(toy, *alone(name))
+    parts = {one.split(".")[0] for one in module.encoder.fitted_additions()}
+    assert parts <= {"sentence_fusion", "word_fusion", "prototypes"}
+    own = {id(one) for one in module.objectives.parameters()}
+    assert not own & {id(one) for one in module.encoder.parameters()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_ablation_takes_it_away(name):
+    """And ``test_ablations`` holds that against taking it away by hand."""
+    assert [name] in LOSSES.values()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_docstring_names_its_source(name):
+    assert re.search(r"Eqs?\. \d|arXiv:\d{4}\.\d{4,5}", objective_types()[name].__doc__)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_yaml_lists_every_setting(path):
+    (name,) = re.findall(r"^# @package losses\.(\w+)", path.read_text(encoding="utf-8"))
+    settings = objective_types()[name].Settings
+    assert set(OmegaConf.load(path)) == {one.name for one in fields(settings)}
+
+
+def test_every_objective_has_a_yaml():
+    assert loss_names() == NAMES
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"inter_sentense": {}}, r"losses\.inter_sentense: no such loss\. Did you mean inter_sentence\?"),
+        (
+            {"inter_sentence": WHOLE | {"temp": 1}},
+            r"losses\.inter_sentence\.temp: no such key\. Did you mean temperature\?",
+        ),
+        ({"intra_sentence": WHOLE}, r"losses\.intra_sentence\.margin: no such key"),
+        ({"inter_sentence": {}}, r"losses\.inter_sentence\.similarity.*: a value is needed"),
+        ({"masked_words": {"chunk_size": 0}}, r"losses\.masked_words\.chunk_size=0: expected at least 1"),
+        ({"masked_words": {"chunk_size": "x"}}, r"losses\.masked_words\.chunk_size: Value 'x'.*Integer"),
+    ],
+)
+def test_wrong_settings_are_refused_by_their_full_key(toy, settings, message):
+    config = configured(toy, "method=mlm")
+    config.losses = settings
+    with pytest.raises(ConfigError, match=message):
+        check_losses(config)
+
+
+def test_checked_settings_are_whole_and_typed(toy):
+    config = configured(toy, "method=mlm")
+    config.losses = {"inter_sentence": WHOLE, "masked_words": None}
+    checked = check_losses(config).losses
+    assert checked == {"inter_sentence": {"view": "masked", "similarity": "dot", "temperature": 1.0, "margin": 0.0}}
+    assert isinstance(checked["inter_sentence"]["temperature"], float)
+
+
+# Views
+
+
+def test_a_view_is_made_where_it_is_read_and_masks_where_they_are_predicted(toy):
+    def views(*overrides: str) -> list[str]:
+        losses = configured(toy, *overrides).losses
+        return views_read([settings_of(name, settings).needs() for name, settings in losses.items()])
+
+    clean = ("losses.inter_sentence.view=clean", "losses.intra_sentence.view=clean")
+    assert views() == ["masked"]
+    assert views(*clean) == ["masked", "clean"]
+    assert views("ablation=no_mlm") == views("ablation=no_mlm", *clean) == ["clean"]
+    _, data = built(toy, *clean)
+    assert list(batches(data, 1)[0].views) == ["masked", "clean"]
+
+
+def test_a_sentence_loss_of_clean_text_is_that_of_a_method_without_masks(toy):
+    module, data = built(toy, "losses.inter_sentence.view=clean")
+    module.eval()
+    passes = []
+    module.encoder.register_forward_hook(lambda *_: passes.append(1))
+    batch = encoded(module, batches(data, 1)[0])
+    assert len(passes) == 2
+    _, unmasked = built(toy, "ablation=no_mlm")
+    expected = encoded(module, batches(unmasked, 1)[0])
+    inter, intra = (module.objectives[name] for name in ("inter_sentence", "intra_sentence"))
+    assert inter(batch).equal(inter(expected))
+    assert not intra(batch).equal(intra(expected))  # which still reads the masked text
+
+
+# One more file
+
+
+def test_one_file_and_one_yaml_are_a_new_loss(added, toy, tmp_path, monkeypatch):
+    """Trained by train.py itself."""
+    monkeypatch.chdir(tmp_path)
+    words = [
+        *SMALL, f"hydra.searchpath=[file://{ADDED / 'conf'}]", *alone("barlow_twins"), "align.steps=2",
+        f"data.root={toy}", f"data.cache={toy}/cache", "task=mldoc", "task.languages=[en,de]",
+        "finetune.epochs=1", "finetune.max_length=32", "+trainer.options.log_every_n_steps=1",
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    GlobalHydra.instance().clear()
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(Path(CONF).parent / "train.py"), run_name="__main__")
+    GlobalHydra.instance().clear()
+    assert ended.value.code == 0
+    (curves,) = (tmp_path / "outputs" / "aligned").rglob("curves.csv")
+    rows = list(csv.DictReader(curves.open(encoding="utf-8")))
+    assert [float(row["align/batches"]) for row in rows if row.get("align/batches")] == [0, 1]
+    assert all(float(row["align/loss/barlow_twins"]) > 0 for row in rows if row.get("align/batches"))
+
+
+def test_a_new_loss_trains_its_own_parameters(added, toy, tmp_path):
+    settings = {"view": "masked", "redundancy": 0.01}
+    config = configured(toy, "method=inter_sentence")
+    config.losses = {"barlow_twins": settings}
+    checked = check_losses(config)
+    assert checked.losses == {"barlow_twins": settings}
+    config.losses = {"barlow_twins": settings | {"redundancy": 0}}
+    with pytest.raises(ConfigError, match=r"losses\.barlow_twins\.redundancy=0\.0: expected above 0"):
+        check_losses(config)
