@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 import shutil
 import time
 import warnings
@@ -17,22 +16,17 @@ import torch
 from filelock import FileLock
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
-from torch.utils.data import DataLoader
 
 from mlalign.alignment.module import AlignmentModule
-from mlalign.data.files import sha256_of
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
-from mlalign.data.readers import Part
-from mlalign.distributed import all_gather_object, barrier, broadcast_object, is_rank_zero, local_world_size, world_size
+from mlalign.distributed import barrier, broadcast_object, is_rank_zero, local_world_size, world_size
 from mlalign.errors import TrainingError
 from mlalign.finetuning.checkpoints import CheckpointKeeper
-from mlalign.finetuning.module import FinetuningModule, Predicted, merge_pieces
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
 from mlalign.progress import StageBar
-from mlalign.reporting import strict_json
 from mlalign.reporting.curves import CURVES, write_curves
-from mlalign.reporting.results import write_whole
-from mlalign.tasks.data import TaskBatch, TaskDataModule
+from mlalign.tasks.data import TaskDataModule
 
 log = logging.getLogger(__name__)
 
@@ -237,69 +231,3 @@ def finetune(
     require_finished("finetune", loop, epochs * data.batches)
     module.divergence.check()
     return weights.finish(module, loop.global_step)
-
-
-def predict(trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]) -> list[Predicted]:
-    """Predictions in file order, those of all ranks."""
-    batches: Any = trainer.predict(module, loader)
-    return merge_pieces([piece for part in all_gather_object(batches) for batch in part for piece in batch])
-
-
-def score_part(
-    trainer: L.Trainer,
-    module: FinetuningModule,
-    part: Part[Any],
-    loader: DataLoader[TaskBatch],
-    path: Path | None,
-    *,
-    language: str,
-) -> float:
-    """Predict a part, write the predictions to a file if there is to be one, and score them.
-
-    Raises:
-        TrainingError: a probability is not finite.
-    """
-    predicted = predict(trainer, module, loader)
-    sick = sum(not all(map(math.isfinite, one.probabilities or ())) for one in predicted)
-    if sick:
-        raise TrainingError(
-            f"non-finite probabilities in {language}: of {sick} of {len(predicted)} examples of "
-            f"{part.path}; the weights have diverged: lower finetune.learning_rate"
-        )
-    if path is not None and is_rank_zero():
-        write_predictions(path, part, predicted, module.labels)
-    return module.metric([one.label for one in predicted], gold_of(part), module.labels)
-
-
-def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
-    """Note the files of a part for the results; one file can hold several parts and languages."""
-    for path in (part.path, part.beside):
-        if path is not None:
-            if str(path) not in data:
-                data[str(path)] = {"rows": 0, "sha256": sha256_of(path)}
-            data[str(path)]["rows"] += part.rows
-
-
-def gold_of(part: Part[Any]) -> list[Any]:
-    """The labels of a part, in file order."""
-    return [one.label if hasattr(one, "label") else list(one.tags) for one in part.examples]
-
-
-def write_predictions(path: Path, part: Part[Any], predicted: Sequence[Predicted], labels: Sequence[str]) -> None:
-    """One JSON object a line: id, gold, predicted and, for texts, the labels' probabilities."""
-    lines = []
-    for example, gold, guess in zip(part.examples, gold_of(part), predicted, strict=True):
-        row: dict[str, Any] = {"id": example.id}
-        if guess.probabilities is None:
-            assert isinstance(guess.label, list)
-            row |= {"gold": [labels[tag] for tag in gold]}
-            row |= {"predicted": [labels[tag] for tag in guess.label]}
-        else:
-            assert isinstance(guess.label, int)
-            row |= {"gold": labels[gold], "predicted": labels[guess.label]}
-            row["probabilities"] = {
-                label: round(share, 6) for label, share in zip(labels, guess.probabilities, strict=True)
-            }
-        lines.append(strict_json.dumps(row) + "\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, "".join(lines))

@@ -1,6 +1,5 @@
 """Folders that are found or made, fingerprints, and predictions on disk."""
 
-import json
 import multiprocessing
 import threading
 import time
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 
 from mlalign import pipeline
-from mlalign.data.readers import LabelledText, Part, TaggedSentence
-from mlalign.finetuning.module import Predicted
-from mlalign.pipeline import fingerprint_of, get_or_create, gold_of, partial_of, write_predictions
+from mlalign.pipeline import fingerprint_of, get_or_create, partial_of
 
 WHOLE = "whole.txt"
 
@@ -136,37 +133,6 @@ def test_a_fingerprint_is_that_of_the_settings_whatever_their_order():
     ]
     assert len({fingerprint_of(one), *map(fingerprint_of, others)}) == 5
     assert fingerprint_of({}).isalnum()
-
-
-def test_predictions_stand_beside_the_gold_labels(tmp_path):
-    examples = [LabelledText("7", ("eins",), 1), LabelledText("9", ("zwei",), 0)]
-    part = Part(tmp_path / "test", examples, {})
-    predicted = [Predicted(0, [0.7, 0.3]), Predicted(0, [0.9999999, 0.0000001])]
-    path = tmp_path / "predictions" / "de.jsonl"
-    write_predictions(path, part, predicted, ["no", "yes"])
-    first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    assert first == {
-        "id": "7", "gold": "yes", "predicted": "no", "probabilities": {"no": 0.7, "yes": 0.3},
-    }  # fmt: skip
-    assert (second["id"], second["gold"], second["predicted"]) == ("9", "no", "no")
-    assert gold_of(part) == [1, 0]
-
-
-def test_predicted_tags_stand_beside_the_gold_tags(tmp_path):
-    part = Part(tmp_path / "test", [TaggedSentence("1", ("Ada", "ging"), (1, 0))], {})
-    path = tmp_path / "de.jsonl"
-    write_predictions(path, part, [Predicted([1, 1], None)], ["O", "B-PER"])
-    (row,) = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    assert row == {"id": "1", "gold": ["B-PER", "O"], "predicted": ["B-PER", "B-PER"]}
-    assert gold_of(part) == [[1, 0]]
-
-
-def test_a_prediction_too_many_or_too_few_is_an_error(tmp_path):
-    part = Part(tmp_path / "test", [LabelledText("1", ("eins",), 1)], {})
-    for predicted in ([], [Predicted(0, [1.0])] * 2):
-        with pytest.raises(ValueError, match="zip"):
-            write_predictions(tmp_path / "de.jsonl", part, predicted, ["no", "yes"])
-    assert not (tmp_path / "de.jsonl").exists()
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

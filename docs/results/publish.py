@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.predictions import (
     FOLDER,
     predicted_languages,
@@ -32,7 +33,7 @@ def publish(run: Run, target: Path) -> None:
     for language in predicted_languages(run.folder):
         lines = [
             json.dumps({name: getattr(one, name) for name in PUBLISHED}, ensure_ascii=False) + "\n"
-            for one in read_predictions(predictions_file(run.folder, language))
+            for one in read_predictions(predictions_file(run.folder, language), METRICS[run.results["metric"]])
         ]
         packed = gzip.compress("".join(lines).encode(), mtime=0)
         (folder / FOLDER / f"{language}.jsonl.gz").write_bytes(packed)

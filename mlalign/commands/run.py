@@ -28,14 +28,7 @@ from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import SOURCE, Encoder
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.learning import configure_training
-from mlalign.pipeline import (
-    add_records,
-    finetune,
-    gold_of,
-    locked,
-    make_trainer,
-    score_part,
-)
+from mlalign.pipeline import finetune, locked, make_trainer
 from mlalign.progress import bar
 from mlalign.reporting.curves import CURVES, stage_curves
 from mlalign.reporting.results import (
@@ -55,7 +48,9 @@ from mlalign.stages.code import code_hashes
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.text import tell
 from mlalign.tasks.data import TaskDataModule
-from mlalign.tasks.retrieval import refuse_seen, retrieve
+from mlalign.tasks.registry import learned_task
+from mlalign.tasks.retrieval import Retrieval, refuse_seen
+from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
 
 log = logging.getLogger(__name__)
@@ -173,7 +168,7 @@ class Run:
             "backbone_dropout": dropouts(encoder.backbone.config),
         }
         if files.learned:
-            results = {"scores": self._test(*self._finetune(encoder, layout, files))}
+            results = self._test(*self._finetune(encoder, layout, files))
         else:
             results = self._retrieve(encoder, layout, files)
         self.seconds["total"] = time.perf_counter() - started
@@ -197,6 +192,7 @@ class Run:
         config, settings = self.config, self.config.finetune
         assert settings.seed is not None  # resolved
         data = TaskDataModule(
+            learned_task(config.task.metric, config.task.labels),
             files,
             layout,
             batch_size=settings.batch_size,
@@ -204,7 +200,7 @@ class Run:
             tokens=self.tokens,
             workers=config.trainer.workers,
         )
-        module = finetuning_module(config, encoder, gold=gold_of(data.dev), steps=settings.epochs * data.batches)
+        module = finetuning_module(config, encoder, dev=data.dev.examples, steps=settings.epochs * data.batches)
         configure_training(
             encoder.backbone,
             gradient_checkpointing=config.backbone.gradient_checkpointing,
@@ -226,23 +222,30 @@ class Run:
         add_records(self.data, data.dev)
         return data, module
 
-    def _test(self, data: TaskDataModule, module: FinetuningModule) -> dict[str, float]:
+    def _test(self, data: TaskDataModule, module: FinetuningModule) -> Scores:
         started = time.perf_counter()
         quiet = self._trainer("test")(folder=self.folder, callbacks=[])
-        scores = {}
+        results: Scores = {}
         self.tracker.test()
         for language in bar(self.config.trainer.progress, "testing")(data.files.languages):
             part, loader = data.test_loader(language)
             add_records(self.data, part)
             path = self.folder / "predictions" / f"{language}.jsonl"
-            scores[language] = score_part(quiet, module, part, loader, path, language=language)
-            self.tracker.scored({self.config.task.metric: scores[language]}, language, part)
+            for key, score in score_part(quiet, module, module.task, part, loader, path, language=language).items():
+                results.setdefault(key, {})[language] = score
+            self.tracker.scored(self._named(results, language), language, part)
         self.seconds["test"] = time.perf_counter() - started
-        return scores
+        return results
+
+    def _named(self, results: Scores, language: str) -> dict[str, float]:
+        """Metric -> score of a language."""
+        return {
+            self.config.task.metric if key == HEADLINE else key: values[language] for key, values in results.items()
+        }
 
     def _retrieve(self, encoder: Encoder, layout: SequenceBuilder, files: TaskFiles) -> Scores:
         started = time.perf_counter()
-        results = retrieve(
+        results = Retrieval([]).score(
             files,
             encoder,
             layout,
@@ -255,11 +258,7 @@ class Run:
         )
         self.tracker.test()
         for language in files.languages:
-            scores = {
-                self.config.task.metric: results["scores"][language],
-                "from_english": results["from_english"][language],
-            }
-            self.tracker.scored(scores, language, files.read(language, "test"))
+            self.tracker.scored(self._named(results, language), language, files.read(language, "test"))
         self.seconds["test"] = time.perf_counter() - started
         return results
 

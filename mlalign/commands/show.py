@@ -14,6 +14,7 @@ from mlalign.config.commands import Show
 from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.figures import (
     confusion,
     correlation,
@@ -33,7 +34,7 @@ from mlalign.reporting.recorded import (
 )
 from mlalign.reporting.results import write_whole
 from mlalign.reporting.runs import Run, find_runs
-from mlalign.reporting.tables import UNITS, name_of
+from mlalign.reporting.tables import name_of
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +255,7 @@ def transfer_numbers(runs: list[Run], measures: Callable[[Run], dict[str, float]
                         similarity,
                         results["scores"][language],
                         results["task"],
-                        UNITS[results["metric"]],
+                        METRICS[results["metric"]].title,
                     )
                 )
     if not rows:

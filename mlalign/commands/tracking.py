@@ -16,6 +16,7 @@ from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import METRICS
 from mlalign.pipeline import fingerprint_of
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.keys import ROW, TASK
@@ -27,8 +28,6 @@ from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Figures, Tracker
 from mlalign.tracking.wandb_tracker import Shown, WandbTracker
-
-CLASSIFIED = "accuracy"  # the metric of tasks that give a text one of a few labels
 
 
 def tracker_of(config: Train, folder: Path) -> Tracker:
@@ -54,7 +53,8 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
             ROW: name_of({"method": config.method.name, "ablation": config.ablation.name}),
             TASK: config.task.name,
         },
-        labels=list(config.task.labels) if config.task.metric == CLASSIFIED else [],
+        metric=METRICS[config.task.metric],
+        labels=list(config.task.labels),
         shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
     )
 
@@ -80,7 +80,7 @@ def figures_of(results: Mapping[str, Any], folder: Path) -> Figures:
     """What a single run's figures are and how they are drawn."""
     run = Run(folder, dict(results))
     figures: dict[str, Any] = {"curves": partial(_curves, run)}
-    if results["metric"] == CLASSIFIED:
+    if METRICS[results["metric"]].has_labels:
         figures["confusion"] = partial(_confusion, run)
     if results["aligned"] is not None:
         figures["correlation"] = partial(_correlation, run)

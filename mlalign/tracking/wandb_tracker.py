@@ -12,6 +12,7 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlalign.data.readers import Part
+from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.keys import (
     AVERAGES,
     CONFUSION,
@@ -60,7 +61,8 @@ class WandbTracker(Tracker):
         folder: of the run; wandb's own folder is made in it.
         group: of runs that belong together.
         config: of the run, as results hold it.
-        labels: of a task that labels texts; empty for others.
+        metric: of the task.
+        labels: of the task.
         shown: what is shown of it.
 
     Raises:
@@ -74,6 +76,7 @@ class WandbTracker(Tracker):
         folder: Path,
         group: str,
         config: Mapping[str, Any],
+        metric: TaskMetric,
         labels: list[str],
         shown: Shown,
     ) -> None:
@@ -81,7 +84,7 @@ class WandbTracker(Tracker):
         check_options(options)
         self.folder, self.group, self.shown = folder, group, shown
         self.config = {**config, "folder": str(folder.absolute())}
-        self.labels = labels
+        self.metric, self.labels = metric, labels
         self.stage: Stage | None = None
         self.is_unsent = False
         self._tested: dict[str, tuple[Path, Part[Any]]] = {}
@@ -116,8 +119,8 @@ class WandbTracker(Tracker):
             return
         self.stage.log({score_key(metric, language): one for metric, one in scores.items()})
         path = predictions_file(self.folder, language)
-        if self.labels:
-            chart = partial(confusion_chart, path, self.labels, language)
+        if self.metric.has_labels:
+            chart = partial(confusion_chart, path, self.metric, self.labels, language)
             self.stage.show(f"{CONFUSION}{language}", chart)
         self._tested[language] = path, part
 
@@ -133,7 +136,7 @@ class WandbTracker(Tracker):
         self.stage.log({key: value for key, value in averages.items() if value is not None})
         self.stage.summarise({name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")})
         if self._tested and self.shown.rows:
-            table = partial(prediction_table, self._tested, rows=self.shown.rows, texts=self.shown.texts)
+            table = partial(prediction_table, self._tested, self.metric, rows=self.shown.rows, texts=self.shown.texts)
             self.stage.show(PREDICTIONS, table)
         for name, draw in figures.items() if self.shown.figures else ():
             self.stage.show(f"{FIGURES}{name}", partial(image, draw))
