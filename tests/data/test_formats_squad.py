@@ -91,5 +91,5 @@ def test_english_parts_are_english_only(tmp_path, read):
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     assert FORMATS["squad"].languages(tmp_path) == ["de", "zh"]
     assert FORMATS["squad"].languages(tmp_path, "dev") == ["en"]
-    with pytest.raises(DataError, match=r"SQuAD is English, found .* de for its dev part"):
+    with pytest.raises(DataError, match=r"expected English, .* dev part, found de"):
         read(GOOD, part="dev")

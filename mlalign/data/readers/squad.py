@@ -31,7 +31,10 @@ def read(
     Where SQuAD is learned from, a question whose first answer is not where it is said to be is left out.
     """
     if part != "test" and language != SOURCE:
-        raise DataError(f"{path}: SQuAD is English, found task.languages with {language} for its {part} part")
+        raise DataError(
+            f"{path}: expected English, the only language of SQuAD's {part} part, found {language}; "
+            "set task.languages=[en], or score split=test"
+        )
     left = Leftovers(path, on_bad_line, unit="question")
     examples: list[Question] = []
     known: set[str] = set()
