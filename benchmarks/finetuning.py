@@ -41,6 +41,7 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.tiny import train_tokenizer
 from mlalign.reporting.results import commit, versions
 from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.tagging import Tagging
 from mlalign.training.trainer import make_trainer
 
 RESULTS = Path(__file__).parent / "results" / "finetuning.json"
@@ -84,8 +85,8 @@ class Comparison:
         config = self.config(dropout)
         config._attn_implementation = attention
         return FinetuningModule(
-            Encoder(XLMRobertaForMaskedLM(config), pool="mean"), TAGS, tagging=True,
-            metric="entity_f1", gold=[], representation="backbone", partner="mean",
+            Encoder(XLMRobertaForMaskedLM(config), pool="mean"), Tagging(TAGS),
+            dev=[], representation="backbone", partner="mean",
             freeze="nothing", learning_rate=RATE, head_learning_rate=RATE,
             steps=self.data.batches, warmup=0.0, weight_decay=0.0, max_grad_norm=1.0,
             dropout=dropout, seed=1,
@@ -237,7 +238,7 @@ def main() -> None:
         )  # fmt: skip
         texts = [" ".join(one.words) for one in files.read("en", "train").examples]
         layout = SequenceBuilder(train_tokenizer(texts, 12_000), {}, max_length=128)
-        data = TaskDataModule(files, layout, batch_size=BATCH, seed=1)
+        data = TaskDataModule(Tagging(TAGS), files, layout, batch_size=BATCH, seed=1)
         data._train, data._dev = (part[: arguments.examples] for part in (data._train, data._dev))
         comparison = Comparison(data, Path(scratch) / "trainer")
         difference = comparison.difference()

@@ -4,32 +4,25 @@ What is computed is in ``mlalign.alignment.module`` (the alignment) and ``mlalig
 """
 
 import logging
-import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from omegaconf import OmegaConf
-from torch.utils.data import DataLoader
 
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH
-from mlalign.data.readers import Part
 from mlalign.data.readers.languages import others
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
-from mlalign.distributed import all_gather_object, broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.errors import TrainingError
-from mlalign.files import sha256_of, write_whole
+from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
-from mlalign.finetuning.module import FinetuningModule, Predicted, merge_pieces
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.backbone import known_languages
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
@@ -37,7 +30,6 @@ from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.learning import configure_training
 from mlalign.progress import bar
 from mlalign.reporting import results as results_file
-from mlalign.reporting import strict_json
 from mlalign.reporting.curves import stage_curves
 from mlalign.reporting.tables import score_table
 from mlalign.stages.align import AlignmentStage
@@ -47,8 +39,10 @@ from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.preparation import prepare
-from mlalign.tasks.data import TaskBatch, TaskDataModule
-from mlalign.tasks.retrieval import refuse_seen, retrieve
+from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.registry import learned_task
+from mlalign.tasks.retrieval import Retrieval, refuse_seen
+from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 
@@ -206,6 +200,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     assert settings.seed is not None  # resolved
     with record.timed("finetune"):
         data = TaskDataModule(
+            learned_task(config.task.metric, config.task.labels),
             corpus.task,
             aligned.layout,
             batch_size=settings.batch_size,
@@ -213,8 +208,8 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
             tokens=record.tokens,
             workers=config.trainer.workers,
         )
-        gold, steps = gold_of(data.dev), settings.epochs * data.batches
-        module = finetuning_module(config, aligned.encoder, gold=gold, steps=steps)
+        steps = settings.epochs * data.batches
+        module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps)
         configure_training(
             aligned.encoder.backbone,
             gradient_checkpointing=config.backbone.gradient_checkpointing,
@@ -244,21 +239,27 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
     with record.timed("test"):
         if classifier.data is None or classifier.module is None:
             return _retrieve(config, aligned, corpus, record)
-        loop = record.trainer("test")(folder=record.folder, callbacks=[])
-        scores = {}
+        loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
+        results: Scores = {}
         record.tracker.test()
         for language in bar(config.trainer.progress, "testing")(corpus.task.languages):
             part, loader = classifier.data.test_loader(language)
             add_records(record.data, part)
             path = record.folder / "predictions" / f"{language}.jsonl"
-            scores[language] = score_part(loop, classifier.module, part, loader, path, language=language)
-            record.tracker.scored({config.task.metric: scores[language]}, language, part)
-    return {"scores": scores}
+            for key, score in score_part(loop, module, module.task, part, loader, path, language=language).items():
+                results.setdefault(key, {})[language] = score
+            record.tracker.scored(_by_metric(config, results, language), language, part)
+    return results
+
+
+def _by_metric(config: Train, results: Scores, language: str) -> dict[str, float]:
+    """Metric -> score of a language."""
+    return {config.task.metric if key == HEADLINE else key: values[language] for key, values in results.items()}
 
 
 def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Scores:
     """Scores of a task that compares sentence vectors as they are."""
-    results = retrieve(
+    results = Retrieval([]).score(
         corpus.task,
         aligned.encoder,
         aligned.layout,
@@ -271,11 +272,7 @@ def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord
     )
     record.tracker.test()
     for language in corpus.task.languages:
-        scores = {
-            config.task.metric: results["scores"][language],
-            "from_english": results["from_english"][language],
-        }
-        record.tracker.scored(scores, language, corpus.task.read(language, "test"))
+        record.tracker.scored(_by_metric(config, results, language), language, corpus.task.read(language, "test"))
     return results
 
 
@@ -325,69 +322,3 @@ def show(folder: Path) -> None:
         print("next     python train.py method=multilevel   (the same with alignment)")
     else:
         print("next     python train.py method=none   (the control), then a sweep: -m seed=1,2,3")
-
-
-def predict(trainer: L.Trainer, module: FinetuningModule, loader: DataLoader[TaskBatch]) -> list[Predicted]:
-    """Predictions in file order, those of all ranks."""
-    batches: Any = trainer.predict(module, loader)
-    return merge_pieces([piece for part in all_gather_object(batches) for batch in part for piece in batch])
-
-
-def score_part(
-    trainer: L.Trainer,
-    module: FinetuningModule,
-    part: Part[Any],
-    loader: DataLoader[TaskBatch],
-    path: Path | None,
-    *,
-    language: str,
-) -> float:
-    """Predict a part, write the predictions to a file if there is to be one, and score them.
-
-    Raises:
-        TrainingError: a probability is not finite.
-    """
-    predicted = predict(trainer, module, loader)
-    sick = sum(not all(map(math.isfinite, one.probabilities or ())) for one in predicted)
-    if sick:
-        raise TrainingError(
-            f"non-finite probabilities in {language}: of {sick} of {len(predicted)} examples of "
-            f"{part.path}; the weights have diverged: lower finetune.learning_rate"
-        )
-    if path is not None and is_rank_zero():
-        write_predictions(path, part, predicted, module.labels)
-    return module.metric([one.label for one in predicted], gold_of(part), module.labels)
-
-
-def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
-    """Note the files of a part for the results; one file can hold several parts and languages."""
-    for path in (part.path, part.beside):
-        if path is not None:
-            if str(path) not in data:
-                data[str(path)] = {"rows": 0, "sha256": sha256_of(path)}
-            data[str(path)]["rows"] += part.rows
-
-
-def gold_of(part: Part[Any]) -> list[Any]:
-    """The labels of a part, in file order."""
-    return [one.label if hasattr(one, "label") else list(one.tags) for one in part.examples]
-
-
-def write_predictions(path: Path, part: Part[Any], predicted: Sequence[Predicted], labels: Sequence[str]) -> None:
-    """One JSON object a line: id, gold, predicted and, for texts, the labels' probabilities."""
-    lines = []
-    for example, gold, guess in zip(part.examples, gold_of(part), predicted, strict=True):
-        row: dict[str, Any] = {"id": example.id}
-        if guess.probabilities is None:
-            assert isinstance(guess.label, list)
-            row |= {"gold": [labels[tag] for tag in gold]}
-            row |= {"predicted": [labels[tag] for tag in guess.label]}
-        else:
-            assert isinstance(guess.label, int)
-            row |= {"gold": labels[gold], "predicted": labels[guess.label]}
-            row["probabilities"] = {
-                label: round(share, 6) for label, share in zip(labels, guess.probabilities, strict=True)
-            }
-        lines.append(strict_json.dumps(row) + "\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, "".join(lines))

@@ -16,11 +16,11 @@ from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError, TrainingError
-from mlalign.finetuning.module import Predicted
 from mlalign.pipeline import run as train
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import find_runs
 from mlalign.stages.reopen import load_run
+from mlalign.tasks.classification import Classified
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -175,10 +175,10 @@ def test_results_tell_what_code_made_them(finished):
 
 
 def test_non_finite_probabilities_end_a_run_without_results(release, tmp_path, monkeypatch):
-    def sick(*_: object, **__: object) -> list[Predicted]:
-        return [Predicted(0, [math.nan] * 4)] * 30
+    def sick(*_: object, **__: object) -> list[Classified]:
+        return [Classified(0, [math.nan] * 4)] * 30
 
-    monkeypatch.setattr("mlalign.pipeline.predict", sick)
+    monkeypatch.setattr("mlalign.tasks.scoring.predict", sick)
     with pytest.raises(TrainingError, match="non-finite probabilities in en"):
         run(release, tmp_path, "method=none")
     (folder,) = (tmp_path / "outputs" / "mldoc").glob("tiny-none-seed1-*")

@@ -23,7 +23,6 @@ from mlalign.errors import ConfigError
 from mlalign.files import EVALUATIONS
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
-from mlalign.pipeline import add_records, score_part
 from mlalign.progress import bar
 from mlalign.reporting.results import (
     FILE,
@@ -37,6 +36,7 @@ from mlalign.stages.code import code_hashes
 from mlalign.stages.preparation import prepare, prepare_task
 from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.tasks.data import scored_part
+from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
 
@@ -183,36 +183,45 @@ class Evaluation:
         for step in bar(self.config.trainer.progress, "choosing")(self.run.kept):
             self.run.restore(step)
             for language, read in dev.items():
-                score = score_part(self.trainer, self.run.module, *read, None, language=language)
+                score = self._score(*read, None, language)[HEADLINE]
                 if language not in best or score > best[language][0]:
                     best[language] = score, step
         return {language: step for language, (_, step) in best.items()}
 
-    def _scores(self, steps: Mapping[str, int]) -> dict[str, float]:
-        """Every language with the weights of its step."""
-        scores = {}
+    def _scores(self, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
+        """Key in the results -> the score of every language with the weights of its step."""
+        scores: dict[str, dict[str, float]] = {}
         shown = bar(self.config.trainer.progress, "testing")
         for language in shown(sorted(self.files.languages, key=steps.__getitem__)):
             self.run.restore(steps[language])
             path = self.folder / "predictions" / f"{language}.jsonl"
-            read = self._part(self.files, language)
-            scores[language] = score_part(self.trainer, self.run.module, *read, path, language=language)
-        return {language: scores[language] for language in self.files.languages}
+            scores[language] = self._score(*self._part(self.files, language), path, language)
+        return {
+            key: {language: scores[language][key] for language in self.files.languages}
+            for key in scores[self.files.languages[0]]
+        }
+
+    def _score(self, part: Part[Any], batches: Any, path: Path | None, language: str) -> dict[str, float]:
+        module = self.run.module
+        return score_part(self.trainer, module, module.task, part, batches, path, language=language)
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
         """What is scored in a language, and its batches."""
         trainer = self.config.trainer
         tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)
-        part, batches = scored_part(files, self.run.layout, language, tokens=tokens, workers=trainer.workers)
+        part, batches = scored_part(
+            self.run.module.task, files, self.run.layout, language, tokens=tokens, workers=trainer.workers
+        )
         add_records(self.data, part)
         return part, batches
 
     def _results(
-        self, scores: dict[str, float], steps: Mapping[str, int], selection: str, seconds: float
+        self, results: Mapping[str, dict[str, float]], steps: Mapping[str, int], selection: str, seconds: float
     ) -> dict[str, Any]:
         """As the run's, of what was scored now."""
         config: Any = OmegaConf.to_container(OmegaConf.structured(self.config), enum_to_str=True)
         config["finetune"]["selection"] = selection
+        scores = results[HEADLINE]
         known = self.run.results.get("parallel", {}) if self.run.results["aligned"] else {}
         return self.run.results | {
             "task": self.config.task.name,
@@ -222,7 +231,7 @@ class Evaluation:
             "split": self.files.scored,
             "evaluation_of": str(self.run.folder),
             "steps": dict(steps),
-            "scores": scores,
+            **results,
             **summary(scores),
             "never_aligned": others(scores, known) if known else [],
             "config": config,

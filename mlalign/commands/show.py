@@ -13,6 +13,7 @@ from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import write_whole
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.figures import (
     confusion,
     correlation,
@@ -31,7 +32,7 @@ from mlalign.reporting.recorded import (
     targets_of,
 )
 from mlalign.reporting.runs import Run, find_runs
-from mlalign.reporting.tables import UNITS, name_of
+from mlalign.reporting.tables import name_of
 from mlalign.stages.before_after import BeforeAfter
 from mlalign.stages.shown_vectors import documents, pair_vectors, translations, words_of_languages
 
@@ -254,7 +255,7 @@ def transfer_numbers(runs: list[Run], measures: Callable[[Run], dict[str, float]
                         similarity,
                         results["scores"][language],
                         results["task"],
-                        UNITS[results["metric"]],
+                        METRICS[results["metric"]].title,
                     )
                 )
     if not rows:

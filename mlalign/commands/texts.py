@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
 from mlalign.data.languages import ENGLISH
-from mlalign.data.readers import LabelledText, Part, TaggedSentence
 from mlalign.errors import UserError
 from mlalign.files import sha256_of
 from mlalign.finetuning.building import task_files
+from mlalign.metrics.tasks import METRICS
 from mlalign.progress import bar
 from mlalign.reporting.report.cases import Texts
 from mlalign.reporting.runs import Run
@@ -47,13 +46,5 @@ def _texts(run: Run, config: Train, language: str, ids: Sequence[str]) -> Texts:
             return Texts(reason=f"{path} is not the file that was scored")
     if [one.id for one in part.examples] != list(ids):
         return Texts(reason=f"{part.path} is read as other examples than those that were scored")
-    return _shown(part, language)
-
-
-def _shown(part: Part[Any], language: str) -> Texts:
-    first = part.examples[0]
-    if isinstance(first, LabelledText):
-        return Texts([one.texts for one in part.examples])
-    if isinstance(first, TaggedSentence):
-        return Texts([one.words for one in part.examples])
-    return Texts([(one.english, one.other) for one in part.examples], sides=(ENGLISH, language))
+    sides = (ENGLISH, language) if METRICS[config.task.metric].is_bilingual else None
+    return Texts([one.parts for one in part.examples], sides)

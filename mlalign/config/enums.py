@@ -200,6 +200,7 @@ class TaskFormat(StrEnum):
     mldoc = "mldoc"
     pawsx = "pawsx"
     slots = "slots"
+    squad = "squad"
     table = "table"
 
 

@@ -1,23 +1,17 @@
 """What the settings of a task must not say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from mlalign.config.enums import TaskFormat
 from mlalign.config.task import Task
-
-RETRIEVAL = "retrieval_accuracy"
-METRICS = {
-    TaskFormat.bitext: RETRIEVAL,
-    TaskFormat.entities: "entity_f1",
-    TaskFormat.slots: "entity_f1",
-}  # of all other formats: accuracy
+from mlalign.metrics.tasks import METRICS
 
 
 def task_faults(task: Task, epochs: int) -> Iterator[str]:
     """Yield what is wrong, with the full key, what was found and what to do."""
-    metric = METRICS.get(task.format, "accuracy")
-    if task.metric != metric:
-        yield f"task.metric={task.metric}: task.format={task.format} is scored by {metric}"
+    metric = next(one for one in METRICS.values() if task.format in one.formats)
+    if task.metric != metric.name:
+        yield f"task.metric={task.metric}: task.format={task.format} is scored by {metric.name}"
     if (task.format == TaskFormat.table) != (task.table is not None):
         yield (
             f"task.format={task.format} with task.table={'set' if task.table else 'null'}: format "
@@ -29,33 +23,11 @@ def task_faults(task: Task, epochs: int) -> Iterator[str]:
         for columns in task.table.columns:
             if not 1 <= len(columns.texts) <= 2:
                 yield (f"task.table.columns: texts={columns.texts}: expected one column, or two for pairs of texts")
-    if metric == RETRIEVAL:
-        if task.labels:
-            yield f"task.labels={task.labels}: nothing is labelled in task={task.name}; set []"
-        if epochs:
-            yield (
-                f"finetune.epochs={epochs}: task={task.name} compares sentence vectors as they are "
-                "and learns nothing; set finetune.epochs=0"
-            )
-    else:
-        yield from _label_faults(task.labels, tagged=metric == "entity_f1")
-        if not epochs:
-            yield f"finetune.epochs=0: task={task.name} is learned; expected at least 1"
-
-
-def _label_faults(labels: Sequence[str], *, tagged: bool) -> Iterator[str]:
-    if len(set(labels)) < len(labels) or len(labels) < 2:
-        yield f"task.labels={list(labels)}: expected at least two different labels"
-    if not tagged:
-        return
-    if "O" not in labels:
-        yield "task.labels: expected O among them, the tag of words outside any entity"
-    for label in labels:
-        prefix, dash, kind = label.partition("-")
-        other = {"B": "I", "I": "B"}.get(prefix)
-        if label == "O":
-            continue
-        if other is None or not dash or not kind:
-            yield f"task.labels: expected O, B-TYPE and I-TYPE, found {label}"
-        elif f"{other}-{kind}" not in labels:
-            yield f"task.labels: {label} is there without {other}-{kind}; add it"
+    yield from metric.label_faults(task.labels, task.name)
+    if epochs and not metric.is_learned:
+        yield (
+            f"finetune.epochs={epochs}: task={task.name} compares sentence vectors as they are "
+            "and learns nothing; set finetune.epochs=0"
+        )
+    if metric.is_learned and not epochs:
+        yield f"finetune.epochs=0: task={task.name} is learned; expected at least 1"

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlalign.data.readers.languages import WITHOUT_SPACES
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
 SPACE = "▁"  # how sentencepiece writes it
-WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
 
 
 class Sequenced(NamedTuple):
@@ -57,12 +57,35 @@ class SequenceBuilder:
         """How many subwords of a single sentence fit."""
         return self.max_length - self.overhead
 
+    @property
+    def pair_budget(self) -> int:
+        """How many subwords of two sentences together fit."""
+        return self.budget - self._between
+
     def words(self, texts: Sequence[str]) -> list[list[int]]:
         """Ordinary subwords of each text; what looks like a special token becomes unknown."""
         batch = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False)[
             "input_ids"
         ]
         return [self._plain(ids) for ids in batch]
+
+    def words_and_characters(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int32]]]:
+        """The same, and of every subword ``[subwords, 2]`` where it starts and ends in its text.
+
+        White space at a subword's edges is no part of it; one that is nothing else has 0 and 0.
+        """
+        batch = self.tokenizer(
+            list(texts),
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+            verbose=False,
+        )
+        characters = [
+            np.array([_without_spaces(text, *span) for span in spans], dtype=np.int32).reshape(-1, 2)
+            for text, spans in zip(texts, batch["offset_mapping"], strict=True)
+        ]
+        return [self._plain(ids) for ids in batch["input_ids"]], characters
 
     def split_words(self, sentences: Sequence[Sequence[str]], language: str) -> list[list[list[int]]]:
         """Subwords of every word of each sentence; a word without any becomes unknown.
@@ -105,7 +128,7 @@ class SequenceBuilder:
     def pair(self, one: Sequence[int], two: Sequence[int], language: str) -> Sequenced:
         """Two sentences in one sequence; the longer one is cut first."""
         head = self._head(language)
-        room = self.max_length - len(head) - self._between - 1
+        room = self.pair_budget
         kept = min(len(two), max(room // 2, room - len(one)))
         first, second = list(one[: room - kept]), list(two[:kept])
         between = [self.last] * self._between
@@ -169,3 +192,11 @@ class SequenceBuilder:
     def _plain(self, ids: Sequence[int]) -> list[int]:
         unknown = self.tokenizer.unk_token_id
         return [unknown if piece in self._special else piece for piece in ids]
+
+
+def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else (0, 0)

@@ -12,6 +12,7 @@ from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Tabl
 from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
+from mlalign.tasks.registry import learned_task
 
 
 def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
@@ -78,13 +79,13 @@ def task_format(task: Task) -> Format[Any]:
     return replace(form, names=names or form.names, codes={**codes, **task.codes})
 
 
-def finetuning_module(config: Train, encoder: Encoder, *, gold: Sequence[Any] = (), steps: int = 1) -> FinetuningModule:
+def finetuning_module(config: Train, encoder: Encoder, *, dev: Sequence[Any] = (), steps: int = 1) -> FinetuningModule:
     """The module of a task, its head not yet trained.
 
     Args:
         config: checked.
         encoder: aligned or not.
-        gold: labels of English dev; only training looks at them.
+        dev: examples of English dev; only training looks at them.
         steps: updates of the whole run; only training counts them.
     """
     settings, task = config.finetune, config.task
@@ -92,10 +93,8 @@ def finetuning_module(config: Train, encoder: Encoder, *, gold: Sequence[Any] = 
     rate, head_rate = settings.learning_rate, settings.head_learning_rate
     return FinetuningModule(
         encoder,
-        task.labels,
-        tagging=task.metric == "entity_f1",
-        metric=task.metric,
-        gold=gold,
+        learned_task(task.metric, task.labels),
+        dev=dev,
         representation=settings.representation.value,
         partner=settings.partner.value,
         freeze=settings.freeze.value,

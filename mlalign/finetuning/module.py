@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning as L
 import torch
@@ -14,11 +14,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.languages import ENGLISH
 from mlalign.distributed import all_gather_object
-from mlalign.metrics.scores import METRICS
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.models.vocabulary_head import head_parameters
-from mlalign.tasks.data import IGNORED, TaskBatch
+from mlalign.tasks.base import LearnedTask, Piece, TaskBatch
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import per_rank, unsynchronised
@@ -27,22 +26,13 @@ from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
 
-class Predicted(NamedTuple):
-    """What the model says of one example."""
-
-    label: Any  # the label of a text, or the list of a sentence's tags
-    probabilities: list[float] | None  # of a text's labels
-
-
 class FinetuningModule(L.LightningModule):
-    """Learns from English; tags or labels any language.
+    """Learns a task from English; predicts in any language.
 
     Args:
         encoder: aligned or not.
-        labels: of the task.
-        tagging: whether every word has a label, or a text has one.
-        metric: a key of ``METRICS``.
-        gold: labels of English dev, in file order.
+        task: its type, with its labels.
+        dev: examples of English dev, in file order.
         representation: what the head sees of a sentence, see ``Encoder.represent``.
         partner: the second key of an English sentence in training: ``sample`` draws an aligned
             language for each, ``mean`` takes the mean of all, ``source`` English itself. English
@@ -60,11 +50,9 @@ class FinetuningModule(L.LightningModule):
     def __init__(
         self,
         encoder: Encoder,
-        labels: Sequence[str],
+        task: LearnedTask[Any, Any],
         *,
-        tagging: bool,
-        metric: str,
-        gold: Sequence[Any],
+        dev: Sequence[Any],
         representation: str,
         partner: str,
         freeze: str,
@@ -79,17 +67,16 @@ class FinetuningModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # an update's gradient is the sum over its parts
-        self.encoder, self.labels, self.tagging = encoder, list(labels), tagging
-        self.metric, self.gold = METRICS[metric], gold
+        self.encoder, self.task, self.dev = encoder, task, dev
         self.representation, self.partner, self.frozen = representation, partner, freeze
         self.rates = (learning_rate, head_learning_rate)
         self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
         self.max_grad_norm, self.seed = max_grad_norm, seed
         seed_everything_for(seed, "head")
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.dim, len(labels))
+        self.head = task.head(encoder.dim)
         self.divergence = DivergenceMonitor("finetune")
-        self._pieces: list[tuple[int, int, Any]] = []
+        self._pieces: list[Piece[Any]] = []
         for parameter in self._frozen():
             parameter.requires_grad_(False)
 
@@ -103,8 +90,8 @@ class FinetuningModule(L.LightningModule):
             frozen.append(encoder.backbone.get_input_embeddings().weight)
         fused = self.representation != "backbone"
         for fusion, is_used in (
-            (encoder.sentence_fusion, not self.tagging or encoder.word_fusion is not None),
-            (encoder.word_fusion, self.tagging),
+            (encoder.sentence_fusion, not self.task.on_tokens or encoder.word_fusion is not None),
+            (encoder.word_fusion, self.task.on_tokens),
         ):
             if fusion is not None and not (fused and is_used):
                 frozen += fusion.parameters()
@@ -122,13 +109,13 @@ class FinetuningModule(L.LightningModule):
         self.train()
 
     def forward(self, batch: TaskBatch) -> Tensor:
-        """Logits, ``[batch, labels]`` for texts and ``[batch, length, labels]`` for words."""
+        """The head's outputs, ``[batch, outputs]`` for sentences and ``[batch, length, outputs]`` for tokens."""
         seen = self.encoder.represent(
             batch.subwords,
             partner=self.partner_of(batch),
             representation=self.representation,
         )
-        return self.head(self.dropout(seen.words if self.tagging else seen.sentence))
+        return self.head(self.dropout(seen.words if self.task.on_tokens else seen.sentence))
 
     def partner_of(self, batch: TaskBatch) -> Float[Tensor, "*batch dim"] | None:
         """The second key of the sentence fusion; stored vectors only, no target text."""
@@ -156,7 +143,7 @@ class FinetuningModule(L.LightningModule):
         optimizer.zero_grad()
         losses = []
         for part in parts:
-            loss = self.summed_loss(part) / scored
+            loss = self.task.loss(self(part), part) / scored
             synchronised = nullcontext() if part is parts[-1] else unsynchronised(self.trainer)
             with torch.autocast(self.device.type, enabled=False), synchronised:
                 self.manual_backward(loss)
@@ -169,12 +156,6 @@ class FinetuningModule(L.LightningModule):
         log = partial(self.log, batch_size=examples, sync_dist=True)
         log("finetune/loss", sum(losses), prog_bar=True)
         log("finetune/padded_percent", padded)
-
-    def summed_loss(self, part: TaskBatch) -> Float[Tensor, ""]:
-        """Cross entropy summed over the labels of a part."""
-        logits, labels = self(part).flatten(0, -2), part.labels.flatten()
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
 
     def _optimizer_and_schedule(self) -> tuple[Any, Any]:
         return self.optimizers(), self.lr_schedulers()
@@ -194,24 +175,15 @@ class FinetuningModule(L.LightningModule):
         self._pieces += self.predict_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
-        """One score over whole sentences."""
+        """One score over whole examples."""
         pieces = [piece for part in all_gather_object(self._pieces) for piece in part]
-        predicted = [one.label for one in merge_pieces(pieces)]
         self._pieces = []
-        self.log("finetune/dev", self.metric(predicted, self.gold, self.labels), prog_bar=True)
+        predictions = self.task.predictions(self.dev, self.task.merged(pieces))
+        self.log("finetune/dev", self.task.metric.score(predictions), prog_bar=True)
 
-    def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[tuple[int, int, Predicted]]:
-        """Example, first word and prediction of every sequence of a batch."""
-        logits = self(batch).float()
-        best = logits.argmax(-1).cpu()
-        if self.tagging:
-            scored = batch.labels.cpu() != IGNORED
-            rows = zip(best, scored, strict=True)
-            found = [Predicted(row[mask].tolist(), None) for row, mask in rows]
-        else:
-            shares = logits.softmax(-1).cpu().tolist()
-            found = [Predicted(*pair) for pair in zip(best.tolist(), shares, strict=True)]
-        return list(zip(batch.examples, batch.first_words, found, strict=True))
+    def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[Piece[Any]]:
+        """Example, its first word or token, and what was decoded, of every sequence of a batch."""
+        return list(zip(batch.examples, batch.firsts, self.task.decode(self(batch), batch), strict=True))
 
     def configure_optimizers(self) -> Any:
         """One optimizer along one schedule."""
@@ -226,20 +198,3 @@ class FinetuningModule(L.LightningModule):
         """The encoder and the head, each with its peak rate."""
         parts = (self.encoder, self.head)
         return [{"params": part.parameters(), "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
-
-
-def merge_pieces(pieces: Sequence[tuple[int, int, Predicted]]) -> list[Predicted]:
-    """Predictions in file order, the pieces of a split sentence behind one another.
-
-    A piece that several ranks have predicted counts once.
-    """
-    whole: list[Predicted] = []
-    previous = -1
-    once = {piece[:2]: piece for piece in pieces}
-    for example, _, predicted in (once[place] for place in sorted(once)):
-        if example == previous:
-            whole[-1] = Predicted([*whole[-1].label, *predicted.label], None)
-        else:
-            whole.append(predicted)
-        previous = example
-    return whole

@@ -1,6 +1,20 @@
-"""What is measured on held-out data."""
+"""What is measured on held-out data; what needs torch is imported when it is asked for."""
 
-from mlalign.metrics.retrieval import nearest, retrieval_accuracy
-from mlalign.metrics.spans import SpanF1, spans
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mlalign.metrics.spans import spans
+
+if TYPE_CHECKING:
+    from mlalign.metrics.retrieval import nearest, retrieval_accuracy
+    from mlalign.metrics.span_f1 import SpanF1
 
 __all__ = ["SpanF1", "nearest", "retrieval_accuracy", "spans"]
+
+_WITH_TORCH = {"SpanF1": "span_f1", "nearest": "retrieval", "retrieval_accuracy": "retrieval"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
 
 Floats = npt.NDArray[np.float64]
 
-METRICS = ("accuracy", "entity_f1")  # that are made of items, so that predictions give them again
 SEED = 1
 CHUNK = 4_000_000  # drawn items that are held at a time
 AGREEMENT = 1e-3  # in per cent, between results.json and its predictions
@@ -23,17 +23,12 @@ AGREEMENT = 1e-3  # in per cent, between results.json and its predictions
 class Items:
     """What a score is made of, test item by test item.
 
-    A score is 100 · factor · sum of the first column / sum of the second. Accuracy: right, one.
-    Entity F1: entities found, and those predicted plus those in the gold; the factor is 2.
+    The metric says what is counted, and how the sums of the two columns make the score.
     """
 
     ids: tuple[str, ...]
     counts: Floats  # [items, 2]
-    factor: int
-
-    def score(self, sums: Floats) -> Floats:
-        """In per cent, of sums ``[..., 2]``; 0 where there is nothing to find."""
-        return 100 * self.factor * sums[..., 0] / np.maximum(sums[..., 1], 1)
+    metric: TaskMetric
 
 
 @dataclass(frozen=True)
@@ -44,35 +39,26 @@ class BootstrapResult:
     p: float  # two-sided
 
 
-def read_items(path: Path, score: float) -> Items:
+def read_items(path: Path, metric: TaskMetric, score: float) -> Items:
     """The test items of one run and language.
 
     Args:
         path: of its predictions.
+        metric: of its task.
         score: what the run's results say, in per cent.
 
     Raises:
         DataError: a line is broken, there is none, or the predictions give another score.
     """
-    from mlalign.metrics.spans import spans  # here, for it takes seconds to import torchmetrics
-
-    ids, counts, factor = [], [], 1
-    for one in read_predictions(path):
-        ids.append(one.id)
-        if isinstance(one.gold, list) and isinstance(one.predicted, list):
-            factor = 2
-            found, true = spans(one.predicted), spans(one.gold)
-            counts.append((len(found & true), len(found) + len(true)))
-        else:
-            counts.append((int(one.gold == one.predicted), 1))
-    items = Items(tuple(ids), np.array(counts, dtype=np.float64), factor)
-    again = float(items.score(items.counts.sum(0)))
+    found = list(read_predictions(path, metric))
+    counts = np.array([metric.counts(one) for one in found], dtype=np.float64)
+    again = float(metric.ratio(counts.sum(0)))
     if abs(again - score) > AGREEMENT:
         raise DataError(
             f"{path}: these predictions score {again:.3f}, the results beside them say "
             f"{score:.3f}; they are not of one run: run again with resume=false"
         )
-    return items
+    return Items(tuple(one.id for one in found), counts, metric)
 
 
 def resampled_scores(runs: Sequence[Items], resamples: int) -> Floats:
@@ -101,7 +87,7 @@ def resampled_scores(runs: Sequence[Items], resamples: int) -> Floats:
         times = np.bincount(drawn.ravel(), minlength=number * size).reshape(number, size)
         pieces.append(times.astype(np.float64) @ counts)
     sums = np.concatenate(pieces).reshape(resamples, len(runs), 2)
-    return np.stack([run.score(sums[:, place]) for place, run in enumerate(runs)])
+    return np.stack([run.metric.ratio(sums[:, place]) for place, run in enumerate(runs)])
 
 
 def resampled_test(differences: Floats) -> BootstrapResult:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlalign.errors import ConfigError
-from mlalign.reporting.bootstrap import METRICS
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.notes import notes_on
@@ -82,7 +82,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
     if baseline in rows:
-        drawn = resamples if some["metric"] in METRICS else 0
+        drawn = resamples if METRICS[some["metric"]].is_itemised else 0
         resampled = resampled_differences(rows, baseline, languages, drawn)
         against = differences(scores, baseline, resampled)
     body = [

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.bootstrap import (
     BootstrapResult,
     Floats,
@@ -119,7 +120,10 @@ def _shared_seeds(rows: Rows, baseline: str, language: str) -> dict[str, list[Se
 
 
 def _items(runs: Sequence[Run], language: str) -> list[Items]:
-    found = [read_items(_file(run, language), run.results["scores"][language]) for run in runs]
+    found = [
+        read_items(_file(run, language), METRICS[run.results["metric"]], run.results["scores"][language])
+        for run in runs
+    ]
     for run, items in zip(runs, found, strict=True):
         if items.ids != found[0].ids:
             raise DataError(

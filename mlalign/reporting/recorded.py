@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.figures.curves import COLUMNS
 from mlalign.reporting.predictions import (
     predicted_languages,
@@ -14,7 +15,7 @@ from mlalign.reporting.predictions import (
     read_predictions,
 )
 from mlalign.reporting.runs import Run
-from mlalign.reporting.tables import UNITS, name_of
+from mlalign.reporting.tables import name_of
 
 TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
 HELD_OUT = "held_out/"
@@ -47,7 +48,7 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
     """Gold and predicted labels of a language's test texts; of tagged sentences, of their words.
 
     Raises:
-        DataError: the run has no such predictions, or the file is damaged.
+        DataError: the run has no such predictions, the file is damaged, or answers are no labels.
     """
     path = predictions_file(run.folder, language)
     if not path.is_file():
@@ -55,9 +56,12 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
         raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
     gold: list[str] = []
     predicted: list[str] = []
-    for one in read_predictions(path):
-        for side, values in ((gold, one.gold), (predicted, one.predicted)):
-            side += values if isinstance(values, list) else [values]
+    metric = METRICS[run.results["metric"]]
+    for one in read_predictions(path, metric):
+        gold += metric.labels(one.gold)
+        predicted += metric.labels(one.predicted)
+    if not gold:
+        raise DataError(f"{path}: the answers of this task are no labels; name runs of another task")
     return [TOPICS.get(one, one) for one in gold], [TOPICS.get(one, one) for one in predicted]
 
 
@@ -81,7 +85,7 @@ def curves_of(run: Run) -> pd.DataFrame:
         learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),
-            ("finetune/dev", "English dev", f"{UNITS[results['metric']]} (%)"),
+            ("finetune/dev", "English dev", f"{METRICS[results['metric']].title} (%)"),
         ):
             parts.append(_curve(learned, column, "finetune", quantity, unit, "epoch"))
     aligned = _read(run, "align")

@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.bootstrap import BootstrapResult
 from mlalign.reporting.significance import LEVEL, Paired
 
-UNITS = {
-    "accuracy": "accuracy",
-    "entity_f1": "entity F1",
-    "retrieval_accuracy": "accuracy of finding the English translation",
-}
 NEVER_ALIGNED = "§"  # marks a language that was scored, and never aligned on
 ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
 SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
@@ -88,8 +84,7 @@ class Table:
     @property
     def title(self) -> str:
         """What the numbers are."""
-        unit = UNITS.get(self.metric, self.metric)
-        return f"{self.task}, {self.setting}, {unit} in per cent, mean ± sd over seeds"
+        return f"{self.task}, {self.setting}, {METRICS[self.metric].title} in per cent, mean ± sd over seeds"
 
 
 def name_of(results: Mapping[str, Any]) -> str:
@@ -101,8 +96,8 @@ def name_of(results: Mapping[str, Any]) -> str:
 def score_table(results: Mapping[str, Any]) -> str:
     """One run, language by language, in per cent."""
     columns = {name_of(results): results["scores"]}
-    if "from_english" in results:
-        columns["from English"] = results["from_english"]
+    metric = METRICS[results["metric"]]
+    columns |= {title: results[key] for key, title in metric.beside.items() if key in results}
     unknown = results.get("never_aligned", [])
     rows = [["language", *columns]]
     rows += [
@@ -118,8 +113,7 @@ def score_table(results: Mapping[str, Any]) -> str:
     ]
     lines = aligned([*rows, *averages])
     rule = lines[1]
-    unit = UNITS[results["metric"]]
-    head = f"{results['task']}, {setting_of(results)}, {unit} in per cent"
+    head = f"{results['task']}, {setting_of(results)}, {metric.title} in per cent"
     notes = [f"{NEVER_ALIGNED} never aligned: no parallel text of it was read"] if unknown else []
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
 

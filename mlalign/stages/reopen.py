@@ -9,7 +9,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.plain import typed
 from mlalign.config.schema import Train
-from mlalign.config.task_validation import RETRIEVAL
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
@@ -17,6 +16,7 @@ from mlalign.files import CONFIG
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
+from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import known_languages
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
@@ -92,7 +92,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     """
     results = finished_results(folder)
     config = config_of(results, folder)
-    if results["metric"] == RETRIEVAL:
+    if not METRICS[results["metric"]].is_learned:
         raise ConfigError(
             f"{folder}: nothing was learned in this run, task={results['task']} compares vectors "
             "as they are; score other languages with train.py, which finds the encoder again"

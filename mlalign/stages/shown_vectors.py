@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from mlalign.data.languages import ENGLISH
+from mlalign.data.readers.languages import WITHOUT_SPACES
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.sequences import SPACE, WITHOUT_SPACES
+from mlalign.data.sequences import SPACE
 from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
@@ -168,16 +169,16 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
         seed: of the draw.
 
     Raises:
-        ConfigError: the task labels words, or the weights were not kept.
+        ConfigError: the task's texts have no labels, or the weights were not kept.
         DataError: the test file is not there any more.
     """
     run = load_run(folder)
-    if run.module.tagging:
+    if not run.module.task.metric.has_labels:
         raise ConfigError(
-            f"figure=tsne_classes shows texts by label, and {run.config.task.name} labels words; "
+            f"figure=tsne_classes shows texts by label, and the texts of {run.config.task.name} have none; "
             "name runs of another task"
         )
-    part, batches = scored_part(run.files, run.layout, language)
+    part, batches = scored_part(run.module.task, run.files, run.layout, language)
     vectors = np.zeros((len(part.examples), run.encoder.dim), dtype=np.float32)
     with torch.no_grad():
         for batch in batches:

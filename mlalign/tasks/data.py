@@ -1,135 +1,37 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Int
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
-from mlalign.data.readers import LabelledText, Part, TaggedSentence
+from mlalign.data.readers import Part
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import ShuffledBatches, within_budget
-from mlalign.data.sequences import SequenceBuilder, Sequenced
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
-from mlalign.models.subwords import Subwords
+from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
 
-log = logging.getLogger(__name__)
-
-IGNORED = -100  # the label of positions that are not scored
 TOKENS = 1024  # of a batch, padding included
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An example, or a piece of a long sentence, as one sequence.
-
-    Attributes:
-        sequence: its ids.
-        labels: of a text, its label; of a sentence, one per position or ``IGNORED``.
-        example: its place in the part.
-        first_word: the word of the sentence that the piece begins with.
-    """
-
-    sequence: Sequenced
-    labels: int | list[int]
-    example: int
-    first_word: int = 0
-
-
-class TaskBatch(NamedTuple):
-    """Examples of one language."""
-
-    subwords: Subwords
-    labels: Int[Tensor, " batch"] | Int[Tensor, "batch length"]
-    examples: list[int]
-    first_words: list[int]
-    language: str
-    scored: int  # how many of the labels are not ``IGNORED``, known to the host
-
-
-def prepare(examples: Sequence[Any], language: str, layout: SequenceBuilder) -> list[Prepared]:
-    """Sequences of texts, of pairs of texts, or of tagged sentences."""
-    if isinstance(examples[0], TaggedSentence):
-        return _prepare_sentences(examples, language, layout)
-    return _prepare_texts(examples, language, layout)
-
-
-def _prepare_texts(examples: Sequence[LabelledText], language: str, layout: SequenceBuilder) -> list[Prepared]:
-    """A text that is too long is cut: its beginning tells the topic."""
-    sides = [layout.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
-    prepared = []
-    for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
-        sequence = layout.single(words[0], language) if len(words) == 1 else layout.pair(words[0], words[1], language)
-        prepared.append(Prepared(sequence, example.label, place))
-    return prepared
-
-
-def _prepare_sentences(examples: Sequence[TaggedSentence], language: str, layout: SequenceBuilder) -> list[Prepared]:
-    """Split a sentence that is too long between words; its pieces are joined again after tagging.
-
-    The tag of a word stands on its first subword.
-    """
-    prepared = []
-    split = layout.split_words([example.words for example in examples], language)
-    for place, (example, words) in enumerate(zip(examples, split, strict=True)):
-        start = 0
-        for end in _pieces([min(len(word), layout.budget) for word in words], layout.budget):
-            ids: list[int] = []
-            tags: list[int] = []
-            for word, tag in zip(words[start:end], example.tags[start:end], strict=True):
-                ids += word[: layout.budget]
-                tags += [tag, *[IGNORED] * (min(len(word), layout.budget) - 1)]
-            before = [IGNORED] * (layout.overhead - 1)
-            labels = [*before, *tags, IGNORED]
-            prepared.append(Prepared(layout.single(ids, language), labels, place, start))
-            start = end
-    return prepared
-
-
-def _pieces(sizes: Sequence[int], budget: int) -> list[int]:
-    """Ends of the longest runs of words whose subwords fit into the budget."""
-    ends, used = [], 0
-    for place, size in enumerate(sizes):
-        if used + size > budget:
-            ends.append(place)
-            used = 0
-        used += size
-    return [*ends, len(sizes)]
-
-
 class TaskText(Dataset[TaskBatch]):
-    """Makes batches of prepared examples from lists of their places."""
+    """Makes batches of encoded examples from lists of their places."""
 
-    def __init__(self, prepared: Sequence[Prepared], language: str, layout: SequenceBuilder) -> None:
-        self.prepared, self.language, self.layout = prepared, language, layout
+    def __init__(
+        self, task: TaskType[Any], prepared: Sequence[Prepared], language: str, layout: SequenceBuilder
+    ) -> None:
+        self.task, self.prepared, self.language, self.layout = task, prepared, language, layout
 
     def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
-        chosen = [self.prepared[row] for row in rows]
-        subwords = self.layout.batch([one.sequence for one in chosen])
-        length = subwords.input_ids.shape[1]
-        labels = [
-            one.labels if isinstance(one.labels, int) else one.labels + [IGNORED] * (length - len(one.labels))
-            for one in chosen
-        ]
-        stacked = torch.tensor(labels)
-        return TaskBatch(
-            subwords,
-            stacked,
-            [one.example for one in chosen],
-            [one.first_word for one in chosen],
-            self.language,
-            int((stacked != IGNORED).sum()),
-        )
+        return self.task.collate([self.prepared[row] for row in rows], self.language, self.layout)
 
 
 class Parts(Dataset[list[TaskBatch]]):
@@ -156,6 +58,7 @@ class TaskDataModule(L.LightningDataModule):
     """English train and dev, and the test parts one by one.
 
     Args:
+        task: its type.
         files: of the task.
         layout: places special and language tokens.
         batch_size: examples per update.
@@ -166,6 +69,7 @@ class TaskDataModule(L.LightningDataModule):
 
     def __init__(
         self,
+        task: TaskType[Any],
         files: TaskFiles,
         layout: SequenceBuilder,
         *,
@@ -175,12 +79,12 @@ class TaskDataModule(L.LightningDataModule):
         workers: int = 0,
     ) -> None:
         super().__init__()
-        self.files, self.layout = files, layout
+        self.task, self.files, self.layout = task, files, layout
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
-        self._train = prepare(self.train.examples, ENGLISH, layout)
-        self._dev = prepare(self.dev.examples, ENGLISH, layout)
+        self._train = task.encode(self.train.examples, ENGLISH, layout)
+        self._dev = task.encode(self.dev.examples, ENGLISH, layout)
 
     @property
     def batches(self) -> int:
@@ -191,27 +95,33 @@ class TaskDataModule(L.LightningDataModule):
         """English, shuffled; a batch is the parts of one update."""
         lengths = [len(one.sequence.ids) for one in self._train]
         return loader(
-            Parts(TaskText(self._train, ENGLISH, self.layout), self.tokens),
+            Parts(TaskText(self.task, self._train, ENGLISH, self.layout), self.tokens),
             ShuffledBatches(lengths, self.batch_size, self.seed),
             self.workers,
         )
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
-        text = TaskText(self._dev, ENGLISH, self.layout)
+        text = TaskText(self.task, self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
     def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
-        return scored_part(self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
+        return scored_part(self.task, self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
 
 
 def scored_part(
-    files: TaskFiles, layout: SequenceBuilder, language: str, *, tokens: int = TOKENS, workers: int = 0
+    task: TaskType[Any],
+    files: TaskFiles,
+    layout: SequenceBuilder,
+    language: str,
+    *,
+    tokens: int = TOKENS,
+    workers: int = 0,
 ) -> tuple[Part[Any], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now."""
     part, code = files.read(language, files.scored), spoken(language)
-    text = TaskText(prepare(part.examples, code, layout), code, layout)
+    text = TaskText(task, task.encode(part.examples, code, layout), code, layout)
     return part, scoring_loader(text, tokens=tokens, workers=workers)
 
 
@@ -240,17 +150,3 @@ def loader(text: Dataset[Any], sampler: Any, workers: int) -> DataLoader[Any]:
         num_workers=workers,
         multiprocessing_context="fork" if workers else None,
     )
-
-
-def sentence_loader(
-    sentences: Sequence[str],
-    language: str,
-    layout: SequenceBuilder,
-    *,
-    tokens: int = TOKENS,
-    workers: int = 0,
-) -> DataLoader[TaskBatch]:
-    """Batches of plain sentences, each once, sorted by length."""
-    examples = [LabelledText("", (sentence,), 0) for sentence in sentences]
-    text = TaskText(prepare(examples, language, layout), language, layout)
-    return scoring_loader(text, tokens=tokens, workers=workers)

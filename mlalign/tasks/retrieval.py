@@ -1,4 +1,4 @@
-"""A task without learning: each sentence's translation is to be found among all others."""
+"""Each sentence's translation is to be found among all others."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +7,9 @@ from typing import Any
 
 import lightning as L
 import torch
+from jaxtyping import Float
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.overlap import seen_pairs
@@ -15,14 +17,15 @@ from mlalign.data.readers import Part, SentencePair
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.distributed import is_rank_zero
+from mlalign.distributed import all_gather_object, is_rank_zero
 from mlalign.errors import DataError, TrainingError
-from mlalign.files import write_whole
-from mlalign.metrics import nearest, retrieval_accuracy
+from mlalign.metrics.retrieval import nearest, retrieval_accuracy
+from mlalign.metrics.tasks import Prediction
+from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
 from mlalign.models.encoder import Encoder
-from mlalign.reporting import strict_json
-from mlalign.tasks.data import sentence_loader
-from mlalign.tasks.retrieval_module import SentenceVectors, sentence_vectors
+from mlalign.tasks.base import Prepared, TaskBatch, TaskType
+from mlalign.tasks.data import TaskText, scoring_loader
+from mlalign.tasks.scoring import write_predictions
 
 log = logging.getLogger(__name__)
 
@@ -53,75 +56,114 @@ def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]]) -> None:
             log.warning("%s: %s", part.path, found)
 
 
-def retrieve(
-    files: TaskFiles,
-    encoder: Encoder,
-    layout: SequenceBuilder,
-    trainer: L.Trainer,
-    folder: Path,
-    *,
-    tokens: int,
-    workers: int = 0,
-    progress: Callable[[Iterable[Any]], Iterable[Any]],
-    note: Callable[[Part[Any]], None],
-) -> dict[str, dict[str, float]]:
-    """Score every language, and write what was found for each sentence.
-
-    Where a sentence stands there several times, each of its translations is right.
+class SentenceVectors(L.LightningModule):
+    """Makes vectors of English sentences, or of their translations.
 
     Args:
-        files: of the test.
-        encoder: aligned or not.
-        layout: places special and language tokens.
-        trainer: for its device and precision.
-        folder: for ``<language>.jsonl``: one object a line, with the numbers of the right and of
-            the found English sentence, and the same the other way under ``from_english``.
-        tokens: subwords at a time, padding included.
-        workers: processes that make batches.
-        progress: wraps the languages.
-        note: is told of every file that was read.
-
-    Returns:
-        ``scores``, language -> per cent of its sentences whose nearest English sentence is the
-        translation, as the Tatoeba test is scored; ``from_english``, the same the other way.
-
-    Raises:
-        TrainingError: a sentence vector is not finite.
+        encoder: aligned or not; nothing of it is trained.
+        target: the language of the translations: both sides had its key in alignment.
     """
-    results: dict[str, dict[str, float]] = {"scores": {}, "from_english": {}}
-    for language in progress(files.languages):
-        part = files.read(language, "test")
-        note(part)
-        target = spoken(language)
-        sides = {
-            ENGLISH: [pair.english for pair in part.examples],
-            target: [pair.other for pair in part.examples],
-        }
-        module = SentenceVectors(encoder, target)
-        english, other = (
-            sentence_vectors(
-                trainer,
-                module,
-                sentence_loader(side, code, layout, tokens=tokens, workers=workers),
+
+    def __init__(self, encoder: Encoder, target: str) -> None:
+        super().__init__()
+        self.encoder, self.target = encoder, target
+
+    def predict_step(self, batch: TaskBatch, batch_idx: int) -> tuple[list[int], Tensor]:
+        """Places and vectors of the sentences of a batch."""
+        return batch.examples, self.encoder.embed(batch.subwords, self.target).float().cpu()
+
+
+def sentence_vectors(
+    trainer: L.Trainer, module: SentenceVectors, loader: DataLoader[TaskBatch]
+) -> Float[Tensor, "sentences dim"]:
+    """Vectors of all sentences, in their order."""
+    predicted: Any = trainer.predict(module, loader)
+    batches = [batch for part in all_gather_object(predicted) for batch in part]
+    found = torch.empty(1 + max(max(places) for places, _ in batches), module.encoder.dim)
+    for places, vectors in batches:
+        found[places] = vectors
+    return found
+
+
+class Retrieval(TaskType[SentencePair]):
+    """Nothing is learned: vectors of sentences as alignment compared them."""
+
+    metric = RetrievalAccuracy()
+
+    def encode(self, examples: Sequence[SentencePair], language: str, builder: SequenceBuilder) -> list[Prepared]:
+        """One side of the pairs: English, or the other."""
+        texts = [pair.english if language == ENGLISH else pair.other for pair in examples]
+        return [Prepared(builder.single(words, language), 0, place) for place, words in enumerate(builder.words(texts))]
+
+    def score(
+        self,
+        files: TaskFiles,
+        encoder: Encoder,
+        layout: SequenceBuilder,
+        trainer: L.Trainer,
+        folder: Path,
+        *,
+        tokens: int,
+        workers: int = 0,
+        progress: Callable[[Iterable[Any]], Iterable[Any]],
+        note: Callable[[Part[Any]], None],
+    ) -> dict[str, dict[str, float]]:
+        """Score every language, and write what was found for each sentence.
+
+        Where a sentence is in the part several times, each of its translations is right.
+
+        Args:
+            files: of the test.
+            encoder: aligned or not.
+            layout: places special and language tokens.
+            trainer: for its device and precision.
+            folder: for ``<language>.jsonl``: one object a line, with the numbers of the right and of
+                the found English sentence, and the same the other way under ``from_english``.
+            tokens: tokens at a time, padding included.
+            workers: processes that make batches.
+            progress: wraps the languages.
+            note: is called with every part that was read.
+
+        Returns:
+            ``scores``, language -> per cent of its sentences whose nearest English sentence is the
+            translation, as the Tatoeba test is scored; ``from_english``, the same the other way.
+
+        Raises:
+            TrainingError: a sentence vector is not finite.
+        """
+        results: dict[str, dict[str, float]] = {"scores": {}, "from_english": {}}
+        for language in progress(files.languages):
+            part = files.read(language, "test")
+            note(part)
+            target = spoken(language)
+            module = SentenceVectors(encoder, target)
+            english, other = (
+                sentence_vectors(
+                    trainer,
+                    module,
+                    scoring_loader(
+                        TaskText(self, self.encode(part.examples, code, layout), code, layout),
+                        tokens=tokens,
+                        workers=workers,
+                    ),
+                )
+                for code in (ENGLISH, target)
             )
-            for code, side in sides.items()
-        )
-        if not (english.isfinite().all() and other.isfinite().all()):
-            raise TrainingError(
-                f"non-finite sentence vectors in {language}, of {part.path}; the encoder's weights "
-                "have diverged: align again with lower align.learning_rate"
-            )
-        english_key, other_key = map(first_places, sides.values())
-        _write(
-            folder / f"{language}.jsonl",
-            part,
-            (english_key, english_key[nearest(other, english)]),
-            (other_key, other_key[nearest(english, other)]),
-        )
-        from_english, to_english = retrieval_accuracy(english, other, english_key, other_key)
-        results["scores"][language] = 100 * to_english
-        results["from_english"][language] = 100 * from_english
-    return results
+            if not (english.isfinite().all() and other.isfinite().all()):
+                raise TrainingError(
+                    f"non-finite sentence vectors in {language}, of {part.path}; the encoder's weights "
+                    "have diverged: align again with lower align.learning_rate"
+                )
+            english_key = first_places([pair.english for pair in part.examples])
+            other_key = first_places([pair.other for pair in part.examples])
+            if is_rank_zero():
+                to_english = english_key, english_key[nearest(other, english)]
+                back = other_key, other_key[nearest(english, other)]
+                write_predictions(folder / f"{language}.jsonl", predictions(part.examples, to_english, back))
+            from_english, found = retrieval_accuracy(english, other, english_key, other_key)
+            results["scores"][language] = 100 * found
+            results["from_english"][language] = 100 * from_english
+        return results
 
 
 def first_places(sentences: Sequence[str]) -> Tensor:
@@ -130,26 +172,13 @@ def first_places(sentences: Sequence[str]) -> Tensor:
     return torch.tensor([first.setdefault(text, place) for place, text in enumerate(sentences)])
 
 
-def _write(
-    path: Path,
-    part: Part[SentencePair],
-    to_english: tuple[Tensor, Tensor],
-    from_english: tuple[Tensor, Tensor],
-) -> None:
-    ids = [pair.id for pair in part.examples]
+def predictions(
+    examples: Sequence[SentencePair], to_english: tuple[Tensor, Tensor], from_english: tuple[Tensor, Tensor]
+) -> list[Prediction]:
+    """The ids of right and found sentences, given as places, in both directions."""
+    ids = [pair.id for pair in examples]
     columns = [[ids[place] for place in side.tolist()] for side in (*to_english, *from_english)]
-    lines = [
-        strict_json.dumps(
-            {
-                "id": identifier,
-                "gold": gold,
-                "predicted": found,
-                "from_english": {"gold": other_gold, "predicted": other_found},
-            }
-        )
-        + "\n"
-        for identifier, gold, found, other_gold, other_found in zip(ids, *columns, strict=True)
+    return [
+        Prediction(identifier, gold, found, {"from_english": {"gold": back, "predicted": found_back}})
+        for identifier, gold, found, back, found_back in zip(ids, *columns, strict=True)
     ]
-    if is_rank_zero():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, "".join(lines))

@@ -9,19 +9,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
 from mlalign.reporting.runs import Run
 from mlalign.stages.before_after import BeforeAfter
 from mlalign.stages.shown_vectors import pair_vectors
-from mlalign.tracking.tracker import CLASSIFIED, Figures
+from mlalign.tracking.tracker import Figures
 
 
 def figures_of(results: Mapping[str, Any], folder: Path) -> Figures:
     """What a single run's figures are and how they are drawn."""
     run = Run(folder, dict(results))
     figures: dict[str, Any] = {"curves": partial(_curves, run)}
-    if results["metric"] == CLASSIFIED:
+    if METRICS[results["metric"]].has_labels:
         figures["confusion"] = partial(_confusion, run)
     if results["aligned"] is not None:
         figures["correlation"] = partial(_correlation, run)

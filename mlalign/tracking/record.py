@@ -19,6 +19,7 @@ from mlalign.config.validation import present
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import CONFIG, EVALUATIONS, RESULTS, write_whole
+from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import quiet_transformers
 from mlalign.reporting.curves import CURVES
 from mlalign.reporting.keys import ROW, TASK
@@ -26,7 +27,7 @@ from mlalign.reporting.tables import name_of
 from mlalign.stages.code import code_hashes
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
-from mlalign.tracking.tracker import CLASSIFIED, Tracker
+from mlalign.tracking.tracker import Tracker
 from mlalign.tracking.wandb_tracker import Shown, WandbTracker
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
@@ -124,7 +125,8 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
             ROW: name_of({"method": config.method.name, "ablation": config.ablation.name}),
             TASK: config.task.name,
         },
-        labels=list(config.task.labels) if config.task.metric == CLASSIFIED else [],
+        metric=METRICS[config.task.metric],
+        labels=list(config.task.labels),
         shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
     )
 

@@ -7,70 +7,67 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from mlalign.data.readers import LabelledText, Part, TaggedSentence
+from mlalign.data.readers import Part
+from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
 
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
 LONGEST = 500  # letters of a text
 
 
-def prediction_table(tested: Mapping[str, tuple[Path, Part[Any]]], *, rows: int, texts: bool) -> Any:
+def prediction_table(
+    tested: Mapping[str, tuple[Path, Part[Any]]], metric: TaskMetric, *, rows: int, texts: bool
+) -> Any:
     """One of wandb's tables with the first examples of every language."""
     import wandb
 
     data = [
         row
         for language, (path, part) in tested.items()
-        for row in prediction_rows(path, part, language, rows=rows, texts=texts)
+        for row in prediction_rows(path, part, metric, language, rows=rows, texts=texts)
     ]
     return wandb.Table(columns=list(COLUMNS), data=data)
 
 
-def prediction_rows(path: Path, part: Part[Any], language: str, *, rows: int, texts: bool) -> list[list[Any]]:
+def prediction_rows(
+    path: Path, part: Part[Any], metric: TaskMetric, language: str, *, rows: int, texts: bool
+) -> list[list[Any]]:
     """The first examples of a language, in file order, as ``COLUMNS`` says.
 
     Args:
         path: of the predictions, a line for each example.
         part: the examples.
+        metric: of their task.
         language: theirs.
         rows: at most.
         texts: whether their text may be shown.
 
     Returns:
-        Tags joined by spaces; the probability is that of the predicted label, None for tags.
+        Tags joined by spaces; the probability is that of the predicted label, None where labels have none.
     """
     found = []
-    for example, one in zip(part.examples, islice(read_predictions(path), rows), strict=False):
-        shares = one.probabilities
+    for example, one in zip(part.examples, islice(read_predictions(path, metric), rows), strict=False):
+        shares = one.more.get("probabilities", {})
         found.append(
             [
                 language,
                 one.id,
-                text_of(example)[:LONGEST] if texts else None,
-                _words(one.gold),
-                _words(one.predicted),
-                None if shares is None else shares[str(one.predicted)],
-                one.gold == one.predicted,
+                metric.joined.join(example.parts)[:LONGEST] if texts else None,
+                metric.text(one.gold),
+                metric.text(one.predicted),
+                shares.get(metric.text(one.predicted)),
+                metric.is_right(one),
             ]
         )
     return found
 
 
-def text_of(example: Any) -> str:
-    """What was read of an example, in one line."""
-    if isinstance(example, LabelledText):
-        return " | ".join(example.texts)
-    if isinstance(example, TaggedSentence):
-        return " ".join(example.words)
-    return f"{example.english} | {example.other}"
-
-
-def confusion_chart(path: Path, labels: Sequence[str], language: str) -> Any:
+def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> Any:
     """Wandb's chart of which label all examples of a language have and got."""
     import wandb
 
     place = {label: number for number, label in enumerate(labels)}
-    found = list(read_predictions(path))
+    found = list(read_predictions(path, metric))
     return wandb.plot.confusion_matrix(
         y_true=[place[str(one.gold)] for one in found],
         preds=[place[str(one.predicted)] for one in found],
@@ -86,7 +83,3 @@ def image(draw: Callable[[], Figure]) -> Any:
     figure = draw()
     figure.set_dpi(150)
     return wandb.Image(figure)
-
-
-def _words(label: str | list[str]) -> str:
-    return label if isinstance(label, str) else " ".join(label)

@@ -12,7 +12,6 @@ from mlalign.tracking.loggers import build_loggers
 
 log = logging.getLogger(__name__)
 Figures = Mapping[str, Callable[[], Figure]]  # name -> what draws it
-CLASSIFIED = "accuracy"  # the metric of tasks that give a text one of a few labels
 
 
 class Tracker:

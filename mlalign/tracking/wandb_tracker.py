@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mlalign.data.readers import Part
 from mlalign.files import write_whole
+from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.keys import (
     AVERAGES,
     CONFUSION,
@@ -61,7 +62,8 @@ class WandbTracker(Tracker):
         folder: of the run; wandb's own folder is made in it.
         group: of runs that belong together.
         config: of the run, as results hold it.
-        labels: of a task that labels texts; empty for others.
+        metric: of the task.
+        labels: of the task.
         shown: what is shown of it.
 
     Raises:
@@ -75,6 +77,7 @@ class WandbTracker(Tracker):
         folder: Path,
         group: str,
         config: Mapping[str, Any],
+        metric: TaskMetric,
         labels: list[str],
         shown: Shown,
     ) -> None:
@@ -82,7 +85,7 @@ class WandbTracker(Tracker):
         check_options(options)
         self.folder, self.group, self.shown = folder, group, shown
         self.config = {**config, "folder": str(folder.absolute())}
-        self.labels = labels
+        self.metric, self.labels = metric, labels
         self.stage: Stage | None = None
         self.is_unsent = False
         self._tested: dict[str, tuple[Path, Part[Any]]] = {}
@@ -117,8 +120,8 @@ class WandbTracker(Tracker):
             return
         self.stage.log({score_key(metric, language): one for metric, one in scores.items()})
         path = predictions_file(self.folder, language)
-        if self.labels:
-            chart = partial(confusion_chart, path, self.labels, language)
+        if self.metric.has_labels:
+            chart = partial(confusion_chart, path, self.metric, self.labels, language)
             self.stage.show(f"{CONFUSION}{language}", chart)
         self._tested[language] = path, part
 
@@ -134,7 +137,7 @@ class WandbTracker(Tracker):
         self.stage.log({key: value for key, value in averages.items() if value is not None})
         self.stage.summarise({name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")})
         if self._tested and self.shown.rows:
-            table = partial(prediction_table, self._tested, rows=self.shown.rows, texts=self.shown.texts)
+            table = partial(prediction_table, self._tested, self.metric, rows=self.shown.rows, texts=self.shown.texts)
             self.stage.show(PREDICTIONS, table)
         for name, draw in figures.items() if self.shown.figures else ():
             self.stage.show(f"{FIGURES}{name}", partial(image, draw))

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from mlalign.errors import DataError
+from mlalign.metrics.tasks import METRICS, Prediction
 from mlalign.reporting.predictions import (
-    Prediction,
     predicted_languages,
     predictions_file,
     read_predictions,
@@ -15,7 +15,7 @@ from mlalign.reporting.predictions import (
 
 ROWS = [
     {"id": "1", "gold": "b", "predicted": "a", "probabilities": {"a": 0.6, "b": 0.4}},
-    {"id": "2", "gold": ["O", "B-PER"], "predicted": ["O", "O"]},
+    {"id": "2", "gold": "a", "predicted": "a"},
 ]
 
 
@@ -27,9 +27,9 @@ def test_packed_or_not(tmp_path, ending):
     path.write_bytes(gzip.compress(text) if ending.endswith(".gz") else text)
     assert predictions_file(tmp_path, "de") == path
     assert predicted_languages(tmp_path) == ["de"]
-    assert list(read_predictions(path)) == [
-        Prediction("1", "b", "a", {"a": 0.6, "b": 0.4}),
-        Prediction("2", ["O", "B-PER"], ["O", "O"]),
+    assert list(read_predictions(path, METRICS["accuracy"])) == [
+        Prediction("1", "b", "a", {"probabilities": {"a": 0.6, "b": 0.4}}),
+        Prediction("2", "a", "a"),
     ]
 
 
@@ -45,7 +45,7 @@ def test_what_is_not_there_would_lie_unpacked(tmp_path):
         "[1, 2]",
         "{",
         '{"id": "1", "gold": "a", "predicted": ["O"]}',
-        '{"id": "1", "gold": ["O"], "predicted": ["O", "O"]}',
+        '{"id": "1", "gold": ["O"], "predicted": ["O"]}',
         '{"id": "1", "gold": 1, "predicted": 1}',
     ],
 )
@@ -53,4 +53,4 @@ def test_a_broken_line_is_named(tmp_path, line):
     path = tmp_path / "de.jsonl"
     path.write_text(json.dumps(ROWS[0]) + f"\n{line}\n")
     with pytest.raises(DataError, match=r"de\.jsonl, line 2: expected .*gold and predicted"):
-        list(read_predictions(path))
+        list(read_predictions(path, METRICS["accuracy"]))

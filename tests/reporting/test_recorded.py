@@ -7,8 +7,8 @@ from mlalign.reporting.recorded import panel_names, predictions_of
 from mlalign.reporting.runs import Run
 
 
-def a_run(folder, method="multilevel", seed=1):
-    return Run(folder, {"method": method, "ablation": "none", "seed": seed})
+def a_run(folder, method="multilevel", seed=1, metric="accuracy"):
+    return Run(folder, {"method": method, "ablation": "none", "seed": seed, "metric": metric})
 
 
 def test_panels_are_named_by_as_much_as_tells_them_apart(tmp_path):
@@ -24,7 +24,7 @@ def test_tags_of_a_sentence_are_counted_one_by_one(tmp_path):
     (tmp_path / "predictions").mkdir()
     line = '{"id": "1", "gold": ["O", "B-PER"], "predicted": ["O", "O"]}\n'
     (tmp_path / "predictions" / "de.jsonl").write_text(line)
-    assert predictions_of(a_run(tmp_path), "de") == (["O", "B-PER"], ["O", "O"])
+    assert predictions_of(a_run(tmp_path, metric="entity_f1"), "de") == (["O", "B-PER"], ["O", "O"])
 
 
 def test_missing_and_damaged_predictions_are_named(tmp_path):

@@ -13,9 +13,9 @@ from transformers import AutoModel
 
 from mlalign.errors import ConfigError, DataError
 from mlalign.pipeline import run as train
-from mlalign.pipeline import score_part
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
+from mlalign.tasks.scoring import score_part
 
 SMALL = ("finetune.epochs=2", "finetune.batch_size=8")
 
@@ -49,10 +49,11 @@ def test_an_opened_run_predicts_what_the_run_predicted(overrides, world, tmp_pat
     opened = load_run(folder)
     assert not opened.module.training
     for language in opened.files.languages:
-        part, batches = scored_part(opened.files, opened.layout, language)
+        task = opened.module.task
+        part, batches = scored_part(task, opened.files, opened.layout, language)
         path = tmp_path / f"{language}.jsonl"
-        score = score_part(trainer(tmp_path), opened.module, part, batches, path, language=language)
-        assert score == opened.results["scores"][language]
+        found = score_part(trainer(tmp_path), opened.module, task, part, batches, path, language=language)
+        assert found["scores"] == opened.results["scores"][language]
         assert path.read_bytes() == (folder / "predictions" / f"{language}.jsonl").read_bytes()
 
 

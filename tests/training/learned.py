@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from training.toy import TOPICS, Memory, built, trainer
 
-from mlalign import pipeline
 from mlalign.data.readers import FORMATS
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -17,6 +16,7 @@ from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.stages.finetune import learn
 from mlalign.tasks.data import TOKENS, TaskDataModule
+from mlalign.tasks.registry import learned_task
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 
@@ -48,11 +48,10 @@ def task(
     size = None if name == "panx" else 1000
     form = FORMATS["entities" if name == "panx" else name]
     files = TaskFiles(toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error")
-    data = TaskDataModule(files, layout, batch_size=batch_size, seed=4, tokens=tokens)
+    kind = learned_task("entity_f1" if name == "panx" else "accuracy", labels)
+    data = TaskDataModule(kind, files, layout, batch_size=batch_size, seed=4, tokens=tokens)
     given: dict[str, Any] = {
-        "tagging": name == "panx",
-        "metric": "entity_f1" if name == "panx" else "accuracy",
-        "gold": pipeline.gold_of(data.dev),
+        "dev": data.dev.examples,
         "representation": "prototype",
         "partner": "sample",
         "freeze": "nothing",
@@ -65,7 +64,7 @@ def task(
         "dropout": 0.1,
         "seed": 4,
     }
-    return FinetuningModule(encoder, labels, **(given | settings)), data
+    return FinetuningModule(encoder, kind, **(given | settings)), data
 
 
 def fit(

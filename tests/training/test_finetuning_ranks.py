@@ -12,8 +12,9 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import barrier
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.models.encoder import Encoder
-from mlalign.pipeline import gold_of, predict, score_part
 from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.registry import learned_task
+from mlalign.tasks.scoring import predict, score_part
 
 SETTINGS = (
     "method=none", "finetune.dropout=0", "finetune.partner=mean", "finetune.epochs=1",
@@ -27,8 +28,10 @@ def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
     config = configured(toy, *SETTINGS, f"task={task}", *TASKS[task])
     model, tokenizer = aligner(toy, "method=none").backbone.load("eager")
     files, layout = task_files(config), SequenceBuilder(tokenizer, {}, max_length=config.finetune.max_length)
-    data = TaskDataModule(files, layout, batch_size=13, seed=1, tokens=40)  # of several parts
-    module = finetuning_module(config, Encoder(model, pool="first"), gold=gold_of(data.dev), steps=data.batches)
+    data = TaskDataModule(
+        learned_task(config.task.metric, config.task.labels), files, layout, batch_size=13, seed=1, tokens=40
+    )  # of several parts
+    module = finetuning_module(config, Encoder(model, pool="first"), dev=data.dev.examples, steps=data.batches)
     without_dropout(module)
     module.double()
     loop = trainer(folder, max_epochs=1, enable_checkpointing=False)
@@ -41,8 +44,8 @@ def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
     for language in files.languages:
         part, loader = data.test_loader(language)
         quiet = trainer(folder)
-        found[f"{language} labels"] = [one.label for one in predict(quiet, module, loader)]
-        score = score_part(quiet, module, part, loader, folder / f"{language}.jsonl", language=language)
+        found[f"{language} labels"] = [getattr(one, "label", one) for one in predict(quiet, module, data.task, loader)]
+        score = score_part(quiet, module, data.task, part, loader, folder / f"{language}.jsonl", language=language)
         found[f"{language} score"] = score
         barrier()  # for the first rank to write it
         found[f"{language} file"] = (folder / f"{language}.jsonl").read_text()

@@ -6,12 +6,12 @@ import lightning as L
 import pytest
 import torch
 from torch import Tensor
-from training.learned import a_batch, equal, fit, learned, task
+from training.learned import TAGS, a_batch, equal, fit, learned, task
 from training.toy import TOPICS, Memory, state, trainer
 
-from mlalign import pipeline
-from mlalign.finetuning.module import Predicted, merge_pieces
-from mlalign.metrics.scores import accuracy
+from mlalign.metrics.tasks.classification import Accuracy
+from mlalign.tasks.scoring import predict
+from mlalign.tasks.tagging import Tagging
 
 # Selection on English dev
 
@@ -27,10 +27,10 @@ class Scored(L.Callback):
 
 
 @pytest.mark.parametrize(("scores", "chosen"), [((10, 30, 20, 29, 5), 1), ((1, 2, 3, 4, 5), 4), ((7, 7, 7, 7, 7), 0)])
-def test_the_best_on_english_dev_is_kept(toy, tmp_path, scores, chosen):
+def test_the_best_on_english_dev_is_kept(toy, tmp_path, monkeypatch, scores, chosen):
     module, data = task(toy)
     told = iter(scores)
-    module.metric = lambda *_: float(next(told))
+    monkeypatch.setattr(Accuracy, "score", lambda *_: float(next(told)))
     watch = Scored()
     fit(module, data, tmp_path, [watch], evaluations=len(scores), best=True)
     assert len(watch.states) == len(scores)
@@ -39,10 +39,10 @@ def test_the_best_on_english_dev_is_kept(toy, tmp_path, scores, chosen):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("weights")]
 
 
-def test_last_keeps_the_last_step(toy, tmp_path):
+def test_last_keeps_the_last_step(toy, tmp_path, monkeypatch):
     module, data = task(toy)
     told = iter((10, 30, 20, 10, 5))
-    module.metric = lambda *_: float(next(told))
+    monkeypatch.setattr(Accuracy, "score", lambda *_: float(next(told)))
     watch = Scored()
     loop = fit(module, data, tmp_path, [watch], best=False)
     assert loop.global_step == 2 * data.batches
@@ -52,9 +52,8 @@ def test_last_keeps_the_last_step(toy, tmp_path):
 @pytest.mark.parametrize("name", ["mldoc", "panx"])
 def test_the_score_of_dev_is_that_of_its_predictions(toy, tmp_path, name):
     module, data, loop = learned(toy, tmp_path, name, best=False)
-    predicted = pipeline.predict(trainer(tmp_path), module, data.val_dataloader())
-    labels = [one.label for one in predicted]
-    expected = module.metric(labels, pipeline.gold_of(data.dev), module.labels)
+    decoded = predict(trainer(tmp_path), module, data.task, data.val_dataloader())
+    expected = data.task.metric.score(data.task.predictions(data.dev.examples, decoded))
     assert float(loop.callback_metrics["finetune/dev"]) == pytest.approx(expected)
 
 
@@ -89,9 +88,8 @@ def test_target_labels_change_scores_and_nothing_else(toy, tmp_path):
         results = {}
         for language in ("en", "de", "fr"):
             part, loader = data.test_loader(language)
-            predicted = pipeline.predict(trainer(root), module, loader)
-            labels = [one.label for one in predicted]
-            results[language] = (predicted, accuracy(labels, pipeline.gold_of(part), TOPICS))
+            predicted = predict(trainer(root), module, data.task, loader)
+            results[language] = (predicted, Accuracy().score(data.task.predictions(part.examples, predicted)))
         found.append((state(module), results))
     (right_state, right), (wrong_state, wrong) = found
     assert equal(right_state, wrong_state)
@@ -110,8 +108,8 @@ def test_every_word_is_scored_once_and_in_its_place(toy, tmp_path):
     for language in ("en", "de"):
         part, loader = data.test_loader(language)
         assert max(map(len, (one.words for one in part.examples))) > data.layout.budget  # is split
-        predicted = pipeline.predict(trainer(tmp_path), module, loader)
-        lengths = [len(one.label) for one in predicted]
+        predicted = predict(trainer(tmp_path), module, data.task, loader)
+        lengths = list(map(len, predicted))
         assert lengths == [len(one.words) for one in part.examples]
         for example, guess in zip(part.examples, predicted, strict=True):
             if len(example.words) > 10:
@@ -132,23 +130,17 @@ def test_every_word_is_scored_once_and_in_its_place(toy, tmp_path):
             for word in pieces:
                 firsts.append(best[place])
                 place += len(word)
-            assert guess.label == firsts
+            assert guess == firsts
 
 
 def test_pieces_are_joined_in_order_whatever_order_they_come_in():
-    def piece(example: int, first_word: int, tags: list[int]) -> tuple[int, int, Predicted]:
-        return example, first_word, Predicted(tags, None)
-
-    pieces = [piece(1, 0, [5]), piece(0, 3, [4]), piece(0, 0, [1, 2, 3]), piece(2, 0, [6, 7])]
+    pieces = [(1, 0, [5]), (0, 3, [4]), (0, 0, [1, 2, 3]), (2, 0, [6, 7])]
     for _ in range(2):  # joining leaves the pieces as they were
-        assert [one.label for one in merge_pieces(pieces)] == [[1, 2, 3, 4], [5], [6, 7]]
+        assert Tagging(TAGS).merged(pieces) == [[1, 2, 3, 4], [5], [6, 7]]
 
 
-def test_texts_have_probabilities_and_tags_have_none(toy):
+def test_texts_have_probabilities(toy):
     module, data = task(toy)
     (_, _, one), *_ = module.eval().predict_step(a_batch(data, "de"), 0)
     assert sum(one.probabilities) == pytest.approx(1)
     assert one.label == max(range(4), key=one.probabilities.__getitem__)
-    module, data = task(toy, "panx")
-    (_, _, one), *_ = module.eval().predict_step(a_batch(data, "de"), 0)
-    assert one.probabilities is None

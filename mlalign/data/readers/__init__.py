@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots
+from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots, squad
 from mlalign.data.readers.format import Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
-from mlalign.data.readers.records import LabelledText, Part, SentencePair, TaggedSentence
+from mlalign.data.readers.records import LabelledText, Part, Question, SentencePair, TaggedSentence
 from mlalign.data.readers.table import Columns, Table
 
 # `table` is made from a task's own settings, see Table.format.
@@ -17,6 +17,7 @@ FORMATS: dict[str, Format[Any]] = {
     "mldoc": mldoc.FORMAT,
     "pawsx": pawsx.FORMAT,
     "slots": slots.FORMAT,
+    "squad": squad.FORMAT,
 }
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "OnBadLine",
     "Part",
     "PartName",
+    "Question",
     "SentencePair",
     "Table",
     "TaggedSentence",

@@ -18,11 +18,13 @@ class Leftovers:
         path: the file, for the messages.
         on_bad_line: ``error`` stops at the first fault, ``skip`` counts it.
         dropped: reason -> count; may be shared by the files of a corpus.
+        unit: what is numbered, for the messages.
     """
 
     path: Path
     on_bad_line: OnBadLine
     dropped: Counter[str] = field(default_factory=Counter)
+    unit: str = "line"
     count: int = field(default=0, init=False)
     first: str = field(default="", init=False)
 
@@ -34,14 +36,14 @@ class Leftovers:
         """
         if self.on_bad_line == "error":
             raise DataError(
-                f"{self.path}, line {line}: {problem}.\nClean the file, or skip such lines with "
+                f"{self.path}, {self.unit} {line}: {problem}.\nClean the file, or skip such {self.unit}s with "
                 "data.on_bad_line=skip (they are counted and reported)"
             )
         self.drop(line, reason, problem)
 
     def drop(self, line: int, reason: str, problem: str) -> None:
         """Leave out a line, whatever ``on_bad_line`` says: the release is known to hold such."""
-        self.first = self.first or f"line {line}: {problem}"
+        self.first = self.first or f"{self.unit} {line}: {problem}"
         self.count += 1
         self.dropped[reason] += 1
 

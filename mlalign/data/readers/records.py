@@ -13,6 +13,11 @@ class LabelledText:
     texts: tuple[str, ...]
     label: int
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a reader sees of it."""
+        return self.texts
+
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentence:
@@ -26,6 +31,11 @@ class TaggedSentence:
     words: tuple[str, ...]
     tags: tuple[int, ...]
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a reader sees of it."""
+        return self.words
+
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
@@ -35,8 +45,37 @@ class SentencePair:
     english: str
     other: str
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a reader sees of it."""
+        return self.english, self.other
 
-Example = TypeVar("Example", LabelledText, TaggedSentence, SentencePair)
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, the text that holds its answer, and all answers that count as right.
+
+    Attributes:
+        id: of the question.
+        question: its text.
+        context: the text.
+        answers: at least one.
+        starts: the character of the context that each answer is said to begin at.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[str, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a reader sees of it."""
+        return self.question, self.context
+
+
+Example = TypeVar("Example", LabelledText, TaggedSentence, SentencePair, Question)
 
 
 class Part(NamedTuple, Generic[Example]):

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.lexicon import LANGUAGES
+from mlalign.data.sample.questions import FILES, questions
 from mlalign.data.sample.tasks import PARTS, TASKS, Language, task_path
 from mlalign.data.sample.translations import translations
 
@@ -23,9 +24,10 @@ def write_sample(
     documents: Sizes = (1000, 300, 400),
     paraphrases: Sizes = (3000, 300, 400),
     sentences: Sizes = (2000, 300, 400),
+    questions: Sizes = (1200, 200, 200),
     progress: Callable[[Iterable[Any]], Iterable[Any]] = lambda files: files,
 ) -> None:
-    """Write parallel text and three tasks, all at once: the folder is complete or not there.
+    """Write parallel text and four tasks, all at once: the folder is complete or not there.
 
     Args:
         root: the folder to make; one that is there is replaced.
@@ -34,9 +36,10 @@ def write_sample(
         documents: of MLDoc: English train, dev and test per language.
         paraphrases: pairs of PAWS-X, likewise.
         sentences: of PAN-X, likewise.
+        questions: of SQuAD's train and dev, in English, and of XQuAD per language.
         progress: wraps the files to be written, to show how far it is.
     """
-    sizes = {"mldoc": documents, "pawsx": paraphrases, "panx": sentences}
+    sizes = {"mldoc": documents, "pawsx": paraphrases, "panx": sentences, "xquad": questions}
     root.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     unfinished.chmod(0o755)  # mkdtemp keeps others out
@@ -54,7 +57,7 @@ def write_sample(
 def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str, Callable[[], Iterable[str]]]]:
     """Yield every file's name and what makes its lines, the tasks first.
 
-    The parallel files must come after the tasks: they leave out what the tasks say.
+    The parallel files must come after the sentences of tasks: they leave out what these say.
     """
     languages = {code: Language(code) for code in LANGUAGES}
     for task, make in TASKS.items():
@@ -69,3 +72,7 @@ def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str,
         name = f"parallel/sample/en-{code}.tsv"
         streams = Choices(seed, name), Choices(seed, "parallel")
         yield name, partial(translations, english, languages[code], *streams, pairs)
+    for part, count in zip(FILES, sizes["xquad"], strict=True):
+        for code in LANGUAGES if part == "test" else ("en",):
+            name = f"tasks/xquad/{FILES[part].format(code)}"
+            yield name, partial(questions, code, Choices(seed, name), count)

@@ -20,10 +20,10 @@
     one.languages.forEach((language, number) => {
       for (let n = 0; n < language.count; n++) one.language.push(number);
     });
-    one.kinds = one.tagging ? [...new Set(one.outcomes.flat().map((span) => span[0]))].sort() : [];
+    one.kinds = one.form === "spans" ? [...new Set(one.outcomes.flat().map((span) => span[0]))].sort() : [];
     one.searched = one.ids.map((id, place) => {
       const text = one.texts[place];
-      const space = one.tagging ? one.languages[one.language[place]].space : "\n";
+      const space = one.form === "spans" ? one.languages[one.language[place]].space : "\n";
       return `${id}\n${text ? text.join(space) : ""}`.toLowerCase();
     });
   }
@@ -43,9 +43,11 @@
     const rows = task.rows.map((one) => [one, one]);
     options("a", rows, wanted.get("a") ?? task.rows[0]);
     options("b", rows, wanted.get("b") ?? task.rows[Math.min(1, rows.length - 1)]);
-    const kinds = task.tagging
-      ? [...task.kinds.map((kind) => [`=${kind}`, `has ${kind}`]), ["none", "has no entity"]]
-      : task.outcomes.map((label, place) => [`${place}`, label]);
+    const kinds = {
+      spans: () => [...task.kinds.map((kind) => [`=${kind}`, `has ${kind}`]), ["none", "has no entity"]],
+      label: () => task.outcomes.map((label, place) => [`${place}`, label]),
+      text: () => [],
+    }[task.form]();
     options("gold", [all, ...kinds], wanted.get("gold"));
     options("predicted", [all, ...kinds], wanted.get("predicted"));
     options("show", SHOWS.map(([key, text]) => [key, text]), wanted.get("show"));
@@ -61,7 +63,7 @@
   ];
 
   function fits(wanted, place) {
-    if (!task.tagging) return Number(wanted) === place;
+    if (task.form !== "spans") return Number(wanted) === place;
     const spans = task.outcomes[place] ?? [];
     if (wanted === "none") return place >= 0 && spans.length === 0;
     return spans.some((span) => `=${span[0]}` === wanted);
@@ -120,7 +122,7 @@
 
   function texts(place, language) {
     const parts = task.texts[place];
-    if (!parts || task.tagging) return [];
+    if (!parts || task.form === "spans") return [];
     return parts.map((part, side) => {
       const [lang, dir] = language.sides[side] ?? [language.lang, language.dir];
       return element("p", { class: "text", lang, dir }, part);
@@ -132,11 +134,11 @@
       element("span", { class: letters ? "method chosen" : "method" }, letters ? `${letters}: ${name}` : name));
     const line = element("div", { class: `outcome ${right ? "right" : "wrong"}` });
     const said = task.outcomes[known];
-    let label = task.tagging ? said.map((span) => span[0]).join(", ") || "no entity" : said;
+    let label = task.form === "spans" ? said.map((span) => span[0]).join(", ") || "no entity" : said;
     if (right) label = `gold: ${label}`;
     line.append(element("span", { class: "answer" }, label), ...names);
     if (!names.length) line.append(element("span", { class: "where" }, "by none"));
-    if (task.tagging && task.texts[place]) line.append(sentence(task.texts[place], language, said));
+    if (task.form === "spans" && task.texts[place]) line.append(sentence(task.texts[place], language, said));
     return line;
   }
 

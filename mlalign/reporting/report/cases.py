@@ -1,18 +1,19 @@
 """Every test example of a task with what each run said of it, column by column."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlalign.metrics.spans import spans
-from mlalign.reporting.predictions import Prediction, predictions_file, read_predictions
+from mlalign.metrics.tasks import METRICS, Prediction, TaskMetric
+from mlalign.metrics.tasks.base import Outcome
+from mlalign.reporting.predictions import predictions_file, read_predictions
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 
-Outcome = str | tuple[tuple[str, int, int], ...]  # a label, or entities: type, first, last word
 Said = tuple[tuple[str, Outcome], ...]  # id and gold of every example
-NOTHING = -1  # a run did not say anything of an example
+Answers = list[tuple[str, Outcome, Outcome]]  # id, gold and predicted
+NOTHING = -1  # a run has no prediction for an example
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Cases:
 
     Attributes:
         task: its name.
-        tagging: whether outcomes are entities.
-        outcomes: everything that is gold or was said.
+        metric: of the task.
+        outcomes: everything that is gold or was predicted.
         languages: and how many examples each has.
         ids, gold: of each example.
         rows, seeds: names, in their order.
@@ -46,7 +47,7 @@ class Cases:
     """
 
     task: str
-    tagging: bool
+    metric: TaskMetric
     outcomes: list[Outcome]
     languages: dict[str, int]
     ids: list[str]
@@ -85,18 +86,19 @@ def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[s
     """
     runs = [(row, seeds, run) for row, found in rows.items() for seeds, run in found.items()]
     seeds = sorted({seed_name(seeds) for _, seeds, _ in runs}, key=_numbers_first)
-    places: dict[Outcome, int] = {TOPICS.get(one, one): n for n, one in enumerate(labels)}
-    cases = Cases(task, False, [], {}, [], [], list(rows), seeds, {row: {} for row in rows})
+    metric = METRICS[runs[0][2].results["metric"]]
+    shown = labels if metric.has_labels else ()
+    places: dict[Outcome, int] = {TOPICS.get(one, one): n for n, one in enumerate(shown)}
+    cases = Cases(task, metric, [], {}, [], [], list(rows), seeds, {row: {} for row in rows})
     for row, one, _ in runs:
         cases.answers[row][seed_name(one)] = []
     for language in languages:
-        read = {run.folder: _read(run, language) for _, _, run in runs}
+        read = {run.folder: _read(run, metric, language) for _, _, run in runs}
         known = Counter(_examples(found) for found in read.values() if found)
         if not known:
             cases.left_out.append(f"{language}: no predictions were kept.")
             continue
         examples = known.most_common(1)[0][0]
-        cases.tagging = not isinstance(examples[0][1], str)
         for row, one, run in runs:
             answers = _answers(read[run.folder], examples, places)
             if answers is None:
@@ -106,45 +108,33 @@ def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[s
         cases.languages[language] = len(examples)
         cases.ids += [identifier for identifier, _ in examples]
         cases.gold += [places.setdefault(gold, len(places)) for _, gold in examples]
-    return _without_unused(cases, list(places))
+    cases.outcomes = list(places)
+    return cases
 
 
 def _numbers_first(name: str) -> tuple[bool, int, str]:
     return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
 
 
-def _read(run: Run, language: str) -> list[Prediction]:
+def _read(run: Run, metric: TaskMetric, language: str) -> Answers:
     path = predictions_file(run.folder, language)
-    return list(read_predictions(path)) if path.is_file() else []
+    return [(one.id, *_outcomes(metric, one)) for one in read_predictions(path, metric)] if path.is_file() else []
 
 
-def _examples(predictions: Sequence[Prediction]) -> Said:
-    return tuple((one.id, _outcome(one.gold)) for one in predictions)
+def _outcomes(metric: TaskMetric, one: Prediction) -> tuple[Outcome, Outcome]:
+    gold, predicted = metric.outcomes(one)
+    return _shown(gold), _shown(predicted)
 
 
-def _answers(predictions: Sequence[Prediction], examples: Said, places: dict[Outcome, int]) -> list[int] | None:
-    if _examples(predictions) != examples:
+def _shown(outcome: Outcome) -> Outcome:
+    return TOPICS.get(outcome, outcome) if isinstance(outcome, str) else outcome
+
+
+def _examples(answers: Answers) -> Said:
+    return tuple((identifier, gold) for identifier, gold, _ in answers)
+
+
+def _answers(answers: Answers, examples: Said, places: dict[Outcome, int]) -> list[int] | None:
+    if _examples(answers) != examples:
         return None
-    return [places.setdefault(_outcome(one.predicted), len(places)) for one in predictions]
-
-
-def _outcome(said: str | list[str]) -> Outcome:
-    """What of an answer counts as right or wrong: the label, or the entities."""
-    if isinstance(said, list):
-        return tuple(sorted(spans(said), key=lambda span: (span[1], span[2], span[0])))
-    return TOPICS.get(said, said)
-
-
-def _without_unused(cases: Cases, outcomes: Sequence[Outcome]) -> Cases:
-    """Tags of a tagging task are no outcomes of their own."""
-    if not cases.tagging:
-        cases.outcomes = list(outcomes)
-        return cases
-    kept = [place for place, one in enumerate(outcomes) if not isinstance(one, str)]
-    new: Mapping[int, int] = {old: n for n, old in enumerate(kept)} | {NOTHING: NOTHING}
-    cases.outcomes = [outcomes[place] for place in kept]
-    cases.gold = [new[one] for one in cases.gold]
-    for by_seed in cases.answers.values():
-        for seed, answers in by_seed.items():
-            by_seed[seed] = [new[one] for one in answers]
-    return cases
+    return [places.setdefault(predicted, len(places)) for _, _, predicted in answers]

@@ -99,7 +99,7 @@ def page(
     )
     said = {
         "title": "Comparison on " + " and ".join(one.table.task for one in sections),
-        "tagging": any(one.cases.tagging for one in sections),
+        "rules": list(dict.fromkeys(one.cases.metric.note for one in sections if one.cases.metric.note)),
         "subtitle": _subtitle(sections),
         "left_out": [f"{one.table.task}, {each}" for one in sections for each in _gaps(one)],
         "sections": sections,

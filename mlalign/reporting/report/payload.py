@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlalign.data.readers.languages import spoken
-from mlalign.data.sequences import WITHOUT_SPACES
+from mlalign.data.readers.languages import WITHOUT_SPACES, spoken
 from mlalign.reporting.report.cases import Cases, Texts
 
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"})
@@ -109,7 +108,7 @@ def _columns(cases: Cases, texts: Mapping[str, Texts], length: int, seeds: int) 
     shown = cases.seeds[:seeds]
     return {
         "task": cases.task,
-        "tagging": cases.tagging,
+        "form": cases.metric.form,
         "outcomes": cases.outcomes,
         "languages": languages,
         "ids": cases.ids,

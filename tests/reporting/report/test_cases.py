@@ -64,11 +64,11 @@ def test_columns_hold_every_prediction(runs):
 
 
 def test_entities_are_right_where_the_metric_finds_the_same_spans(tmp_path):
-    run = written(tmp_path / "run", results())
+    run = written(tmp_path / "run", results() | {"metric": "entity_f1"})
     gold = ["B-PER", "I-PER", "O"]
     said(run, "de", [("1", gold, ["I-PER", "I-PER", "O"]), ("2", gold, ["B-PER", "O", "O"])])
     cases = cases_of("panx", rows_of([run], "main"), ["de"], ["O", "B-PER", "I-PER"])
-    assert cases.tagging
+    assert cases.metric.form == "spans"
     assert cases.right("none", "1") == [True, False]
     assert set(cases.outcomes) == {(("PER", 0, 1),), (("PER", 0, 0),)}
 

@@ -13,12 +13,15 @@ from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
-from mlalign.finetuning.module import Predicted, merge_pieces
-from mlalign.tasks.data import IGNORED, TaskDataModule, prepare
+from mlalign.tasks.base import IGNORED
+from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.registry import learned_task
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 TOPICS = ["people", "places"]
 KINDS = {"panx": "entities", "mldoc": "mldoc", "pawsx": "pawsx"}
+LABELS = {"panx": TAGS, "mldoc": TOPICS, "pawsx": ["0", "1"]}
+TYPES = {name: learned_task("entity_f1" if name == "panx" else "accuracy", labels) for name, labels in LABELS.items()}
 
 
 @pytest.fixture
@@ -80,15 +83,14 @@ def pawsx(tmp_path, sentences):
 
 
 def files(folder, languages=("en", "de", "ru"), **changes):
-    labels = {"panx": TAGS, "mldoc": TOPICS, "pawsx": ["0", "1"]}[folder.name]
     settings = {"train_size": None, "on_bad_line": "error"}
     given = languages if isinstance(languages, str) else list(languages)
-    return TaskFiles(folder, FORMATS[KINDS[folder.name]], labels, given, **(settings | changes))
+    return TaskFiles(folder, FORMATS[KINDS[folder.name]], LABELS[folder.name], given, **(settings | changes))
 
 
 def module(folder, layout, languages=("en", "de", "ru"), **changes):
     settings = {"batch_size": 8, "seed": 1}
-    return TaskDataModule(files(folder, languages), layout, **(settings | changes))
+    return TaskDataModule(TYPES[folder.name], files(folder, languages), layout, **(settings | changes))
 
 
 # Which files, and when
@@ -101,7 +103,7 @@ def test_no_test_file_is_read_before_it_is_asked_for(panx, layout):
     (panx / "de" / "test").unlink()
     assert len(list(data.train_dataloader())) == data.batches
     assert list(data.val_dataloader())
-    again = TaskDataModule(data.files, layout, batch_size=8, seed=1)
+    again = TaskDataModule(data.task, data.files, layout, batch_size=8, seed=1)
     assert len(list(again.train_dataloader())) == data.batches
     for language in ("en", "de", "ru"):
         with pytest.raises(DataError):
@@ -178,7 +180,7 @@ def test_a_words_tag_stands_on_its_first_subword_and_nowhere_else(panx, layout, 
             batch.labels.tolist(),
             batch.subwords.attention_mask.sum(1).tolist(),
             batch.examples,
-            batch.first_words,
+            batch.firsts,
             strict=True,
         )
         for ids, labels, length, example, word in rows:
@@ -201,28 +203,28 @@ def test_long_sentences_are_split_and_every_word_is_scored_once(panx, layout, ma
     pieces = []
     for batch in loader:
         assert batch.subwords.input_ids.shape[1] <= max_length
-        for row, example, word in zip(batch.labels, batch.examples, batch.first_words, strict=True):
+        for row, example, word in zip(batch.labels, batch.examples, batch.firsts, strict=True):
             # What a perfect tagger would say, told apart by example and place.
             count = int((row != IGNORED).sum())
             said = [(example, word + place) for place in range(count)]
-            pieces.append((example, word, Predicted(said, None)))
+            pieces.append((example, word, said))
     if max_length == 8:
         assert len(pieces) > len(part.examples)
     if max_length == 500:
         assert len(pieces) == len(part.examples)
-    whole = merge_pieces(pieces)
+    whole = TYPES["panx"].merged(pieces)
     assert len(whole) == len(part.examples)
     for example, (sentence, predicted) in enumerate(zip(part.examples, whole, strict=True)):
-        assert predicted.label == [(example, place) for place in range(len(sentence.words))]
+        assert predicted == [(example, place) for place in range(len(sentence.words))]
 
 
 def test_pieces_are_as_long_as_they_can_be(panx, layout):
     part, _ = module(panx, layout).test_loader("de")
-    prepared = prepare(part.examples, "de", layout)
+    prepared = TYPES["panx"].encode(part.examples, "de", layout)
     split = layout.split_words([example.words for example in part.examples], "en")
     for one, following in itertools.pairwise(prepared):
         if following.example == one.example:
-            next_word = split[one.example][following.first_word]
+            next_word = split[one.example][following.first]
             room = layout.max_length - len(one.sequence.ids)
             assert min(len(next_word), layout.budget) > room
 
@@ -273,7 +275,7 @@ def test_evaluation_sees_every_example_once_within_the_budget(request, layout, n
     loaders = [(data.dev, data.val_dataloader())]
     loaders += [data.test_loader(language) for language in data.files.languages]
     for part, loader in loaders:
-        seen = [place for batch in loader for place in zip(batch.examples, batch.first_words)]  # noqa: B905
+        seen = [place for batch in loader for place in zip(batch.examples, batch.firsts)]  # noqa: B905
         assert len(set(seen)) == len(seen)
         assert {example for example, _ in seen} == set(range(len(part.examples)))
         for batch in loader:

@@ -8,9 +8,9 @@ import torch
 from models.made import make
 
 from mlalign.data.readers import FORMATS
+from mlalign.data.task_files import TaskFiles
 from mlalign.errors import DataError
-from mlalign.tasks.data import TaskFiles
-from mlalign.tasks.retrieval import refuse_seen, retrieve
+from mlalign.tasks.retrieval import Retrieval, refuse_seen
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def one_by_one(made, texts, language):
 def test_is_what_vectors_one_by_one_say(fused, xlmr_folder, files, trainer, tmp_path):
     made = make(xlmr_folder, sentence=fused, word=fused)
     noted = []
-    found = retrieve(
+    found = Retrieval([]).score(
         files, made.encoder, made.layout, trainer, tmp_path, tokens=99, progress=list,
         note=noted.append,
     )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Questions on paragraphs in the JSON of SQuAD 1.1 (Rajpurkar et al., EMNLP 2016).
+
+XQuAD (Artetxe et al., ACL 2020) has one such file for each language, ``xquad.de.json``; English is
+learned from SQuAD's own ``train-v1.1.json`` and ``dev-v1.1.json``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine
+from mlalign.data.readers.records import Part, Question
+from mlalign.data.text import read_lines
+from mlalign.errors import DataError
+
+SOURCE = "en"  # of SQuAD
+
+
+def read(
+    path: Path,
+    labels: Mapping[str, int],
+    *,
+    language: str,
+    part: PartName,
+    on_bad_line: OnBadLine,
+) -> Part[Question]:
+    """Read all questions of a file. See ``format.Reader``.
+
+    Where SQuAD is learned from, a question whose first answer is not where it is said to be is left out.
+    """
+    if part != "test" and language != SOURCE:
+        raise DataError(
+            f"{path}: expected English, the only language of SQuAD's {part} part, found {language}; "
+            "set task.languages=[en], or score split=test"
+        )
+    left = Leftovers(path, on_bad_line, unit="question")
+    examples: list[Question] = []
+    known: set[str] = set()
+    for number, found in enumerate(_questions(path), start=1):
+        if not (found.question and found.context and found.answers and all(found.answers)):
+            left.bad(number, "empty text", "expected a question, a context and answers, found an empty one")
+        elif found.id in known:
+            left.bad(number, "repeated id", f"expected a new id, found {found.id} again")
+        elif part == "train" and not found.context.startswith(found.answers[0], found.starts[0]):
+            problem = f"expected the answer at character {found.starts[0]} of its context"
+            left.drop(number, "answer elsewhere", problem)
+        else:
+            known.add(found.id)
+            examples.append(found)
+    left.check(len(examples))
+    return Part(path, examples, dict(left.dropped))
+
+
+def _questions(path: Path) -> Iterator[Question]:
+    text = "\n".join(line for _, line in read_lines(path))
+    try:
+        for article in json.loads(text)["data"]:
+            for paragraph in article["paragraphs"]:
+                for one in paragraph["qas"]:
+                    yield _question(one, str(paragraph["context"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: expected SQuAD's JSON (data, paragraphs, context, qas, answers, text, answer_start), "
+            f"found other ({error!r}); get the file anew"
+        ) from error
+
+
+def _question(one: Mapping[str, Any], context: str) -> Question:
+    answers = tuple(str(answer["text"]) for answer in one["answers"])
+    starts = tuple(int(answer["answer_start"]) for answer in one["answers"])
+    return Question(str(one["id"]), str(one["question"]).strip(), context, answers, starts)
+
+
+FORMAT = Format(
+    names={"train": ["train-v1.1.json"], "dev": ["dev-v1.1.json"], "test": ["xquad.{}.json"]},
+    read=read,
+    inside=lambda path: [SOURCE],
+)

@@ -1,0 +1,136 @@
+"""What a type of task is: from examples to sequences, from a head's outputs to predictions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlalign.data.readers.records import Example
+from mlalign.data.sequences import SequenceBuilder, Sequenced
+from mlalign.metrics.tasks import Prediction, TaskMetric
+from mlalign.models.subwords import Subwords
+
+IGNORED = -100  # the label of positions that are not scored
+Decoded = TypeVar("Decoded")  # what is read off the outputs for one sequence
+Piece = tuple[int, int, Decoded]  # example, first token or word, and what was decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An example, or a piece of a long one, as one sequence.
+
+    Attributes:
+        sequence: its ids.
+        labels: of a text, its label; of a sentence, one per position or ``IGNORED``; of a question, the
+            positions of the answer's first and last token.
+        example: its place in the part.
+        first: the word, or token of the context, that the piece begins with.
+        characters: of each token of the context, ``[tokens, 2]``, where it starts and ends.
+    """
+
+    sequence: Sequenced
+    labels: int | list[int]
+    example: int
+    first: int = 0
+    characters: NDArray[np.int32] | None = None
+
+
+class TaskBatch(NamedTuple):
+    """Examples of one language."""
+
+    subwords: Subwords
+    labels: Int[Tensor, " batch"] | Int[Tensor, "batch length"] | Int[Tensor, "batch 2"]
+    examples: list[int]
+    firsts: list[int]
+    language: str
+    scored: int  # how many of the labels are not ``IGNORED``, known to the host
+    characters: Int[Tensor, "batch length 2"] | None = None  # of tokens that can be answers; 0, 0 elsewhere
+
+
+class TaskType(ABC, Generic[Example]):
+    """One type of task: what it reads, and what it is scored by.
+
+    Args:
+        labels: of the task, in the order of their numbers.
+    """
+
+    metric: ClassVar[TaskMetric]
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels)
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example], language: str, builder: SequenceBuilder) -> list[Prepared]:
+        """Sequences of examples; a long example can be several."""
+
+    def collate(self, rows: Sequence[Prepared], language: str, builder: SequenceBuilder) -> TaskBatch:
+        """One padded batch."""
+        subwords = builder.batch([one.sequence for one in rows])
+        labels = self._labels(rows, subwords.input_ids.shape[1])
+        examples, firsts = [one.example for one in rows], [one.first for one in rows]
+        return TaskBatch(subwords, labels, examples, firsts, language, int((labels != IGNORED).sum()))
+
+    def _labels(self, rows: Sequence[Prepared], length: int) -> Tensor:
+        return torch.tensor([one.labels for one in rows])
+
+
+class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
+    """A type of task that is learned on English: a head, its loss, and how its outputs are read.
+
+    Attributes:
+        on_tokens: whether the head sees every token, or the sentence.
+    """
+
+    on_tokens: ClassVar[bool]
+
+    def head(self, dim: int) -> nn.Module:
+        """From a vector to one logit per label."""
+        return nn.Linear(dim, len(self.labels))
+
+    def loss(self, outputs: Tensor, batch: TaskBatch) -> Float[Tensor, ""]:
+        """Cross entropy summed over the labels of a batch, in float32 or better."""
+        logits = self.logits(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), batch)
+        logits, labels = logits.flatten(0, -2), batch.labels.flatten()
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+
+    def logits(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
+        """The head's outputs with the classes last, ``[..., classes]``, one row per label of the batch."""
+        return outputs
+
+    @abstractmethod
+    def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Decoded]:
+        """What the outputs say of each sequence."""
+
+    @abstractmethod
+    def merge(self, pieces: Sequence[Decoded]) -> Decoded:
+        """The whole example from its pieces, in order."""
+
+    @abstractmethod
+    def prediction(self, example: Example, decoded: Decoded) -> Prediction:
+        """As it is scored and written."""
+
+    def is_finite(self, decoded: Decoded) -> bool:
+        """Whether the numbers that it was decided by are finite."""
+        return True
+
+    def merged(self, pieces: Sequence[Piece[Decoded]]) -> list[Decoded]:
+        """All examples in file order; a piece that several ranks have decoded counts once."""
+        once = {(example, first): decoded for example, first, decoded in pieces}
+        whole: dict[int, list[Any]] = {}
+        for example, first in sorted(once):
+            whole.setdefault(example, []).append(once[example, first])
+        return [self.merge(parts) for parts in whole.values()]
+
+    def predictions(self, examples: Sequence[Example], decoded: Sequence[Decoded]) -> list[Prediction]:
+        """One for each example.
+
+        Raises:
+            ValueError: there are not as many of both.
+        """
+        return [self.prediction(*both) for both in zip(examples, decoded, strict=True)]

@@ -1,0 +1,60 @@
+"""Texts, or pairs of texts, that have one label each."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from mlalign.data.readers import LabelledText
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.metrics.tasks import Prediction
+from mlalign.metrics.tasks.classification import Accuracy
+from mlalign.tasks.base import LearnedTask, Prepared, TaskBatch
+
+
+class Classified(NamedTuple):
+    """The likeliest label and the probabilities of all."""
+
+    label: int
+    probabilities: list[float]
+
+
+class Classification(LearnedTask[LabelledText, Classified]):
+    """A linear layer on the sentence vector."""
+
+    metric = Accuracy()
+    on_tokens = False
+
+    def encode(self, examples: Sequence[LabelledText], language: str, builder: SequenceBuilder) -> list[Prepared]:
+        """A text that is too long is cut: its beginning tells the topic."""
+        sides = [builder.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
+        prepared = []
+        for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
+            sequence = (
+                builder.single(words[0], language) if len(words) == 1 else builder.pair(words[0], words[1], language)
+            )
+            prepared.append(Prepared(sequence, example.label, place))
+        return prepared
+
+    def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Classified]:
+        """The likeliest label."""
+        logits = outputs.float()
+        best, shares = logits.argmax(-1).tolist(), logits.softmax(-1).cpu().tolist()
+        return [Classified(*both) for both in zip(best, shares, strict=True)]
+
+    def merge(self, pieces: Sequence[Classified]) -> Classified:
+        """A text is one piece."""
+        (whole,) = pieces
+        return whole
+
+    def prediction(self, example: LabelledText, decoded: Classified) -> Prediction:
+        """The labels' names, and the probabilities to six digits."""
+        shares = zip(self.labels, decoded.probabilities, strict=True)
+        rounded = {label: round(share, 6) for label, share in shares}
+        names = self.labels[example.label], self.labels[decoded.label]
+        return Prediction(example.id, *names, {"probabilities": rounded})
+
+    def is_finite(self, decoded: Classified) -> bool:
+        """Whether all probabilities are."""
+        return all(map(math.isfinite, decoded.probabilities))

@@ -1,0 +1,65 @@
+"""Sentences whose words have a tag each."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mlalign.data.readers import TaggedSentence
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.metrics.tasks import Prediction
+from mlalign.metrics.tasks.tagging import EntityF1
+from mlalign.tasks.base import IGNORED, LearnedTask, Prepared, TaskBatch
+
+
+class Tagging(LearnedTask[TaggedSentence, list[int]]):
+    """A linear layer on every token; the tag of a word is on its first token."""
+
+    metric = EntityF1()
+    on_tokens = True
+
+    def encode(self, examples: Sequence[TaggedSentence], language: str, builder: SequenceBuilder) -> list[Prepared]:
+        """Split a sentence that is too long between words; its pieces are merged after tagging."""
+        prepared = []
+        split = builder.split_words([example.words for example in examples], language)
+        for place, (example, words) in enumerate(zip(examples, split, strict=True)):
+            start = 0
+            for end in _pieces([min(len(word), builder.budget) for word in words], builder.budget):
+                ids: list[int] = []
+                tags: list[int] = []
+                for word, tag in zip(words[start:end], example.tags[start:end], strict=True):
+                    ids += word[: builder.budget]
+                    tags += [tag, *[IGNORED] * (min(len(word), builder.budget) - 1)]
+                before = [IGNORED] * (builder.overhead - 1)
+                prepared.append(Prepared(builder.single(ids, language), [*before, *tags, IGNORED], place, start))
+                start = end
+        return prepared
+
+    def _labels(self, rows: Sequence[Prepared], length: int) -> Tensor:
+        labels = [one.labels for one in rows if isinstance(one.labels, list)]
+        return torch.tensor([one + [IGNORED] * (length - len(one)) for one in labels])
+
+    def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[int]]:
+        """The likeliest tag of every word that begins in the sequence."""
+        best, scored = outputs.float().argmax(-1).cpu(), batch.labels.cpu() != IGNORED
+        return [row[mask].tolist() for row, mask in zip(best, scored, strict=True)]
+
+    def merge(self, pieces: Sequence[list[int]]) -> list[int]:
+        """The tags of all words."""
+        return [tag for piece in pieces for tag in piece]
+
+    def prediction(self, example: TaggedSentence, decoded: list[int]) -> Prediction:
+        """The tags' names."""
+        gold, predicted = ([self.labels[tag] for tag in tags] for tags in (example.tags, decoded))
+        return Prediction(example.id, gold, predicted)
+
+
+def _pieces(sizes: Sequence[int], budget: int) -> list[int]:
+    """Ends of the longest runs of words whose tokens fit into the budget."""
+    ends, used = [], 0
+    for place, size in enumerate(sizes):
+        if used + size > budget:
+            ends.append(place)
+            used = 0
+        used += size
+    return [*ends, len(sizes)]

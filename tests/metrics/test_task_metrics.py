@@ -1,0 +1,49 @@
+"""The scores of labels and of entities are those of torchmetrics and of our metric for it, to the last bit."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.classification import MulticlassAccuracy
+
+from mlalign.metrics import SpanF1
+from mlalign.metrics.tasks import METRICS, Prediction
+
+TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
+def test_accuracy_is_that_of_torchmetrics(pairs):
+    found = [Prediction("", str(gold), str(predicted)) for gold, predicted in pairs]
+    gold, predicted = map(torch.tensor, zip(*pairs, strict=True))
+    expected = 100 * float(MulticlassAccuracy(num_classes=4, average="micro")(predicted, gold))
+    assert METRICS["accuracy"].score(found) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=6), min_size=1, max_size=12))
+def test_entity_f1_is_that_of_span_f1(sentences):
+    found = [Prediction("", *map(list, zip(*one, strict=True))) for one in sentences]
+    expected = 100 * float(SpanF1()([one.predicted for one in found], [one.gold for one in found]))
+    assert METRICS["entity_f1"].score(found) == expected
+
+
+@pytest.mark.parametrize(
+    "module", ["metrics.tasks", "config.task_validation", "reporting.predictions", "reporting.report.page"]
+)
+def test_no_torch_is_needed_to_read_results(module):
+    code = f"import mlalign.{module}, sys; print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_needs_torch_is_found_and_nothing_else():
+    import mlalign.metrics as metrics
+
+    assert all(callable(getattr(metrics, name)) for name in metrics.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'rouge'"):
+        metrics.rouge  # noqa: B018

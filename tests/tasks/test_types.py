@@ -1,0 +1,167 @@
+"""What holds of every type of task: predictions are written, read, counted, scored again and shown."""
+
+import base64
+import gzip
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from mlalign.commands.run import train
+
+from mlalign.commands.report import make_report
+from mlalign.commands.rescore import rescore
+from mlalign.config.commands import Report
+from mlalign.config.enums import TaskFormat
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
+from mlalign.data.sample import write_sample
+from mlalign.metrics.tasks import METRICS, Prediction
+from mlalign.reporting.bootstrap import read_items, resampled_scores
+from mlalign.reporting.predictions import predictions_file, read_predictions
+from mlalign.reporting.results import read_results
+from mlalign.stages.reopen import load_run
+from mlalign.tasks.data import scored_part
+from mlalign.tasks.registry import LEARNED
+from mlalign.tasks.scoring import write_predictions
+
+SMALL = (
+    "data=files", "data.parallel=[sample]", "data.languages=[de]", "method=none", "backbone.vocabulary_size=600",
+    "backbone.layers=1", "backbone.width=32", "backbone.heads=2", "finetune.evaluations=2", "trainer=cpu",
+    "trainer.progress=false", "trainer.precision=float32",
+)  # fmt: skip
+RUNS = {
+    "accuracy": ("task=mldoc", "task.languages=[en,de]", "finetune.epochs=1"),
+    "entity_f1": ("task=panx", "task.languages=[en,de]", "finetune.epochs=1"),
+    "retrieval_accuracy": ("task=tatoeba_retrieval", "task.languages=[de]"),
+    "answer_f1": ("task=xquad", "task.languages=[en,de]", "finetune.epochs=1", "finetune.max_length=64"),
+}
+TAGS = ["O", "B-PER", "I-PER"]
+DRAWN = {  # type -> gold and predicted, drawn by lot
+    "accuracy": lambda draw: (draw.choice("AB"), draw.choice("AB")),
+    "entity_f1": lambda draw: tuple(draw.choices(TAGS, k=4) for _ in range(2)),
+    "retrieval_accuracy": lambda draw: (draw.choice("12"), draw.choice("12")),
+    "answer_f1": lambda draw: (draw.choices(["the Rhine", "1998"], k=2), draw.choice(["Rhine", "in 1998", ""])),
+}
+
+
+def drawn(kind: str, count: int = 40) -> list[Prediction]:
+    draw = random.Random(1)
+    more = {"accuracy": {"probabilities": {"A": 0.25, "B": 0.75}}}.get(kind, {})
+    return [Prediction(str(number), *DRAWN[kind](draw), more) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("release") / "sample"
+    sizes = (40, 20, 20)
+    write_sample(root, seed=3, pairs=60, documents=sizes, paraphrases=sizes, sentences=sizes, questions=sizes)
+    folder = root / "retrieval" / "tatoeba-v1"
+    folder.mkdir(parents=True)
+    (folder / "en-de.tsv").write_bytes((root / "parallel" / "sample" / "en-de.tsv").read_bytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def outputs(release, tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("work") / "outputs"
+
+
+@pytest.fixture(scope="module", params=METRICS)
+def finished(request, release, outputs) -> tuple[str, Path]:
+    """A run of each type on the sample."""
+    own = [f"data.root={release}", f"data.cache={outputs.parent / 'cache'}", f"output={outputs}"]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = resolve(compose("train", overrides=[*SMALL, *own, *RUNS[request.param]]))
+    return request.param, train(config)
+
+
+def test_every_format_is_scored_by_one_type():
+    formats = [name for metric in METRICS.values() for name in metric.formats]
+    assert sorted(formats) == sorted(one.value for one in TaskFormat)
+    assert {name for name, metric in METRICS.items() if metric.is_learned} == set(LEARNED)
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_predictions_are_read_as_they_were_written(kind, tmp_path):
+    path = tmp_path / "predictions" / "de.jsonl"
+    write_predictions(path, drawn(kind))
+    assert list(read_predictions(path, METRICS[kind])) == drawn(kind)
+
+
+@pytest.mark.parametrize("kind", [name for name, metric in METRICS.items() if metric.is_itemised])
+def test_counts_of_items_make_the_score(kind, tmp_path):
+    metric, found = METRICS[kind], drawn(kind)
+    write_predictions(tmp_path / "de.jsonl", found)
+    items = read_items(tmp_path / "de.jsonl", metric, metric.score(found))
+    assert 0 < metric.score(found) < 100
+    scores = resampled_scores([items], 200)[0]
+    assert scores.mean() == pytest.approx(metric.score(found), abs=2)
+    generator, possible = np.random.default_rng(2), []
+    for _ in range(200):
+        possible.append(metric.score([found[place] for place in generator.integers(0, len(found), len(found))]))
+    assert scores.std() == pytest.approx(np.std(possible), rel=0.25)
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_outcomes_are_equal_where_the_prediction_is_right(kind):
+    metric = METRICS[kind]
+    for one in drawn(kind):
+        gold, predicted = metric.outcomes(one)
+        assert (gold == predicted) == metric.is_right(one)
+
+
+def test_scores_are_those_of_the_predictions(finished):
+    kind, folder = finished
+    metric, results = METRICS[kind], read_results(folder)
+    assert results["metric"] == kind
+    for language, score in results["scores"].items():
+        predictions = list(read_predictions(predictions_file(folder, language), metric))
+        assert len(predictions) >= 20
+        assert metric.score(predictions) == pytest.approx(score)
+        for key, value in metric.scores_beside(predictions).items():
+            assert results[key][language] == value
+    assert all(results[key].keys() == results["scores"].keys() for key in metric.beside)
+
+
+def test_a_run_is_scored_again_to_the_last_bit(finished):
+    kind, folder = finished
+    if not METRICS[kind].is_learned:
+        pytest.skip("nothing was learned")
+    again = rescore(folder, {})
+    before, after = read_results(folder), read_results(again)
+    for key in ("scores", *METRICS[kind].beside):
+        assert after[key] == before[key]
+    for language in before["scores"]:
+        name = f"predictions/{language}.jsonl"
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_an_opened_run_has_the_type_of_its_task(finished):
+    kind, folder = finished
+    if not METRICS[kind].is_learned:
+        pytest.skip("nothing was learned")
+    opened = load_run(folder)
+    assert type(opened.module.task) is LEARNED[kind]
+    part, batches = scored_part(opened.module.task, opened.files, opened.layout, "de")
+    assert {place for batch in batches for place in batch.examples} == set(range(len(part.examples)))
+
+
+def test_a_report_shows_every_example(finished, tmp_path):
+    kind, folder = finished
+    page, *tables = make_report(Report(runs=str(folder), report=str(tmp_path), resamples=10))
+    packed = re.search(r'id="payload">([^<]*)<', page.read_text(encoding="utf-8"))[1]
+    (task,) = json.loads(gzip.decompress(base64.b64decode(packed)))
+    metric = METRICS[kind]
+    assert task["form"] == metric.form
+    expected = [
+        metric.is_right(one)
+        for language in read_results(folder)["scores"]
+        for one in read_predictions(predictions_file(folder, language), metric)
+    ]
+    assert [answer == 0 for answer in task["answers"][0][0]] == expected
+    assert all(parts for parts in task["texts"])
+    assert any(metric.title in path.read_text(encoding="utf-8") for path in tables)
