@@ -93,13 +93,12 @@ def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):
     monkeypatch.setattr(devices, "choose_device", lambda _: False)
     with pytest.raises(ConfigError, match=r"trainer\.devices=2"):
         wanted(config)
-    config.trainer.devices = 3
-    assert wanted(config) == 3
+    three = configured(toy, "trainer=ddp", "trainer.devices=3")
+    assert wanted(three) == 3
     monkeypatch.setattr(devices, "choose_device", lambda _: True)
     monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ConfigError, match="there are 2 GPUs here"):
-        wanted(config)
-    config.trainer.devices = "auto"
+        wanted(three)
     assert wanted(config) == 2
 
 

@@ -21,6 +21,7 @@ from mlalign.reporting.variation import refuse_other_differences
 
 with initialize_config_dir(CONF, version_base="1.3"):
     CONFIG = resolve(compose("train"))
+PLAIN = container(CONFIG)
 LEAVES = sorted(values(CONFIG))
 AFFECT_NOTHING = {
     "aligned", "backbone.gradient_checkpointing", "backbone.path", "data.cache", "keep_checkpoints", "logger.artifacts",
@@ -31,7 +32,8 @@ AFFECT_NOTHING = {
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses.", "weighting.")
 SINGLE = {
     "data.held_out", "data.max_pairs", "data.max_ratio", "data.min_tokens", "data.on_bad_line",
-    "data.sampling_exponent", "method.language_tokens", "trainer.precision",
+    "data.sampling_exponent",
+    "method.language_tokens", "trainer.precision",
 }  # fmt: skip
 RUN_ONLY = {"backbone.attention", "backbone.tokenizer"}
 
@@ -97,7 +99,12 @@ def test_a_setting_tells_runs_apart_in_tables_and_in_tracking_or_neither(key):
     assert (setting_name(config) != setting_name(CONFIG)) == (
         (compared and not is_in("main")) or key in ("backbone.name", "task.name")
     )
-    runs = [Run(Path(name), {"config": container(one)}) for name, one in (("a", CONFIG), ("b", config))]
+    plain = copy.deepcopy(PLAIN)
+    group = plain
+    for name in key.split(".")[:-1]:
+        group = group[name]
+    group[key.split(".")[-1]] = "something else"
+    runs = [Run(Path(name), {"config": one}) for name, one in (("a", PLAIN), ("b", plain))]
     for kind in VARIES:
         refused = False
         try:

@@ -139,6 +139,20 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
     assert seen == [partial_of(folder), partial_of(folder), moved]
 
 
+def test_an_encoder_of_another_version_is_not_reused_and_the_log_says_so(toy, tmp_path, monkeypatch, caplog):
+    where = (f"aligned={tmp_path}", "align.steps=1", "method=inter_sentence")
+    with monkeypatch.context() as before:
+        before.setattr("mlalign.__version__", "0.0.1")
+        old = folder_of(aligner(toy, *where))
+    caplog.set_level("INFO")
+    new = folder_of(aligner(toy, *where))
+    assert new != old
+    assert f"{old} was made by mlalign 0.0.1" in caplog.text
+    caplog.clear()
+    assert folder_of(aligner(toy, *where)) == new
+    assert "0.0.1" not in caplog.text
+
+
 # The name of an encoder: everything that shapes it, and nothing else
 
 
