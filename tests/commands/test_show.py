@@ -1,14 +1,13 @@
 """Finished runs shown: every figure's numbers are what the runs' files and encoders say."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from training.toy import cipher, configured, sentences, write_toy
+from typed import ROOT, call
 
 from mlalign.commands.before_after import BeforeAfter
 from mlalign.commands.run import train
@@ -20,7 +19,6 @@ from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.reporting.figures.style import read_numbers
 from mlalign.reporting.runs import find_runs
 
-ROOT = Path(__file__).parents[2]
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
 
 
@@ -236,18 +234,10 @@ def test_the_numbers_in_the_docs_are_those_of_a_figure_beside_them(path):
 
 
 def test_the_command_draws_and_refuses_in_one_line(runs, tmp_path):
-    def evaluate(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "evaluate.py"), *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-
-    done = evaluate(f"run={runs[0]}", "figure=confusion", "forms=[png]")
+    done = call("evaluate.py", [f"run={runs[0]}", "figure=confusion", "forms=[png]"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1::2] == ["figures/confusion.csv", "figures/confusion.png"]
-    wrong = evaluate(f"run={runs[0]}", "figure=confusoin")
+    wrong = call("evaluate.py", [f"run={runs[0]}", "figure=confusoin"], tmp_path)
     assert wrong.returncode == 2
     assert "confusion" in wrong.stderr
     assert "Traceback" not in wrong.stderr
