@@ -17,8 +17,8 @@ from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.models.encoder import SOURCE
 from mlalign.pipeline import gold_of
 from mlalign.reporting.recorded import TOPICS
-from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
 from mlalign.stages.reopen import load_run
+from mlalign.stages.vectors import Array, sentence_and_words, word_cloud, words_alone
 from mlalign.tasks.data import scored_part
 
 Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder

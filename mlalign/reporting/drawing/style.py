@@ -12,7 +12,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mlalign.reporting.figures.labels import families
+from mlalign.reporting.drawing.labels import families
 
 # Okabe and Ito 2008, "Color universal design", from dark to light where neighbours must differ
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C8C")
