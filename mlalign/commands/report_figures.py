@@ -29,12 +29,12 @@ class Selection:
 
     Attributes:
         panels: what is drawn.
-        said: of them in the caption.
+        names: of them, for the caption.
         reason: why there is nothing to draw.
     """
 
     panels: Panels
-    said: str
+    names: str
     reason: str = ""
 
 
@@ -44,7 +44,7 @@ class Figures:
     Args:
         folder: of the report.
         language: of the texts that are shown; None for the first target language.
-        seed: of what is drawn by lot.
+        seed: of what is sampled at random.
     """
 
     def __init__(self, folder: Path, language: str | None, seed: int) -> None:
@@ -73,7 +73,7 @@ class Figures:
 
     def _drawn(self, name: str, number: int, selection: Selection, language: str | None, task: str) -> Shown:
         drawn = figure(name)
-        title, caption = drawn.TITLE, drawn.CAPTION.format(runs=selection.said, language=language)
+        title, caption = drawn.TITLE, drawn.CAPTION.format(runs=selection.names, language=language)
         name = name if number == 1 else f"{name}_{number}"
         try:
             if selection.reason:

@@ -165,7 +165,7 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
     Args:
         folder: of a run that kept its weights.
         language: of the texts.
-        most: texts at most, drawn by lot.
+        most: texts at most, sampled at random.
         seed: of the draw.
 
     Raises:

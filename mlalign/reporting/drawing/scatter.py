@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 from mlalign.reporting.drawing.labels import drawable
 from mlalign.reporting.drawing.style import colour, marker
 
-# Where a label may lie: offsets in points, and which of its corners is there
+# Where a label may be: offsets in points, and which of its corners is there
 PLACES = (
     (2.5, 2.5, "left", "bottom"),
     (2.5, -2.5, "left", "top"),

@@ -62,7 +62,7 @@ def house_style() -> Iterator[None]:
 
 
 def colour(place: int) -> str:
-    """Of the n-th kind; they begin anew after eight, where the marker differs."""
+    """Of the n-th kind; they repeat after eight, where the marker differs."""
     return COLOURS[place % len(COLOURS)]
 
 
@@ -137,7 +137,7 @@ def save(
     return written
 
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of a PDF's font
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of a PDF's font
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

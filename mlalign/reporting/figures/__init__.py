@@ -37,7 +37,7 @@ class Request:
         encoders: opens the encoders of some panels, for ``vectors``.
         measures: of a run's encoder on held-out pairs.
         language: of the text that is shown; None for the first target language that all runs share.
-        seed: of what is drawn by lot, and of t-SNE.
+        seed: of what is sampled at random, and of t-SNE.
         points: documents, subwords of each language or pairs; None for the figure's own number.
         pair: a sentence and its translation; None for a held-out pair.
         words: a file of English, tab, translation; None for the sample's dictionary.

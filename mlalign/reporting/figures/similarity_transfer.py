@@ -79,7 +79,7 @@ def correlation(similarity: "pd.Series[float]", score: "pd.Series[float]") -> Co
 def draw(frame: pd.DataFrame) -> Figure:
     """A point for every run and target language: the mean over seeds, single seeds pale.
 
-    A correlation over several runs tells of what separates the runs too, so each has its own,
+    A correlation over several runs also reflects what separates the runs, so each has its own,
     among its languages alone, in the legend.
 
     Args:
@@ -99,7 +99,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             if count > 1:
                 axis.scatter(seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style)
             one = means.query("run == @run")
-            name = f"{run}, {count} seed{'s' * (count > 1)}{_told(one)}"
+            name = f"{run}, {count} seed{'s' * (count > 1)}{_in_words(one)}"
             axis.scatter(one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style)
         axis.set_title(_title(means))
         axis.set_xlabel("similarity of translations: cosine of pairs minus cosine of non-pairs")
@@ -121,10 +121,10 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _title(means: pd.DataFrame) -> str:
     languages = means.index.get_level_values("language").nunique()
     points = f"n = {len(means)}: {languages} languages, runs averaged over seeds"
-    return f"{points}\nall together{_told(means)}"
+    return f"{points}\nall together{_in_words(means)}"
 
 
-def _told(means: pd.DataFrame) -> str:
+def _in_words(means: pd.DataFrame) -> str:
     """The correlation in words."""
     found = correlation(means["similarity"], means["score"])
     if found is None:

@@ -18,7 +18,7 @@ POINTS = 300
 
 
 def collect(panels: Panels, request: Request) -> pd.DataFrame:
-    """From the fine-tuned encoders, of test texts drawn by lot."""
+    """From the fine-tuned encoders, of test texts sampled at random."""
     language, points = language_of(panels, request.language), request.points or POINTS
     found = {
         name: request.vectors.documents(runs[0].folder, language, points, seed=request.seed)
