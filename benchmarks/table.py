@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "speed.md"
 RESULTS = ROOT / "benchmarks" / "results"
 GIB = 2**30
+WIDTH = 120  # of the page's lines
 Outcome = dict[str, Any]
 
 
@@ -35,17 +37,23 @@ def spread(found: dict[str, float], digits: int = 2) -> str:
 
 
 def origin(outcome: Outcome) -> str:
-    """Machine, versions and commit in a line."""
+    """Machine, versions and commit in a sentence."""
     machine, versions = outcome["machine"], outcome["versions"]
     where = machine.get("gpu") or machine["processor"]
     commit = (outcome["commit"] or "unknown")[:8]
     command = f"`{outcome['command']}`" if "command" in outcome else "Measured"
     load = machine.get("load_average", "unknown")
-    return (
+    said = (
         f"{command} on {where}, {machine['cores']} cores, {machine['threads']} "
         f"threads, load {load}; torch {versions['torch']}, transformers "
         f"{versions['transformers']}; commit {commit}."
     )
+    return wrapped(said)
+
+
+def wrapped(text: str) -> str:
+    """Lines no longer than the page's."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def step_cost(outcome: Outcome) -> str:
@@ -94,7 +102,7 @@ def cost_model(outcome: Outcome) -> str:
         f"{outcome['largest_error']:.0%}. What autograd keeps of the encoder equals the model in "
         f"{kept} of {len(outcome['compared'])} shapes."
     )
-    return "\n\n".join([compared, errors, paper(outcome["on_paper"]["paper"]), origin(outcome)])
+    return "\n\n".join([compared, wrapped(errors), paper(outcome["on_paper"]["paper"]), origin(outcome)])
 
 
 def paper(figures: Outcome) -> str:

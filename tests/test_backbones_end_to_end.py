@@ -2,17 +2,13 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from typed import ROOT, call, start
 
 from mlalign.data.sample import write_sample
 
-ROOT = Path(__file__).parents[1]
 SMALL = [
     "align.steps=2",
     "align.batch_size=8",
@@ -45,16 +41,8 @@ def sample(tmp_path_factory):
     return root / "sample"
 
 
-def command(work, sample, *overrides):
-    data = ["data=files", f"data.root={sample}", "data.parallel=[sample]"]
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *data, *SMALL, *overrides],
-        cwd=work,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+def typed(sample, *overrides):
+    return ["data=files", f"data.root={sample}", "data.parallel=[sample]", *SMALL, *overrides]
 
 
 def found(work):
@@ -75,7 +63,7 @@ def test_xlmr_comes_from_the_hub_at_its_pinned_commit(hub, xlmr_folder, sample, 
     settings = pinned("xlmr")
     publish(hub, settings["name"], xlmr_folder)
     hub.pins[settings["name"]] = settings["revision"]
-    ended = command(tmp_path, sample, "backbone=xlmr", "task=panx")
+    ended = start("train.py", typed(sample, "backbone=xlmr", "task=panx"), tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert found(tmp_path)["backbone_commit"] == settings["revision"]
     recipe = yaml.safe_load(next(tmp_path.glob("outputs/aligned/*/alignment.yaml")).read_text())
@@ -84,8 +72,8 @@ def test_xlmr_comes_from_the_hub_at_its_pinned_commit(hub, xlmr_folder, sample, 
 
 def test_mbert_comes_from_a_folder(bert_folder, sample, tmp_path):
     """It is called as the folder, not as the hub's, and its files are recorded."""
-    path = f"backbone.path={bert_folder}"
-    ended = command(tmp_path, sample, "backbone=mbert", path, "backbone.dropout=0.2", "task=mldoc")
+    words = ["backbone=mbert", f"backbone.path={bert_folder}", "backbone.dropout=0.2", "task=mldoc"]
+    ended = call("train.py", typed(sample, *words), tmp_path)
     assert ended.returncode == 0, ended.stderr
     results = found(tmp_path)
     assert set(results["scores"]) == {"en", "de"}
@@ -108,7 +96,7 @@ def test_any_encoder_of_the_hub_runs_by_its_name(hub, minilm_folder, xlmr_folder
     publish(hub, "some/body", minilm_folder)
     publish(hub, "some/tokenizer", xlmr_folder)
     chosen = ["backbone=custom", "backbone.name=some/body", "backbone.tokenizer=some/tokenizer"]
-    ended = command(tmp_path, sample, *chosen, "method=none", "task=mldoc")
+    ended = call("train.py", typed(sample, *chosen, "method=none", "task=mldoc"), tmp_path)
     assert ended.returncode == 0, ended.stderr
     results = found(tmp_path)
     assert (results["backbone"], results["backbone_files"]) == ("some/body", None)

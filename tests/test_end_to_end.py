@@ -4,13 +4,13 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
+from typed import call, start
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
@@ -22,7 +22,6 @@ from mlalign.reporting.runs import find_runs
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.classification import Classified
 
-ROOT = Path(__file__).parents[1]
 SMALL = [
     "data=files",
     "data.parallel=[sample]",
@@ -307,12 +306,10 @@ def test_runs_are_compared_over_seeds(finished, release):
 def test_two_commands_of_a_stranger(tmp_path, release):
     """From another folder: a sweep, then the comparison of its runs."""
     small = [*SMALL, f"data.root={release}", "align.steps=2", "method=none,inter_sentence"]
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *small]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ended = start("train.py", ["-m", *small], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert len(list((tmp_path / "multirun").rglob("results.json"))) == 2
-    command = [sys.executable, str(ROOT / "evaluate.py"), "runs=multirun/**"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    ended = call("evaluate.py", ["runs=multirun/**"], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "inter_sentence" in ended.stdout
 

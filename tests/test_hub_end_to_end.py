@@ -1,22 +1,18 @@
 """From a hub on loopback to results: a backbone, a task and parallel text, by the real client."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from data.corpora.made import moses_zip
 from hub_releases import PAWSX, pawsx_files
 from hydra import compose, initialize_config_dir
+from typed import call, start
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.errors import ConfigError, DataError
 from mlalign.stages.preparation import prepare
 
-ROOT = Path(__file__).parents[1]
 SMALL = [
     "backbone=xlmr",
     "data=hub",
@@ -55,18 +51,6 @@ def pin(hub) -> None:
             hub.pins[name] = revision
 
 
-def call(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command as a user types it, elsewhere than in the checkout."""
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
-
-
 @pytest.fixture(scope="module")
 def pawsx(sentences, tmp_path_factory):
     return pawsx_files(sentences, tmp_path_factory.mktemp("pawsx"), train=24, validation=8, test=10)
@@ -89,7 +73,7 @@ def release(hub, xlmr_folder, sentences, pawsx, tmp_path, monkeypatch):
 
 
 def test_a_run_needs_nothing_but_the_hub(hub, release):
-    run = call(str(ROOT / "train.py"), *SMALL, cwd=release)
+    run = start("train.py", SMALL, release)
     assert run.returncode == 0, run.stderr
     (path,) = release.glob("outputs/pawsx/*/results.json")
     results = json.loads(path.read_text())
@@ -105,10 +89,10 @@ def test_a_run_needs_nothing_but_the_hub(hub, release):
 
 
 def test_preparing_ahead_of_a_run(hub, release):
-    run = call("-m", "mlalign.data.prepare", *SMALL, cwd=release)
+    run = call("mlalign/data/prepare.py", SMALL, release)
     assert (run.returncode, "data/hub" in run.stdout) == (0, True), run.stderr
     assert (release / "data/hub/tasks/pawsx/ru/test_2k.tsv").is_file()
-    run = call("-m", "mlalign.data.prepare", "--help", cwd=release)
+    run = call("mlalign/data/prepare.py", ["--help"], release)
     assert "pawsx" in run.stdout
 
 

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-from mlalign.commands.report_figures import encoder_figures, task_figures
+from mlalign.commands.report_figures import Figures
 from mlalign.commands.texts import texts_of
 from mlalign.config.commands import Report
 from mlalign.files import write_whole
@@ -48,20 +47,15 @@ def make_report(settings: Report) -> list[Path]:
     written: list[Path] = []
     sections: list[Section] = []
     encoders: list[Shown] = []
-    shown: dict[str, Any] = {
-        "language": settings.language,
-        "seed": settings.seed,
-        "folder": folder,
-    }
+    figures = Figures(folder, settings.language, settings.seed)
     for table in tables:
         written += write_tables([table], list(FORMATS), str(folder / "tables" / table.task))
         rows = rows_of(by_task[table.task], kind)
         labels = by_task[table.task][0].results["config"].get("task", {}).get("labels", [])
         cases = cases_of(table.task, rows, table.languages, labels)
         texts = _texts(rows, cases) if settings.texts else {}
-        figures = task_figures(table, rows, **shown)
-        sections.append(Section(table, facts_of(rows), figures, cases, texts))
-        encoders = encoders or encoder_figures(table, rows, **shown)
+        sections.append(Section(table, facts_of(rows), figures.of_task(table, rows), cases, texts))
+        encoders = encoders or figures.of_encoders(table, rows)
     text = page(sections, encoders=encoders, unfinished=unfinished, with_texts=settings.texts)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / PAGE, text)

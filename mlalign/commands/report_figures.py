@@ -1,25 +1,16 @@
 """The paper's figures from whole tables of runs: which runs go into each, and why one is absent."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
-
-from mlalign.commands.show import DRAW, GATHER, MOST_PANELS, measures_of, transfer_numbers
+from mlalign.commands.show import MOST_PANELS, measures_of, request_of
 from mlalign.config.commands import Show
-from mlalign.config.enums import FigureName
 from mlalign.errors import DataError, UserError
-from mlalign.reporting.figures import confusion
-from mlalign.reporting.figures.style import save
-from mlalign.reporting.recorded import (
-    curves_of,
-    held_out_of,
-    labels_of,
-    predictions_of,
-    targets_of,
-)
+from mlalign.reporting.drawing.style import save
+from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
+from mlalign.reporting.recorded import held_out_of, panel_names, targets_of
 from mlalign.reporting.report.cases import seed_name
 from mlalign.reporting.report.page import Shown
 from mlalign.reporting.rows import Rows
@@ -30,214 +21,152 @@ log = logging.getLogger(__name__)
 
 FOLDER = "figures"
 MOST_ENCODERS = 3
-TITLES = {
-    FigureName.curves: "Curves of training",
-    FigureName.confusion: "Confusion of classes",
-    FigureName.tsne_classes: "Test texts by class",
-    FigureName.similarity_transfer: "Transfer and similarity of translations",
-    FigureName.correlation: "A sentence, its translation and their words",
-    FigureName.tsne_languages: "Subwords by language",
-    FigureName.word_pairs: "Words and their translations",
-}
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A figure to be drawn.
+class Selection:
+    """Runs that go into a figure.
 
     Attributes:
-        figure: which.
-        caption: what it shows, and which runs went into it.
-        numbers: gathers what is plotted.
-        name: of its files.
+        panels: what is drawn.
+        names: of them, for the caption.
+        reason: why there is nothing to draw.
     """
 
-    figure: FigureName
-    caption: str
-    numbers: Callable[[], pd.DataFrame]
-    name: str
+    panels: Panels
+    names: str
+    reason: str = ""
 
 
-def task_figures(table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path) -> list[Shown]:
-    """Figures of the runs of one task, into ``figures/<task>``.
+class Figures:
+    """Draws the figures of a report; one that cannot be drawn says why and stops nothing.
 
     Args:
-        table: of the runs.
-        rows: the same runs.
-        language: of the texts that are shown; None for the first target language.
-        seed: of what is drawn by lot.
         folder: of the report.
+        language: of the texts that are shown; None for the first target language.
+        seed: of what is sampled at random.
     """
-    chosen = language or next((one for one in table.languages if one != "en"), table.languages[0])
-    first = _baseline(table, rows)
-    order = [first, *(name for name in rows if name != first)]
-    parts = _parts(rows, order)
-    plans = [
-        *(_curves(part, number) for number, part in enumerate(parts, start=1)),
-        *(_confusion(part, number, chosen) for number, part in enumerate(parts, start=1)),
-    ]
-    plans += [_classes(table, rows, first, chosen, seed), _transfer(rows, seed)]
-    return [_drawn(plan, folder, table.task) for plan in plans]
+
+    def __init__(self, folder: Path, language: str | None, seed: int) -> None:
+        self.folder, self.language = folder, language
+        self.request = replace(request_of(Show(seed=seed)), measures=lambda run: known_measures(run, seed))
+
+    def of_task(self, table: Table, rows: Rows) -> list[Shown]:
+        """Figures of the runs of one task, into ``figures/<task>``."""
+        language = self.language or next((one for one in table.languages if one != "en"), table.languages[0])
+        order = _order(table, rows)
+        selections = {"parts": _parts(rows, order), "furthest": [_furthest(table, rows, order)]}
+        selections["all"] = [_measured(rows, self.request)]
+        return [
+            self._drawn(name, number, selection, language, table.task)
+            for name, drawn in _figures()
+            for number, selection in enumerate(selections.get(drawn.IN_REPORT, []), start=1)
+        ]
+
+    def of_encoders(self, table: Table, rows: Rows) -> list[Shown]:
+        """Figures of encoders before and after their alignment, into ``figures``."""
+        order = _order(table, rows)
+        language = self.language or next(iter(targets_of(_first(rows[order[0]]))), None)
+        selection = _encoders(rows, order)
+        drawn = [name for name, one in _figures() if one.IN_REPORT == "encoders"]
+        return [self._drawn(name, 1, selection, language, "") for name in drawn]
+
+    def _drawn(self, name: str, number: int, selection: Selection, language: str | None, task: str) -> Shown:
+        drawn = figure(name)
+        title, caption = drawn.TITLE, drawn.CAPTION.format(runs=selection.names, language=language)
+        name = name if number == 1 else f"{name}_{number}"
+        try:
+            if selection.reason:
+                raise DataError(selection.reason)
+            numbers = drawn.collect(selection.panels, replace(self.request, language=language))
+            csv, *files = save(drawn.draw, numbers, self.folder / FOLDER / task / name)
+        except Exception as error:
+            if not isinstance(error, UserError):
+                log.warning("%s of %s", name, task or "the encoders", exc_info=True)
+            return Shown(name, title, caption, reason=str(error) or type(error).__name__)
+        log.info("Drawn: %s", csv.with_suffix(".png"))
+        where = csv.relative_to(self.folder).with_suffix("").as_posix()
+        return Shown(name, title, caption, files[0], f"{where}.csv{''.join(f', {one.suffix}' for one in files)}")
 
 
-def encoder_figures(table: Table, rows: Rows, *, language: str | None, seed: int, folder: Path) -> list[Shown]:
-    """Figures of encoders before and after their alignment, into ``figures``.
-
-    The encoder is that of the baseline's first run; where the baseline aligns nothing, the first
-    run of each row that does, ``MOST_ENCODERS`` of them.
-    """
-    first = _baseline(table, rows)
-    order = [first, *(name for name in rows if name != first)]
-    runs = [(name, _first(rows[name])) for name in order]
-    aligned = [one for one in runs if one[1].results["aligned"] is not None]
-    shown = aligned[:1] if aligned[:1] == runs[:1] else aligned[:MOST_ENCODERS]
-    names = ", ".join(f"{name} (seed {_seed(rows[name])})" for name, _ in shown)
-    chosen = language or next(iter(targets_of(runs[0][1])), None)
-    of = f"Before alignment and after it: {names}." if shown else "No run has an aligned encoder."
-    captions = {
-        FigureName.correlation: f"Cosines of a held-out English sentence and its words with its "
-        f"translation ({chosen}) and that one's words. {of}",
-        FigureName.tsne_languages: "t-SNE of the most frequent subwords of each language, averaged "
-        f"over held-out sentences. {of}",
-        FigureName.word_pairs: f"t-SNE of English words and their translations ({chosen}), joined by lines. {of}",
-    }
-    plans = [
-        Plan(figure, caption, _gather(figure, [run for _, run in shown], chosen, seed), figure.value)
-        for figure, caption in captions.items()
-    ]
-    return [_drawn(plan, folder, "") for plan in plans]
+def known_measures(run: Run, seed: int) -> Mapping[str, float]:
+    """Those at the end of the curves; measuring every encoder again would take minutes."""
+    return held_out_of(run) or measures_of(run, seed)
 
 
-def _drawn(plan: Plan, folder: Path, task: str) -> Shown:
-    """Draw it; a figure that cannot be made says why and stops nothing."""
-    name, title = plan.name, TITLES[plan.figure]
-    path = folder / FOLDER / task / name
-    try:
-        csv, *files = save(DRAW[plan.figure], plan.numbers(), path)
-    except Exception as error:
-        if not isinstance(error, UserError):
-            log.warning("%s of %s", name, task or "the encoders", exc_info=True)
-        return Shown(name, title, plan.caption, reason=str(error) or type(error).__name__)
-    log.info("Drawn: %s", csv.with_suffix(".png"))
-    where = csv.relative_to(folder).with_suffix("").as_posix()
-    endings = "".join(f", {one.suffix}" for one in files)
-    return Shown(name, title, plan.caption, files[0], f"{where}.csv{endings}")
+def _figures() -> list[tuple[str, FigureFile]]:
+    """In the paper's order."""
+    return sorted(((name, figure(name)) for name in NAMES), key=lambda one: one[1].NUMBER)
 
 
-def _parts(rows: Rows, order: Sequence[str]) -> list[Rows]:
+def _order(table: Table, rows: Rows) -> list[str]:
+    """The baseline, then the other rows."""
+    first = table.baseline if table.baseline in rows else next(iter(rows))
+    return [first, *(name for name in rows if name != first)]
+
+
+def _parts(rows: Rows, order: Sequence[str]) -> list[Selection]:
     """The baseline beside the others, as many in a figure as a reader can compare."""
-    first, others = order[0], order[1:]
+    first, *others = order
     each = MOST_PANELS - 1
     parts = [others[start : start + each] for start in range(0, len(others), each)] or [[]]
-    return [{name: rows[name] for name in (first, *part)} for part in parts]
+    return [_whole({name: rows[name] for name in (first, *part)}) for part in parts]
 
 
-def _numbered(figure: FigureName, number: int) -> str:
-    return figure.value if number == 1 else f"{figure.value}_{number}"
+def _whole(rows: Rows) -> Selection:
+    """All runs of some rows."""
+    counted = [f"{name} ({len(runs)} seed{'s' * (len(runs) != 1)})" for name, runs in rows.items()]
+    return Selection({name: [*runs.values()] for name, runs in rows.items()}, ", ".join(counted))
 
 
-def _curves(rows: Rows, number: int) -> Plan:
-    def numbers() -> pd.DataFrame:
-        found = [curves_of(run).assign(run=name) for name, runs in rows.items() for run in runs.values()]
-        known = [one for one in found if not one.empty]
-        if not known:
-            raise DataError("none of these runs kept its curves")
-        return pd.concat(known, ignore_index=True)
-
-    caption = (
-        "Fine-tuning above, alignment below; lines are means over seeds, bands one standard "
-        f"deviation. Runs: {_counted(rows)}."
-    )
-    return Plan(FigureName.curves, caption, numbers, _numbered(FigureName.curves, number))
-
-
-def _confusion(rows: Rows, number: int, language: str) -> Plan:
-    def numbers() -> pd.DataFrame:
-        said: dict[str, tuple[list[str], list[str]]] = {}
-        for name, runs in rows.items():
-            gold, predicted = said.setdefault(name, ([], []))
+def _measured(rows: Rows, request: Request) -> Selection:
+    """All runs of the rows whose encoders are measured, or can be."""
+    reasons = {}
+    for name, runs in rows.items():
+        try:
             for run in runs.values():
-                one, other = predictions_of(run, language)
-                gold += one
-                predicted += other
-        return confusion.numbers(said, labels_of(_first(next(iter(rows.values())))), language)
+                request.measures(run)
+        except Exception as error:
+            log.info("%s has no measures", name, exc_info=not isinstance(error, UserError))
+            reasons[name] = f"{name}: {error}"
+    known = {name: runs for name, runs in rows.items() if name not in reasons}
+    return replace(
+        _whole(rows), panels=_whole(known).panels, reason="" if known else "; ".join([*reasons.values()][:2])
+    )
 
-    caption = f"Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: {_counted(rows)}."
-    return Plan(FigureName.confusion, caption, numbers, _numbered(FigureName.confusion, number))
 
-
-def _classes(table: Table, rows: Rows, first: str, language: str, seed: int) -> Plan:
+def _furthest(table: Table, rows: Rows, order: Sequence[str]) -> Selection:
     """The baseline's first run beside that of the row whose mean over targets is furthest away."""
     means = {row.name: row.cells["transfer_average"].mean for row in table.rows if not row.copied}
-    here = means.get(first)
+    here = means.get(order[0])
     apart = {
         name: abs(mean - here)
         for name, mean in means.items()
-        if name != first and mean is not None and here is not None
+        if name != order[0] and mean is not None and here is not None
     }
-    names = [first, *([max(apart, key=lambda one: apart[one])] if apart else [])]
-    told = " and ".join(f"{name} (seed {_seed(rows[name])})" for name in names)
-    caption = f"t-SNE of test texts ({language}) as the task's head sees them: {told}"
-    caption += ", the row furthest from it on average over targets." if apart else "."
-    runs = [_first(rows[name]) for name in names]
-    return Plan(
-        FigureName.tsne_classes,
-        caption,
-        _gather(FigureName.tsne_classes, runs, language, seed),
-        FigureName.tsne_classes.value,
-    )
+    names = [order[0], *([max(apart, key=lambda one: apart[one])] if apart else [])]
+    said = " and ".join(_with_seed(name, rows) for name in names)
+    said += ", the row furthest from it on average over targets" if apart else ""
+    return Selection(_alone([_first(rows[name]) for name in names]), said)
 
 
-def _transfer(rows: Rows, seed: int) -> Plan:
-    """Measuring every encoder again would take minutes, where the curves end with its measures."""
-
-    def measures(run: Run) -> dict[str, float]:
-        return held_out_of(run) or measures_of(run, seed)
-
-    def numbers() -> pd.DataFrame:
-        parts, reasons = [], []
-        for name, runs in rows.items():
-            try:
-                found = transfer_numbers(list(runs.values()), measures)
-                parts.append(found.assign(run=name))
-            except UserError as error:
-                reasons.append(f"{name}: {error}")
-        if not parts:
-            raise DataError("; ".join(reasons[:2]))
-        return pd.concat(parts, ignore_index=True)
-
-    caption = (
-        "Zero-shot score of every target language against how much nearer held-out translations "
-        "are than other pairs, at the last point of the curves of alignment. Large marks are means "
-        f"over seeds. Runs: {_counted(rows)}."
-    )
-    figure = FigureName.similarity_transfer
-    return Plan(figure, caption, numbers, figure.value)
+def _encoders(rows: Rows, order: Sequence[str]) -> Selection:
+    """The baseline's first run; where it aligns nothing, that of each row that does, ``MOST_ENCODERS`` of them."""
+    aligned = [name for name in order if _first(rows[name]).results["aligned"] is not None]
+    shown = aligned[:1] if aligned[:1] == [order[0]] else aligned[:MOST_ENCODERS]
+    if not shown:
+        return Selection({}, "No run has an aligned encoder.", reason="no run has an aligned encoder")
+    names = ", ".join(_with_seed(name, rows) for name in shown)
+    return Selection(_alone([_first(rows[name]) for name in shown]), f"Before alignment and after it: {names}.")
 
 
-def _gather(figure: FigureName, runs: list[Run], language: str | None, seed: int) -> Callable[[], pd.DataFrame]:
-    """The numbers as ``evaluate.py figure=...`` would find them."""
-
-    def numbers() -> pd.DataFrame:
-        if not runs:
-            raise DataError("no run has an aligned encoder")
-        return GATHER[figure](runs, Show(figure=figure, language=language, seed=seed))
-
-    return numbers
-
-
-def _baseline(table: Table, rows: Rows) -> str:
-    return table.baseline if table.baseline in rows else next(iter(rows))
+def _alone(runs: Sequence[Run]) -> Panels:
+    return {name: [run] for name, run in zip(panel_names(runs), runs, strict=True)}
 
 
 def _first(runs: Mapping[tuple[str | None, ...], Run]) -> Run:
     return next(iter(runs.values()))
 
 
-def _seed(runs: Mapping[tuple[str | None, ...], Run]) -> str:
-    return seed_name(next(iter(runs)))
-
-
-def _counted(rows: Mapping[str, Mapping[tuple[str | None, ...], Run]]) -> str:
-    """Rows with their numbers of seeds."""
-    return ", ".join(f"{name} ({len(runs)} seed{'s' * (len(runs) != 1)})" for name, runs in rows.items())
+def _with_seed(name: str, rows: Rows) -> str:
+    return f"{name} (seed {seed_name(next(iter(rows[name])))})"

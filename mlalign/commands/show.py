@@ -1,56 +1,26 @@
 """Finished runs as the paper's figures, or measured: from settings to files."""
 
 import json
-import logging
-from collections.abc import Callable
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mlalign.config.commands import Show
-from mlalign.config.enums import FigureName
 from mlalign.config.validation import nearest
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import write_whole
-from mlalign.metrics.tasks import METRICS
-from mlalign.reporting.figures import (
-    confusion,
-    correlation,
-    curves,
-    similarity_transfer,
-    tsne_classes,
-    tsne_languages,
-    word_pairs,
-)
-from mlalign.reporting.figures.style import read_numbers, save
-from mlalign.reporting.recorded import (
-    curves_of,
-    labels_of,
-    panel_names,
-    predictions_of,
-    targets_of,
-)
+from mlalign.reporting.drawing.style import read_numbers, save
+from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
+from mlalign.reporting.recorded import panel_names
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import name_of
+from mlalign.stages import shown_vectors
 from mlalign.stages.before_after import BeforeAfter
-from mlalign.stages.shown_vectors import documents, pair_vectors, translations, words_of_languages
-
-log = logging.getLogger(__name__)
 
 MEASURES = "measures.json"
 MOST_PANELS = 6
 FEWEST_POINTS = 10
-POINTS = {FigureName.tsne_classes: 300, FigureName.tsne_languages: 150, FigureName.word_pairs: 60}
-DRAW: dict[FigureName, Callable[[pd.DataFrame], Any]] = {
-    FigureName.correlation: correlation.draw,
-    FigureName.curves: curves.draw,
-    FigureName.confusion: confusion.draw,
-    FigureName.tsne_classes: tsne_classes.draw,
-    FigureName.tsne_languages: tsne_languages.draw,
-    FigureName.similarity_transfer: similarity_transfer.draw,
-    FigureName.word_pairs: word_pairs.draw,
-}
 
 
 def show(settings: Show) -> list[Path]:
@@ -65,23 +35,48 @@ def show(settings: Show) -> list[Path]:
     if settings.figure is None:
         written = [measure(run, settings.seed) for run in chosen_runs(settings)]
     else:
-        if settings.numbers is not None:
-            numbers = given_numbers(Path(settings.numbers))
-        else:
-            numbers = GATHER[settings.figure](chosen_runs(settings), settings)
-        path = Path(settings.output) / settings.figure.value
-        forms = [form.value for form in settings.forms]
-        try:
-            written = save(DRAW[settings.figure], numbers, path, forms)
-        except KeyError as error:
-            if settings.numbers is None:
-                raise
-            raise DataError(
-                f"{settings.numbers}: no column {error}; expected the csv of another figure={settings.figure.value}"
-            ) from error
+        written = draw(settings.figure, settings)
     for path in written:
         print(f"written  {path}")
     return written
+
+
+def draw(name: str, settings: Show) -> list[Path]:
+    """Draw a figure from runs, or from the csv of an earlier one.
+
+    Raises:
+        ConfigError: there is no such figure, or too few points.
+        DataError: the csv is that of another figure.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"figure={name}: no such figure. {nearest(name, NAMES)}")
+    if settings.points is not None and settings.points < FEWEST_POINTS:
+        raise ConfigError(f"points={settings.points}: expected at least {FEWEST_POINTS}")
+    drawn = figure(name)
+    if settings.numbers is not None:
+        numbers = given_numbers(Path(settings.numbers))
+    else:
+        numbers = drawn.collect(panels_of(drawn, chosen_runs(settings)), request_of(settings))
+    try:
+        return save(drawn.draw, numbers, Path(settings.output) / name, [form.value for form in settings.forms])
+    except KeyError as error:
+        if settings.numbers is None:
+            raise
+        raise DataError(f"{settings.numbers}: no column {error}; expected the csv of another figure={name}") from error
+
+
+def request_of(settings: Show) -> Request:
+    """What a figure is asked for."""
+    return Request(
+        shown_vectors,
+        encoders_of,
+        lambda run: measures_of(run, settings.seed),
+        language=settings.language,
+        seed=settings.seed,
+        points=settings.points,
+        pair=settings.pair,
+        words=None if settings.words is None else Path(settings.words),
+    )
 
 
 def given_numbers(path: Path) -> pd.DataFrame:
@@ -119,50 +114,33 @@ def chosen_runs(settings: Show) -> list[Run]:
     return [run for run in found.values() if "evaluation_of" not in run.results]
 
 
-def points(settings: Show) -> int:
-    """How many points a plane has, see ``Show.points``.
+def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
+    """Runs of one name together, or each by itself.
 
     Raises:
-        ConfigError: too few for a plane.
+        ConfigError: they are more than a reader can compare side by side, or of several tasks.
     """
-    assert settings.figure is not None
-    found = POINTS[settings.figure] if settings.points is None else settings.points
-    if found < FEWEST_POINTS:
-        raise ConfigError(f"points={found}: expected at least {FEWEST_POINTS}")
-    return found
-
-
-def side_by_side(runs: list[Run]) -> list[tuple[str, Run]]:
-    """Runs with the names of their panels.
-
-    Raises:
-        ConfigError: they are more than a reader can compare, or of several tasks.
-    """
+    if drawn.BY_NAME:
+        named: dict[str, list[Run]] = defaultdict(list)
+        for run in runs:
+            named[name_of(run.results)].append(run)
+        return named
     tasks = sorted({run.results["task"] for run in runs})
     if len(runs) > MOST_PANELS or len(tasks) > 1:
         raise ConfigError(
             f"found {len(runs)} runs of {', '.join(tasks)}; a figure puts at most {MOST_PANELS} "
             "runs of one task side by side: name fewer in runs="
         )
-    return list(zip(panel_names(runs), runs, strict=True))
+    return {name: [run] for name, run in zip(panel_names(runs), runs, strict=True)}
 
 
-def language_of(runs: list[Run], settings: Show) -> str:
-    """The target language that is shown, scored by all runs.
-
-    Raises:
-        ConfigError: a run has not scored it.
-    """
-    common = [one for one in targets_of(runs[0]) if all(one in run.results["scores"] for run in runs)]
-    if settings.language is None:
-        if not common:
-            raise ConfigError("these runs share no target language; name other runs")
-        return common[0]
-    if not all(settings.language in run.results["scores"] for run in runs):
-        raise ConfigError(
-            f"language={settings.language}: not scored by every run. {nearest(settings.language, common)}"
-        )
-    return settings.language
+def encoders_of(panels: Panels) -> shown_vectors.Encoders:
+    """Panel -> run and whether its aligned encoder is meant: the first one's backbone, then all that are aligned."""
+    aligned = {name: BeforeAfter(runs[0]) for name, runs in panels.items() if runs[0].results["aligned"] is not None}
+    first = next(iter(aligned.values()), None) or BeforeAfter(next(iter(panels.values()))[0])
+    return {"before alignment": (first, False)} | {
+        f"after alignment ({name})": (both, True) for name, both in aligned.items()
+    }
 
 
 def measure(run: Run, seed: int) -> Path:
@@ -184,106 +162,3 @@ def measures_of(run: Run, seed: int) -> dict[str, float]:
         measure(run, seed)
     found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-# The numbers of each figure
-
-
-def _confusion(runs: list[Run], settings: Show) -> pd.DataFrame:
-    named, language = side_by_side(runs), language_of(runs, settings)
-    labels = {name: predictions_of(run, language) for name, run in named}
-    return confusion.numbers(labels, labels_of(runs[0]), language)
-
-
-def _curves(runs: list[Run], settings: Show) -> pd.DataFrame:
-    found = [one for run in runs if not (one := curves_of(run)).empty]
-    if not found:
-        raise DataError("none of these runs has curves/finetune.csv or curves/align.csv; train again with resume=false")
-    return pd.concat(found, ignore_index=True)
-
-
-def _correlation(runs: list[Run], settings: Show) -> pd.DataFrame:
-    language = language_of(runs, settings)
-    words, vectors = pair_vectors(_encoders(runs), language, settings.pair)
-    return correlation.numbers(vectors, *words)
-
-
-def _classes(runs: list[Run], settings: Show) -> pd.DataFrame:
-    named, language = side_by_side(runs), language_of(runs, settings)
-    found = {name: documents(run.folder, language, points(settings), seed=settings.seed) for name, run in named}
-    return tsne_classes.numbers(found, language, seed=settings.seed)
-
-
-def _languages(runs: list[Run], settings: Show) -> pd.DataFrame:
-    encoders, languages = words_of_languages(_encoders(runs), points(settings), seed=settings.seed)
-    return tsne_languages.numbers(encoders, languages, seed=settings.seed)
-
-
-def _pairs(runs: list[Run], settings: Show) -> pd.DataFrame:
-    language = language_of(runs, settings)
-    path = None if settings.words is None else Path(settings.words)
-    encoders, words = translations(_encoders(runs), language, path, points(settings))
-    return word_pairs.numbers(encoders, words, ("en", language), seed=settings.seed)
-
-
-def _transfer(runs: list[Run], settings: Show) -> pd.DataFrame:
-    return transfer_numbers(runs, lambda run: measures_of(run, settings.seed))
-
-
-def transfer_numbers(runs: list[Run], measures: Callable[[Run], dict[str, float]]) -> pd.DataFrame:
-    """Score and similarity of every target language of every run.
-
-    Args:
-        runs: of one task.
-        measures: of a run's encoder.
-
-    Raises:
-        ConfigError: the runs are of several tasks.
-        DataError: no language is both scored and measured.
-    """
-    rows = []
-    for run in runs:
-        results, found = run.results, measures(run)
-        for language in targets_of(run):
-            similarity = found.get(f"similarity/{language}")
-            if similarity is not None:
-                rows.append(
-                    (
-                        name_of(results),
-                        results["seed"],
-                        language,
-                        similarity,
-                        results["scores"][language],
-                        results["task"],
-                        METRICS[results["metric"]].title,
-                    )
-                )
-    if not rows:
-        raise DataError("no language of these runs is both scored and in their parallel text")
-    frame = pd.DataFrame(rows, columns=list(similarity_transfer.COLUMNS))
-    if frame["task"].nunique() > 1:
-        raise ConfigError(f"runs of several tasks ({', '.join(frame['task'].unique())}): name those of one")
-    return frame
-
-
-def _encoders(runs: list[Run]) -> dict[str, tuple[BeforeAfter, bool]]:
-    """Panel -> run and whether its aligned encoder is meant: the first one's backbone, then all.
-
-    Raises:
-        ConfigError: they are too many.
-    """
-    named = [(name, run) for name, run in side_by_side(runs) if run.results["aligned"] is not None]
-    opened = [(name, BeforeAfter(run)) for name, run in named] or [("", BeforeAfter(runs[0]))]
-    found = {"before alignment": (opened[0][1], False)}
-    return found | {f"after alignment ({name})": (both, True) for name, both in opened if name}
-
-
-GATHER: dict[FigureName, Callable[[list[Run], Show], pd.DataFrame]] = {
-    FigureName.correlation: _correlation,
-    FigureName.curves: _curves,
-    FigureName.confusion: _confusion,
-    FigureName.tsne_classes: _classes,
-    FigureName.tsne_languages: _languages,
-    FigureName.similarity_transfer: _transfer,
-    FigureName.word_pairs: _pairs,
-}

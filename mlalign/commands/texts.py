@@ -21,7 +21,7 @@ def texts_of(run: Run, ids: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
     """The test texts of each language, or the reason why they are not known any more.
 
     Args:
-        run: finished; its files lie where they lay, seen from here.
+        run: finished; the paths of its files are still valid from the working directory.
         ids: language -> those of the examples that were scored, in order.
     """
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from mlalign.config.enums import FigureForm, FigureName, OnBadLine, Rule, Split, TableKind
+from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
 from mlalign.config.schema import Trainer
 from mlalign.config.task import Task
 
@@ -78,7 +78,7 @@ class Show:
 
     run: str | None = None  # the folder of a finished run
     runs: str | None = None  # folders or glob patterns of several, comma-separated
-    figure: FigureName | None = None
+    figure: str | None = None  # one of reporting.figures
     measures: bool = False  # intrinsic measures of each run, into its measures.json
     numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
     output: str = "figures"  # a folder

@@ -257,18 +257,6 @@ class TableKind(StrEnum):
     backbone = "backbone"
 
 
-class FigureName(StrEnum):
-    """The paper's figures 2 and 5 to 10."""
-
-    correlation = "correlation"
-    curves = "curves"
-    confusion = "confusion"
-    tsne_classes = "tsne_classes"
-    tsne_languages = "tsne_languages"
-    similarity_transfer = "similarity_transfer"
-    word_pairs = "word_pairs"
-
-
 class FigureForm(StrEnum):
     """File types of a figure."""
 

@@ -22,7 +22,7 @@ def mixed_code(runs: Sequence[Run]) -> str:
     for run in runs:
         for stage, code in _stages(run.results):
             made[stage][code].append(run)
-    found = [_told(stage, groups) for stage, groups in made.items() if len(groups) > 1]
+    found = [_described(stage, groups) for stage, groups in made.items() if len(groups) > 1]
     return "; ".join(found)
 
 
@@ -34,7 +34,7 @@ def refuse_mixed_code(task: str, runs: Sequence[Run]) -> None:
     """
     if found := mixed_code(runs):
         raise ConfigError(
-            f"task {task}: {found}. Name runs of one code, make the others anew with "
+            f"task {task}: {found}. Name runs of one code, recompute the others with "
             "resume=false, or set mixed_code=true, which the table's notes will say"
         )
 
@@ -53,14 +53,14 @@ def _code(hashes: dict[str, str | None] | None, commit: str | None) -> Code:
     return tuple((part, hashes.get(part) or "not there") for part in PARTS)
 
 
-def _told(stage: str, groups: dict[Code, list[Run]]) -> str:
+def _described(stage: str, groups: dict[Code, list[Run]]) -> str:
     names = list(dict.fromkeys(part for code in groups for part, _ in code))
     differing = [name for name in names if len({dict(code).get(name) for code in groups}) > 1]
-    told = []
+    parts = []
     for code, runs in groups.items():
         what = ", ".join(_short(part, one) for part, one in code if part in differing)
-        told.append(f"{len({run.folder for run in runs})} such as {runs[0].folder} ({what})")
-    return f"runs were {stage} by different code: {', '.join(told)}"
+        parts.append(f"{len({run.folder for run in runs})} such as {runs[0].folder} ({what})")
+    return f"runs were {stage} by different code: {', '.join(parts)}"
 
 
 def _short(part: str, code: str) -> str:

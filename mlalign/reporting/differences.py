@@ -18,15 +18,14 @@ from mlalign.reporting.bootstrap import (
 )
 from mlalign.reporting.predictions import predictions_file
 from mlalign.reporting.results import summary
+from mlalign.reporting.rows import Rows, Seeds
 from mlalign.reporting.runs import Run
 from mlalign.reporting.significance import Paired, holm, paired_t_test
 from mlalign.reporting.tables import SUMMARIES, PairedComparison
 
 log = logging.getLogger(__name__)
 
-Seeds = tuple[str | None, ...]
 Scores = Mapping[str, Mapping[str, Mapping[Seeds, float]]]  # row -> column -> seeds -> score
-Rows = Mapping[str, Mapping[Seeds, Run]]  # row -> seeds -> run
 Key = tuple[str, str]  # row, column
 
 

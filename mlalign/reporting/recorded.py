@@ -1,14 +1,13 @@
 """What finished runs left on disk, as the numbers of figures."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from mlalign.data.languages import ENGLISH
-from mlalign.errors import DataError
+from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.tasks import METRICS
-from mlalign.reporting.figures.curves import COLUMNS
 from mlalign.reporting.predictions import (
     predicted_languages,
     predictions_file,
@@ -19,6 +18,7 @@ from mlalign.reporting.tables import name_of
 
 TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
 HELD_OUT = "held_out/"
+CURVE_COLUMNS = ("stage", "quantity", "unit", "axis", "run", "seed", "position", "value")
 # column of an alignment's csv -> panel and unit, in the order of the panels; accuracies are
 # balanced over languages
 ALIGNMENT = {
@@ -75,17 +75,37 @@ def targets_of(run: Run) -> list[str]:
     return [language for language in run.results["scores"] if language != ENGLISH]
 
 
+def unit_of(run: Run) -> str:
+    """What its scores are per cent of."""
+    return METRICS[run.results["metric"]].title
+
+
+def language_of(panels: Mapping[str, Sequence[Run]], asked: str | None) -> str:
+    """The target language that is shown: the one asked for, else the first that all runs have scored.
+
+    Raises:
+        ConfigError: a run has not scored it.
+    """
+    runs = [run for found in panels.values() for run in found]
+    common = [one for one in targets_of(runs[0]) if all(one in run.results["scores"] for run in runs)]
+    if asked is None and not common:
+        raise ConfigError("these runs share no target language; name other runs")
+    if asked is not None and not all(asked in run.results["scores"] for run in runs):
+        raise ConfigError(f"language={asked}: not scored by every run. Choices: {', '.join(common)}")
+    return asked or common[0]
+
+
 def curves_of(run: Run) -> pd.DataFrame:
     """What fine-tuning and alignment reported, see ``figures.curves``; may be empty."""
     results = run.results
-    parts = [pd.DataFrame(columns=list(COLUMNS))]
+    parts = [pd.DataFrame(columns=list(CURVE_COLUMNS))]
     learned = _read(run, "finetune")
     if learned is not None:
         epochs = results["config"]["finetune"]["epochs"]
         learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),
-            ("finetune/dev", "English dev", f"{METRICS[results['metric']].title} (%)"),
+            ("finetune/dev", "English dev", f"{unit_of(run)} (%)"),
         ):
             parts.append(_curve(learned, column, "finetune", quantity, unit, "epoch"))
     aligned = _read(run, "align")
@@ -94,7 +114,7 @@ def curves_of(run: Run) -> pd.DataFrame:
         for column, (quantity, unit) in ALIGNMENT.items():
             parts.append(_curve(aligned, column, "align", quantity, unit, "step"))
     found = pd.concat([part for part in parts if not part.empty] or parts)
-    return found.assign(run=name_of(results), seed=results["seed"])[list(COLUMNS)]
+    return found.assign(run=name_of(results), seed=results["seed"])[list(CURVE_COLUMNS)]
 
 
 def held_out_of(run: Run) -> dict[str, float]:
@@ -117,6 +137,6 @@ def _read(run: Run, stage: str) -> pd.DataFrame | None:
 
 def _curve(reported: pd.DataFrame, column: str, stage: str, quantity: str, unit: str, axis: str) -> pd.DataFrame:
     if column not in reported:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(CURVE_COLUMNS))
     known = reported.dropna(subset=[column])
     return known[["position"]].assign(stage=stage, quantity=quantity, unit=unit, axis=axis, value=known[column])

@@ -79,9 +79,9 @@ def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     Raises:
         TrainingError: a number in it is not finite.
     """
-    sick = ", ".join(strict_json.not_finite(results))
-    if sick:
-        raise TrainingError(f"{folder / FILE}: not written, non-finite numbers: {sick}")
+    found = ", ".join(strict_json.not_finite(results))
+    if found:
+        raise TrainingError(f"{folder / FILE}: not written, non-finite numbers: {found}")
     text = strict_json.dumps({"schema": SCHEMA, **results}, indent=1)
     write_whole(folder / FILE, text + "\n")
 

@@ -1,4 +1,4 @@
-"""Runs on disk: the finished ones, and those that never got there."""
+"""Runs on disk, found by patterns: finished ones, and those without results."""
 
 import glob
 import json
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.errors import DataError
+from mlalign.files import EVALUATIONS
 from mlalign.reporting.results import FILE, read_results
 
 SETTINGS = "config.yaml"  # written when a run begins
 LOCK = ".lock"  # taken before that
 FAILED = "failed.json"  # left by a run of a sweep that failed
-EVALUATIONS = "evaluations"  # of a run that was scored again: no runs of their own
 FORMS = ("{0}", "{0}/{1}", "{0}/**/{1}")
 
 
@@ -27,14 +27,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run's folder without results: it failed, was stopped, or is still going."""
+    """A run's folder without results: it failed, was stopped, or is running."""
 
     folder: Path
     error: str | None = None
 
     @property
     def task(self) -> str:
-        """Runs lie in folders of their tasks."""
+        """The folder of a run is in that of its task."""
         return self.folder.parent.name
 
     def __str__(self) -> str:

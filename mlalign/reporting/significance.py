@@ -13,7 +13,7 @@ TIED = 1e-4  # in per cent; scores are sums in float32, which differ by less whe
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences of paired runs; what cannot be told is None."""
+    """Differences of paired runs; what cannot be computed is None."""
 
     pairs: int
     difference: float  # mean over the pairs

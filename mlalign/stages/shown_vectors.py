@@ -16,9 +16,9 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.reporting.recorded import TOPICS
-from mlalign.reporting.vectors import Array, sentence_and_words, word_cloud, words_alone
 from mlalign.stages.before_after import BeforeAfter, Ready
 from mlalign.stages.reopen import load_run
+from mlalign.stages.vectors import Array, sentence_and_words, word_cloud, words_alone
 from mlalign.tasks.data import scored_part
 
 Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
@@ -165,7 +165,7 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
     Args:
         folder: of a run that kept its weights.
         language: of the texts.
-        most: texts at most, drawn by lot.
+        most: texts at most, sampled at random.
         seed: of the draw.
 
     Raises:

@@ -1,26 +1,25 @@
 """Finished runs shown: every figure's numbers are what the runs' files and encoders say."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from training.toy import cipher, configured, sentences, write_toy
+from typed import ROOT, call
 
-from mlalign.commands.show import DRAW, show
+from mlalign.commands.show import show
 from mlalign.config.commands import Show
-from mlalign.config.enums import FigureForm, FigureName
+from mlalign.config.enums import FigureForm
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.pipeline import run as train
-from mlalign.reporting.figures.style import read_numbers
+from mlalign.reporting.drawing.style import read_numbers
+from mlalign.reporting.figures import figure
 from mlalign.reporting.runs import find_runs
 from mlalign.stages.before_after import BeforeAfter
 
-ROOT = Path(__file__).parents[2]
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
 
 
@@ -47,7 +46,7 @@ def drawn(runs, tmp_path):
         named = {"run": str(only)} if only else {"runs": ",".join(map(str, runs))}
         files = show(
             Show(
-                figure=FigureName(figure),
+                figure=figure,
                 output=str(tmp_path / "figures"),
                 forms=[FigureForm.svg],
                 **named,
@@ -187,7 +186,7 @@ def test_the_csv_draws_the_figure_again_without_the_runs(drawn, tmp_path):
     drawn("confusion")
     before = (tmp_path / "figures" / "confusion.svg").read_bytes()
     settings = Show(
-        figure=FigureName.confusion,
+        figure="confusion",
         numbers=str(tmp_path / "figures" / "confusion.csv"),
         output=str(tmp_path / "again"),
         forms=[FigureForm.svg],
@@ -200,12 +199,12 @@ def test_the_csv_draws_the_figure_again_without_the_runs(drawn, tmp_path):
     ("settings", "message"),
     [
         ({}, "figure=NAME or measures=true"),
-        ({"figure": FigureName.curves, "measures": True}, "figure=NAME or measures=true"),
-        ({"figure": FigureName.curves}, "name the runs"),
-        ({"figure": FigureName.confusion, "language": "xx"}, "language=xx: not scored"),
-        ({"figure": FigureName.correlation, "pair": ["one"]}, "found 1 texts"),
-        ({"figure": FigureName.correlation, "pair": ["one", ""]}, "has 0 words"),
-        ({"figure": FigureName.tsne_classes, "points": 3}, "points=3"),
+        ({"figure": "curves", "measures": True}, "figure=NAME or measures=true"),
+        ({"figure": "curves"}, "name the runs"),
+        ({"figure": "confusion", "language": "xx"}, "language=xx: not scored"),
+        ({"figure": "correlation", "pair": ["one"]}, "found 1 texts"),
+        ({"figure": "correlation", "pair": ["one", ""]}, "has 0 words"),
+        ({"figure": "tsne_classes", "points": 3}, "points=3"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message, runs):
@@ -217,37 +216,29 @@ def test_settings_that_do_not_fit_are_refused(settings, message, runs):
 
 def test_what_is_not_there_is_named(runs, tmp_path):
     with pytest.raises(DataError, match=r"no results\.json"):
-        show(Show(runs=str(tmp_path), figure=FigureName.curves))
+        show(Show(runs=str(tmp_path), figure="curves"))
     with pytest.raises(DataError, match=r"nothing\.csv: cannot be read"):
-        show(Show(numbers=str(tmp_path / "nothing.csv"), figure=FigureName.curves))
+        show(Show(numbers=str(tmp_path / "nothing.csv"), figure="curves"))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="no column"):
-        show(Show(numbers=str(tmp_path / "other.csv"), figure=FigureName.curves))
+        show(Show(numbers=str(tmp_path / "other.csv"), figure="curves"))
     (tmp_path / "words.tsv").write_text("one\tein\ttwo\n")
     with pytest.raises(DataError, match=r"words\.tsv, line 1: expected an English word"):
-        show(Show(run=str(runs[0]), figure=FigureName.word_pairs, words=str(tmp_path / "words.tsv")))
+        show(Show(run=str(runs[0]), figure="word_pairs", words=str(tmp_path / "words.tsv")))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "figures").glob("*.csv")), ids=lambda path: path.stem)
 def test_the_numbers_in_the_docs_are_those_of_a_figure_beside_them(path):
-    assert DRAW[FigureName(path.stem)](read_numbers(path)).axes
+    assert figure(path.stem).draw(read_numbers(path)).axes
     assert path.with_suffix(".png").is_file()
     assert f"({path.stem}.png)" in (path.parent / "README.md").read_text()
 
 
 def test_the_command_draws_and_refuses_in_one_line(runs, tmp_path):
-    def evaluate(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "evaluate.py"), *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-
-    done = evaluate(f"run={runs[0]}", "figure=confusion", "forms=[png]")
+    done = call("evaluate.py", [f"run={runs[0]}", "figure=confusion", "forms=[png]"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1::2] == ["figures/confusion.csv", "figures/confusion.png"]
-    wrong = evaluate(f"run={runs[0]}", "figure=confusoin")
+    wrong = call("evaluate.py", [f"run={runs[0]}", "figure=confusoin"], tmp_path)
     assert wrong.returncode == 2
     assert "confusion" in wrong.stderr
     assert "Traceback" not in wrong.stderr

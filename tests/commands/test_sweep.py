@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from joblib.externals.loky import get_reusable_executor
 from training.toy import CONF, SMALL, write_toy
-from typed import ROOT, call, start
+from typed import ROOT, call
 
 from mlalign.config.sweep import is_varied, sweep_of
 
@@ -150,8 +151,8 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
 def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(world, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "method=inter_sentence"]
-    words = sweep(*typed, "task=mldoc,panx", "finetune.representation=backbone,self")
-    ended = start("train.py", words, tmp_path)
+    ended = swept(tmp_path, *typed, "task=mldoc,panx", "finetune.representation=backbone,self")
+    get_reusable_executor().shutdown()
     assert ended.returncode == 2
     aligned = tmp_path / "outputs" / "aligned"
     assert len([path for path in aligned.iterdir() if path.is_dir()]) == 1

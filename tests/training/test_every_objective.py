@@ -40,7 +40,7 @@ def added(monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_its_value_and_gradients_are_finite_and_reach_every_parameter_of_its_own(toy, tmp_path, name, pairs):
     module, data = built(
-        toy, *alone(name), f"align.pairs={pairs}", "align.adversary.warmup=0", "align.adversary.ramp=0"
+        toy, *alone(name), f"align.batch_size={pairs}", "align.adversary.warmup=0", "align.adversary.ramp=0"
     )
     (objective,) = module.objectives.values()
     batch = batches(data, 1)[0]

@@ -1,4 +1,4 @@
-"""Writes a dashboard to a file, or saves it online; what hinders it in one line."""
+"""Writes a dashboard to a file, or saves it online; what prevents it in one line."""
 
 import importlib.util
 import json
@@ -47,7 +47,7 @@ def account(entity: str | None) -> str:
         api = wandb.Api(timeout=20)
         found = entity or api.default_entity
     except Exception as error:  # wandb raises errors of many kinds, from four libraries
-        raise ConfigError(_hindered(error)) from error
+        raise ConfigError(_unreachable(error)) from error
     if not found:
         raise ConfigError("entity: this account has none of its own; set entity=NAME")
     return str(found)
@@ -62,11 +62,11 @@ def save(made: Any) -> str:
     try:
         made.save()
     except Exception as error:  # as above
-        raise ConfigError(_hindered(error)) from error
+        raise ConfigError(_unreachable(error)) from error
     return str(made.url)
 
 
-def _hindered(error: Exception) -> str:
+def _unreachable(error: Exception) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     return (
         f"wandb: {reason[:300]}; check `wandb login`, entity, project and the network, or write "

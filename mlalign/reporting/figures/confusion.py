@@ -4,10 +4,28 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.metrics import confusion_matrix
 
-from mlalign.reporting.figures.heatmap import bar, cells, letters, shape
-from mlalign.reporting.figures.style import house_style, kinds, panels
+from mlalign.reporting.drawing.heatmap import bar, cells, letters, shape
+from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import labels_of, language_of, predictions_of
+
+NUMBER, TITLE = 6, "Confusion of classes"
+CAPTION = "Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: {runs}."
+BY_NAME, IN_REPORT = False, "parts"
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the predictions in the runs' folders, those of a panel's runs together."""
+    language = language_of(panels, request.language)
+    labels: dict[str, tuple[list[str], list[str]]] = {}
+    for name, runs in panels.items():
+        gold, predicted = labels.setdefault(name, ([], []))
+        for run in runs:
+            one, other = predictions_of(run, language)
+            gold += one
+            predicted += other
+    return numbers(labels, labels_of(next(iter(panels.values()))[0]), language)
 
 
 def numbers(
@@ -24,6 +42,8 @@ def numbers(
         Columns ``run``, ``language``, ``gold``, ``predicted``, ``count``, ``share``; the share is
         missing where a class has no example.
     """
+    from sklearn.metrics import confusion_matrix
+
     rows = []
     for run, (gold, predicted) in runs.items():
         counts = confusion_matrix(gold, predicted, labels=labels)

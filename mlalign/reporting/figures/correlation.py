@@ -6,13 +6,27 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from sklearn.metrics.pairwise import cosine_similarity
 
-from mlalign.reporting.figures.heatmap import bar, cells, letters, shape
-from mlalign.reporting.figures.style import house_style, kinds, panels
+from mlalign.reporting.drawing.heatmap import bar, cells, letters, shape
+from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import language_of
 
+NUMBER, TITLE = 2, "A sentence, its translation and their words"
+CAPTION = (
+    "Cosines of a held-out English sentence and its words with its translation ({language}) and that one's words. "
+    "{runs}"
+)
+BY_NAME, IN_REPORT = False, "encoders"
 SOURCE, TARGET = "SOURCE", "TARGET"
 Array = np.ndarray
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the encoders, of a sentence and its translation."""
+    language = language_of(panels, request.language)
+    words, vectors = request.vectors.pair_vectors(request.encoders(panels), language, request.pair)
+    return numbers(vectors, *words)
 
 
 def numbers(
@@ -35,6 +49,8 @@ def numbers(
     Raises:
         ValueError: other than one vector for the sentence and one for each word.
     """
+    from sklearn.metrics.pairwise import cosine_similarity
+
     found = []
     rows, columns = [SOURCE, *source], [TARGET, *target]
     for encoder, (source_vectors, target_vectors) in panels.items():

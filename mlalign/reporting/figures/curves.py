@@ -8,11 +8,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mlalign.reporting.figures.labels import drawable
-from mlalign.reporting.figures.style import WIDTH, colour, house_style, kinds, line, marker
+from mlalign.errors import DataError
+from mlalign.reporting.drawing.labels import drawable
+from mlalign.reporting.drawing.style import WIDTH, colour, house_style, kinds, line, marker
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import curves_of
 
-COLUMNS = ("stage", "quantity", "unit", "axis", "run", "seed", "position", "value")
+NUMBER, TITLE = 5, "Curves of training"
+CAPTION = "Fine-tuning above, alignment below; lines are means over seeds, bands one standard deviation. Runs: {runs}."
+BY_NAME, IN_REPORT = True, "parts"
 SMALL = 4  # panels of alignment in a row
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the csv files in the runs' folders.
+
+    Raises:
+        DataError: no run has any.
+    """
+    curves = [curves_of(run).assign(run=name) for name, runs in panels.items() for run in runs]
+    known = [one for one in curves if not one.empty]
+    if not known:
+        raise DataError("none of these runs has curves/finetune.csv or curves/align.csv; train again with resume=false")
+    return pd.concat(known, ignore_index=True)
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -22,7 +40,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     deviation.
 
     Args:
-        frame: columns ``COLUMNS``: stage (``finetune`` or ``align``), quantity (a panel's title),
+        frame: columns ``recorded.CURVE_COLUMNS``: stage (``finetune`` or ``align``), quantity (a panel's title),
             its unit, what the x-axis is (``epoch`` or ``step``), run, seed, position on the
             x-axis, value.
     """

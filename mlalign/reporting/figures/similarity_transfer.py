@@ -6,11 +6,52 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from mlalign.reporting.figures.scatter import label_points
-from mlalign.reporting.figures.style import WIDTH, colour, house_style, kinds, marker
+from mlalign.errors import ConfigError, DataError
+from mlalign.reporting.drawing.scatter import label_points
+from mlalign.reporting.drawing.style import WIDTH, colour, house_style, kinds, marker
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import targets_of, unit_of
 
+NUMBER, TITLE = 9, "Transfer and similarity of translations"
+CAPTION = (
+    "Zero-shot score of every target language against how much nearer held-out translations are than other pairs, at "
+    "the last point of the curves of alignment. Large marks are means over seeds. Runs: {runs}."
+)
+BY_NAME, IN_REPORT = True, "all"
 COLUMNS = ("run", "seed", "language", "similarity", "score", "task", "metric")
 CONFIDENCE = 0.95
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the runs' scores and the measures of their encoders.
+
+    Raises:
+        ConfigError: the runs are of several tasks.
+        DataError: no language is both scored and measured.
+    """
+    rows = []
+    for name, runs in panels.items():
+        for run in runs:
+            results, measures = run.results, request.measures(run)
+            rows += [
+                (
+                    name,
+                    results["seed"],
+                    language,
+                    similarity,
+                    results["scores"][language],
+                    results["task"],
+                    unit_of(run),
+                )
+                for language in targets_of(run)
+                if (similarity := measures.get(f"similarity/{language}")) is not None
+            ]
+    if not rows:
+        raise DataError("no language of these runs is both scored and in their parallel text")
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    if frame["task"].nunique() > 1:
+        raise ConfigError(f"runs of several tasks ({', '.join(frame['task'].unique())}): name those of one")
+    return frame
 
 
 class Correlation(NamedTuple):
@@ -38,7 +79,7 @@ def correlation(similarity: "pd.Series[float]", score: "pd.Series[float]") -> Co
 def draw(frame: pd.DataFrame) -> Figure:
     """A point for every run and target language: the mean over seeds, single seeds pale.
 
-    A correlation over several runs tells of what separates the runs too, so each has its own,
+    A correlation over several runs also reflects what separates the runs, so each has its own,
     among its languages alone, in the legend.
 
     Args:
@@ -58,7 +99,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             if count > 1:
                 axis.scatter(seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style)
             one = means.query("run == @run")
-            name = f"{run}, {count} seed{'s' * (count > 1)}{_told(one)}"
+            name = f"{run}, {count} seed{'s' * (count > 1)}{_in_words(one)}"
             axis.scatter(one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style)
         axis.set_title(_title(means))
         axis.set_xlabel("similarity of translations: cosine of pairs minus cosine of non-pairs")
@@ -80,10 +121,10 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _title(means: pd.DataFrame) -> str:
     languages = means.index.get_level_values("language").nunique()
     points = f"n = {len(means)}: {languages} languages, runs averaged over seeds"
-    return f"{points}\nall together{_told(means)}"
+    return f"{points}\nall together{_in_words(means)}"
 
 
-def _told(means: pd.DataFrame) -> str:
+def _in_words(means: pd.DataFrame) -> str:
     """The correlation in words."""
     found = correlation(means["similarity"], means["score"])
     if found is None:

@@ -4,11 +4,27 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.metrics import silhouette_score
 
-from mlalign.reporting.figures.embedding import Vectors, plane
-from mlalign.reporting.figures.scatter import legend, points
-from mlalign.reporting.figures.style import house_style, kinds, panels
+from mlalign.reporting.drawing.embedding import Vectors, plane
+from mlalign.reporting.drawing.scatter import legend, points
+from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import language_of
+
+NUMBER, TITLE = 7, "Test texts by class"
+CAPTION = "t-SNE of test texts ({language}) as the task's head sees them: {runs}."
+BY_NAME, IN_REPORT = False, "furthest"
+POINTS = 300
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the fine-tuned encoders, of test texts sampled at random."""
+    language, points = language_of(panels, request.language), request.points or POINTS
+    found = {
+        name: request.vectors.documents(runs[0].folder, language, points, seed=request.seed)
+        for name, runs in panels.items()
+    }
+    return numbers(found, language, seed=request.seed)
 
 
 def numbers(runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *, seed: int) -> pd.DataFrame:
@@ -24,6 +40,8 @@ def numbers(runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *,
         cosine among the vectors themselves, not in the plane (Rousseeuw 1987); 1 is best, 0
         nothing, the same for all points of a run.
     """
+    from sklearn.metrics import silhouette_score
+
     parts = []
     for run, (vectors, labels) in runs.items():
         apart = 1 < len(set(labels)) < len(labels)

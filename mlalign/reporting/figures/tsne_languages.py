@@ -5,9 +5,22 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mlalign.reporting.figures.embedding import Vectors, plane
-from mlalign.reporting.figures.scatter import legend, points
-from mlalign.reporting.figures.style import house_style, kinds, panels
+from mlalign.reporting.drawing.embedding import Vectors, plane
+from mlalign.reporting.drawing.scatter import legend, points
+from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.figures import Panels, Request
+
+NUMBER, TITLE = 8, "Subwords by language"
+CAPTION = "t-SNE of the most frequent subwords of each language, averaged over held-out sentences. {runs}"
+BY_NAME, IN_REPORT = False, "encoders"
+POINTS = 150  # of each language
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the encoders, of held-out sentences."""
+    encoders = request.encoders(panels)
+    clouds, languages = request.vectors.words_of_languages(encoders, request.points or POINTS, seed=request.seed)
+    return numbers(clouds, languages, seed=request.seed)
 
 
 def numbers(encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[str], *, seed: int) -> pd.DataFrame:

@@ -8,12 +8,26 @@ import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from mlalign.reporting.figures.embedding import Vectors, plane
-from mlalign.reporting.figures.scatter import label_points, legend, points
-from mlalign.reporting.figures.style import colour, house_style, kinds, panels
+from mlalign.data.languages import ENGLISH
+from mlalign.reporting.drawing.embedding import Vectors, plane
+from mlalign.reporting.drawing.scatter import label_points, legend, points
+from mlalign.reporting.drawing.style import colour, house_style, kinds, panels
+from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.recorded import language_of
 
+NUMBER, TITLE = 10, "Words and their translations"
+CAPTION = "t-SNE of English words and their translations ({language}), joined by lines. {runs}"
+BY_NAME, IN_REPORT = False, "encoders"
+POINTS = 60  # pairs
 PERPLEXITY = 10.0  # a word has few near neighbours here, its translation before all
 LABELLED = 12  # pairs that get their words written beside them, where there is room
+
+
+def collect(panels: Panels, request: Request) -> pd.DataFrame:
+    """From the encoders, of the words of a dictionary."""
+    language, points = language_of(panels, request.language), request.points or POINTS
+    found, words = request.vectors.translations(request.encoders(panels), language, request.words, points)
+    return numbers(found, words, (ENGLISH, language), seed=request.seed)
 
 
 def numbers(

@@ -34,7 +34,7 @@ HEAD = (
 
 
 def csv(tables: Sequence[Table]) -> str:
-    """Long form, one head for all tables; what is missing or cannot be told is empty.
+    """Long form, one head for all tables; what is missing or cannot be computed is empty.
 
     ``low`` and ``high`` bound the 95 % interval of the difference, over seeds and over test items.
     """

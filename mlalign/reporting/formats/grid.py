@@ -163,7 +163,7 @@ def _group(row: Row, table: Table) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """Three decimals; no p is smaller than it can be told."""
+    """Three decimals; a smaller p is given as a bound."""
     if value is None:
         return UNKNOWN
     return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -19,20 +19,20 @@ class Facts:
     """Of the runs of one task.
 
     Attributes:
-        said: heading -> what is to be known at a glance.
+        summary: heading -> what is to be known at a glance.
         varied: configuration key -> its values, where the runs differ in it.
         same: configuration key -> value, where they do not.
         files: name, rows and SHA-256 of every file that was read.
     """
 
-    said: dict[str, str]
+    summary: dict[str, str]
     varied: dict[str, str]
     same: dict[str, str]
     files: list[tuple[str, int, str]]
 
 
 def facts_of(rows: Rows) -> Facts:
-    """Everything that the results of a task's runs tell of how they were made."""
+    """Everything that the results of a task's runs say on how they were made."""
     runs = [run for found in rows.values() for run in found.values()]
     settings = [flat_settings(run) for run in runs]
     keys = [
@@ -43,7 +43,7 @@ def facts_of(rows: Rows) -> Facts:
     others = set(differing(settings))
     results = [run.results for run in runs]
     task = results[0]["config"].get("task", {})
-    said = {
+    summary = {
         "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
         "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
         "Languages": _listed(one for found in results for one in found["scores"]),
@@ -59,7 +59,7 @@ def facts_of(rows: Rows) -> Facts:
         "Warnings of alignments": _warnings(rows),
     }
     return Facts(
-        {name: value for name, value in said.items() if value},
+        {name: value for name, value in summary.items() if value},
         {
             key: _listed((one.get(key, "(not there)") for one in settings), most=12)
             for key in keys
@@ -99,13 +99,13 @@ def _time(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _warnings(rows: Rows) -> str:
-    """Which rows were sick of what, each illness once."""
-    sick: dict[str, list[str]] = {}
+    """Each warning once, with the rows that it was raised in."""
+    rows_of: dict[str, list[str]] = {}
     for name, found in rows.items():
         for seeds, run in found.items():
             for message in run.results.get("warnings", []):
-                sick.setdefault(message, []).append(f"{name} (seed {seed_name(seeds)})")
-    return "; ".join(f"{', '.join(whose)}: {message}" for message, whose in sick.items())
+                rows_of.setdefault(message, []).append(f"{name} (seed {seed_name(seeds)})")
+    return "; ".join(f"{', '.join(whose)}: {message}" for message, whose in rows_of.items())
 
 
 def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:

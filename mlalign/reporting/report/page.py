@@ -31,7 +31,7 @@ class Shown:
         title: what it is called.
         caption: what it shows, and which runs went into it.
         path: the PNG; None where it could not be made.
-        files: where it lies beside the page.
+        files: their paths, relative to the page.
         reason: why not.
     """
 
@@ -97,7 +97,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said = {
+    values = {
         "title": "Comparison on " + " and ".join(one.table.task for one in sections),
         "rules": list(dict.fromkeys(one.cases.metric.note for one in sections if one.cases.metric.note)),
         "subtitle": _subtitle(sections),
@@ -109,9 +109,9 @@ def page(
         "script": Markup((HERE / "browser.js").read_text(encoding="utf-8")),
     }
     template = environment.get_template("page.html")
-    room = LARGEST - len(template.render(said, payload=None, texts_said="").encode())
+    room = LARGEST - len(template.render(values, payload=None, texts_said="").encode())
     payload = payload_of([one.cases for one in sections], {one.table.task: one.texts for one in sections}, room)
-    return template.render(said, payload=payload, texts_said=_on_texts(payload, with_texts))
+    return template.render(values, payload=payload, texts_said=_on_texts(payload, with_texts))
 
 
 def _subtitle(sections: Sequence[Section]) -> str:

@@ -12,6 +12,7 @@ from mlalign.reporting.figures import (
     tsne_languages,
     word_pairs,
 )
+from mlalign.reporting.recorded import CURVE_COLUMNS
 
 SCRIPTS = {
     "Latin": "Größe, naïve, İstanbul, Łódź, tiếng Việt",
@@ -67,7 +68,7 @@ def some_curves() -> pd.DataFrame:
         for seed in (1, 2)
         for step in range(9)
     ]
-    return pd.DataFrame(rows, columns=list(curves.COLUMNS))
+    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
 
 
 def some_classes() -> pd.DataFrame:

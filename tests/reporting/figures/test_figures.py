@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from reporting.figures.made import FIGURES
 
+from mlalign.reporting.drawing.style import COLOURS, colour, marker, read_numbers, save
 from mlalign.reporting.figures import confusion, correlation, tsne_classes
-from mlalign.reporting.figures.style import COLOURS, colour, marker, read_numbers, save
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from reporting.figures.made import SCRIPTS
 
-from mlalign.reporting.figures.labels import FONTS, drawable, families, missing
-from mlalign.reporting.figures.style import house_style
+from mlalign.reporting.drawing.labels import FONTS, drawable, families, missing
+from mlalign.reporting.drawing.style import house_style
 
 UNKNOWN = "தமிழ்"  # Tamil: no font of ours
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from reporting.figures.made import LABELS
 
+from mlalign.reporting.drawing.embedding import plane
 from mlalign.reporting.figures import confusion, correlation, similarity_transfer, tsne_classes
-from mlalign.reporting.figures.embedding import plane
 
 
 def test_shares_are_of_the_gold_class_and_a_class_without_examples_has_none():

@@ -9,14 +9,14 @@ COLLAPSED = "all sentences have nearly the same vector"
 
 
 def said(found):
-    return facts_of(rows_of(found, "main")).said
+    return facts_of(rows_of(found, "main")).summary
 
 
 def test_healthy_runs_have_no_warnings():
     assert "Warnings of alignments" not in said(runs(none=[(50, 40)], mlm=[(60, 50)]))
 
 
-def test_who_is_sick_of_what_is_told_once():
+def test_a_warning_is_listed_once_with_its_rows():
     found = runs(none=[(50, 40), (51, 41)], mlm=[(60, 50), (61, 51)])
     for one in found[2:]:
         one.results["warnings"] = [COLLAPSED]

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from mlalign.reporting.figures.labels import drawable
-from mlalign.reporting.figures.style import SEQUENTIAL
+from mlalign.reporting.drawing.labels import drawable
+from mlalign.reporting.drawing.style import SEQUENTIAL
 
 ROOMY = 14  # rows or columns up to which the values are written into the cells
 LONGEST = 18  # characters of a row's or column's label

@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.manifold import TSNE
-from sklearn.preprocessing import normalize
 
 Array = np.ndarray
 Vectors = Float[Array, "rows dim"]
@@ -29,6 +27,9 @@ def plane(vectors: Vectors, *, seed: int, perplexity: float = PERPLEXITY) -> pd.
     Raises:
         ValueError: fewer than four vectors, or one that is not finite.
     """
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import normalize
+
     if len(vectors) < 4 or not np.isfinite(vectors).all():
         raise ValueError(
             f"t-SNE needs at least 4 finite vectors, found {len(vectors)}, of which "

@@ -12,7 +12,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mlalign.reporting.figures.labels import families
+from mlalign.reporting.drawing.labels import families
 
 # Okabe and Ito 2008, "Color universal design", from dark to light where neighbours must differ
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C8C")
@@ -62,7 +62,7 @@ def house_style() -> Iterator[None]:
 
 
 def colour(place: int) -> str:
-    """Of the n-th kind; they begin anew after eight, where the marker differs."""
+    """Of the n-th kind; they repeat after eight, where the marker differs."""
     return COLOURS[place % len(COLOURS)]
 
 
@@ -137,7 +137,7 @@ def save(
     return written
 
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of a PDF's font
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of a PDF's font
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

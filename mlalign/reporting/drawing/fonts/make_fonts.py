@@ -2,7 +2,7 @@
 
     apt-get download fonts-noto-core fonts-noto-cjk
     for each in *.deb; do dpkg -x $each unpacked; done
-    python mlalign/reporting/figures/fonts/make_fonts.py unpacked/usr/share/fonts
+    python mlalign/reporting/drawing/fonts/make_fonts.py unpacked/usr/share/fonts
 
 Latin, Greek, Cyrillic, Vietnamese, Hebrew and Arabic are in DejaVu Sans, which matplotlib brings.
 Families get names of their own, so that a font installed on the machine is never taken instead.

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from mlalign.reporting.figures.labels import drawable
-from mlalign.reporting.figures.style import colour, marker
+from mlalign.reporting.drawing.labels import drawable
+from mlalign.reporting.drawing.style import colour, marker
 
-# Where a label may lie: offsets in points, and which of its corners is there
+# Where a label may be: offsets in points, and which of its corners is there
 PLACES = (
     (2.5, 2.5, "left", "bottom"),
     (2.5, -2.5, "left", "top"),
