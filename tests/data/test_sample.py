@@ -27,7 +27,7 @@ LABELS = {
 }
 EIGHT = (8, 8, 8)
 SMALL: Any = {"pairs": 60, "documents": EIGHT, "paraphrases": EIGHT, "sentences": EIGHT, "questions": EIGHT}
-SHA256_OF_SEED_7 = "41d2b4993d579762427b2bf59f0beac07343fc30a5dacd2e706133b3be0bb46d"
+SHA256_OF_SEED_7 = "6eb509061631ab14af1d16b508a0b4fbc411e554f52a7cc0069216e40f6786ec"
 
 
 @pytest.fixture(scope="module")
