@@ -29,7 +29,7 @@ def in_ranks(world: int, folder: Path, job: Callable[..., Any], *given: Any) -> 
     for rank in ranks:
         rank.start()
     for rank in ranks:
-        rank.join(timeout=60)
+        rank.join(timeout=300)
     failures = [path.read_text() for path in sorted(folder.glob("failed-*.txt"))]
     hanging = [rank.name for rank in ranks if rank.is_alive()]
     for rank in ranks:
