@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlalign.data.languages import WITHOUT_SPACES
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
 SPACE = "▁"  # how sentencepiece writes it
-WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
 
 
 class Sequenced(NamedTuple):

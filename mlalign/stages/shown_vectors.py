@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.sequences import SPACE, WITHOUT_SPACES
+from mlalign.data.sequences import SPACE
 from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlalign.metrics.spans import spans
 from mlalign.reporting.predictions import Prediction, predictions_file, read_predictions
 from mlalign.reporting.recorded import TOPICS
 from mlalign.reporting.rows import Rows
@@ -131,6 +130,8 @@ def _answers(predictions: Sequence[Prediction], examples: Said, places: dict[Out
 def _outcome(said: str | list[str]) -> Outcome:
     """What of an answer counts as right or wrong: the label, or the entities."""
     if isinstance(said, list):
+        from mlalign.metrics.spans import spans  # here, for it imports torch
+
         return tuple(sorted(spans(said), key=lambda span: (span[1], span[2], span[0])))
     return TOPICS.get(said, said)
 
