@@ -5,6 +5,7 @@ from typing import Any
 from mlalign.errors import ConfigError, did_you_mean
 
 ENGLISH = "en"  # the source of every pair, and the language of the labels
+WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})  # between words
 LANGUAGE_SETS = {
     # Gui and Xiao 2024: the languages of XNLI, Italian and Japanese.
     "paper16": "ar bg de el es fr hi it ja ru sw th tr ur vi zh",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlalign.data.readers.languages import WITHOUT_SPACES
+from mlalign.data.languages import WITHOUT_SPACES
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 

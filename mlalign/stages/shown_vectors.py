@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.data.languages import ENGLISH
-from mlalign.data.readers.languages import WITHOUT_SPACES
+from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sequences import SPACE

@@ -7,8 +7,6 @@ simplified Chinese, ``ar`` Modern Standard Arabic, ``ks`` Kashmiri in Arabic scr
 import re
 from collections.abc import Iterable
 
-WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})  # between words
-
 FLORES = """
 afr_Latn=af aka_Latn=ak als_Latn=sq amh_Ethi=am arb_Arab=ar asm_Beng=as ayr_Latn=ay azj_Latn=az
 bak_Cyrl=ba bam_Latn=bm bel_Cyrl=be ben_Beng=bn bod_Tibt=bo bos_Latn=bs bul_Cyrl=bg cat_Latn=ca

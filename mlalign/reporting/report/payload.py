@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlalign.data.readers.languages import WITHOUT_SPACES, spoken
+from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.readers.languages import spoken
 from mlalign.reporting.report.cases import Cases, Texts
 
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"})
