@@ -16,7 +16,7 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.pipeline import run as train
 from mlalign.reporting.drawing.style import read_numbers
-from mlalign.reporting.figures import figure
+from mlalign.reporting.figures import NAMES, figure
 from mlalign.reporting.runs import find_runs
 from mlalign.stages.before_after import BeforeAfter
 
@@ -232,6 +232,12 @@ def test_the_numbers_in_the_docs_are_those_of_a_figure_beside_them(path):
     assert figure(path.stem).draw(read_numbers(path)).axes
     assert path.with_suffix(".png").is_file()
     assert f"({path.stem}.png)" in (path.parent / "README.md").read_text()
+
+
+def test_every_figure_has_a_row_in_the_docs_and_a_place_in_the_paper():
+    text = (ROOT / "docs" / "figures" / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in NAMES)
+    assert len({figure(name).NUMBER for name in NAMES}) == len(NAMES)
 
 
 def test_the_command_draws_and_refuses_in_one_line(runs, tmp_path):
