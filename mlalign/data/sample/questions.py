@@ -13,6 +13,7 @@ from mlalign.data.sample.scenes import everyday_clause
 
 FILES = {"train": "train-v1.1.json", "dev": "dev-v1.1.json", "test": "xquad.{}.json"}
 EVENTS = 3  # of a context
+FRONTS: tuple[Literal["time", "place"] | None, ...] = ("time", "place", None, None)  # what begins a sentence
 ASKED = {  # when, where
     "en": ("When was that?", "Where was that?"),
     "de": ("Wann war das?", "Wo war das?"),
@@ -68,8 +69,8 @@ def event(language: str, choices: Choices) -> Event:
     while clause.origin is not None:
         clause = everyday_clause(choices)
     time, place = choices.pick(concepts("time")), Place(choices.pick(concepts("city")))
-    fronts: tuple[Literal["time", "place"] | None, ...] = ("time", "place", None, None)
-    words = realiser.words(Sentence(replace(clause, time=time, place=place, front=choices.pick(fronts))))
+    front = choices.pick(FRONTS)
+    words = realiser.words(Sentence(replace(clause, time=time, place=place, front=front)))
     city = [word for word in words if word.tag.endswith("LOC")]
     answers = time.forms[language].replace("_", " "), realiser.text(city)
     return Event(realiser.text(words), realiser.text(realiser.words(Sentence(clause))), answers)
