@@ -37,7 +37,8 @@ bench: setup  ## measure speed beside what else there is, one script after anoth
 		echo "benchmarks/$$one.py"; $(BIN)/python benchmarks/$$one.py || failed="$$failed $$one"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
-tables: setup  ## write the tables of docs/results anew from the committed results
+tables: setup  ## unpack the committed results of docs/results and write its tables from them
+	$(BIN)/python docs/results/publish.py
 	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' output=docs/results/sample.txt
 	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' baseline=mlm output=docs/results/sample_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
@@ -50,10 +51,10 @@ tables: setup  ## write the tables of docs/results anew from the committed resul
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' mixed_code=true output=docs/results/longer_frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' baseline=mlm mixed_code=true output=docs/results/longer_frozen_against_mlm.txt
 
-figures: setup  ## draw the figures of docs/figures anew from the numbers that are committed beside them
+figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \
 		$(BIN)/python evaluate.py figure=$$(basename $$numbers .csv) numbers=$$numbers output=docs/figures 'forms=[png]' || exit 1; \
 	done
 
-clean:  ## remove runs, generated data and the environment
-	rm -rf outputs multirun data .venv
+clean:  ## remove runs, generated data, unpacked results and the environment
+	rm -rf outputs multirun data .venv docs/results/*/

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from training.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
+from typed import call, start
 
 from mlalign.commands.rescore import rescore
 from mlalign.commands.run import train
@@ -18,7 +17,6 @@ from mlalign.config.hydra import given
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.runs import find_runs
 
-ROOT = Path(__file__).parents[2]
 LONG = (
     "finetune.epochs=2",
     "finetune.batch_size=8",
@@ -211,8 +209,7 @@ def test_the_command_works_as_typed(world, tmp_path):
     target.parent.mkdir(parents=True)
     target.write_text(source.read_text(encoding="utf-8").replace("de:", "zh:"), encoding="utf-8")
     typed = [f"run={run}", "data.root=elsewhere", "task=panx", "task.languages=[zh]"]
-    command = [sys.executable, str(ROOT / "evaluate.py"), *typed]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ended = start("evaluate.py", typed, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "zh" in ended.stdout
     (folder,) = (run / "evaluations").iterdir()
@@ -227,9 +224,8 @@ def test_the_command_works_as_typed(world, tmp_path):
         ("task=panx finetune.epochs=3", ["finetune.epochs=3", "learns nothing"]),
     ],
 )
-def test_a_mistake_ends_in_one_message_and_status_two(typed, words, finished):
-    command = [sys.executable, str(ROOT / "evaluate.py"), f"run={finished}", *typed.split()]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+def test_a_mistake_ends_in_one_message_and_status_two(typed, words, finished, tmp_path):
+    ended = call("evaluate.py", [f"run={finished}", *typed.split()], tmp_path)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     for word in words:

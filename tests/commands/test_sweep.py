@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from training.toy import CONF, SMALL, write_toy
+from typed import ROOT, call, start
 
 from mlalign.config.sweep import is_varied, sweep_of
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 300.0
 
 
@@ -23,13 +23,12 @@ def world(tmp_path) -> Path:
     return write_toy(tmp_path / "world")
 
 
-def command(*typed: str) -> list[str]:
-    small = [*SMALL, "data.root=world", "align.steps=2", "finetune.epochs=1"]
-    return [sys.executable, str(ROOT / "train.py"), "-m", *small, *typed]
+def sweep(*typed: str) -> list[str]:
+    return ["-m", *SMALL, "data.root=world", "align.steps=2", "finetune.epochs=1", *typed]
 
 
 def swept(folder: Path, *typed: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*typed), cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    return call("train.py", sweep(*typed), folder)
 
 
 def finished(folder: Path) -> dict[str, int]:
@@ -94,7 +93,7 @@ def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, t
     assert first.returncode == 2
     made = finished(tmp_path)
     assert len(made) == 1
-    (sweep,) = (tmp_path / "multirun").iterdir()
+    (where,) = (tmp_path / "multirun").iterdir()
     broken = [one for one in failed(tmp_path) if one["error"].startswith("DataError")]
     assert len(failed(tmp_path)) == 3
     assert str(Path("panx/de/test")) in broken[0]["error"]
@@ -105,14 +104,14 @@ def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, t
         assert f"run {failure['number']} ({failure['run']}): {failure['error']}" in first.stderr
     assert all(len(one["run"].split()) == 2 for one in failed(tmp_path))
     assert "1 finished, 3 failed" in first.stdout
-    assert str(sweep.relative_to(tmp_path)) in first.stdout
+    assert str(where.relative_to(tmp_path)) in first.stdout
     test.write_text(right, encoding="utf-8")
     second = swept(tmp_path, *reversed(typed))
     assert second.returncode == 2
     assert "2 finished, 2 failed" in second.stdout
     assert made.items() <= finished(tmp_path).items()
     assert all("profiler=bogus" in one["run"] for one in failed(tmp_path))
-    assert list((tmp_path / "multirun").iterdir()) == [sweep]
+    assert list((tmp_path / "multirun").iterdir()) == [where]
 
 
 def until(process: subprocess.Popen[str], folder: Path, number: int) -> None:
@@ -125,11 +124,12 @@ def until(process: subprocess.Popen[str], folder: Path, number: int) -> None:
 
 
 def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
-    typed = command("method=inter_sentence", "seed=1,2,3,4")
+    typed = sweep("method=inter_sentence", "seed=1,2,3,4")
     before: dict[str, int] = {}
     stops = [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
     for number, (stop, status) in enumerate(stops, start=1):
-        process = subprocess.Popen(typed, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, str(ROOT / "train.py"), *typed]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         until(process, tmp_path, number)
         os.kill(process.pid, stop)
         _, said = process.communicate(timeout=LIMIT)
@@ -138,7 +138,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
         assert before.items() <= finished(tmp_path).items()
         before = finished(tmp_path)
         assert len(before) < 4
-    ended = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT)
+    ended = call("train.py", typed, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "4 finished, 0 failed" in ended.stdout
     assert before.items() <= finished(tmp_path).items()
@@ -150,7 +150,8 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
 def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(world, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "method=inter_sentence"]
-    ended = swept(tmp_path, *typed, "task=mldoc,panx", "finetune.representation=backbone,self")
+    words = sweep(*typed, "task=mldoc,panx", "finetune.representation=backbone,self")
+    ended = start("train.py", words, tmp_path)
     assert ended.returncode == 2
     aligned = tmp_path / "outputs" / "aligned"
     assert len([path for path in aligned.iterdir() if path.is_dir()]) == 1

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ DATA = Path(os.environ.get("MLALIGN_DATA", BESIDE))
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}")
 
 
+@cache
 def settings_of(task):
     with initialize_config_dir(CONF, version_base="1.3"):
         return resolve(compose("train", overrides=[f"task={task}"])).task

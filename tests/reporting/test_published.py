@@ -1,22 +1,38 @@
 """The committed tables are what ``make tables`` makes of the committed results."""
 
+import json
 import re
+import runpy
 import shlex
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from mlalign.reporting.compare import compare_runs
+from mlalign.reporting.runs import find_runs
 
 ROOT = Path(__file__).parents[2]
+STUDIES = sorted(ROOT.glob("docs/results/*.zip"))
+PUBLISH = runpy.run_path(str(ROOT / "docs" / "results" / "publish.py"))
+publish, unpack = PUBLISH["publish"], PUBLISH["unpack"]
 COMMANDS = re.findall(r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """A folder with every study in ``docs/results/``."""
+    folder = tmp_path_factory.mktemp("published")
+    for study in STUDIES:
+        unpack(study, folder / "docs" / "results")
+    return folder
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_published_table_is_up_to_date(command, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatch):
+    monkeypatch.chdir(unpacked)
     typed = dict(word.split("=", 1) for word in shlex.split(command))
-    published = Path(typed["output"])
+    published = ROOT / typed["output"]
     (written,) = compare_runs(
         typed["runs"],
         kind=typed.get("table", "main"),
@@ -30,3 +46,34 @@ def test_a_published_table_is_up_to_date(command, tmp_path, monkeypatch):
 def test_every_published_table_is_made():
     made = {re.search(r"output=(\S+)", command)[1] for command in COMMANDS}
     assert made == {f"docs/results/{path.name}" for path in ROOT.glob("docs/results/*.txt")}
+
+
+def test_publishing_what_was_unpacked_gives_the_same_bytes_in_any_order(unpacked, tmp_path):
+    (study,) = (path for path in STUDIES if path.stem == "sample")
+    runs = find_runs(str(unpacked / "docs" / "results" / "sample"))
+    again = tmp_path / "sample.zip"
+    publish(runs[7:], again)
+    publish(runs[:9], again)
+    with ZipFile(study) as one, ZipFile(again) as other:
+        assert one.namelist() == other.namelist()
+        assert all(one.read(name) == other.read(name) for name in one.namelist())
+    first = again.read_bytes()
+    publish(runs[3:5], again)
+    assert again.read_bytes() == first
+
+
+def test_a_run_that_is_published_again_replaces_all_of_its_files_and_loses_probabilities(unpacked, tmp_path):
+    run = find_runs(str(unpacked / "docs" / "results" / "sample"))[0]
+    predictions = run.folder / "predictions"
+    kept = (predictions / "de.jsonl").read_text(encoding="utf-8").splitlines()
+    publish([run], tmp_path / "mine.zip")
+    copy = tmp_path / "outputs" / run.folder.name
+    (copy / "predictions").mkdir(parents=True)
+    (copy / "results.json").write_bytes((run.folder / "results.json").read_bytes())
+    lines = [json.dumps(json.loads(line) | {"probabilities": {"CCAT": 1.0}}) for line in kept]
+    (copy / "predictions" / "de.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    publish(find_runs(str(copy)), tmp_path / "mine.zip")
+    unpack(tmp_path / "mine.zip", tmp_path)
+    folder = tmp_path / "mine" / run.results["task"] / run.folder.name
+    assert [path.name for path in (folder / "predictions").iterdir()] == ["de.jsonl"]
+    assert (folder / "predictions" / "de.jsonl").read_text(encoding="utf-8").splitlines() == kept
