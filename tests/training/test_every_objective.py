@@ -100,8 +100,8 @@ def test_every_objective_has_a_yaml():
     [
         ({"inter_sentense": {}}, r"losses\.inter_sentense: no such loss\. Did you mean inter_sentence\?"),
         (
-            {"inter_sentence": WHOLE | {"temp": 1}},
-            r"losses\.inter_sentence\.temp: no such key\. Did you mean temperature\?",
+            {"inter_sentence": WHOLE | {"temprature": 1}},
+            r"losses\.inter_sentence\.temprature: no such key\. Did you mean temperature\?",
         ),
         ({"intra_sentence": WHOLE}, r"losses\.intra_sentence\.margin: no such key"),
         ({"inter_sentence": {}}, r"losses\.inter_sentence\.similarity.*: a value is needed"),
