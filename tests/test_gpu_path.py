@@ -12,7 +12,6 @@ device; NCCL; inductor's Triton code (the compiler's graphs run uncompiled here)
 
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -38,6 +37,7 @@ from mlalign.data.sample import write_sample
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.learning import configure_training
 from mlalign.stages.finished import run_folder
+from mlalign.training import optimizers as optimizers_module
 from mlalign.training import trainer as stage_trainer
 
 LAYERS, STEPS = 2, 4
@@ -55,17 +55,15 @@ RETRIEVAL = ["task=tatoeba_retrieval", "task.languages=[de,ru]", "finetune.epoch
 TASKS = {"text": TEXT, "tagging": TAGGING, "retrieval": RETRIEVAL}
 SCALE = 2.0**10
 SWITCH = """
-import pathlib, sys
-import mlalign.training.schedules
+import pathlib
+import mlalign.training.optimizers
 
 def are_on_gpu(groups):
     with (pathlib.Path(__file__).parent / "asked").open("a") as file:
         file.write("asked\\n")
     return True
 
-for name, module in list(sys.modules.items()):
-    if name.startswith("mlalign") and hasattr(module, "are_on_gpu"):
-        module.are_on_gpu = are_on_gpu
+mlalign.training.optimizers.are_on_gpu = are_on_gpu
 """
 
 
@@ -105,9 +103,7 @@ def run(release: Path, tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def optimizers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Takes all parameters for a GPU's where optimizers are chosen; notes which were fused."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("mlalign") and hasattr(module, "are_on_gpu"):
-            monkeypatch.setattr(module, "are_on_gpu", lambda groups: True)
+    monkeypatch.setattr(optimizers_module, "are_on_gpu", lambda groups: True)
     fused: list[bool] = []
     init = torch.optim.Adam.__init__  # AdamW calls it too
 
@@ -228,7 +224,7 @@ def test_an_interrupted_alignment_goes_on_bit_for_bit(
             run(*TEXT, work="parts")
     with caplog.at_level(logging.INFO, logger="mlalign"):
         parts = aligned_weights(run(*TEXT, work="parts"))
-    assert any(message.startswith("Going on from") for message in caplog.messages)
+    assert any(message.startswith("Resuming from") for message in caplog.messages)
     assert parts.keys() == whole.keys()
     for name, weight in whole.items():
         assert torch.equal(parts[name], weight), name

@@ -26,7 +26,7 @@ def build_optimizers(
     """
     trained = [[found for group in groups if (found := _trained(group))["params"]] for groups in players]
     _check_each_once(module, [group for groups in trained for group in groups])
-    return [kind(groups, fused=_are_on_gpu(groups), **settings) for groups in trained]  # type: ignore[call-arg]
+    return [kind(groups, fused=are_on_gpu(groups), **settings) for groups in trained]  # type: ignore[call-arg]
 
 
 def _trained(group: ParameterGroup) -> ParameterGroup:
@@ -47,6 +47,6 @@ def _check_each_once(module: nn.Module, groups: Sequence[ParameterGroup]) -> Non
         )
 
 
-def _are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
+def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
     """Whether all parameters are, so that one fused kernel can update them."""
     return all(parameter.is_cuda for group in groups for parameter in group["params"])

@@ -29,7 +29,7 @@ AFFECT_NOTHING = {
     "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers",
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
 }  # fmt: skip
-ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses.", "weighting.")
+ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
 SINGLE = {
     "data.held_out", "data.max_pairs", "data.max_ratio", "data.min_tokens", "data.on_bad_line",
     "data.sampling_exponent",

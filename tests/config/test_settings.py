@@ -30,7 +30,7 @@ def groups(settings: Any, name: str = "train"):
 def test_no_group_of_a_checked_configuration_can_be_changed():
     config = composed("task=pawsx")
     found = dict(groups(config))
-    assert {"train", "train.align.adversary", "train.losses.inter_sentence", "train.task.sizes"} <= set(found)
+    assert {"train", "train.align.adversary", "train.fusion", "train.task.sizes"} <= set(found)
     for name, group in found.items():
         one = fields(group)[0].name
         with pytest.raises(FrozenInstanceError, match=type(group).__name__):

@@ -288,7 +288,7 @@ def test_clean_sentences_of_every_language_and_no_held_out_one(data, tables, lay
 
 
 def test_too_small_a_language_is_named_with_the_setting(data):
-    with pytest.raises(DataError, match=r"one batch of 60 \(align\.pairs\): ru \d+\. Name more"):
+    with pytest.raises(DataError, match=r"one batch of 60 \(align\.batch_size\): ru \d+\. Name more"):
         data(pairs=60)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
-from mlalign.commands.run import train
 
 from mlalign.commands.report import make_report
 from mlalign.commands.rescore import rescore
@@ -20,6 +19,7 @@ from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.metrics.tasks import METRICS, Prediction
+from mlalign.pipeline import run as train
 from mlalign.reporting.bootstrap import read_items, resampled_scores
 from mlalign.reporting.predictions import predictions_file, read_predictions
 from mlalign.reporting.results import read_results

@@ -15,10 +15,10 @@ from wandb.sdk.launch.sweeps.utils import (
 )
 from wandb_file import Recorded, runs_under
 
-from mlalign.commands import run as run_module
+from mlalign import pipeline
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
-from mlalign.config.schema import Losses
+from mlalign.config.validation import loss_names
 from mlalign.data.sample import write_sample
 from mlalign.pipeline import run as train
 from mlalign.reporting.dashboard.build import specification, workspace
@@ -147,7 +147,7 @@ def test_figures_are_images_and_artifacts_are_off(stages, folder):
 
 def test_every_panel_of_the_dashboard_asks_for_what_is_logged(stages):
     logged = set().union(*(one.keys for one in stages.values()))
-    losses = [name for name in Losses.__dataclass_fields__ if name != "adversarial"]
+    losses = [name for name in loss_names() if name != "adversarial"]
     made = workspace("me", "p", "t", task="mldoc", metric="accuracy", languages=LANGUAGES, losses=losses)
     view = specification(made)["spec"]["section"]
     sections = view["panelBankConfig"]["sections"]
@@ -193,7 +193,7 @@ def test_a_sweeps_jobs_compose_and_log_what_it_looks_at(path, stages):
         with initialize_config_dir(CONF, version_base="1.3"):
             config = resolve(compose("train", overrides=typed))
         assert config.logger.name == "wandb"
-        seen.add(run_module.run_folder(config))
+        seen.add(pipeline.run_folder(config))
     assert len(seen) == len(jobs) - len(choices) + 1  # the first of each key is one job
 
 
@@ -209,7 +209,7 @@ def test_a_stopped_run_is_marked_as_failed_and_the_next_one_begins_anew(work, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "finetune", stopped)
+        patch.setattr(pipeline, "learn", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(work, "finetune.seed=7")
     changed = ["logger.figures=false", "logger.group=mine", "logger.rows=0"]

@@ -1,7 +1,6 @@
 """Sentence level: each dimension of a sentence vector agrees with itself in the translation, and with no other."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.config.enums import View
-from mlalign.config.validation import POSITIVE
+from mlalign.config.settings import POSITIVE, setting
 
 
 class BarlowTwins(Objective):
@@ -24,9 +23,7 @@ class BarlowTwins(Objective):
         """``redundancy`` weighs the off-diagonal correlations."""
 
         view: View = View.masked
-        redundancy: float = MISSING
-
-        ranges: ClassVar = {"redundancy": POSITIVE}
+        redundancy: float = setting(MISSING, POSITIVE)
 
         def needs(self) -> Needs:
             """The sentence vectors of one view."""
