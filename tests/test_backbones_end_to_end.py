@@ -88,7 +88,7 @@ def test_mbert_comes_from_a_folder(bert_folder, sample, tmp_path):
     recipe = yaml.safe_load(next(tmp_path.glob("outputs/aligned/*/alignment.yaml")).read_text())
     assert recipe["backbone"] == bert_folder.name
     assert recipe["recipe"]["backbone"]["files"] == results["backbone_files"]
-    assert recipe["recipe"]["backbone"]["revision"] is None
+    assert recipe["recipe"]["settings"]["backbone.revision"] is None
 
 
 def test_any_encoder_of_the_hub_runs_by_its_name(hub, minilm_folder, xlmr_folder, sample, tmp_path):
