@@ -33,7 +33,7 @@ def swept(folder: Path, *typed: str) -> subprocess.CompletedProcess[str]:
 
 
 def finished(folder: Path) -> dict[str, int]:
-    found = (folder / "multirun").rglob("results.json")
+    found = folder.glob("multirun/*/*/*/results.json")  # not deeper, where folders vanish while runs go on
     return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
 
