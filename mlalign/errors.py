@@ -21,10 +21,11 @@ class DataError(UserError):
 
 
 def closest(found: str, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt name is nearest to, if it is near to any."""
+    """The choice that a misspelt name is nearest to, or the only one that it begins; None for neither."""
     folded = {choice.casefold(): choice for choice in choices}
     near = difflib.get_close_matches(found.casefold(), folded, n=1)
-    return folded[near[0]] if near else None
+    begun = [choice for choice in folded if found and choice.startswith(found.casefold())]
+    return folded[near[0]] if near else folded[begun[0]] if len(begun) == 1 else None
 
 
 def did_you_mean(found: str, choices: Iterable[str]) -> str:

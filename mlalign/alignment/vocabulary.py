@@ -1,5 +1,6 @@
 """One pass over the vocabulary for all objectives of a step that end in it."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 from jaxtyping import Float
@@ -21,9 +22,9 @@ class VocabularyObjective(Objective):
     level = "word"
     chunk_size: int | None = None
 
+    @abstractmethod
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords | WordDistribution]:
         """Each is averaged over what it ranges over."""
-        raise NotImplementedError
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The loss, from a pass of its own."""

@@ -198,7 +198,8 @@ def explain_key(error: OmegaConfBaseException) -> str:
     parent, _, last = key.rpartition(".")
     if parent in FREE:
         return f"{key}: {reason}; a new option is added with a plus sign: +{key}=VALUE"
-    names = list(error.parent_node) if isinstance(error.parent_node, DictConfig) else []
+    there = error.parent_node if isinstance(error.parent_node, DictConfig) else {}
+    names = [name for name in there if name != "hydra" and ".".join(filter(None, [parent, name])) not in RENAMED]
     if parent == "losses" and last not in names:
         return (
             f"{key}: this method does not have this loss (it has: {', '.join(names) or 'none'}); "

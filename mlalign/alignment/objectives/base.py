@@ -1,5 +1,6 @@
 """What an alignment objective is: its settings, what it needs, and a loss of an encoded batch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -42,7 +43,7 @@ class Parts:
     align: Align
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """A loss of an encoded batch; its own parameters are trained with the heads.
 
     Attributes:
@@ -75,17 +76,17 @@ class Objective(nn.Module):
         """Learns by the second optimizer to lower ``opponent_loss``; None for none."""
         return None
 
+    @abstractmethod
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The loss, unweighted."""
-        raise NotImplementedError
 
     def factor(self, progress: float) -> float:
         """What the loss is multiplied with at a share of the run."""
         return 1.0
 
     def opponent_loss(self, batch: EncodedBatch) -> Float[Tensor, ""]:
-        """The opponent's loss; no gradient reaches the encoder."""
-        raise NotImplementedError
+        """The opponent's loss; no gradient reaches the encoder. Asked for only where there is an opponent."""
+        raise NotImplementedError(f"{type(self).__name__} has an opponent and no opponent_loss")
 
     def stepped(self, batch: EncodedBatch) -> None:
         """Called at the end of every batch, after the optimizers have stepped if it was the window's last."""

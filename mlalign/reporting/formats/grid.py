@@ -124,12 +124,14 @@ def _caveats(tests: Sequence[PairedComparison]) -> list[str]:
     few = sorted({test.pairs for test in seeds if test.effect is not None and test.pairs < 20})
     if few:
         factors = [
-            f"{effect_size_bias(pairs):.2f} with {pairs}" if pairs > 2 else "without bound with 2" for pairs in few
+            f"by a factor of {effect_size_bias(pairs):.2f} with {pairs} pairs"
+            if pairs > 2
+            else "with 2 pairs without bound"
+            for pairs in few
         ]
         notes.append(
             "Read the difference and its interval as the effect; d_z, the mean difference over the "
-            f"standard deviation of the differences, is on average too large by a factor of "
-            f"{', '.join(factors)} pairs."
+            f"standard deviation of the differences, is on average too large {', '.join(factors)}."
         )
     if any(test.p is None for test in seeds):
         notes.append(f"{UNKNOWN}: a single pair, or differences that are all equal, tell no p.")
