@@ -17,7 +17,7 @@ from mlalign.commands.devices import train_on_all_devices
 from mlalign.commands.rescore import rescore
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
-from mlalign.reporting.results import read_results
+from mlalign.reporting.results import Results, read_results
 from mlalign.stages.finished import run_folder
 
 SMALL = [
@@ -87,7 +87,7 @@ def overrides(folder: Path, device: str, special: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def trained(folder: Path, device: str, special: list[str]) -> tuple[Path, dict[str, Any]]:
+def trained(folder: Path, device: str, special: list[str]) -> tuple[Path, Results]:
     """Folder and results of one run."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = resolve(compose("train", overrides(folder, device, special)))
@@ -105,14 +105,14 @@ def smoke(name: str, folder: Path, device: str) -> dict[str, Any]:
     return told(results, since)
 
 
-def told(results: dict[str, Any], since: float) -> dict[str, Any]:
+def told(results: Results, since: float) -> dict[str, Any]:
     """How long it took, and what it computed with."""
-    computing = results["computing"]
+    computing = results.computing
     return {
         "seconds": round(time.perf_counter() - since, 1),
         "device": computing["device"],
         "precision": computing["precision"],
-        "transfer_average": results["transfer_average"],
+        "transfer_average": results.summary["transfer_average"],
     }
 
 
@@ -123,8 +123,8 @@ def rescored(folder: Path, device: str) -> dict[str, Any]:
     since = time.perf_counter()
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         again = read_results(rescore(done, {}))
-    if again["scores"] != results["scores"]:
-        raise RuntimeError(f"scored {results['scores']} before and {again['scores']} again")
+    if again.scores != results.scores:
+        raise RuntimeError(f"scored {results.scores} before and {again.scores} again")
     return told(again, since)
 
 

@@ -3,10 +3,20 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any, TypedDict
 
+Json = Any  # what JSON or YAML may hold: typed where it is read
+JsonObject = dict[str, Json]
 RESULTS = "results.json"  # in the folder of a finished run
 CONFIG = "config.yaml"  # in that of one that has begun
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
+
+
+class FileRecord(TypedDict):
+    """What is known of a file that was read."""
+
+    rows: int
+    sha256: str
 
 
 def sha256_of(path: Path) -> str:

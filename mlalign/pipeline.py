@@ -283,32 +283,32 @@ def write_results(config: Train, aligned: Aligned, classifier: Classifier, score
     folder = aligned.folder
     results_file.write_results(
         record.folder,
-        {
-            "task": config.task.name,
-            "metric": config.task.metric,
-            "method": config.method.name,
-            "ablation": config.ablation.name,
+        results_file.Results(
+            task=config.task.name,
+            metric=config.task.metric,
+            method=config.method.name,
+            ablation=config.ablation.name,
             **aligned.facts,
-            "seed": config.seed,
-            "selection": config.finetune.selection.value,
-            **scores,
-            **results_file.summary(scores["scores"]),
-            "never_aligned": [] if folder is None else others(scores["scores"], record.parallel),
-            "parallel": record.parallel,
-            "aligned": None if folder is None else str(folder),
-            "weights": classifier.kept,
-            "curves": stage_curves(record.folder, folder),
-            "warnings": aligned.made.get("warnings", []),
-            "config": container(config),
-            "versions": results_file.versions(),
-            "commit": results_file.commit(),
-            "code": record.code,
-            "alignment_code": aligned.made.get("code"),
-            "computing": asdict(record.computing),
-            "seconds": record.total_seconds,
-            "peak_memory_bytes": peak_memory_bytes(),
-            "data": record.data,
-        },
+            seed=config.seed,
+            selection=config.finetune.selection.value,
+            scores=scores[HEADLINE],
+            beside={key: found for key, found in scores.items() if key != HEADLINE},
+            never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel),
+            parallel=record.parallel,
+            aligned=None if folder is None else str(folder),
+            weights=classifier.kept,
+            curves=stage_curves(record.folder, folder),
+            warnings=aligned.made.get("warnings", []),
+            config=container(config),
+            versions=results_file.versions(),
+            commit=results_file.commit(),
+            code=record.code,
+            alignment_code=aligned.made.get("code"),
+            computing=asdict(record.computing),
+            seconds=record.total_seconds,
+            peak_memory_bytes=peak_memory_bytes(),
+            data=record.data,
+        ),
     )
     written = results_file.read_results(record.folder)
     record.tracker.show(written, figures_of(written, record.folder))
@@ -318,7 +318,7 @@ def show(folder: Path) -> None:
     """Print the scores in a run's folder, and what to type next."""
     results = results_file.read_results(folder)
     print(f"\n{score_table(results)}\n\nresults  {folder / results_file.FILE}")
-    if results["method"] == "none":
+    if results.method == "none":
         print("next     python train.py method=multilevel   (the same with alignment)")
     else:
         print("next     python train.py method=none   (the control), then a sweep: -m seed=1,2,3")

@@ -282,17 +282,17 @@ def test_runs_are_compared_over_seeds(finished, release):
     found = [
         one
         for one in find_runs(str(work / "outputs" / "mldoc"))
-        if one.results["seed"] < 3
-        and one.results["method"] in ("none", "multilevel")
-        and one.results["config"]["data"]["root"] == str(release)
+        if one.results.seed < 3
+        and one.results.method in ("none", "multilevel")
+        and one.results.config["data"]["root"] == str(release)
     ]
     (table,) = comparison(found, resamples=200)
     rows = {row.name: row for row in table.rows}
     averages = {
         method: [
-            one.results["transfer_average"]
-            for one in sorted(found, key=lambda one: one.results["seed"])
-            if one.results["method"] == method
+            one.results.summary["transfer_average"]
+            for one in sorted(found, key=lambda one: one.results.seed)
+            if one.results.method == method
         ]
         for method in ("none", "multilevel")
     }

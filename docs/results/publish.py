@@ -30,7 +30,7 @@ def published_files(run: Run) -> Iterator[tuple[str, bytes]]:
     for language in predicted_languages(run.folder):
         lines = [
             json.dumps({name: getattr(one, name) for name in PUBLISHED}, ensure_ascii=False) + "\n"
-            for one in read_predictions(predictions_file(run.folder, language), METRICS[run.results["metric"]])
+            for one in read_predictions(predictions_file(run.folder, language), METRICS[run.results.metric])
         ]
         yield f"{FOLDER}/{language}.jsonl", "".join(lines).encode()
 
@@ -42,7 +42,7 @@ def publish(runs: Sequence[Run], archive: Path) -> None:
         with ZipFile(archive) as packed:
             files = {name: packed.read(name) for name in packed.namelist()}
     for run in runs:
-        folder = f"{archive.stem}/{run.results['task']}/{run.folder.name}/"
+        folder = f"{archive.stem}/{run.results.task}/{run.folder.name}/"
         files = {name: content for name, content in files.items() if not name.startswith(folder)}
         files |= {folder + name: content for name, content in published_files(run)}
     part = archive.with_suffix(".part")

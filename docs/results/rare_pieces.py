@@ -29,10 +29,10 @@ def mean_cosine(rows: torch.Tensor) -> float:
 def measure(run: Path) -> dict[str, object]:
     """Of one run that aligned an encoder."""
     results = read_results(run)
-    tokenizer = AutoTokenizer.from_pretrained(results["aligned"])
-    embeddings = AutoModel.from_pretrained(results["aligned"]).get_input_embeddings().weight
+    tokenizer = AutoTokenizer.from_pretrained(results.aligned)
+    embeddings = AutoModel.from_pretrained(results.aligned).get_input_embeddings().weight
     seen: Counter[int] = Counter()
-    for path in map(Path, results["data"]):
+    for path in map(Path, results.data):
         if "parallel" in path.parts:
             for pair in read_pairs(path, on_bad_line="skip", dropped=Counter()):
                 for ids in tokenizer(list(pair), add_special_tokens=False)["input_ids"]:
@@ -43,9 +43,9 @@ def measure(run: Path) -> dict[str, object]:
     frequent = [piece for piece in pieces if seen[piece] >= FREQUENT]
     vectors = embeddings.detach().float()
     return {
-        "method": results["method"],
-        "seed": results["seed"],
-        "aligned": results["aligned"],
+        "method": results.method,
+        "seed": results.seed,
+        "aligned": results.aligned,
         "rare_pieces": len(rare),
         "rare_mean_cosine": mean_cosine(vectors[rare]),
         "frequent_pieces": len(frequent),

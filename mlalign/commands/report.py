@@ -43,7 +43,7 @@ def make_report(settings: Report) -> list[Path]:
     print(f"\n{FORMATS['text'].write(tables)}\n")
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        by_task[run.results["task"]].append(run)
+        by_task[run.results.task].append(run)
     written: list[Path] = []
     sections: list[Section] = []
     encoders: list[Shown] = []
@@ -51,7 +51,7 @@ def make_report(settings: Report) -> list[Path]:
     for table in tables:
         written += write_tables([table], list(FORMATS), str(folder / "tables" / table.task))
         rows = rows_of(by_task[table.task], kind)
-        labels = by_task[table.task][0].results["config"].get("task", {}).get("labels", [])
+        labels = by_task[table.task][0].results.labels
         cases = cases_of(table.task, rows, table.languages, labels)
         texts = _texts(rows, cases) if settings.texts else {}
         sections.append(Section(table, facts_of(rows), figures.of_task(table, rows), cases, texts))

@@ -152,7 +152,7 @@ def _furthest(table: Table, rows: Rows, order: Sequence[str]) -> Selection:
 
 def _encoders(rows: Rows, order: Sequence[str]) -> Selection:
     """The baseline's first run; where it aligns nothing, that of each row that does, ``MOST_ENCODERS`` of them."""
-    aligned = [name for name in order if _first(rows[name]).results["aligned"] is not None]
+    aligned = [name for name in order if _first(rows[name]).results.aligned is not None]
     shown = aligned[:1] if aligned[:1] == [order[0]] else aligned[:MOST_ENCODERS]
     if not shown:
         return Selection({}, "No run has an aligned encoder.", reason="no run has an aligned encoder")

@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
-from mlalign.files import EVALUATIONS
+from mlalign.files import EVALUATIONS, FileRecord
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
 from mlalign.reporting.results import (
     FILE,
+    ORACLE,
+    Results,
     commit,
-    summary,
     versions,
     write_results,
 )
@@ -41,8 +42,6 @@ from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
-
-ORACLE = "oracle"
 
 
 def rescore(folder: Path, changes: Mapping[str, Any], *, split: Any = "test", selection: str | None = None) -> Path:
@@ -161,10 +160,10 @@ class Evaluation:
         self.run, self.config, self.files, self.folder = run, config, files, folder
         self.computing, self.code = set_up(config), code_hashes()
         quiet_transformers()
-        self.data: dict[str, dict[str, Any]] = {}
+        self.data: dict[str, FileRecord] = {}
         self.trainer = self._trainer()
 
-    def make(self, selection: str) -> dict[str, Any]:
+    def make(self, selection: str) -> Results:
         """Score; the results are written last."""
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)
@@ -217,32 +216,32 @@ class Evaluation:
 
     def _results(
         self, results: Mapping[str, dict[str, float]], steps: Mapping[str, int], selection: str, seconds: float
-    ) -> dict[str, Any]:
+    ) -> Results:
         """As the run's, of what was scored now."""
         config: Any = OmegaConf.to_container(OmegaConf.structured(self.config), enum_to_str=True)
         config["finetune"]["selection"] = selection
         scores = results[HEADLINE]
-        known = self.run.results.get("parallel", {}) if self.run.results["aligned"] else {}
-        return self.run.results | {
-            "task": self.config.task.name,
-            "metric": self.config.task.metric,
-            "selection": selection,
-            "is_upper_bound": selection == ORACLE,
-            "split": self.files.scored,
-            "evaluation_of": str(self.run.folder),
-            "steps": dict(steps),
-            **results,
-            **summary(scores),
-            "never_aligned": others(scores, known) if known else [],
-            "config": config,
-            "versions": versions(),
-            "commit": commit(),
-            "evaluation_code": self.code,
-            "computing": asdict(self.computing),
-            "seconds": {"test": round(seconds, 2), "total": round(seconds, 2)},
-            "peak_memory_bytes": peak_memory_bytes(),
-            "data": self.data,
-        }
+        known = self.run.results.parallel if self.run.results.aligned else {}
+        return replace(
+            self.run.results,
+            task=self.config.task.name,
+            metric=self.config.task.metric,
+            selection=selection,
+            split=self.files.scored,
+            evaluation_of=str(self.run.folder),
+            steps=dict(steps),
+            scores=scores,
+            beside={key: found for key, found in results.items() if key != HEADLINE},
+            never_aligned=others(scores, known) if known else [],
+            config=config,
+            versions=versions(),
+            commit=commit(),
+            evaluation_code=self.code,
+            computing=asdict(self.computing),
+            seconds={"test": round(seconds, 2), "total": round(seconds, 2)},
+            peak_memory_bytes=peak_memory_bytes(),
+            data=self.data,
+        )
 
     def _trainer(self) -> L.Trainer:
         callbacks: Sequence[L.Callback] = []

@@ -14,7 +14,6 @@ from mlalign.reporting.drawing.style import read_numbers, save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
 from mlalign.reporting.recorded import panel_names
 from mlalign.reporting.runs import Run, find_runs
-from mlalign.reporting.tables import name_of
 from mlalign.stages import shown_vectors
 from mlalign.stages.before_after import BeforeAfter
 
@@ -111,7 +110,7 @@ def chosen_runs(settings: Show) -> list[Run]:
     found: dict[Path, Run] = {}  # in the order of the patterns, which is that of the panels
     for pattern in settings.runs.split(","):
         found |= {run.folder: run for run in find_runs(pattern) if run.folder not in found}
-    return [run for run in found.values() if "evaluation_of" not in run.results]
+    return [run for run in found.values() if run.results.evaluation_of is None]
 
 
 def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
@@ -123,9 +122,9 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
     if drawn.BY_NAME:
         named: dict[str, list[Run]] = defaultdict(list)
         for run in runs:
-            named[name_of(run.results)].append(run)
+            named[run.results.name].append(run)
         return named
-    tasks = sorted({run.results["task"] for run in runs})
+    tasks = sorted({run.results.task for run in runs})
     if len(runs) > MOST_PANELS or len(tasks) > 1:
         raise ConfigError(
             f"found {len(runs)} runs of {', '.join(tasks)}; a figure puts at most {MOST_PANELS} "
@@ -136,7 +135,7 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
 
 def encoders_of(panels: Panels) -> shown_vectors.Encoders:
     """Panel -> run and whether its aligned encoder is meant: the first one's backbone, then all that are aligned."""
-    aligned = {name: BeforeAfter(runs[0]) for name, runs in panels.items() if runs[0].results["aligned"] is not None}
+    aligned = {name: BeforeAfter(runs[0]) for name, runs in panels.items() if runs[0].results.aligned is not None}
     first = next(iter(aligned.values()), None) or BeforeAfter(next(iter(panels.values()))[0])
     return {"before alignment": (first, False)} | {
         f"after alignment ({name})": (both, True) for name, both in aligned.items()

@@ -34,14 +34,14 @@ def texts_of(run: Run, ids: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
 
 
 def _texts(run: Run, config: Train, language: str, ids: Sequence[str]) -> Texts:
-    part_name = run.results.get("split", "test")
+    part_name = run.results.split
     alone = replace(config, task=replace(config.task, languages=[language]))
     try:
         part = task_files(alone, learned=False, scored=part_name).read(language, part_name)
     except (UserError, OSError) as error:
         return Texts(reason=str(error))
     for path in (part.path, part.beside):
-        known = run.results["data"].get(str(path))
+        known = run.results.data.get(str(path))
         if path is not None and (known is None or sha256_of(path) != known["sha256"]):
             return Texts(reason=f"{path} is not the file that was scored")
     if [one.id for one in part.examples] != list(ids):

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mlalign.errors import ConfigError
+from mlalign.reporting.results import CodeHashes, Results
 from mlalign.reporting.runs import Run
 
 PARTS = {"mlalign": "mlalign/", "conf": "conf/", "constraints": "constraints.txt"}
@@ -39,15 +39,15 @@ def refuse_mixed_code(task: str, runs: Sequence[Run]) -> None:
         )
 
 
-def _stages(results: dict[str, Any]) -> Iterator[tuple[str, Code]]:
-    yield "made", _code(results.get("code"), results.get("commit"))
-    if results.get("alignment_code"):
-        yield "made", _code(results["alignment_code"], None)
-    if "evaluation_of" in results:
-        yield "scored again", _code(results.get("evaluation_code"), results.get("commit"))
+def _stages(results: Results) -> Iterator[tuple[str, Code]]:
+    yield "made", _code(results.code, results.commit)
+    if results.alignment_code:
+        yield "made", _code(results.alignment_code, None)
+    if results.evaluation_of is not None:
+        yield "scored again", _code(results.evaluation_code, results.commit)
 
 
-def _code(hashes: dict[str, str | None] | None, commit: str | None) -> Code:
+def _code(hashes: CodeHashes | None, commit: str | None) -> Code:
     if hashes is None:
         return (("commit", commit or "unknown"),)
     return tuple((part, hashes.get(part) or "not there") for part in PARTS)

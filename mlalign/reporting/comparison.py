@@ -2,9 +2,8 @@
 
 import difflib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import METRICS
@@ -12,7 +11,7 @@ from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.notes import notes_on
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
-from mlalign.reporting.results import summary
+from mlalign.reporting.results import Results, summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
 from mlalign.reporting.runs import Run, Unfinished
 from mlalign.reporting.tables import Cell, Row, Table, setting_of
@@ -50,7 +49,7 @@ def comparison(
     """
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        by_task[run.results["task"]].append(run)
+        by_task[run.results.task].append(run)
     rows = {}
     for task, found in by_task.items():
         refuse_other_differences(task, found, kind)
@@ -76,13 +75,13 @@ def comparison(
 
 def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int) -> Table:
     some = next(iter(next(iter(rows.values())).values())).results
-    found = {language for runs in rows.values() for run in runs.values() for language in run.results["scores"]}
+    found = {language for runs in rows.values() for run in runs.values() for language in run.results.scores}
     languages = in_order(task, found)
     scores = {name: _scores(runs, languages) for name, runs in rows.items()}
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
     if baseline in rows:
-        drawn = resamples if METRICS[some["metric"]].is_itemised else 0
+        drawn = resamples if METRICS[some.metric].is_itemised else 0
         resampled = resampled_differences(rows, baseline, languages, drawn)
         against = differences(scores, baseline, resampled)
     body = [
@@ -92,7 +91,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
                 column: Cell(
                     tuple(values.values()),
                     against.get((name, column)),
-                    any(column in run.results.get("never_aligned", []) for run in rows[name].values()),
+                    any(column in run.results.never_aligned for run in rows[name].values()),
                 )
                 for column, values in columns.items()
             },
@@ -103,10 +102,10 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
     setting = setting_of(some)
-    return Table(task, some["metric"], setting, kind, tuple(languages), tuple(body), tested)
+    return Table(task, some.metric, setting, kind, tuple(languages), tuple(body), tested)
 
 
-def _beside_the_paper(table: Table, results: Sequence[Mapping[str, Any]]) -> tuple[Table, str]:
+def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, str]:
     source = KINDS[table.kind].paper.get(table.task)
     reason = reason_against(table.kind, source, table.task, results)
     if source is None or reason is not None:
@@ -124,7 +123,7 @@ def _scores(runs: dict[Seeds, Run], languages: Sequence[str]) -> dict[str, dict[
     """Column -> seeds -> score, summaries over all the columns included."""
     columns: dict[str, dict[Seeds, float]] = {}
     for seeds, run in runs.items():
-        scores = {language: run.results["scores"].get(language) for language in languages}
+        scores = {language: run.results.scores.get(language) for language in languages}
         for column, value in (scores | summary(scores)).items():
             known = columns.setdefault(column, {})
             if value is not None:

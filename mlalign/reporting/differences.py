@@ -110,7 +110,7 @@ def _shared_seeds(rows: Rows, baseline: str, language: str) -> dict[str, list[Se
         seeds = [
             one
             for one, run in runs.items()
-            if one in rows[baseline] and all(language in each.results["scores"] for each in (run, rows[baseline][one]))
+            if one in rows[baseline] and all(language in each.results.scores for each in (run, rows[baseline][one]))
         ]
         files = [_file(rows[row][one], language) for row in (name, baseline) for one in seeds]
         if name != baseline and seeds and all(file.is_file() for file in files):
@@ -120,8 +120,7 @@ def _shared_seeds(rows: Rows, baseline: str, language: str) -> dict[str, list[Se
 
 def _items(runs: Sequence[Run], language: str) -> list[Items]:
     found = [
-        read_items(_file(run, language), METRICS[run.results["metric"]], run.results["scores"][language])
-        for run in runs
+        read_items(_file(run, language), METRICS[run.results.metric], run.results.scores[language]) for run in runs
     ]
     for run, items in zip(runs, found, strict=True):
         if items.ids != found[0].ids:

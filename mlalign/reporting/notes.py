@@ -1,9 +1,9 @@
 """What must be read with a table: how its numbers came about, and what is not in it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from mlalign.reporting.results import Results
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
 from mlalign.reporting.tables import NEVER_ALIGNED, Table
@@ -17,7 +17,7 @@ AVERAGES = (
 
 def notes_on(
     table: Table,
-    results: Sequence[Mapping[str, Any]],
+    results: Sequence[Results],
     resamples: int,
     unfinished: Sequence[Unfinished],
 ) -> list[str]:
@@ -29,8 +29,7 @@ def notes_on(
         resamples: that the bootstrap was asked for.
         unfinished: runs that are not in it.
     """
-    selection = results[0].get("selection")
-    notes = [f"Selection of checkpoints: {selection}." if selection else "", AVERAGES]
+    notes = [f"Selection of checkpoints: {results[0].selection}.", AVERAGES]
     notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
     notes.append(_never_aligned(table))
     if unfinished:

@@ -7,13 +7,13 @@ semantic alignment for zero-shot cross-lingual transfer learning, Neural Network
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from mlalign.reporting.results import summary
-from mlalign.reporting.tables import ORACLE, Cell, Row
+from mlalign.files import JsonObject
+from mlalign.reporting.results import Results, summary
+from mlalign.reporting.tables import Cell, Row
 
 SOURCE = "Gui and Xiao 2024"
-TABLES: Mapping[str, Any] = json.loads(Path(__file__).with_name("paper.json").read_text(encoding="utf-8"))
+TABLES: Mapping[str, JsonObject] = json.loads(Path(__file__).with_name("paper.json").read_text(encoding="utf-8"))
 ORDER = {
     "mldoc": ("en", "de", "es", "fr", "it", "ja", "ru", "zh"),
     "pawsx": ("en", "fr", "es", "de", "zh", "ja", "ko"),
@@ -37,15 +37,15 @@ def in_order(task: str, languages: Collection[str]) -> list[str]:
     return sorted(languages, key=lambda one: (place.get(one, len(first)), one))
 
 
-def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Any]) -> str | None:
+def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Results]) -> str | None:
     """Why the paper's rows make no sense beside these results; None where they do."""
     if table is None:
         return f"the paper has no such table for {task}"
-    if any(one["config"].get("data", {}).get("source") == "sample" for one in runs):
+    if any(one.is_of_sample for one in runs):
         return "these runs are on the generated sample"
-    if any(one.get("split", "test") != "test" or one.get("selection") == ORACLE for one in runs):
+    if any(one.split != "test" or one.is_upper_bound for one in runs):
         return "these scores are of another part than test, or an upper bound"
-    others = sorted({one["backbone"] for one in runs} - set(BACKBONES[kind]))
+    others = sorted({one.backbone for one in runs} - set(BACKBONES[kind]))
     if others:
         return f"its backbones are {' and '.join(BACKBONES[kind])}, found {', '.join(others)}"
     return None

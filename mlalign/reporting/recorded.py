@@ -14,7 +14,6 @@ from mlalign.reporting.predictions import (
     read_predictions,
 )
 from mlalign.reporting.runs import Run
-from mlalign.reporting.tables import name_of
 
 TOPICS = {"CCAT": "Corporate", "ECAT": "Economics", "GCAT": "Government", "MCAT": "Markets"}
 HELD_OUT = "held_out/"
@@ -35,8 +34,8 @@ ALIGNMENT = {
 
 def panel_names(runs: Sequence[Run]) -> list[str]:
     """A name for each run: its method, with the seed or the folder where that is not enough."""
-    names = [name_of(run.results) for run in runs]
-    for more in (lambda run: f"seed {run.results['seed']}", lambda run: run.folder.name):
+    names = [run.results.name for run in runs]
+    for more in (lambda run: f"seed {run.results.seed}", lambda run: run.folder.name):
         counts = Counter(names)
         if max(counts.values()) == 1:
             break
@@ -56,7 +55,7 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
         raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
     gold: list[str] = []
     predicted: list[str] = []
-    metric = METRICS[run.results["metric"]]
+    metric = METRICS[run.results.metric]
     for one in read_predictions(path, metric):
         gold += metric.labels(one.gold)
         predicted += metric.labels(one.predicted)
@@ -67,17 +66,17 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
 
 def labels_of(run: Run) -> list[str]:
     """The task's labels, as a reader knows them."""
-    return [TOPICS.get(label, label) for label in run.results["config"]["task"]["labels"]]
+    return [TOPICS.get(label, label) for label in run.results.labels]
 
 
 def targets_of(run: Run) -> list[str]:
     """The languages that were scored, but English."""
-    return [language for language in run.results["scores"] if language != ENGLISH]
+    return [language for language in run.results.scores if language != ENGLISH]
 
 
 def unit_of(run: Run) -> str:
     """What its scores are per cent of."""
-    return METRICS[run.results["metric"]].title
+    return METRICS[run.results.metric].title
 
 
 def language_of(panels: Mapping[str, Sequence[Run]], asked: str | None) -> str:
@@ -87,10 +86,10 @@ def language_of(panels: Mapping[str, Sequence[Run]], asked: str | None) -> str:
         ConfigError: a run has not scored it.
     """
     runs = [run for found in panels.values() for run in found]
-    common = [one for one in targets_of(runs[0]) if all(one in run.results["scores"] for run in runs)]
+    common = [one for one in targets_of(runs[0]) if all(one in run.results.scores for run in runs)]
     if asked is None and not common:
         raise ConfigError("these runs share no target language; name other runs")
-    if asked is not None and not all(asked in run.results["scores"] for run in runs):
+    if asked is not None and not all(asked in run.results.scores for run in runs):
         raise ConfigError(f"language={asked}: not scored by every run. Choices: {', '.join(common)}")
     return asked or common[0]
 
@@ -101,7 +100,7 @@ def curves_of(run: Run) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=list(CURVE_COLUMNS))]
     learned = _read(run, "finetune")
     if learned is not None:
-        epochs = results["config"]["finetune"]["epochs"]
+        epochs = results.setting("finetune")["epochs"]
         learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),
@@ -114,7 +113,7 @@ def curves_of(run: Run) -> pd.DataFrame:
         for column, (quantity, unit) in ALIGNMENT.items():
             parts.append(_curve(aligned, column, "align", quantity, unit, "step"))
     found = pd.concat([part for part in parts if not part.empty] or parts)
-    return found.assign(run=name_of(results), seed=results["seed"])[list(CURVE_COLUMNS)]
+    return found.assign(run=results.name, seed=results.seed)[list(CURVE_COLUMNS)]
 
 
 def held_out_of(run: Run) -> dict[str, float]:

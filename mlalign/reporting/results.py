@@ -1,19 +1,26 @@
-"""``results.json``: what a run found, and all that is needed to believe it."""
+"""``results.json``: what a run found, and all that is needed to believe it; written and read here alone."""
 
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Literal, Union, get_args, get_origin, get_type_hints
 
+from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH
+from mlalign.data.readers.format import PartName
 from mlalign.errors import DataError, TrainingError
-from mlalign.files import RESULTS, write_whole
+from mlalign.files import RESULTS, FileRecord, Json, JsonObject, write_whole
+from mlalign.metrics.tasks import METRICS
 from mlalign.reporting import strict_json
 
 SCHEMA = 1
 FILE = RESULTS
+ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
+OF_RESCORED = ("evaluation_of", "steps", "evaluation_code")  # not written for a run itself
 PACKAGES = (
     "mlalign",
     "torch",
@@ -23,6 +30,147 @@ PACKAGES = (
     "datasets",
     "torchmetrics",
 )
+BESIDE = {key for metric in METRICS.values() for key in metric.beside}
+Scores = Mapping[str, float]  # language -> per cent
+CodeHashes = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an alignment was allowed, and what it took; None where it was not recorded.
+
+    Attributes:
+        unit: ``steps``, ``pairs``, ``tokens`` or ``flops``.
+        amount: how many of them were allowed.
+        steps, pairs, tokens, flops, seconds: how many there were.
+    """
+
+    unit: str
+    amount: float
+    steps: int | None = None
+    pairs: int | None = None
+    tokens: float | None = None
+    flops: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a run found, and how it was made. What older versions did not write has its default.
+
+    Attributes:
+        task, metric, method, ablation, backbone: names.
+        backbone_commit: of the hub's repository; None for a folder or a backbone that is built.
+        backbone_files: name -> SHA-256.
+        backbone_tokenizer: what identifies a tokenizer that is not among the files.
+        backbone_dropout: kind -> probability.
+        seed: of the run.
+        selection: which weights were tested.
+        scores: language -> the metric in per cent.
+        beside: key -> what the task reports beside its metric, as ``scores``.
+        never_aligned: languages without parallel text.
+        parallel: language -> the parallel files that were read.
+        aligned: folder of the aligned encoder; None without alignment.
+        weights: rule of selection -> its step; ``kept`` -> the steps whose weights are in the folder.
+        curves: stage -> a csv file in the folder.
+        warnings: of the alignment.
+        reads: what the system saw, English labels included; empty where it was not recorded.
+        notes: how the system differs from its publication.
+        budget: of the alignment.
+        config: the whole configuration, with today's names of keys.
+        versions: of Python and libraries.
+        commit: of the checkout, with ``+`` where files differed from it.
+        code, alignment_code: hashes of what made the run, and its aligned encoder.
+        computing: device, precision and what else decides how numbers are computed.
+        seconds: stage -> seconds.
+        peak_memory_bytes: of the process.
+        data: path of a file that was read -> rows and SHA-256.
+        split: the part that was scored.
+        evaluation_of: the folder of the run that was scored again; None for a run itself.
+        steps: language -> the step whose weights were scored again.
+        evaluation_code: hashes of what scored it again.
+    """
+
+    task: str
+    metric: str
+    method: str
+    ablation: str
+    backbone: str
+    backbone_commit: str | None = None
+    backbone_files: Mapping[str, str] | None = None
+    backbone_tokenizer: Mapping[str, Json] | None = None
+    backbone_dropout: Mapping[str, float] = field(default_factory=dict)
+    seed: int
+    selection: str
+    split: PartName = "test"
+    scores: Scores
+    beside: Mapping[str, Scores] = field(default_factory=dict)
+    never_aligned: list[str] = field(default_factory=list)
+    parallel: Mapping[str, list[str]] = field(default_factory=dict)
+    aligned: str | None = None
+    weights: Mapping[str, Json] = field(default_factory=dict)
+    curves: Mapping[str, str | None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    budget: Budget | None = None
+    config: Mapping[str, Json]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    code: CodeHashes | None = None
+    alignment_code: CodeHashes | None = None
+    computing: Mapping[str, Json] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int = 0
+    data: Mapping[str, FileRecord] = field(default_factory=dict)
+    evaluation_of: str | None = None
+    steps: Mapping[str, int] | None = None
+    evaluation_code: CodeHashes | None = None
+
+    @property
+    def name(self) -> str:
+        """What a row of a table is called."""
+        return row_name(self.method, self.ablation)
+
+    @property
+    def summary(self) -> dict[str, float | None]:
+        """The averages of the scores."""
+        return summary(self.scores)
+
+    @property
+    def is_upper_bound(self) -> bool:
+        """Whether the weights were chosen by the languages that were scored."""
+        return self.selection == ORACLE
+
+    @property
+    def is_of_sample(self) -> bool:
+        """Whether the data are the generated sample."""
+        return self.setting("data").get("source") == "sample"
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the task, as the configuration names them."""
+        return list(self.setting("task").get("labels", []))
+
+    def setting(self, group: str) -> JsonObject:
+        """A group of the configuration; empty where it is not there."""
+        return self.config.get(group) or {}
+
+    def to_json(self) -> JsonObject:
+        """As the file holds it."""
+        found: JsonObject = {"schema": SCHEMA}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "beside":
+                found |= {**value, **self.summary}
+            elif value is not None or one.name not in OF_RESCORED:
+                found[one.name] = asdict(value) if isinstance(value, Budget) else value
+        return found | ({"is_upper_bound": self.is_upper_bound} if self.evaluation_of else {})
+
+
+def row_name(method: str, ablation: str) -> str:
+    """Method and, where something was left out, ablation."""
+    return method + ("" if ablation == "none" else f" {ablation}")
 
 
 def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -73,37 +221,85 @@ def commit() -> str | None:
         return None
 
 
-def write_results(folder: Path, results: Mapping[str, Any]) -> None:
+def write_results(folder: Path, results: Results) -> None:
     """Write ``results.json``; a folder that has one holds a finished run.
 
     Raises:
         TrainingError: a number in it is not finite.
     """
-    found = ", ".join(strict_json.not_finite(results))
+    content = results.to_json()
+    found = ", ".join(strict_json.not_finite(content))
     if found:
         raise TrainingError(f"{folder / FILE}: not written, non-finite numbers: {found}")
-    text = strict_json.dumps({"schema": SCHEMA, **results}, indent=1)
-    write_whole(folder / FILE, text + "\n")
+    write_whole(folder / FILE, strict_json.dumps(content, indent=1) + "\n")
 
 
-def read_results(folder: Path) -> dict[str, Any]:
+def read_results(folder: Path) -> Results:
     """The results of a finished run.
 
     Raises:
-        DataError: there are none, or they are of another schema.
+        DataError: there are none, they are of another schema, or a value is not what it should be.
     """
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the folder of a finished run")
     try:
-        results = strict_json.loads(path.read_text(encoding="utf-8"))
+        content = strict_json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); run again with resume=false") from error
-    if not isinstance(results, dict) or "config" not in results:
+    if not isinstance(content, dict) or "config" not in content:
         raise DataError(f"{path}: not the results of a run; run again with resume=false")
-    if results.get("schema") != SCHEMA:
+    if content.get("schema") != SCHEMA:
         raise DataError(
-            f"{path}: schema {results.get('schema')}, expected {SCHEMA}; it was written by another "
+            f"{path}: schema {content.get('schema')}, expected {SCHEMA}; it was written by another "
             "version of mlalign: run again with resume=false"
         )
-    return results
+    if faults := "; ".join(_faults(content)):
+        raise DataError(f"{path}: {faults}; the file was changed or is of another version: run again with resume=false")
+    return _from_json(content)
+
+
+def _from_json(content: JsonObject) -> Results:
+    names = {one.name for one in fields(Results)}
+    found = {key: value for key, value in content.items() if key in names}
+    found["beside"] = {key: content[key] for key in METRICS[content["metric"]].beside if key in content}
+    found["config"] = renamed_settings(content["config"])
+    if content.get("budget") is not None:
+        of_budget = {one.name for one in fields(Budget)}
+        found["budget"] = Budget(**{key: value for key, value in content["budget"].items() if key in of_budget})
+    return Results(**found)
+
+
+def _faults(content: JsonObject) -> Iterator[str]:
+    """What keeps the values of a file from being those of ``Results``."""
+    hints = get_type_hints(Results)
+    hints |= {"budget": Mapping[str, Json] | None, **{key: Scores for key in content if key in BESIDE}}
+    for name in ("task", "metric", "method", "ablation", "backbone", "seed", "selection", "scores"):
+        if name not in content:
+            yield f"{name} is missing"
+    for name, hint in hints.items():
+        options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        if name in content and not any(_fits(content[name], one) for one in options):
+            yield f"{name} is {strict_json.dumps(content[name])[:40]}, expected {_called(options[0])}"
+    if isinstance(content.get("metric"), str) and content["metric"] not in METRICS:
+        yield f"metric is {content['metric']}, expected one of {', '.join(METRICS)}"
+    scores = content.get("scores")
+    for language, score in scores.items() if isinstance(scores, dict) else ():
+        if not isinstance(score, int | float):
+            yield f"the score in {language} is {score!r}"
+    budget = content.get("budget")
+    if isinstance(budget, dict) and not {"unit", "amount"} <= budget.keys():
+        yield "budget has no unit or no amount"
+
+
+def _fits(value: Json, kind: type) -> bool:
+    origin = get_origin(kind) or kind
+    return value in get_args(kind) if origin is Literal else isinstance(value, origin)
+
+
+def _called(kind: type) -> str:
+    """What a value of a kind is in JSON."""
+    origin = get_origin(kind) or kind
+    if origin is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    return {str: "a string", int: "a whole number", list: "a list"}.get(origin, "an object")

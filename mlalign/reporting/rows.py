@@ -8,7 +8,6 @@ from mlalign.config.identity import SEEDS
 from mlalign.errors import DataError
 from mlalign.reporting.paper import ABLATIONS
 from mlalign.reporting.runs import Run
-from mlalign.reporting.tables import name_of
 from mlalign.reporting.variation import KINDS, differing, flat_settings, under
 
 Seeds = tuple[str | None, ...]
@@ -26,12 +25,12 @@ def rows_of(runs: Sequence[Run], kind: str) -> Rows:
         DataError: two runs have the same settings and seeds, and other scores.
     """
     by_name: dict[str, list[Run]] = defaultdict(list)
-    backbones = {run.results["backbone"] for run in runs}
-    ablated = {run.results["method"] for run in runs if run.results["ablation"] != "none"}
+    backbones = {run.results.backbone for run in runs}
+    ablated = {run.results.method for run in runs if run.results.ablation != "none"}
     for run in runs:
-        words = [Path(run.results["backbone"]).name] if len(backbones) > 1 else []
-        alone = kind == "ablation" and len(ablated) == 1 and run.results["ablation"] != "none"
-        words.append(run.results["ablation"] if alone else name_of(run.results))
+        words = [Path(run.results.backbone).name] if len(backbones) > 1 else []
+        alone = kind == "ablation" and len(ablated) == 1 and run.results.ablation != "none"
+        words.append(run.results.ablation if alone else run.results.name)
         by_name[" ".join(words)].append(run)
     rows: Rows = defaultdict(dict)
     for name, found in by_name.items():
@@ -53,35 +52,35 @@ def full_method(rows: Rows) -> str | None:
         name
         for name, found in rows.items()
         for run in list(found.values())[:1]
-        if run.results["method"] in ablated and run.results["ablation"] == "none"
+        if run.results.method in ablated and run.results.ablation == "none"
     ]
     return full[0] if len(full) == 1 else None
 
 
 def _ablated(rows: Rows) -> set[str]:
     runs = [run.results for found in rows.values() for run in found.values()]
-    return {run["method"] for run in runs if run["ablation"] != "none"}
+    return {run.method for run in runs if run.ablation != "none"}
 
 
 def _ordered(rows: Rows, kind: str) -> list[str]:
     """As found; of a method its ablations in the paper's order; its controls below them."""
     found = list(rows)
     ablated = _ablated(rows)
-    methods = [next(iter(rows[name].values())).results["method"] for name in found]
+    methods = [next(iter(rows[name].values())).results.method for name in found]
 
     def place(name: str) -> tuple[bool, int, int, str]:
         run = next(iter(rows[name].values())).results
-        control = kind == "ablation" and run["method"] not in ablated
-        known = run["ablation"] in ABLATIONS
-        ablation = ABLATIONS.index(run["ablation"]) if known else len(ABLATIONS)
-        return control, methods.index(run["method"]), ablation, name
+        control = kind == "ablation" and run.method not in ablated
+        known = run.ablation in ABLATIONS
+        ablation = ABLATIONS.index(run.ablation) if known else len(ABLATIONS)
+        return control, methods.index(run.method), ablation, name
 
     return sorted(found, key=place)
 
 
 def _one_of(first: Run, second: Run) -> Run:
     """The same run found twice: the one whose predictions are there."""
-    if first.results["scores"] != second.results["scores"]:
+    if first.results.scores != second.results.scores:
         settings = [flat_settings(run) for run in (first, second)]
         keys = ", ".join(differing(settings)) or "nothing"
         raise DataError(

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlalign.errors import DataError
 from mlalign.files import EVALUATIONS
-from mlalign.reporting.results import FILE, read_results
+from mlalign.reporting.results import FILE, Results, read_results
 
 SETTINGS = "config.yaml"  # written when a run begins
 LOCK = ".lock"  # taken before that
@@ -22,7 +21,7 @@ class Run:
     """A finished run."""
 
     folder: Path
-    results: dict[str, Any]
+    results: Results
 
 
 @dataclass(frozen=True)

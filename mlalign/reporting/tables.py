@@ -3,14 +3,13 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.bootstrap import BootstrapResult
+from mlalign.reporting.results import Results
 from mlalign.reporting.significance import LEVEL, Paired
 
 NEVER_ALIGNED = "§"  # marks a language that was scored, and never aligned on
-ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
 SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
 
 
@@ -87,41 +86,32 @@ class Table:
         return f"{self.task}, {self.setting}, {METRICS[self.metric].title} in per cent, mean ± sd over seeds"
 
 
-def name_of(results: Mapping[str, Any]) -> str:
-    """Method and, where something was left out, ablation."""
-    ablation = results["ablation"]
-    return results["method"] + ("" if ablation == "none" else f" {ablation}")
-
-
-def score_table(results: Mapping[str, Any]) -> str:
+def score_table(results: Results) -> str:
     """One run, language by language, in per cent."""
-    columns = {name_of(results): results["scores"]}
-    metric = METRICS[results["metric"]]
-    columns |= {title: results[key] for key, title in metric.beside.items() if key in results}
-    unknown = results.get("never_aligned", [])
+    metric, unknown = METRICS[results.metric], results.never_aligned
+    columns = {results.name: results.scores} | {metric.beside[key]: found for key, found in results.beside.items()}
     rows = [["language", *columns]]
     rows += [
         [
             f"{language} {NEVER_ALIGNED}" if language in unknown else language,
             *(_number(column[language]) for column in columns.values()),
         ]
-        for language in results["scores"]
+        for language in results.scores
     ]
     averages = [
-        [name.replace("_", " "), _number(results[name]), *[""] * (len(columns) - 1)]
-        for name in ("average", "transfer_average", "transfer_gap")
+        [name.replace("_", " "), _number(mean), *[""] * (len(columns) - 1)] for name, mean in results.summary.items()
     ]
     lines = aligned([*rows, *averages])
     rule = lines[1]
-    head = f"{results['task']}, {setting_of(results)}, {metric.title} in per cent"
+    head = f"{results.task}, {setting_of(results)}, {metric.title} in per cent"
     notes = [f"{NEVER_ALIGNED} never aligned: no parallel text of it was read"] if unknown else []
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
 
 
-def setting_of(results: Mapping[str, Any]) -> str:
+def setting_of(results: Results) -> str:
     """Zero-shot on test, unless the run was scored again in another way."""
-    part = "" if results.get("split", "test") == "test" else f" on {results['split']}"
-    if results.get("selection") == ORACLE:
+    part = "" if results.split == "test" else f" on {results.split}"
+    if results.is_upper_bound:
         return f"upper bound{part}: in each language the step that did best on its own dev part"
     return f"zero-shot{part}"
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlalign.config.identity import VARIES, fingerprint, is_compared
-from mlalign.config.renamed import renamed_settings
 from mlalign.config.settings import flattened
 from mlalign.errors import ConfigError
 from mlalign.reporting.runs import Run
@@ -38,11 +37,11 @@ def flat_settings(run: Run) -> dict[str, str]:
 
     ``backbone.files`` stands for the content of a backbone's folder.
     """
-    config = flattened(renamed_settings(run.results["config"]))
+    config = flattened(run.results.config)
     settings = {
         key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for key, one in config.items()
     }
-    files = run.results.get("backbone_files")
+    files = run.results.backbone_files
     if files and settings.get("backbone.path", "null") != "null":
         settings["backbone.files"] = fingerprint(files)[:8]
     return settings
@@ -90,8 +89,8 @@ def _that_must_agree(run: Run, kind: str) -> dict[str, str]:
     settings = flat_settings(run)
     free = KINDS[kind].varies
     rest = {key: value for key, value in settings.items() if is_compared(key) and not is_compared(key, free)}
-    said = {key: str(run.results[key]) for key in ("metric", "selection") if key in run.results}
-    return rest | said | {"split": run.results.get("split", "test")}
+    results = run.results
+    return rest | {"metric": results.metric, "selection": results.selection, "split": results.split}
 
 
 def _values(key: str, settings: Sequence[Settings], runs: Sequence[Run]) -> str:
@@ -113,6 +112,6 @@ def _other_files(runs: Sequence[Run]) -> list[str]:
     """Data files of one name that were not the same when the runs read them."""
     digests: dict[str, set[str]] = defaultdict(set)
     for run in runs:
-        for name, record in run.results.get("data", {}).items():
+        for name, record in run.results.data.items():
             digests[name].add(record["sha256"])
     return sorted(name for name, found in digests.items() if len(found) > 1)

@@ -60,7 +60,7 @@ class BeforeAfter:
         Raises:
             DataError: its folder is gone.
         """
-        aligned = self.run.results["aligned"]
+        aligned = self.run.results.aligned
         if aligned is None:
             return None
         if not Path(aligned).is_dir():

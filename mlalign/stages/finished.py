@@ -1,16 +1,14 @@
 """A run's folder is named by its configuration, so that the same command finds its own run."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mlalign.config.enums import Keep
 from mlalign.config.identity import run_name
-from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
 from mlalign.files import sha256_of
-from mlalign.reporting.results import FILE, read_results
+from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.stages.backbone import local_files
 from mlalign.stages.parallel_text import ParallelText
 
@@ -31,14 +29,14 @@ def is_finished(config: Train, folder: Path, languages: Sequence[str], text: Par
     if not (folder / FILE).is_file():
         return False
     results, keep = read_results(folder), config.keep_checkpoints
-    kept = Keep(renamed_settings(results["config"]).get("keep_checkpoints", Keep.none))
+    kept = Keep(results.config.get("keep_checkpoints", Keep.none))
     if list(Keep).index(kept) < list(Keep).index(keep):
         log.info("This run kept fewer weights than keep_checkpoints=%s asks for: it is recomputed.", keep)
         return False
-    if set(results["scores"]) != set(languages):
+    if set(results.scores) != set(languages):
         log.info("Other languages are there than when this was run: it is recomputed.")
         return False
-    for name, known in results["data"].items():
+    for name, known in results.data.items():
         path = Path(name)
         if not path.is_file() or sha256_of(path) != known["sha256"]:
             log.info("%s has changed since this run: it is recomputed.", path)
@@ -46,9 +44,9 @@ def is_finished(config: Train, folder: Path, languages: Sequence[str], text: Par
     return not _has_other_texts(text, results)
 
 
-def _has_other_texts(text: ParallelText, results: Mapping[str, Any]) -> bool:
+def _has_other_texts(text: ParallelText, results: Results) -> bool:
     """Whether the corpora hold other files than a run read, if it read any."""
-    read = {path for paths in results.get("parallel", {}).values() for path in paths}
+    read = {path for paths in results.parallel.values() for path in paths}
     if not read:
         return False
     there = {str(path) for paths in text.files.values() for path in paths}

@@ -20,7 +20,7 @@ from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import known_languages
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
-from mlalign.reporting.results import FILE, read_results
+from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.training.computing import attention
 
 
@@ -38,7 +38,7 @@ class OpenedRun:
     """
 
     folder: Path
-    results: dict[str, Any]
+    results: Results
     config: Train
     module: FinetuningModule
     layout: SequenceBuilder
@@ -66,7 +66,7 @@ class OpenedRun:
     @property
     def kept(self) -> list[int]:
         """Steps whose weights can be restored."""
-        return list(self.results["weights"]["kept"])
+        return list(self.results.weights["kept"])
 
     def restore(self, step: int) -> None:
         """Give the module the weights that it had at a step.
@@ -92,9 +92,9 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     """
     results = finished_results(folder)
     config = config_of(results, folder)
-    if not METRICS[results["metric"]].is_learned:
+    if not METRICS[results.metric].is_learned:
         raise ConfigError(
-            f"{folder}: nothing was learned in this run, task={results['task']} compares vectors "
+            f"{folder}: nothing was learned in this run, task={results.task} compares vectors "
             "as they are; score other languages with train.py, which finds the encoder again"
         )
     step = step_of(results, selection or config.finetune.selection.value, folder)
@@ -108,16 +108,16 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     return OpenedRun(folder, results, config, module, layout, step)
 
 
-def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
+def step_of(results: Results, selection: str, folder: Path) -> int:
     """The step that ``english_dev`` or ``last`` chose.
 
     Raises:
         ConfigError: its weights were not kept.
     """
-    weights = results.get("weights")
+    weights = results.weights
     if not weights:
         raise ConfigError(
-            f"{folder}: this run has no fine-tuned weights; its task={results['task']} is not "
+            f"{folder}: this run has no fine-tuned weights; its task={results.task} is not "
             "learned, or it was made before weights were kept (resume=false recomputes it)"
         )
     kept = ", ".join(map(str, weights["kept"])) or "none"
@@ -130,7 +130,7 @@ def step_of(results: dict[str, Any], selection: str, folder: Path) -> int:
     return int(weights[selection])
 
 
-def finished_results(folder: Path) -> dict[str, Any]:
+def finished_results(folder: Path) -> Results:
     """The results in a run's folder.
 
     Raises:
@@ -143,14 +143,14 @@ def finished_results(folder: Path) -> dict[str, Any]:
     return read_results(folder)
 
 
-def config_of(results: dict[str, Any], folder: Path) -> Train:
+def config_of(results: Results, folder: Path) -> Train:
     """The configuration of a run, typed again.
 
     Raises:
         DataError: it was written by another version of mlalign.
     """
     try:
-        return typed(results["config"])
+        return typed(results.config)
     except OmegaConfBaseException as error:
         raise DataError(
             f"{folder / FILE}: the configuration does not fit this version of mlalign "

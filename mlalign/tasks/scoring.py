@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from mlalign.data.readers import Part
 from mlalign.distributed import all_gather_object, is_rank_zero
 from mlalign.errors import TrainingError
-from mlalign.files import sha256_of, write_whole
+from mlalign.files import FileRecord, sha256_of, write_whole
 from mlalign.metrics.tasks import Prediction
 from mlalign.reporting import strict_json
 from mlalign.tasks.base import LearnedTask, TaskBatch
@@ -63,7 +63,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     write_whole(path, "".join(strict_json.dumps(one.to_json()) + "\n" for one in predictions))
 
 
-def add_records(data: dict[str, dict[str, Any]], part: Part[Any]) -> None:
+def add_records(data: dict[str, FileRecord], part: Part[Any]) -> None:
     """Note the files of a part for the results; one file can hold several parts and languages."""
     for path in (part.path, part.beside):
         if path is not None:

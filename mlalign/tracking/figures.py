@@ -1,9 +1,8 @@
 """The figures of a single run, which its tracker may show."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,19 +11,20 @@ from mlalign.errors import DataError
 from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
+from mlalign.reporting.results import Results
 from mlalign.reporting.runs import Run
 from mlalign.stages.before_after import BeforeAfter
 from mlalign.stages.shown_vectors import pair_vectors
 from mlalign.tracking.tracker import Figures
 
 
-def figures_of(results: Mapping[str, Any], folder: Path) -> Figures:
+def figures_of(results: Results, folder: Path) -> Figures:
     """What a single run's figures are and how they are drawn."""
-    run = Run(folder, dict(results))
-    figures: dict[str, Any] = {"curves": partial(_curves, run)}
-    if METRICS[results["metric"]].has_labels:
+    run = Run(folder, results)
+    figures: dict[str, Callable[[], Figure]] = {"curves": partial(_curves, run)}
+    if METRICS[results.metric].has_labels:
         figures["confusion"] = partial(_confusion, run)
-    if results["aligned"] is not None:
+    if results.aligned is not None:
         figures["correlation"] = partial(_correlation, run)
     return figures
 
@@ -42,7 +42,7 @@ def _confusion(run: Run) -> Figure:
     return confusion.draw(
         pd.concat(
             confusion.numbers({language: predictions_of(run, language)}, labels, language)
-            for language in run.results["scores"]
+            for language in run.results.scores
         )
     )
 

@@ -18,12 +18,12 @@ from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
-from mlalign.files import CONFIG, EVALUATIONS, RESULTS, write_whole
+from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, write_whole
 from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import quiet_transformers
 from mlalign.reporting.curves import CURVES
 from mlalign.reporting.keys import ROW, TASK
-from mlalign.reporting.tables import name_of
+from mlalign.reporting.results import row_name
 from mlalign.stages.code import code_hashes
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
@@ -54,7 +54,7 @@ class RunRecord:
         self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
         self.code = code_hashes()  # as it is now: a checkout can change while it runs
         self.tracker = tracker_of(config, folder)
-        self.data: dict[str, dict[str, Any]] = {}
+        self.data: dict[str, FileRecord] = {}
         self.parallel: dict[str, list[str]] = {}
         self.seconds: dict[str, float] = {}
         quiet_transformers()
@@ -122,7 +122,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
-            ROW: name_of({"method": config.method.name, "ablation": config.ablation.name}),
+            ROW: row_name(config.method.name, config.ablation.name),
             TASK: config.task.name,
         },
         metric=METRICS[config.task.metric],

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from mlalign.data.readers import Part
+from mlalign.reporting.results import Results
 from mlalign.tracking.loggers import build_loggers
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Tracker:
     def scored(self, scores: Mapping[str, float], language: str, part: Part[Any]) -> None:
         """A language was tested: metric -> per cent."""
 
-    def show(self, results: Mapping[str, Any], figures: Figures) -> None:
+    def show(self, results: Results, figures: Figures) -> None:
         """The run's results, those of a run that was found included."""
 
     def close(self, error: BaseException | None = None) -> None:

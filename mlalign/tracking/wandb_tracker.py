@@ -15,7 +15,6 @@ from mlalign.data.readers import Part
 from mlalign.files import write_whole
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.keys import (
-    AVERAGES,
     CONFUSION,
     FIGURES,
     PREDICTIONS,
@@ -23,7 +22,7 @@ from mlalign.reporting.keys import (
     score_key,
 )
 from mlalign.reporting.predictions import predictions_file
-from mlalign.reporting.results import FILE
+from mlalign.reporting.results import FILE, Results
 from mlalign.tracking.logger import StageLogger
 from mlalign.tracking.shown import confusion_chart, image, prediction_table
 from mlalign.tracking.stage import Stage
@@ -32,6 +31,7 @@ from mlalign.tracking.tracker import Figures, Tracker
 
 log = logging.getLogger(__name__)
 
+SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes")  # of the results
 IDENTITY = "wandb.json"  # in the folder of what a stage makes
 
 
@@ -125,17 +125,16 @@ class WandbTracker(Tracker):
             self.stage.show(f"{CONFUSION}{language}", chart)
         self._tested[language] = path, part
 
-    def show(self, results: Mapping[str, Any], figures: Figures) -> None:
+    def show(self, results: Results, figures: Figures) -> None:
         """Averages, the table of predictions, figures, artifacts."""
         if self.stage is None:  # the run was found
             self._begin("test", self.folder)
-            scores = results["scores"].items()
-            self._log({score_key(results["metric"], one): score for one, score in scores})
+            scores = results.scores.items()
+            self._log({score_key(results.metric, one): score for one, score in scores})
         if self.stage is None:
             return
-        averages = {average_key(name): results[name] for name in AVERAGES}
-        self.stage.log({key: value for key, value in averages.items() if value is not None})
-        self.stage.summarise({name: results[name] for name in ("seconds", "peak_memory_bytes", "aligned", "commit")})
+        self.stage.log({average_key(name): mean for name, mean in results.summary.items() if mean is not None})
+        self.stage.summarise({name: getattr(results, name) for name in SUMMARISED})
         if self._tested and self.shown.rows:
             table = partial(prediction_table, self._tested, self.metric, rows=self.shown.rows, texts=self.shown.texts)
             self.stage.show(PREDICTIONS, table)
@@ -171,9 +170,9 @@ class WandbTracker(Tracker):
         self.stage = None
         stage.finish(error)
 
-    def _files(self, results: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Path]]]:
+    def _files(self, results: Results) -> Iterator[tuple[str, str, list[Path]]]:
         """Name, type and content of each artifact."""
-        folder, aligned = self.folder, results["aligned"]
+        folder, aligned = self.folder, results.aligned
         name = folder.name.replace("+", ".")  # of a joint ablation; wandb allows none in a name
         yield f"{name}-results", "results", [folder / FILE, folder / "predictions"]
         if aligned is not None:

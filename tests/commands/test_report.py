@@ -83,7 +83,7 @@ def test_runs_that_kept_nothing_but_scores_still_make_a_page(tmp_path):
     for method in ("none", "multilevel"):
         for seed in (1, 2):
             folder = tmp_path / "outputs" / "mldoc" / f"{method}{seed}"
-            written(folder, results(method, seed) | {"aligned": None})
+            written(folder, results(method, seed))
     broken = tmp_path / "outputs" / "mldoc" / "broken"
     broken.mkdir()
     (broken / "failed.json").write_text(json.dumps({"error": "TrainingError: <NaN>"}))

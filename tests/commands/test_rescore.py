@@ -141,9 +141,9 @@ def test_the_oracle_is_the_best_step_on_each_languages_own_dev_part(finished, wo
 def test_runs_scored_again_are_not_mixed_with_runs(finished, world):
     again(finished)
     found = find_runs(str(world / "outputs"))
-    assert [one.results.get("evaluation_of") for one in found] == [None]
+    assert [one.results.evaluation_of for one in found] == [None]
     named = find_runs(str(finished / "evaluations"))
-    assert {one.results["evaluation_of"] for one in named} == {str(finished)}
+    assert {one.results.evaluation_of for one in named} == {str(finished)}
 
 
 def test_a_run_that_is_made_anew_forgets_what_was_found_with_its_old_weights(world):

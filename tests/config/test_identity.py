@@ -2,11 +2,12 @@
 
 import copy
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from reporting.made import other as other_run
+from reporting.made import run
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
@@ -16,7 +17,6 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import Affects, values
 from mlalign.config.sweep import sweep_of
 from mlalign.errors import ConfigError
-from mlalign.reporting.runs import Run
 from mlalign.reporting.variation import refuse_other_differences
 
 with initialize_config_dir(CONF, version_base="1.3"):
@@ -104,7 +104,7 @@ def test_a_setting_tells_runs_apart_in_tables_and_in_tracking_or_neither(key):
     for name in key.split(".")[:-1]:
         group = group[name]
     group[key.split(".")[-1]] = "something else"
-    runs = [Run(Path(name), {"config": one}) for name, one in (("a", PLAIN), ("b", plain))]
+    runs = [other_run(run(), config=one) for one in (PLAIN, plain)]
     for kind in VARIES:
         refused = False
         try:

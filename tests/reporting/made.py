@@ -1,10 +1,11 @@
 """Results of runs that nobody made, and the files that they would have left."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlalign.reporting.results import summary, write_results
+from mlalign.reporting.results import Results, write_results
 from mlalign.reporting.runs import Run
 
 
@@ -19,7 +20,7 @@ def results(
     backbone: str = "tiny",
     scores: dict[str, float] | None = None,
     **config: Any,
-) -> dict[str, Any]:
+) -> Results:
     found = {"en": 90.0, "de": de, "ru": ru} if scores is None else scores
     found = {language: score for language, score in found.items() if score is not None}
     shared = {
@@ -29,23 +30,26 @@ def results(
         "ablation": {"name": ablation},
         "backbone": {"name": backbone},
     }
-    return {
-        "task": task,
-        "metric": "accuracy",
-        "method": method,
-        "ablation": ablation,
-        "backbone": backbone,
-        "seed": seed,
-        "selection": "english_dev",
-        "scores": found,
-        **summary(found),
-        "config": shared | config,
-        "data": {},
-    }
+    return Results(
+        task=task,
+        metric="accuracy",
+        method=method,
+        ablation=ablation,
+        backbone=backbone,
+        seed=seed,
+        selection="english_dev",
+        scores=found,
+        config=shared | config,
+    )
 
 
 def run(*words: Any, folder: str = "outputs/run", **settings: Any) -> Run:
     return Run(Path(folder), results(*words, **settings))
+
+
+def other(one: Run, **changes: Any) -> Run:
+    """The run with other values in its results."""
+    return replace(one, results=replace(one.results, **changes))
 
 
 def runs(**scores: list[tuple[float, float]]) -> list[Run]:
@@ -57,7 +61,7 @@ def runs(**scores: list[tuple[float, float]]) -> list[Run]:
     ]
 
 
-def written(folder: Path, found: dict[str, Any], right: dict[str, list[bool]] | None = None) -> Run:
+def written(folder: Path, found: Results, right: dict[str, list[bool]] | None = None) -> Run:
     """A run's folder; with predictions where it is said which items are right."""
     folder.mkdir(parents=True)
     write_results(folder, found)

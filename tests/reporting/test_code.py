@@ -1,7 +1,7 @@
 """Rows of one table come from one code, or the table says that they do not."""
 
 import pytest
-from reporting.made import run
+from reporting.made import other, run
 
 from mlalign.errors import ConfigError
 from mlalign.reporting.code import mixed_code
@@ -13,8 +13,7 @@ FIRST = {"mlalign": "a" * 64, "conf": "b" * 64, "constraints": None}
 
 
 def made(method: str, **more: object) -> Run:
-    one = run(method, folder=f"outputs/{method}")
-    return Run(one.folder, one.results | more)
+    return other(run(method, folder=f"outputs/{method}"), **more)
 
 
 @pytest.mark.parametrize("part", ["mlalign", "conf", "constraints"])

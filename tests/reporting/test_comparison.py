@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reporting.made import results, run, runs, written
+from reporting.made import other, results, run, runs, written
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.comparison import comparison
-from mlalign.reporting.runs import Run, Unfinished, find_runs
+from mlalign.reporting.runs import Unfinished, find_runs
 
 NONE = [(50.0, 40.0), (52.0, 44.0), (51.0, 41.0)]
 MLM = [(49.0, 41.0), (53.0, 43.5), (50.0, 40.0)]
@@ -112,8 +112,7 @@ def test_unfinished_runs_are_listed_below_their_task_or_where_it_has_none_below_
 
 
 def test_an_upper_bound_says_that_it_is_one():
-    oracle = run()
-    (table,) = comparison([Run(oracle.folder, oracle.results | {"selection": "oracle"})])
+    (table,) = comparison([other(run(), selection="oracle")])
     assert "upper bound" in table.title
     assert "zero-shot" not in table.title
 
@@ -195,7 +194,7 @@ def test_without_predictions_there_is_no_bootstrap_and_that_is_said(tmp_path):
 
 
 def test_a_score_that_is_not_made_of_items_has_no_bootstrap(tmp_path):
-    found = [Run(one.folder, one.results | {"metric": "retrieval_accuracy"}) for one in two_methods(tmp_path, de=12.0)]
+    found = [other(one, metric="retrieval_accuracy") for one in two_methods(tmp_path, de=12.0)]
     (table,) = comparison(found, resamples=200)
     assert all(cell.against.items is None for cell in rows_of(table)["mlm"].cells.values())
     assert "There is no bootstrap" in notes(table)

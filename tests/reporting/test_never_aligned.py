@@ -1,7 +1,7 @@
 """A language that was never aligned on is marked wherever its score stands."""
 
 import pytest
-from reporting.made import run
+from reporting.made import other, run
 
 from mlalign.data.readers.languages import others
 from mlalign.reporting.comparison import comparison
@@ -18,10 +18,9 @@ MARKS = {
 
 
 def runs() -> list[Run]:
-    one = run("mlm", folder="outputs/mlm")
     return [
         run("none", folder="outputs/none"),
-        Run(one.folder, one.results | {"never_aligned": ["ru"]}),
+        other(run("mlm", folder="outputs/mlm"), never_aligned=["ru"]),
     ]
 
 

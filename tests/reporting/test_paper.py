@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from reporting.made import run
+from reporting.made import other, run
 
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.formats import FORMATS
 from mlalign.reporting.paper import MBERT, ORDER, TABLES, XLMR, copied_rows, misprints
-from mlalign.reporting.runs import Run
 
 SOURCE = Path(__file__).parents[3] / "shared" / "paper" / "tables.json"
 REAL = {"data": {"root": "data", "source": "files"}}
@@ -94,8 +93,8 @@ def test_ablations_stand_beside_table_5():
         ([run(task="sib200")], "main", "no such table for sib200"),
         ([run(backbone=XLMR)], "main", "generated sample"),
         ([run(backbone="tiny", **REAL)], "main", "found tiny"),
-        ([Run(Path("a"), real().results | {"selection": "oracle"})], "main", "upper bound"),
-        ([Run(Path("a"), real().results | {"split": "dev"})], "main", "another part"),
+        ([other(real(), selection="oracle")], "main", "upper bound"),
+        ([other(real(), split="dev")], "main", "another part"),
         ([run(backbone=MBERT, **REAL)], "ablation", f"found {MBERT}"),
         ([run(task="pawsx", backbone=XLMR, **REAL)], "ablation", "no such table for pawsx"),
     ],

@@ -74,6 +74,6 @@ def test_a_run_that_is_published_again_replaces_all_of_its_files_and_loses_proba
     (copy / "predictions" / "de.jsonl").write_text("\n".join(lines), encoding="utf-8")
     publish(find_runs(str(copy)), tmp_path / "mine.zip")
     unpack(tmp_path / "mine.zip", tmp_path)
-    folder = tmp_path / "mine" / run.results["task"] / run.folder.name
+    folder = tmp_path / "mine" / run.results.task / run.folder.name
     assert [path.name for path in (folder / "predictions").iterdir()] == ["de.jsonl"]
     assert (folder / "predictions" / "de.jsonl").read_text(encoding="utf-8").splitlines() == kept

@@ -1,14 +1,14 @@
 """Names of panels, and predictions on disk that are not as they should be."""
 
 import pytest
+from reporting.made import other, run
 
 from mlalign.errors import DataError
 from mlalign.reporting.recorded import panel_names, predictions_of
-from mlalign.reporting.runs import Run
 
 
 def a_run(folder, method="multilevel", seed=1, metric="accuracy"):
-    return Run(folder, {"method": method, "ablation": "none", "seed": seed, "metric": metric})
+    return other(run(method, seed, folder=folder), metric=metric)
 
 
 def test_panels_are_named_by_as_much_as_tells_them_apart(tmp_path):

@@ -1,6 +1,7 @@
 """Averages by hand; results read as they were written."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from reporting.made import results
@@ -8,7 +9,7 @@ from reporting.made import results
 from mlalign.errors import DataError, TrainingError
 from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.predictions import read_predictions
-from mlalign.reporting.results import read_results, summary, write_results
+from mlalign.reporting.results import Budget, read_results, summary, write_results
 from mlalign.reporting.tables import score_table
 
 
@@ -42,7 +43,7 @@ def test_a_run_is_shown_language_by_language():
 
 def test_results_are_read_as_they_were_written(tmp_path):
     write_results(tmp_path, results())
-    assert read_results(tmp_path) == {"schema": 1, **results()}
+    assert read_results(tmp_path) == results()
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
@@ -57,13 +58,70 @@ def test_what_is_no_result_is_named(tmp_path):
         read_results(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": None}, "method is null, expected a string"),
+        ({"seed": "one"}, 'seed is "one", expected a whole number'),
+        ({"scores": [1.0]}, "expected an object"),
+        ({"scores": {"de": "high"}}, "the score in de is 'high'"),
+        ({"metric": "bleu"}, "metric is bleu, expected one of accuracy"),
+        ({"split": "all"}, "expected one of train, dev, test"),
+        ({"budget": {"unit": "steps"}}, "budget has no unit or no amount"),
+    ],
+)
+def test_a_value_that_is_not_what_it_should_be_is_named(tmp_path, changes, words):
+    (tmp_path / "results.json").write_text(json.dumps(results().to_json() | changes))
+    with pytest.raises(DataError, match=rf"results\.json: .*{words}.*resume=false"):
+        read_results(tmp_path)
+
+
+def test_a_missing_value_is_named_and_later_ones_have_their_defaults(tmp_path):
+    content = results().to_json()
+    needed = {"schema", "task", "metric", "method", "ablation", "backbone", "seed", "selection", "scores", "config"}
+    bare = {key: value for key, value in content.items() if key in needed}
+    (tmp_path / "results.json").write_text(json.dumps(bare))
+    assert read_results(tmp_path) == results()
+    del bare["seed"]
+    (tmp_path / "results.json").write_text(json.dumps(bare))
+    with pytest.raises(DataError, match="seed is missing"):
+        read_results(tmp_path)
+
+
+def test_every_value_is_read_as_it_was_written(tmp_path):
+    code = {"mlalign": "a", "conf": "b", "constraints": None}
+    whole = replace(
+        results(),
+        metric="answer_f1",
+        beside={"exact_match": {"en": 1.0}},
+        budget=Budget("tokens", 1e9, steps=4),
+        reads=["English labels"],
+        notes=["smaller"],
+        evaluation_of="outputs/run",
+        steps={"en": 4},
+        code=code,
+        evaluation_code=code,
+        data={"de.test": {"rows": 3, "sha256": "c"}},
+    )
+    write_results(tmp_path, whole)
+    assert read_results(tmp_path) == whole
+    content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert content["exact_match"] == {"en": 1.0}
+    assert content["transfer_average"] == summary(whole.scores)["transfer_average"]
+
+
+def test_old_names_of_keys_are_read_as_todays(tmp_path):
+    write_results(tmp_path, results(align={"pairs": 4}))
+    assert read_results(tmp_path).setting("align") == {"batch_size": 4}
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_results_with_a_number_that_is_not_finite_are_not_written(tmp_path, number):
-    sick = results() | {"scores": {"en": 90.0, "de": number}}
+    sick = results(de=number)
     with pytest.raises(TrainingError, match=r"scores\.de"):
         write_results(tmp_path, sick)
     assert not list(tmp_path.iterdir())
-    (tmp_path / "results.json").write_text(json.dumps({"schema": 1, **sick}))
+    (tmp_path / "results.json").write_text(json.dumps(sick.to_json()))
     with pytest.raises(DataError, match=r"results\.json: no JSON"):
         read_results(tmp_path)
 

@@ -1,15 +1,12 @@
 """Which runs make a row, in which order, and which runs make no table together."""
 
-from pathlib import Path
-
 import pytest
-from reporting.made import results, run, written
+from reporting.made import other, results, run, written
 
 from mlalign.config.enums import TableKind
 from mlalign.config.identity import SEEDS
 from mlalign.errors import ConfigError, DataError
 from mlalign.reporting.rows import full_method, rows_of
-from mlalign.reporting.runs import Run
 from mlalign.reporting.variation import KINDS, flat_settings, refuse_other_differences
 
 
@@ -130,8 +127,6 @@ def test_a_table_of_ablations_takes_no_other_backbone_and_points_to_one_that_doe
     ],
 )
 def test_other_selections_metrics_and_files_are_refused(key, value, words):
-    first = results(data_files=None)
-    first["data"] = {"de.test": {"rows": 4, "sha256": "a"}}
-    second = first | {key: value}
+    first = other(run(), data={"de.test": {"rows": 4, "sha256": "a"}})
     with pytest.raises(ConfigError, match=words):
-        refuse_other_differences("mldoc", [Run(Path("a"), first), Run(Path("b"), second)], "main")
+        refuse_other_differences("mldoc", [first, other(first, **{key: value})], "main")

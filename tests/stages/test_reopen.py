@@ -53,7 +53,7 @@ def test_an_opened_run_predicts_what_the_run_predicted(overrides, world, tmp_pat
         part, batches = scored_part(task, opened.files, opened.layout, language)
         path = tmp_path / f"{language}.jsonl"
         found = score_part(trainer(tmp_path), opened.module, task, part, batches, path, language=language)
-        assert found["scores"] == opened.results["scores"][language]
+        assert found["scores"] == opened.results.scores[language]
         assert path.read_bytes() == (folder / "predictions" / f"{language}.jsonl").read_bytes()
 
 

@@ -117,14 +117,14 @@ def test_outcomes_are_equal_where_the_prediction_is_right(kind):
 def test_scores_are_those_of_the_predictions(finished):
     kind, folder = finished
     metric, results = METRICS[kind], read_results(folder)
-    assert results["metric"] == kind
-    for language, score in results["scores"].items():
+    assert results.metric == kind
+    for language, score in results.scores.items():
         predictions = list(read_predictions(predictions_file(folder, language), metric))
         assert len(predictions) >= 20
         assert metric.score(predictions) == pytest.approx(score)
         for key, value in metric.scores_beside(predictions).items():
-            assert results[key][language] == value
-    assert all(results[key].keys() == results["scores"].keys() for key in metric.beside)
+            assert results.beside[key][language] == value
+    assert all(results.beside[key].keys() == results.scores.keys() for key in metric.beside)
 
 
 def test_a_run_is_scored_again_to_the_last_bit(finished):
@@ -133,9 +133,8 @@ def test_a_run_is_scored_again_to_the_last_bit(finished):
         pytest.skip("nothing was learned")
     again = rescore(folder, {})
     before, after = read_results(folder), read_results(again)
-    for key in ("scores", *METRICS[kind].beside):
-        assert after[key] == before[key]
-    for language in before["scores"]:
+    assert (after.scores, after.beside) == (before.scores, before.beside)
+    for language in before.scores:
         name = f"predictions/{language}.jsonl"
         assert (again / name).read_bytes() == (folder / name).read_bytes()
 
@@ -159,7 +158,7 @@ def test_a_report_shows_every_example(finished, tmp_path):
     assert task["form"] == metric.form
     expected = [
         metric.is_right(one)
-        for language in read_results(folder)["scores"]
+        for language in read_results(folder).scores
         for one in read_predictions(predictions_file(folder, language), metric)
     ]
     assert [answer == 0 for answer in task["answers"][0][0]] == expected

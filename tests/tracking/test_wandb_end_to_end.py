@@ -98,11 +98,11 @@ def test_each_stage_is_a_run_of_one_group_with_the_whole_configuration(stages, f
 
 def test_the_test_run_says_what_the_results_say(stages, folder):
     results, shown = read_results(folder), stages["test"].summary
-    for language, score in results["scores"].items():
+    for language, score in results.scores.items():
         assert shown[f"test/accuracy/{language}"] == pytest.approx(score)
     for average in ("average", "transfer_average", "transfer_gap"):
-        assert shown[f"test/{average}"] == pytest.approx(results[average])
-    assert shown["aligned"] == results["aligned"]
+        assert shown[f"test/{average}"] == pytest.approx(results.summary[average])
+    assert shown["aligned"] == results.aligned
 
 
 def test_steps_are_batches_and_every_curve_has_its_axis(stages):

@@ -28,7 +28,7 @@ def job(composed: DictConfig) -> None:
     tested = settings.task, settings.metric, settings.languages
     if settings.run is not None:
         results = read_results(Path(settings.run))
-        tested = results["task"], results["metric"], list(results["scores"])
+        tested = results.task, results.metric, list(results.scores)
     task, metric, languages = tested
     check_package()
     entity = settings.entity if settings.output else account(settings.entity)

@@ -36,11 +36,11 @@ def collect(panels: Panels, request: Request) -> pd.DataFrame:
             rows += [
                 (
                     name,
-                    results["seed"],
+                    results.seed,
                     language,
                     similarity,
-                    results["scores"][language],
-                    results["task"],
+                    results.scores[language],
+                    results.task,
                     unit_of(run),
                 )
                 for language in targets_of(run)

@@ -86,7 +86,7 @@ def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[s
     """
     runs = [(row, seeds, run) for row, found in rows.items() for seeds, run in found.items()]
     seeds = sorted({seed_name(seeds) for _, seeds, _ in runs}, key=_numbers_first)
-    metric = METRICS[runs[0][2].results["metric"]]
+    metric = METRICS[runs[0][2].results.metric]
     shown = labels if metric.has_labels else ()
     places: dict[Outcome, int] = {TOPICS.get(one, one): n for n, one in enumerate(shown)}
     cases = Cases(task, metric, [], {}, [], [], list(rows), seeds, {row: {} for row in rows})

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mlalign.config.identity import SEEDS
 from mlalign.reporting.report.cases import seed_name
+from mlalign.reporting.results import Results
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import setting_of
@@ -42,19 +42,19 @@ def facts_of(rows: Rows) -> Facts:
     ]
     others = set(differing(settings))
     results = [run.results for run in runs]
-    task = results[0]["config"].get("task", {})
+    task = results[0].setting("task")
     summary = {
         "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
         "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
-        "Languages": _listed(one for found in results for one in found["scores"]),
-        "Never aligned": _listed(one for found in results for one in found.get("never_aligned", [])),
+        "Languages": _listed(one for found in results for one in found.scores),
+        "Never aligned": _listed(one for found in results for one in found.never_aligned),
         "What was scored": _listed(map(setting_of, results)),
-        "Checkpoint": _listed(found.get("selection") for found in results),
+        "Checkpoint": _listed(found.selection for found in results),
         "Backbone": _listed(map(_backbone, results)),
-        "Commit of mlalign": _listed(found.get("commit") for found in results),
+        "Commit of mlalign": _listed(found.commit for found in results),
         "Versions": _listed(map(_versions, results)),
         "Test data": _data(results[0]),
-        "Licence of the task": "" if _is_sample(results[0]) else str(task.get("licence") or ""),
+        "Licence of the task": "" if results[0].is_of_sample else str(task.get("licence") or ""),
         "Training time": _time(results),
         "Warnings of alignments": _warnings(rows),
     }
@@ -70,31 +70,27 @@ def facts_of(rows: Rows) -> Facts:
     )
 
 
-def _backbone(results: dict[str, Any]) -> str:
-    commit, files = results.get("backbone_commit"), results.get("backbone_files") or {}
-    if commit:
-        return f"{results['backbone']} at {commit}"
+def _backbone(results: Results) -> str:
+    files = results.backbone_files or {}
+    if results.backbone_commit:
+        return f"{results.backbone} at {results.backbone_commit}"
     weights = [f"{name} {digest[:12]}" for name, digest in files.items() if name.endswith((".safetensors", ".bin"))]
-    return results["backbone"] + (f" (sha256: {', '.join(weights)})" if weights else "")
+    return results.backbone + (f" (sha256: {', '.join(weights)})" if weights else "")
 
 
-def _versions(results: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {found}" for name, found in results.get("versions", {}).items())
+def _versions(results: Results) -> str:
+    return ", ".join(f"{name} {found}" for name, found in results.versions.items())
 
 
-def _is_sample(results: dict[str, Any]) -> bool:
-    return results["config"].get("data", {}).get("source") == "sample"
-
-
-def _data(results: dict[str, Any]) -> str:
-    data = results["config"].get("data", {})
-    if _is_sample(results):
+def _data(results: Results) -> str:
+    data = results.setting("data")
+    if results.is_of_sample:
         return "the generated sample: made-up sentences, no corpus"
     return f"{data.get('source')}, under {data.get('root')}"
 
 
-def _time(results: Sequence[dict[str, Any]]) -> str:
-    known = [one["seconds"]["total"] for one in results if one.get("seconds", {}).get("total")]
+def _time(results: Sequence[Results]) -> str:
+    known = [one.seconds["total"] for one in results if one.seconds.get("total")]
     return f"{sum(known) / len(known):.0f} s a run on average" if known else ""
 
 
@@ -103,15 +99,13 @@ def _warnings(rows: Rows) -> str:
     rows_of: dict[str, list[str]] = {}
     for name, found in rows.items():
         for seeds, run in found.items():
-            for message in run.results.get("warnings", []):
+            for message in run.results.warnings:
                 rows_of.setdefault(message, []).append(f"{name} (seed {seed_name(seeds)})")
     return "; ".join(f"{', '.join(whose)}: {message}" for message, whose in rows_of.items())
 
 
 def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:
-    found = {
-        (name, record["rows"], record["sha256"]) for run in runs for name, record in run.results.get("data", {}).items()
-    }
+    found = {(name, record["rows"], record["sha256"]) for run in runs for name, record in run.results.data.items()}
     return sorted(found)
 
 

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_columns_hold_every_prediction(runs):
 
 
 def test_entities_are_right_where_the_metric_finds_the_same_spans(tmp_path):
-    run = written(tmp_path / "run", results() | {"metric": "entity_f1"})
+    run = written(tmp_path / "run", replace(results(), metric="entity_f1"))
     gold = ["B-PER", "I-PER", "O"]
     said(run, "de", [("1", gold, ["I-PER", "I-PER", "O"]), ("2", gold, ["B-PER", "O", "O"])])
     cases = cases_of("panx", rows_of([run], "main"), ["de"], ["O", "B-PER", "I-PER"])
