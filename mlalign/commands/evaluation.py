@@ -53,6 +53,7 @@ def compare(composed: DictConfig) -> None:
         paper=settings.paper,
         resamples=settings.resamples,
         mixed=settings.mixed_code,
+        mixed_budget=settings.mixed_budget,
         formats=settings.format,
         output=settings.output,
     )

@@ -38,6 +38,7 @@ def make_report(settings: Report) -> list[Path]:
         paper=settings.paper,
         resamples=settings.resamples,
         mixed=settings.mixed_code,
+        mixed_budget=settings.mixed_budget,
         unfinished=unfinished,
     )
     print(f"\n{FORMATS['text'].write(tables)}\n")

@@ -20,6 +20,7 @@ class Compare:
     baseline: str | None = None  # the row that the others are tested against; null: by the table
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
+    mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
     format: Any = None  # one or several of reporting.formats; null: as the output is named
     output: str | None = None  # files that the tables are written to as well
@@ -35,6 +36,7 @@ class Report:
     baseline: str | None = None  # the row that the others are tested against; null: by the table
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
+    mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
     language: str | None = None  # of the texts in the figures; null: the first target language
     texts: bool = True  # false: the cases show no text, for corpora that may not be passed on

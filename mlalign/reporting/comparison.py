@@ -9,7 +9,8 @@ from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import METRICS
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
-from mlalign.reporting.notes import notes_on
+from mlalign.reporting.fairness import mixed_budgets, refuse_mixed_budgets, with_best
+from mlalign.reporting.notes import notes_on, notes_on_systems
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
 from mlalign.reporting.results import Results, summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
@@ -29,6 +30,7 @@ def comparison(
     resamples: int = RESAMPLES,
     unfinished: Sequence[Unfinished] = (),
     mixed: bool = False,
+    mixed_budget: bool = False,
 ) -> list[Table]:
     """One table per task.
 
@@ -41,10 +43,11 @@ def comparison(
         resamples: of the test items, for the paired bootstrap; 0 for none.
         unfinished: runs to be listed below the table of their task; below all, if it has none.
         mixed: let runs of different code into one table, and note it.
+        mixed_budget: let alignments of different budgets into one table, and note it.
 
     Raises:
-        ConfigError: runs of a task differ in what no row names or were made by different code, or
-            no task has the baseline.
+        ConfigError: runs of a task differ in what no row names, were made by different code or with
+            different budgets, or no task has the baseline.
         DataError: runs contradict each other or their predictions.
     """
     by_task: dict[str, list[Run]] = defaultdict(list)
@@ -55,6 +58,8 @@ def comparison(
         refuse_other_differences(task, found, kind)
         if not mixed:
             refuse_mixed_code(task, found)
+        if not mixed_budget:
+            refuse_mixed_budgets(task, found)
         rows[task] = rows_of(found, kind)
     if baseline is not None:
         _refuse_unknown(baseline, [name for one in rows.values() for name in one])
@@ -63,9 +68,11 @@ def comparison(
         table = _tested(task, rows[task], kind, baseline, resamples)
         results = [run.results for run in by_task[task]]
         missed = [one for one in unfinished if one.task == task or one.task not in rows]
-        notes = notes_on(table, results, resamples, missed)
+        notes = [*notes_on(table, results, resamples, missed), *notes_on_systems(table, rows[task])]
         if different := mixed_code(by_task[task]):
             notes.append(f"Mixed code, as asked for: {different}.")
+        if different := mixed_budgets(by_task[task]):
+            notes.append(f"Mixed budgets, as asked for: {different}.")
         if paper:
             table, note = _beside_the_paper(table, results)
             notes.append(note)
@@ -96,13 +103,14 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
                 for column, values in columns.items()
             },
             runs=len(rows[name]),
+            reads=tuple(dict.fromkeys(one for run in rows[name].values() for one in run.results.reads)),
         )
         for name, columns in scores.items()
     ]
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
     setting = setting_of(some)
-    return Table(task, some.metric, setting, kind, tuple(languages), tuple(body), tested)
+    return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested)
 
 
 def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, str]:

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from mlalign.reporting.fairness import budgets
 from mlalign.reporting.results import Results
+from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
 from mlalign.reporting.tables import NEVER_ALIGNED, Table
@@ -36,6 +38,23 @@ def notes_on(
         missed = _listed(list(map(str, unfinished)), "; ")
         notes.append(f"Not finished, so not in this table: {missed}.")
     return [note for note in notes if note]
+
+
+def notes_on_systems(table: Table, rows: Rows) -> list[str]:
+    """What rows may be compared for, and how their systems differ from their publications."""
+    notes = []
+    if table.says_what_is_read:
+        notes.append(
+            "Best mean of a column among rows that read the same: bold, or ▲. Whether it is better than others is what "
+            "the tests say."
+        )
+    allowed = list(budgets([run for found in rows.values() for run in found.values()]))
+    notes += [f"Budget of each alignment: {allowed[0]}."] if len(allowed) == 1 else []
+    named: dict[str, list[str]] = {}
+    for name, found in rows.items():
+        for note in dict.fromkeys(note for run in found.values() for note in run.results.notes):
+            named.setdefault(note, []).append(name)
+    return [*notes, *(f"{', '.join(names)}: {note.removesuffix('.')}." for note, names in named.items())]
 
 
 def _tests(table: Table, resamples: int) -> str:

@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
@@ -130,7 +130,7 @@ class Results:
     @property
     def name(self) -> str:
         """What a row of a table is called."""
-        return row_name(self.method, self.ablation)
+        return row_name(self.method, self.setting("tuning"), self.ablation)
 
     @property
     def summary(self) -> dict[str, float | None]:
@@ -168,9 +168,9 @@ class Results:
         return found | ({"is_upper_bound": self.is_upper_bound} if self.evaluation_of else {})
 
 
-def row_name(method: str, ablation: str) -> str:
-    """Method and, where something was left out, ablation."""
-    return method + ("" if ablation == "none" else f" {ablation}")
+def row_name(method: str, tunings: Iterable[str], ablation: str) -> str:
+    """Method with what fine-tuning does besides and, where something was left out, ablation."""
+    return "+".join([method, *sorted(tunings)]) + ("" if ablation == "none" else f" {ablation}")
 
 
 def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -40,6 +40,7 @@ class Cell:
     values: tuple[float, ...] = ()
     against: PairedComparison | None = None
     never_aligned: bool = False  # no parallel text of this language was aligned on
+    is_best: bool = False  # of its column, among the rows that read the same
 
     @property
     def mean(self) -> float | None:
@@ -60,6 +61,7 @@ class Row:
     cells: Mapping[str, Cell]  # column -> cell, every column of the table
     runs: int
     copied: str | None = None  # from where; such a row is never tested
+    reads: tuple[str, ...] = ()  # what its system saw; empty where that was not recorded
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Table:
     def columns(self) -> tuple[str, ...]:
         """Languages and summaries."""
         return (*self.languages, *SUMMARIES)
+
+    @property
+    def says_what_is_read(self) -> bool:
+        """Whether some row does."""
+        return any(row.reads for row in self.rows)
 
     @property
     def title(self) -> str:
@@ -105,6 +112,8 @@ def score_table(results: Results) -> str:
     rule = lines[1]
     head = f"{results.task}, {setting_of(results)}, {metric.title} in per cent"
     notes = [f"{NEVER_ALIGNED} never aligned: no parallel text of it was read"] if unknown else []
+    notes += [f"reads: {', '.join(results.reads)}"] if results.reads else []
+    notes += [f"note: {note}" for note in results.notes]
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
 
 

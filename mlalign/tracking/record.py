@@ -122,7 +122,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
-            ROW: row_name(config.method.name, config.ablation.name),
+            ROW: row_name(config.method.name, found.get("tuning", ()), config.ablation.name),
             TASK: config.task.name,
         },
         metric=METRICS[config.task.metric],

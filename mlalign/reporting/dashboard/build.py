@@ -6,7 +6,7 @@ from typing import Any
 from mlalign.reporting.dashboard.panels import sections
 from mlalign.reporting.keys import TASK, average_key
 
-PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}")
+PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}", "summary:reads")
 COLUMNS, ROWS = 3, 2  # of panels in a section
 WIDTH, HEIGHT = 8, 6  # of a panel; a row is 24 wide
 

@@ -3,7 +3,6 @@
 import csv as library
 import io
 from collections.abc import Sequence
-from typing import Any
 
 from mlalign.reporting.tables import Cell, PairedComparison, Row, Table
 
@@ -31,35 +30,44 @@ HEAD = (
     "items_p_holm",
     "never_aligned",
 )
+OF_READING = ("reads", "is_best")  # where a row says what its system read
+Value = str | float | None
 
 
 def csv(tables: Sequence[Table]) -> str:
     """Long form, one head for all tables; what is missing or cannot be computed is empty.
 
+    The columns of ``OF_READING`` are there where a row says what its system read.
+
     ``low`` and ``high`` bound the 95 % interval of the difference, over seeds and over test items.
     """
     file = io.StringIO()
     writer = library.writer(file, lineterminator="\n")
-    writer.writerow(HEAD)
+    writer.writerow(HEAD + OF_READING if (reads := any(table.says_what_is_read for table in tables)) else HEAD)
     for table in tables:
         for row in table.rows:
             for column in table.columns:
-                writer.writerow(map(_number, _line(table, row, column)))
+                writer.writerow(map(_number, _line(table, row, column, reads=reads)))
     return file.getvalue().rstrip("\n")
 
 
-def _line(table: Table, row: Row, column: str) -> list[Any]:
+def _line(table: Table, row: Row, column: str, *, reads: bool) -> list[Value]:
     cell = row.cells[column]
     known = [table.task, table.metric, table.kind, row.name, row.copied or "runs", column]
-    unknown = "true" if cell.never_aligned else "false"
-    return [*known, *_score(row, cell), *_test(table.baseline, cell.against), unknown]
+    more: list[Value] = [_truth(cell.never_aligned)]
+    more += [", ".join(row.reads), _truth(cell.is_best)] if reads else []
+    return [*known, *_score(row, cell), *_test(table.baseline, cell.against), *more]
 
 
-def _score(row: Row, cell: Cell) -> list[Any]:
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _score(row: Row, cell: Cell) -> list[Value]:
     return [None if row.copied else len(cell.values), cell.mean, cell.spread]
 
 
-def _test(baseline: str | None, against: PairedComparison | None) -> list[Any]:
+def _test(baseline: str | None, against: PairedComparison | None) -> list[Value]:
     if against is None:
         return [None] * 12
     seeds, items = against.seeds, against.items
@@ -68,5 +76,5 @@ def _test(baseline: str | None, against: PairedComparison | None) -> list[Any]:
     return [baseline, seeds.pairs, seeds.difference, *over_seeds, *over_items, against.items_holm]
 
 
-def _number(value: Any) -> Any:
+def _number(value: Value) -> Value:
     return f"{value:.6g}" if isinstance(value, float) else value

@@ -8,6 +8,7 @@ from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedCompa
 
 MISSING = "—"
 UNKNOWN = "n/a"
+NOT_RECORDED = "not recorded"
 GAP = 2  # between columns
 BY_SEEDS, BY_ITEMS, COPIED = "*", "†", "‡"
 
@@ -19,6 +20,7 @@ class GridCell:
     text: str
     spread: str = ""
     marks: str = ""
+    is_best: bool = False
 
 
 def cell_text(cell: GridCell) -> str:
@@ -27,7 +29,7 @@ def cell_text(cell: GridCell) -> str:
 
 
 def tail(cell: GridCell) -> str:
-    """What follows the number."""
+    """What follows the number, without what the best one is marked by."""
     return (f" ± {cell.spread}" if cell.spread else "") + cell.marks
 
 
@@ -82,10 +84,13 @@ def _scores(table: Table) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_score(row.cells[column]) for column in table.columns]
-        seeds = GridCell("" if row.copied else str(row.runs))
-        rows.append(GridRow(_name(row), (*cells, seeds), _group(row, table)))
-    head = (*table.languages, *SUMMARIES.values(), "seeds")
-    return Grid(table.title, head, tuple(rows), table.notes, together=1 + len(SUMMARIES))
+        cells.append(GridCell("" if row.copied else str(row.runs)))
+        if table.says_what_is_read:
+            cells.append(GridCell("" if row.copied else ", ".join(row.reads) or NOT_RECORDED))
+        rows.append(GridRow(_name(row), tuple(cells), _group(row, table)))
+    last = ("seeds", "reads") if table.says_what_is_read else ("seeds",)
+    head = (*table.languages, *SUMMARIES.values(), *last)
+    return Grid(table.title, head, tuple(rows), table.notes, together=len(SUMMARIES) + len(last))
 
 
 def _tests(table: Table) -> Grid:
@@ -147,7 +152,7 @@ def _score(cell: Cell) -> GridCell:
     marks = "" if against is None else _marks(against)
     marks += NEVER_ALIGNED * cell.never_aligned
     spread = "" if cell.spread is None else f"{cell.spread:.1f}"
-    return GridCell(f"{cell.mean:.1f}", spread, marks)
+    return GridCell(f"{cell.mean:.1f}", spread, marks, cell.is_best)
 
 
 def _marks(against: PairedComparison) -> str:

@@ -49,4 +49,5 @@ def _row(row: GridRow) -> str:
 def _cell(cell: GridCell) -> str:
     spread = f" <small>± {cell.spread}</small>" if cell.spread else ""
     marks = f"<sup>{escape(cell.marks)}</sup>" if cell.marks else ""
-    return f"<td>{escape(cell.text)}{spread}{marks}</td>"
+    text = f"<strong>{escape(cell.text)}</strong>" if cell.is_best else escape(cell.text)
+    return f"<td>{text}{spread}{marks}</td>"

@@ -73,7 +73,7 @@ def _cell(cell: GridCell) -> str:
     text = escaped(cell.text)
     if re.fullmatch(NUMBERS, cell.text):
         text = f"${cell.text}$".replace(", ", r",\,")
-    return text + spread + marks
+    return (rf"\textbf{{{text}}}" if cell.is_best else text) + spread + marks
 
 
 def escaped(text: str) -> str:

@@ -6,6 +6,7 @@ from textwrap import fill
 from mlalign.reporting.formats.grid import Grid, GridCell, grids, tail
 from mlalign.reporting.tables import Table, aligned
 
+BEST = "▲"
 WIDTH = 160  # columns that do not fit go below, under the same names
 
 
@@ -33,5 +34,6 @@ def _lines(grid: Grid) -> Iterator[str]:
 
 def _below_each_other(cells: Sequence[GridCell]) -> list[str]:
     """Numbers of one column, in line whatever follows them."""
-    width = max(len(tail(cell)) for cell in cells)
-    return [cell.text + tail(cell).ljust(width) for cell in cells]
+    tails = [tail(cell) + BEST * cell.is_best for cell in cells]
+    width = max(map(len, tails))
+    return [cell.text + one.ljust(width) for cell, one in zip(cells, tails, strict=True)]
