@@ -13,7 +13,7 @@ from shapes import Batches
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from mlalign.alignment.module import AlignmentModule
-from mlalign.data.parallel import ParallelBatch, Side, Sides
+from mlalign.data.parallel import ParallelBatch, Side, regrouped
 from mlalign.training.trainer import make_trainer
 
 Step = Callable[[ParallelBatch], None]
@@ -110,10 +110,9 @@ def two_pairs(batch: ParallelBatch) -> ParallelBatch:
     """The first two, which cost next to nothing."""
 
     def cut(side: Side) -> Side:
-        subwords = {key: value[:2] for key, value in side.subwords._asdict().items() if value is not None}
-        return Side(side.subwords._replace(**subwords), *(one[:2] for one in side[1:]))
+        return Side(side.subwords.rows(slice(2)), *(None if one is None else one[:2] for one in side[1:]))
 
-    views = {name: Sides(*map(cut, sides)) for name, sides in batch.views.items()}
+    views = {name: regrouped(map(cut, sides)) for name, sides in batch.views.items()}
     return batch._replace(views=views, same=batch.same[:2, :2])
 
 

@@ -149,6 +149,7 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     from mlalign.alignment.views import build_views
+    from mlalign.config.schema import Align
     from mlalign.data.parallel import ParallelDataModule
     from mlalign.data.sequences import SequenceBuilder
     from mlalign.data.token_cache import open_table
@@ -160,7 +161,7 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     layout = SequenceBuilder(tokenizer, {"en": 5, "de": 6, "unk": 7}, max_length=128)
     found: dict[str, Any] = {"pairs_in_table": len(table), "batches": BATCHES, "rates": []}
     for rate in (0.0, 0.15):
-        views = build_views(["masked" if rate else "clean"], layout, rate=rate, seed=1)
+        views = build_views(["masked" if rate else "clean"], layout, Align(mask_rate=rate), seed=1)
         data = ParallelDataModule(
             {"de": table}, layout, views, pairs=BATCH, batches=BATCHES + 1, exponent=0.7, held_out=500, seed=1
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
@@ -109,7 +110,7 @@ def run(config: Train) -> Path:
                 aligned = align_or_load(config, backbone, corpus, record)
                 classifier = finetune(config, aligned, corpus, record)
                 scores = evaluate(config, aligned, classifier, corpus, record)
-                write_results(config, aligned, classifier, scores, record)
+                write_results(config, aligned, classifier, scores, corpus, record)
     if is_rank_zero():
         show(folder)
     return folder
@@ -276,11 +277,15 @@ def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord
     return results
 
 
-def write_results(config: Train, aligned: Aligned, classifier: Classifier, scores: Scores, record: RunRecord) -> None:
+def write_results(
+    config: Train, aligned: Aligned, classifier: Classifier, scores: Scores, corpus: Corpus, record: RunRecord
+) -> None:
     """Write ``results.json``, last of all, so that it means a finished run; the first rank does."""
     if not is_rank_zero():
         return
-    folder = aligned.folder
+    folder, losses = aligned.folder, present(config.losses)
+    reads = read_by(losses) | ({"English labels"} if corpus.task.learned else set())
+    notes = notes_on(losses) | ({config.method.note} if config.method.note else set())
     results_file.write_results(
         record.folder,
         results_file.Results(
@@ -299,6 +304,8 @@ def write_results(config: Train, aligned: Aligned, classifier: Classifier, score
             weights=classifier.kept,
             curves=stage_curves(record.folder, folder),
             warnings=aligned.made.get("warnings", []),
+            reads=sorted(reads),
+            notes=sorted(notes),
             config=container(config),
             versions=results_file.versions(),
             commit=results_file.commit(),

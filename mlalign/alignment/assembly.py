@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mlalign.alignment.companions import Companion
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objective_set import ObjectiveSet
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Parts
 from mlalign.alignment.validation import settings_of
 from mlalign.alignment.views import build_views, views_read
-from mlalign.config.enums import AdversarySchedule, FusionForm, Vocabulary, WeightingPer, WordHead
+from mlalign.config.enums import AdversarySchedule, FusionForm, Positions, Vocabulary, WeightingPer, WordHead
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH
@@ -22,8 +23,9 @@ from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.device import padding_multiple
+from mlalign.errors import ConfigError
 from mlalign.losses import UncertaintyWeights
-from mlalign.models.backbone import add_language_tokens, known_languages
+from mlalign.models.backbone import add_language_tokens, first_position, known_languages
 from mlalign.models.encoder import Encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
@@ -78,13 +80,21 @@ class Assembly:
         head = self._head(model, vocabulary, counts) if any(one.vocabulary for one in self.needs) else None
         if head is None:
             unused_head(model)
-        objectives = self._objectives(encoder.dim)
+        views = views_read(self.needs)
+        if "tlm" in views and config.align.tlm.positions == Positions.restart and first_position(model) is None:
+            raise ConfigError(
+                f"align.tlm.positions=restart: {config.backbone.name} has no absolute positions that could restart; "
+                "set align.tlm.positions=run_on"
+            )
+        objectives = self._objectives(model)
         module = AlignmentModule(
             encoder,
             objectives,
             self._weighting(objectives),
             head=head,
+            companions={name: Companion(encoder) for name in sorted(set().union(*(n.companions for n in self.needs)))},
             keys=config.fusion.keys.value,
+            layers=frozenset().union(*(one.layers for one in self.needs)),
             partner_drop=config.fusion.partner_drop,
             per_level=config.weighting.per == WeightingPer.level,
             optimisation=self._optimisation(head),
@@ -99,7 +109,7 @@ class Assembly:
         data = ParallelDataModule(
             tables,
             layout,
-            build_views(views_read(self.needs), layout, rate=config.align.mask_rate, seed=self.seed),
+            build_views(views, layout, config.align, seed=self.seed),
             pairs=config.align.batch_size,
             batches=module.optimisation.batches,
             exponent=config.data.sampling_exponent,
@@ -109,8 +119,9 @@ class Assembly:
         )
         return module, data
 
-    def _objectives(self, dim: int) -> ObjectiveSet:
-        types, parts = objective_types(), Parts(dim, self.config.align)
+    def _objectives(self, model: Any) -> ObjectiveSet:
+        shape = model.config
+        types, parts = objective_types(), Parts(shape.hidden_size, shape.num_hidden_layers, self.config.align)
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 
     def _encoder(self, model: Any, languages: list[str]) -> Encoder:
@@ -126,7 +137,7 @@ class Assembly:
             model,
             pool=self.config.backbone.pool.value,
             sentence_fusion=build([one.fused for one in self.needs]),
-            word_fusion=build([one.vocabulary for one in self.needs]),
+            word_fusion=build([one.vocabulary and one.fused for one in self.needs]),
             prototypes=LanguagePrototypes(languages, dim, momentum=self.config.align.prototype_momentum)
             if fused
             else None,
@@ -173,6 +184,7 @@ class Assembly:
             accumulate=align.accumulate,
             head_warmup=align.head_warmup if head is not None and head.untrained else 0,
             max_grad_norm=align.max_grad_norm,
+            betas=(align.betas[0], align.betas[1]),
             warmup=align.warmup,
             backbone=rates.backbone,
             embeddings=rates.backbone if rates.embeddings is None else rates.embeddings,

@@ -1,14 +1,16 @@
 """What the objectives see of a batch: each of its views encoded and fused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial, reduce
+from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mlalign.data.parallel import ParallelBatch, Side, Sides
+from mlalign.alignment.companions import Companion
+from mlalign.data.parallel import ParallelBatch, Side
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import Subwords, joined, mean_pool
 from mlalign.models.vocabulary_head import VocabularyHead
@@ -16,17 +18,32 @@ from mlalign.training.gathering import all_gather
 
 
 class EncodedSide:
-    """One language of a view, encoded. What is known of its tokens is on the host.
+    """One side of a view, encoded. What is known of its tokens is on the host.
+
+    Args:
+        side: what was encoded.
+        layers: number -> hidden states; the last, which is always there, is the encoder's output.
+        encoder: has encoded it.
 
     Attributes:
-        states: ``[batch, length, dim]``.
-        sentence: fused sentence vectors h_s' ``[batch, dim]``; set by ``EncodedPair``.
+        states: the last hidden states ``[batch, length, dim]``.
+        sentence: sentence vectors ``[batch, dim]``, in a pair fused (h_s'); set by what holds the side.
     """
 
     sentence: Float[Tensor, "batch dim"]
 
-    def __init__(self, side: Side, states: Float[Tensor, "batch length dim"]) -> None:
-        self.given, self.states = side, states
+    def __init__(self, side: Side, layers: Mapping[int, Tensor], encoder: Encoder) -> None:
+        self.given, self.layers, self.encoder = side, layers, encoder
+        self.states: Float[Tensor, "batch length dim"] = layers[max(layers)]
+
+    def layer(self, number: int) -> Float[Tensor, "batch length dim"]:
+        """The hidden states after a layer that some objective needs; 0 are the embeddings."""
+        return self.layers[number]
+
+    def vector(self, layer: int | None = None) -> Float[Tensor, "batch dim"]:
+        """Sentence vectors before any fusion, of the last or of another layer."""
+        states = self.states if layer is None else self.layer(layer)
+        return self.encoder.pooled(states, self.given.subwords)
 
     @cached_property
     def flat(self) -> Float[Tensor, "positions dim"]:
@@ -58,7 +75,7 @@ class EncodedSide:
 
     @cached_property
     def sentences(self) -> Float[Tensor, "all dim"]:
-        """The fused sentence vectors of all ranks."""
+        """The sentence vectors of all ranks."""
         return all_gather(self.sentence)
 
     @cached_property
@@ -92,7 +109,6 @@ class EncodedPair:
 
     Args:
         source, target: row i of one translates row i of the other.
-        subwords: what the encoder has read, both languages together.
         encoder: has encoded them.
         head: to the vocabulary; None where no objective needs it.
         keys: what the fusions attend to: ``prototype`` (the batch's mean language vectors) or
@@ -104,14 +120,13 @@ class EncodedPair:
         self,
         source: EncodedSide,
         target: EncodedSide,
-        subwords: Subwords,
         encoder: Encoder,
         head: VocabularyHead | None,
         *,
         keys: str,
         partnered: bool,
     ) -> None:
-        self.source, self.target, self.subwords = source, target, subwords
+        self.source, self.target = source, target
         self.encoder, self.head = encoder, head
         self.keys, self.partnered = keys, partnered
         for side in self.sides:
@@ -124,7 +139,7 @@ class EncodedPair:
 
     def _fused_sentence(self, side: EncodedSide) -> Float[Tensor, "batch dim"]:
         """Eqs. 2 and 3."""
-        sentence = self.encoder.pooled(side.states, side.given.subwords)
+        sentence = side.vector()
         if self.encoder.sentence_fusion is None:
             return sentence
         is_pair = self.keys == "pair"
@@ -168,25 +183,45 @@ class EncodedBatch:
     """A batch, encoded.
 
     Attributes:
-        pairs: view -> both languages in this view.
+        pairs: view -> both languages in this view, where it has them apart.
+        joined_views: view -> its only side.
         languages: of source and target.
         same: see ``ParallelBatch``.
         head: to the vocabulary; None where no objective needs it.
+        companions: name -> another encoder, those that an objective needs.
+        read: what the encoder has read, pass by pass.
     """
 
     pairs: Mapping[str, EncodedPair]
+    joined_views: Mapping[str, EncodedSide]
     languages: tuple[str, str]
     same: Bool[Tensor, "all all"]
     head: VocabularyHead | None
+    companions: Mapping[str, Companion]
+    read: Sequence[Subwords]
 
     def pair(self, view: str) -> EncodedPair:
         """Both languages in a view; where nothing is masked, ``masked`` is ``clean``."""
-        return self.pairs[view if view in self.pairs else "clean"]
+        return self.pairs[view if view in self.pairs else view.replace("masked", "clean")]
+
+    def joined(self, view: str) -> EncodedSide:
+        """The only side of a view: the pairs of ``tlm``, each in one row, or English alone."""
+        return self.joined_views[view]
+
+    def key(self, view: str) -> EncodedSide:
+        """The target side of a pair view from the slow encoder; no gradient reaches it."""
+        companion, side = self.companions["momentum"], self.pair(view).target.given
+        return EncodedSide(side, dict(enumerate(companion(side.subwords))), companion.encoder)
 
     @property
-    def first(self) -> EncodedPair:
-        """The pair that is reported."""
-        return next(iter(self.pairs.values()))
+    def first(self) -> EncodedPair | None:
+        """The pair that is reported; None where every view has a single side."""
+        return next(iter(self.pairs.values()), None)
+
+    @property
+    def languages_apart(self) -> EncodedPair | None:
+        """A pair whose sides hold one language each; None where there is none."""
+        return next((pair for view, pair in self.pairs.items() if view != "mixed"), None)
 
     @property
     def vocabulary(self) -> VocabularyHead:
@@ -195,24 +230,75 @@ class EncodedBatch:
         return self.head
 
 
-def encode(
-    batch: ParallelBatch, encoder: Encoder, head: VocabularyHead | None, *, keys: str, partnered: bool
-) -> EncodedBatch:
-    """One pass of the encoder for each view, both languages together; see ``EncodedPair``."""
+class BatchEncoder:
+    """Encodes the views of batches as the method says.
 
-    def pair(view: Sides) -> EncodedPair:
-        subwords = joined(view.source.subwords, view.target.subwords, encoder.padding)
-        states = encoder(subwords, is_padded=_is_padded(view, encoder.padding))
-        rows = len(view.source.subwords.input_ids)
-        source = EncodedSide(view.source, states[:rows, : view.source.subwords.width])
-        target = EncodedSide(view.target, states[rows:, : view.target.subwords.width])
-        return EncodedPair(source, target, subwords, encoder, head, keys=keys, partnered=partnered)
+    Args:
+        encoder: with its fusions.
+        head: to the vocabulary; None where no objective needs it.
+        companions: name -> another encoder.
+        keys: see ``EncodedPair``.
+        layers: whose hidden states are kept besides the last.
+    """
 
-    return EncodedBatch({name: pair(view) for name, view in batch.views.items()}, batch.languages, batch.same, head)
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: VocabularyHead | None,
+        companions: Mapping[str, Companion],
+        *,
+        keys: str,
+        layers: Collection[int] = (),
+    ) -> None:
+        self.encoder, self.head, self.companions = encoder, head, companions
+        self.keys, self.layers = keys, frozenset(layers)
+
+    def __call__(self, batch: ParallelBatch, *, partnered: bool) -> EncodedBatch:
+        """One pass for each view in their order, both languages together.
+
+        Args:
+            batch: on the encoder's device.
+            partnered: whether masked tokens may attend to the translation's sentence vector.
+        """
+        pairs: dict[str, EncodedPair] = {}
+        joined_views: dict[str, EncodedSide] = {}
+        read: list[Subwords] = []
+        for view, sides in batch.views.items():
+            subwords = reduce(partial(joined, padding=self.encoder.padding), (side.subwords for side in sides))
+            read.append(subwords)
+            found = self._sides(sides, subwords)
+            if len(found) == 2:
+                source, target = found
+                pairs[view] = EncodedPair(source, target, self.encoder, self.head, keys=self.keys, partnered=partnered)
+            else:
+                (joined_views[view],) = found
+                found[0].sentence = found[0].vector()
+        return EncodedBatch(pairs, joined_views, batch.languages, batch.same, self.head, self.companions, read)
+
+    def _sides(self, sides: Sequence[Side], subwords: Subwords) -> list[EncodedSide]:
+        """Encode the sides, which ``subwords`` has one behind the other."""
+        is_padded = _is_padded(sides, self.encoder.padding)
+        if self.layers:
+            every = self.encoder.layers(subwords, is_padded=is_padded)
+            kept = {number: every[number] for number in (*self.layers, len(every) - 1)}
+        else:
+            kept = {0: self.encoder(subwords, is_padded=is_padded)}
+        ends = accumulate(len(side.original) for side in sides)
+        return [
+            EncodedSide(
+                side,
+                {
+                    number: states[end - len(side.original) : end, : side.subwords.width]
+                    for number, states in kept.items()
+                },
+                self.encoder,
+            )
+            for side, end in zip(sides, ends, strict=True)
+        ]
 
 
-def _is_padded(view: Sides, padding: int) -> bool:
+def _is_padded(sides: Sequence[Side], padding: int) -> bool:
     """Known from the ids on the host."""
-    if view.source.subwords.width != view.target.subwords.width:
+    if len({side.subwords.width for side in sides}) > 1:
         return True
-    return any(bool((side.original == padding).any()) for side in view)
+    return any(bool((side.original == padding).any()) for side in sides)

@@ -44,7 +44,7 @@ class Diagnostics:
 
     def watch(self, values: Mapping[str, Any]) -> None:
         """Look at what one step reports."""
-        self._in_batch = float(values["in_batch_accuracy"])
+        self._in_batch = float(values.get("in_batch_accuracy", 0.0))
         for name, value in values.items():
             if name.startswith("weight/"):
                 self._watch_weight(name, float(value))

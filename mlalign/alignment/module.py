@@ -1,24 +1,25 @@
 """The first stage: two players align an encoder on parallel text."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning as L
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mlalign.alignment.batch import EncodedBatch, encode
+from mlalign.alignment.batch import BatchEncoder, EncodedBatch
+from mlalign.alignment.companions import Companion
 from mlalign.alignment.diagnostics import Diagnostics
 from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.objective_set import ObjectiveSet
 from mlalign.alignment.objectives.base import Objective
 from mlalign.alignment.vocabulary import vocabulary_losses
-from mlalign.data.parallel import HeldOutBatch, ParallelBatch, Sides
+from mlalign.data.parallel import HeldOutBatch, ParallelBatch, regrouped
 from mlalign.data.sampling import stream
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
@@ -40,7 +41,9 @@ class AlignmentModule(L.LightningModule):
         objectives: what is learned.
         weighting: adds the losses up that have learned weights; None where there are none.
         head: to the vocabulary, where an objective needs it.
+        companions: name -> another encoder that an objective needs.
         keys: what the fusions attend to in training, see ``EncodedPair``.
+        layers: whose hidden states an objective needs besides the last.
         partner_drop: share of batches in which masked tokens attend to their own sentence only.
         per_level: whether ``weighting`` knows levels instead of names.
         optimisation: learning rates, lengths, clipping.
@@ -54,7 +57,9 @@ class AlignmentModule(L.LightningModule):
         weighting: UncertaintyWeights | None,
         *,
         head: VocabularyHead | None,
+        companions: Mapping[str, Companion],
         keys: str,
+        layers: Collection[int],
         partner_drop: float,
         per_level: bool,
         optimisation: Optimisation,
@@ -63,7 +68,9 @@ class AlignmentModule(L.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoder, head, weighting, objectives
-        self.keys, self.partner_drop, self.per_level = keys, partner_drop, per_level
+        self.companions = nn.ModuleDict(companions)
+        self.encoded = BatchEncoder(encoder, head, companions, keys=keys, layers=layers)
+        self.partner_drop, self.per_level = partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
         self.divergence = DivergenceMonitor("align")
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
@@ -84,8 +91,8 @@ class AlignmentModule(L.LightningModule):
             return super().transfer_batch_to_device(batch, device, idx)
         moved = super().transfer_batch_to_device(batch, device, idx)
         views = {
-            name: Sides(
-                *(side._replace(subwords=there.subwords) for side, there in zip(sides, moved.views[name], strict=True))
+            name: regrouped(
+                side._replace(subwords=there.subwords) for side, there in zip(sides, moved.views[name], strict=True)
             )
             for name, sides in batch.views.items()
         }
@@ -141,14 +148,14 @@ class AlignmentModule(L.LightningModule):
         """Every view once; whether masked tokens may attend to their translation is drawn here."""
         draw = stream(self.seed, "partner", batch.place).random()
         partnered = self.encoder.word_fusion is not None and draw >= self.partner_drop
-        return encode(batch, self.encoder, self.head, keys=self.keys, partnered=partnered)
+        return self.encoded(batch, partnered=partnered)
 
     def total(self, losses: Mapping[str, Tensor], progress: float) -> Float[Tensor, ""]:
         """What one backward pass minimises for both players."""
         learned: dict[str, Tensor] = {}
         terms = [torch.zeros((), device=self.device)]
         for name, objective in self.objectives.named().items():
-            loss = objective.factor(progress) * losses[name]
+            loss = objective.weight * objective.factor(progress) * losses[name]
             key = objective.level if self.per_level else name
             if objective.has_learned_weight:
                 learned[key] = learned[key] + loss if key in learned else loss
@@ -179,8 +186,9 @@ class AlignmentModule(L.LightningModule):
     @torch.no_grad()
     def update_prototypes(self, encoded: EncodedBatch) -> None:
         """Move the prototypes towards this batch's language vectors."""
-        if self.encoder.prototypes is not None:
-            for language, side in zip(encoded.languages, encoded.first.sides, strict=True):
+        pair = encoded.languages_apart
+        if self.encoder.prototypes is not None and pair is not None:
+            for language, side in zip(encoded.languages, pair.sides, strict=True):
                 self.encoder.prototypes.update(language, side.prototype)
 
     # Updates
@@ -199,6 +207,7 @@ class AlignmentModule(L.LightningModule):
         if self.objectives.opposed() and not self.optimisation.alternate:
             self.step_discriminator()
         self.generator_optimizer.step()
+        self.objectives.updated(self.encoded.companions)
         if self.weighting is not None:
             self.weighting.clamp_()
         for schedule in self.schedules():
@@ -264,7 +273,9 @@ class AlignmentModule(L.LightningModule):
         factors = [warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup), warmup_then_linear(rates.steps, 0)]
         return [
             {"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, factor)}
-            for optimizer, factor in zip(build_optimizers(Adam, self, *players), factors, strict=False)
+            for optimizer, factor in zip(
+                build_optimizers(Adam, self, *players, betas=rates.betas), factors, strict=False
+            )
         ]
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -301,8 +312,9 @@ class AlignmentModule(L.LightningModule):
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
         values |= self.objectives.measures(encoded)
-        values["padded_percent"] = padded_percent([pair.subwords for pair in encoded.pairs.values()])
-        values["in_batch_accuracy"] = 100 * encoded.first.in_batch_accuracy()
+        values["padded_percent"] = padded_percent(encoded.read)
+        if encoded.first is not None:
+            values["in_batch_accuracy"] = 100 * encoded.first.in_batch_accuracy()
         now = time.perf_counter()
         if self._since is not None:
             before, then = self._since
@@ -314,7 +326,8 @@ class AlignmentModule(L.LightningModule):
         for logger in self.loggers:  # `self.log` would repeat these numbers after every batch
             logger.log_metrics({f"align/{name}": value for name, value in values.items()}, place)
             logger.save()
-        self.log("in_batch", values["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
+        if encoded.first is not None:
+            self.log("in_batch", values["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Pairs never trained on, encoded as at inference."""

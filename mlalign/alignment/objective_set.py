@@ -1,10 +1,12 @@
 """The objectives of a run together."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.companions import Companion
 from mlalign.alignment.diagnostics import Rule
 from mlalign.alignment.objectives.base import Objective
 from mlalign.alignment.vocabulary import VocabularyObjective, vocabulary_losses
@@ -41,6 +43,11 @@ class ObjectiveSet(nn.ModuleDict):
         """The batch is done."""
         for one in self.named().values():
             one.stepped(batch)
+
+    def updated(self, companions: Mapping[str, Companion]) -> None:
+        """The encoder has made a step."""
+        for one in self.named().values():
+            one.updated(companions)
 
     def rules(self) -> list[Rule]:
         """When measures are worth a warning."""

@@ -1,42 +1,113 @@
 """Views: the forms in which a batch's sentences are encoded."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mlalign.alignment.objectives.base import Needs
+from mlalign.config.enums import JoinedOrder, Positions
+from mlalign.config.schema import Align
+from mlalign.data.joining import Joined, exchanged, in_any_order, side_by_side
+from mlalign.data.languages import ENGLISH
 from mlalign.data.masking import mask_words
-from mlalign.data.parallel import MakeSide, Side
+from mlalign.data.parallel import MakeView, Sentences, Side, Sides
 from mlalign.data.sampling import BatchKey, stream
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.subwords import Subwords
 
+AGAIN = "again:"  # in front of a view: the same ids in another pass, with another dropout
+ORDER = ("masked", "clean", "english", "tlm", "mixed")  # of the passes, which dropout depends on
 
-def clean(subwords: Subwords, language: str, key: BatchKey) -> Side:
+
+def unmasked(subwords: Subwords) -> Side:
     """As the text is."""
-    masked = torch.zeros_like(subwords.is_content_token)
-    return Side(subwords, subwords.input_ids, masked, subwords.is_content_token)
+    return Side(subwords, subwords.input_ids, torch.zeros_like(subwords.is_content_token), subwords.is_content_token)
 
 
-def masked(layout: SequenceBuilder, *, rate: float, seed: int) -> MakeSide:
-    """A share of the tokens hidden, by a random stream of the batch and the language alone."""
-    replacements = ordinary_ids(layout)
+def clean(text: Sentences, key: BatchKey) -> Sides:
+    """Both languages as they are."""
+    return Sides(unmasked(text.source), unmasked(text.target))
 
-    def make(subwords: Subwords, language: str, key: BatchKey) -> Side:
+
+def english(text: Sentences, key: BatchKey) -> tuple[Side]:
+    """English alone, as it is."""
+    return (unmasked(text.source),)
+
+
+class Masks:
+    """The views with masks; each has random streams of its own, named by the batch and what is masked.
+
+    Args:
+        layout: of the sequences.
+        align: settings of the stage.
+        seed: of all streams.
+    """
+
+    def __init__(self, layout: SequenceBuilder, align: Align, *, seed: int) -> None:
+        self.layout, self.align, self.seed = layout, align, seed
+        self.replacements = ordinary_ids(layout)
+        limit: int = layout.tokenizer.model_max_length
+        self.most = min(2 * layout.max_length, limit)
+
+    def masked(self, text: Sentences, key: BatchKey) -> Sides:
+        """A share of the tokens of each language hidden."""
+        return Sides(
+            *(
+                self._hidden(subwords, self._stream("masks", key, language))
+                for subwords, language in zip(text, (ENGLISH, key.language), strict=True)
+            )
+        )
+
+    def tlm(self, text: Sentences, key: BatchKey) -> tuple[Side]:
+        """The pair in one row, masks in both halves (Conneau and Lample 2019, arXiv:1901.07291)."""
+        rows, options = len(key.rows), self.align.tlm
+        order = torch.zeros(rows, dtype=torch.bool)
+        if options.order == JoinedOrder.shuffled:
+            order = in_any_order(rows, self._stream("tlm order", key, key.language))
+        joined = self._joined(*text, order, restart=options.positions == Positions.restart)
+        return (self._hidden(joined.subwords, self._stream("tlm masks", key, key.language), joined.half),)
+
+    def mixed(self, text: Sentences, key: BatchKey) -> Sides:
+        """Two pairs a row in any order, the languages' sides swapped in any row, masked.
+
+        Chi et al. 2021 (arXiv:2007.07834), mixup contrast: no side is one language's, and the
+        place of a sentence says nothing.
+        """
+        rows, padding = len(key.rows) // 2, self.layout.padding
+        random = self._stream("mixed order", key, key.language)
+        swapped = in_any_order(rows, random).repeat_interleave(2)
+        source, target = (subwords.rows(slice(2 * rows)) for subwords in text)
+        sides = []
+        for name, side in zip(Sides._fields, exchanged(source, target, swapped, padding=padding), strict=True):
+            one, two = side.rows(slice(0, None, 2)), side.rows(slice(1, None, 2))
+            joined = self._joined(one, two, in_any_order(rows, random))
+            sides.append(self._hidden(joined.subwords, self._stream("mixed masks", key, name), joined.half))
+        return Sides(*sides)
+
+    def _joined(
+        self, one: Subwords, two: Subwords, swapped: Bool[Tensor, " batch"], *, restart: bool = False
+    ) -> Joined:
+        layout = self.layout
+        return side_by_side(
+            one, two, swapped, padding=layout.padding, most=self.most, multiple=layout.multiple, restart=restart
+        )
+
+    def _stream(self, purpose: str, key: BatchKey, name: str) -> np.random.Generator:
+        return stream(self.seed, purpose, key.epoch, key.batch, name, int(key.rows[0]))
+
+    def _hidden(self, subwords: Subwords, random: np.random.Generator, half: Tensor | None = None) -> Side:
         found = mask_words(
             subwords,
-            rate=rate,
-            mask_id=layout.tokenizer.mask_token_id,
-            replacements=replacements,
-            random=stream(seed, "masks", key.epoch, key.batch, language, int(key.rows[0])),
+            rate=self.align.mask_rate,
+            mask_id=self.layout.tokenizer.mask_token_id,
+            replacements=self.replacements,
+            random=random,
         )
         shown = subwords._replace(input_ids=found.input_ids)
-        return Side(shown, subwords.input_ids, found.hidden, subwords.is_content_token)
-
-    return make
+        return Side(shown, subwords.input_ids, found.hidden, subwords.is_content_token, half)
 
 
 def ordinary_ids(layout: SequenceBuilder) -> Int[Tensor, " ordinary"]:
@@ -46,16 +117,30 @@ def ordinary_ids(layout: SequenceBuilder) -> Int[Tensor, " ordinary"]:
 
 
 def views_read(needs: Collection[Needs]) -> list[str]:
-    """The views that a batch must have; without masking ``masked`` is ``clean``."""
-    if not any(one.masking for one in needs):
-        return ["clean"]
-    return [name for name in ("masked", "clean") if any(name in one.views for one in needs)]
+    """The views that a batch must have, in the order of their passes.
+
+    Without an objective that predicts its masks ``masked`` is ``clean``.
+    """
+    masking = any(one.masking for one in needs)
+    names = {name if masking else name.replace("masked", "clean") for one in needs for name in one.views}
+    return sorted(names, key=lambda name: (name.startswith(AGAIN), ORDER.index(name.removeprefix(AGAIN))))
 
 
-def build_views(names: Iterable[str], layout: SequenceBuilder, *, rate: float, seed: int) -> dict[str, MakeSide]:
-    """Name -> what makes one language of a view, in the order of ``names``."""
-    builders: dict[str, Callable[[], MakeSide]] = {
-        "clean": lambda: clean,
-        "masked": lambda: masked(layout, rate=rate, seed=seed),
+def build_views(names: Iterable[str], layout: SequenceBuilder, align: Align, *, seed: int) -> dict[str, MakeView]:
+    """Name -> what makes a view, in the order of ``names``.
+
+    Args:
+        names: of views, see ``views_read``.
+        layout: of the sequences.
+        align: settings of the stage.
+        seed: of masks and orders.
+    """
+    masks = Masks(layout, align, seed=seed)
+    makers: dict[str, MakeView] = {
+        "clean": clean,
+        "english": english,
+        "masked": masks.masked,
+        "tlm": masks.tlm,
+        "mixed": masks.mixed,
     }
-    return {name: builders[name]() for name in names}
+    return {name: makers[name.removeprefix(AGAIN)] for name in names}

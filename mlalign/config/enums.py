@@ -37,6 +37,20 @@ class View(StrEnum):
     clean = "clean"
 
 
+class JoinedOrder(StrEnum):
+    """Which language of a joined pair comes first: drawn for every row, or English."""
+
+    shuffled = "shuffled"
+    fixed = "fixed"
+
+
+class Positions(StrEnum):
+    """Those of a joined pair's second half: as the sentence has them alone, or behind the first's."""
+
+    restart = "restart"
+    run_on = "run_on"
+
+
 class Similarity(StrEnum):
     """How two sentence vectors are compared."""
 

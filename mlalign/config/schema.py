@@ -15,12 +15,14 @@ from mlalign.config.enums import (
     Freeze,
     FusionForm,
     FusionKeys,
+    JoinedOrder,
     Keep,
     LanguageTokenStart,
     LoggerName,
     OnBadLine,
     Partner,
     Pool,
+    Positions,
     Precision,
     Representation,
     Selection,
@@ -43,6 +45,7 @@ from mlalign.config.settings import (
 from mlalign.config.task import Task
 
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
+BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
 DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
 
 
@@ -111,6 +114,14 @@ class Adversary(Settings):
 
 
 @dataclass
+class Tlm(Settings):
+    """How translation language modelling joins a pair in one row."""
+
+    order: JoinedOrder = JoinedOrder.shuffled
+    positions: Positions = Positions.restart  # run_on: for encoders without absolute positions
+
+
+@dataclass
 class Align(Settings):
     """The first stage: alignment on parallel text."""
 
@@ -121,7 +132,9 @@ class Align(Settings):
     accumulate: int = setting(1, at_least(1))
     max_grad_norm: float | None = setting(1.0, POSITIVE)
     warmup: float = setting(0.05, SHARE)
+    betas: list[float] = setting(lambda: [0.9, 0.999], BETAS)  # of Adam
     mask_rate: float = setting(0.15, OPEN_SHARE)
+    tlm: Tlm = setting(Tlm)
     word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
     head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a masked-word head that starts at random
@@ -159,6 +172,7 @@ class Method(Settings):
 
     name: str = setting(affects=RUN)
     language_tokens: bool = MISSING
+    note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
 
 
 @dataclass

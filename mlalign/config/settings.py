@@ -71,13 +71,13 @@ def setting(
     """The field of a setting, or of a group, which says it for all settings in it that do not.
 
     Args:
-        default: a value, or what makes one (a class); MISSING: it has to be given.
+        default: a value, or what makes one (a class, a function); MISSING: it has to be given.
         allowed: values; null is always one where the type has it.
         affects: None: as the group; everything, if no group says it.
         compared: whether runs that differ in it by more than rounding are told apart in tables;
             None: as the group; true, if no group says it.
     """
-    made = isinstance(default, type)
+    made = callable(default)
     return dataclasses.field(
         default=NO_DEFAULT if made else default,
         default_factory=default if made else NO_DEFAULT,

@@ -1,6 +1,6 @@
 """Batches of translation pairs, one language pair each, and held-out pairs for the curves."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -26,16 +26,18 @@ EVALUATION_BATCH = 256
 
 
 class Side(NamedTuple):
-    """One language of a view; ``subwords`` shows masks where a token is masked.
+    """One language of a view, or both joined; ``subwords`` shows masks where a token is masked.
 
     All but ``subwords`` stays on the host, so that what the word losses are about is known without
-    waiting for a device; ``is_content_token`` is that of ``subwords``.
+    waiting for a device; ``is_content_token`` is that of ``subwords``. ``half`` is there where a
+    row holds two sentences, see ``joining.Joined``.
     """
 
     subwords: Subwords
     original: Int[Tensor, "batch length"]
     masked: Bool[Tensor, "batch length"]
     is_content_token: Bool[Tensor, "batch length"]
+    half: Int[Tensor, "batch length"] | None = None
 
 
 class Sides(NamedTuple):
@@ -45,24 +47,38 @@ class Sides(NamedTuple):
     target: Side
 
 
+class Sentences(NamedTuple):
+    """The text of a batch, framed: row i of ``target`` translates row i of ``source``."""
+
+    source: Subwords
+    target: Subwords
+
+
 class ParallelBatch(NamedTuple):
     """The same sentence pairs in one or more views; one language pair per batch.
 
-    Of several devices each has a slice of the rows, and ``same`` tells of all.
+    A view has ``Sides``, or a single side: the pair in one row, or one language alone. Of several
+    devices each has a slice of the rows, and ``same`` tells of all.
     """
 
-    views: Mapping[str, Sides]
+    views: Mapping[str, tuple[Side, ...]]
     languages: tuple[str, str]  # ("en", "de")
     same: Bool[Tensor, "all all"]  # rows that say the same, other than row and column alike
     place: int  # of the batch in the run
 
     @property
     def first(self) -> Sides:
-        """The first of the views, which differ in their masks only."""
-        return next(iter(self.views.values()))
+        """Both languages of the first view that has them apart."""
+        return next(sides for sides in self.views.values() if isinstance(sides, Sides))
 
 
-MakeSide = Callable[[Subwords, str, BatchKey], Side]  # tokens, their language, the batch
+MakeView = Callable[[Sentences, BatchKey], tuple[Side, ...]]  # of the whole batch of all devices
+
+
+def regrouped(sides: Iterable[Side]) -> tuple[Side, ...]:
+    """One side, or both by their names."""
+    found = tuple(sides)
+    return Sides(*found) if len(found) == 2 else found
 
 
 class HeldOutBatch(NamedTuple):
@@ -85,7 +101,7 @@ class ParallelText(Dataset[ParallelBatch]):
         tables: language -> tokenised pairs.
         rows: language -> the rows of its table that are trained on.
         layout: places special and language tokens.
-        views: name -> what makes one language of this view.
+        views: name -> what makes this view.
         rank: this device among ``world``, which divides the pairs of a batch.
         world: how many devices share a batch.
     """
@@ -95,7 +111,7 @@ class ParallelText(Dataset[ParallelBatch]):
         tables: Mapping[str, Tokenised],
         rows: Mapping[str, NDArray[np.int64]],
         layout: SequenceBuilder,
-        views: Mapping[str, MakeSide],
+        views: Mapping[str, MakeView],
         *,
         rank: int = 0,
         world_size: int = 1,
@@ -108,18 +124,17 @@ class ParallelText(Dataset[ParallelBatch]):
         keys = [table[name].to_numpy() for name in ("source_key", "target_key")]
         same = sum(side[:, None] == side for side in keys) > 0
         np.fill_diagonal(same, False)
-        size = len(key.rows) // self.world
-        own = slice(self.rank * size, (self.rank + 1) * size)
-        source = sentences_of(table["source"], ENGLISH, self.layout)
-        target = sentences_of(table["target"], key.language, self.layout)
-        views = {
-            name: Sides(
-                rows_of(make(source, ENGLISH, key), own, self.layout),
-                rows_of(make(target, key.language, key), own, self.layout),
-            )
-            for name, make in self.views.items()
-        }
+        text = Sentences(
+            sentences_of(table["source"], ENGLISH, self.layout),
+            sentences_of(table["target"], key.language, self.layout),
+        )
+        views = {name: regrouped(map(self._own, make(text, key))) for name, make in self.views.items()}
         return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch)
+
+    def _own(self, side: Side) -> Side:
+        """The rows of this device."""
+        size = len(side.original) // self.world
+        return rows_of(side, slice(self.rank * size, (self.rank + 1) * size), self.layout)
 
 
 class ParallelDataModule(L.LightningDataModule):
@@ -134,7 +149,7 @@ class ParallelDataModule(L.LightningDataModule):
         held_out: how many pairs of the largest language are kept for the curves; other languages
             give the same share, at most a tenth. A pair is chosen by a hash of its English side,
             so that no held-out English sentence is trained on in any language.
-        views: name -> what makes one language of this view of a batch.
+        views: name -> what makes this view of a batch.
         seed: of the order.
         workers: processes that make batches.
     """
@@ -143,7 +158,7 @@ class ParallelDataModule(L.LightningDataModule):
         self,
         tables: Mapping[str, Tokenised],
         layout: SequenceBuilder,
-        views: Mapping[str, MakeSide],
+        views: Mapping[str, MakeView],
         *,
         pairs: int,
         batches: int,
@@ -246,10 +261,11 @@ def sentences_of(column: pa.ChunkedArray, language: str, layout: SequenceBuilder
 
 
 def rows_of(side: Side, rows: slice, layout: SequenceBuilder) -> Side:
-    """Some rows of one language of a batch, as wide as the layout makes their longest."""
-    width = layout.width(int(side.subwords.attention_mask[rows].sum(1).max()))
-    cut: list[Any] = [None if one is None else one[rows, :width] for one in side.subwords]
-    return Side(Subwords(*cut), *(one[rows, :width].contiguous() for one in side[1:]))
+    """Some rows of one side of a batch, as wide as the layout makes their longest."""
+    longest = int(side.subwords.attention_mask[rows].sum(1).max())
+    width = layout.width(longest, sentences=1 if side.half is None else 2)
+    cut: list[Any] = [None if one is None else one[rows, :width].contiguous() for one in side[1:]]
+    return Side(side.subwords.rows(rows, width), *cut)
 
 
 def as_it_is(batch: Any) -> Any:

@@ -179,9 +179,9 @@ class SequenceBuilder:
             token_types=torch.zeros(ids.shape, dtype=torch.long) if self._has_types else None,
         )
 
-    def width(self, longest: int) -> int:
-        """How wide a batch is whose longest sequence has so many subwords."""
-        return min(-(-longest // self.multiple) * self.multiple, max(self.max_length, longest))
+    def width(self, longest: int, sentences: int = 1) -> int:
+        """How wide a batch is whose longest sequence has so many subwords, in one or several sentences."""
+        return min(-(-longest // self.multiple) * self.multiple, max(sentences * self.max_length, longest))
 
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:

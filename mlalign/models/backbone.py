@@ -154,11 +154,18 @@ def _supported_attention(config: Any, attention: str, called: str) -> str:
     return attention
 
 
-def positions(model: PreTrainedModel) -> int:
-    """How many subwords a sequence may have; RoBERTa's types count from behind the padding."""
+def first_position(model: PreTrainedModel) -> int | None:
+    """Where a sequence's positions begin, RoBERTa's types after the padding's; None without absolute positions."""
     embeddings = getattr(model.base_model, "embeddings", None)
-    padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-    return int(model.config.max_position_embeddings) - (0 if padding is None else padding + 1)
+    table = getattr(embeddings, "position_embeddings", None)
+    if table is None:
+        return None
+    return 0 if table.padding_idx is None else int(table.padding_idx) + 1
+
+
+def positions(model: PreTrainedModel) -> int:
+    """How many subwords a sequence may have."""
+    return int(model.config.max_position_embeddings) - (first_position(model) or 0)
 
 
 def language_token(language: str) -> str:

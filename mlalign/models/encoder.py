@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from mlalign.data.languages import ENGLISH
+from mlalign.models.backbone import first_position
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, mean_pool
@@ -94,13 +96,25 @@ class Encoder(nn.Module):
             subwords: sequences.
             is_padded: false where the host knows that nothing is; then no mask is needed.
         """
-        extra = {} if subwords.token_types is None else {"token_type_ids": subwords.token_types}
-        outputs = self.backbone.base_model(
+        return self._outputs(subwords, is_padded).last_hidden_state
+
+    def layers(self, subwords: Subwords, *, is_padded: bool = True) -> tuple[Float[Tensor, "batch length dim"], ...]:
+        """The hidden states of all layers, the embeddings' first; arguments as of ``forward``."""
+        outputs = self._outputs(subwords, is_padded, output_hidden_states=True)
+        return (*outputs.hidden_states[:-1], outputs.last_hidden_state)
+
+    def _outputs(self, subwords: Subwords, is_padded: bool, **options: Any) -> Any:
+        if subwords.token_types is not None:
+            options["token_type_ids"] = subwords.token_types
+        if subwords.positions is not None:
+            start = first_position(self.backbone)
+            assert start is not None  # others are refused
+            options["position_ids"] = subwords.positions + start
+        return self.backbone.base_model(
             input_ids=subwords.input_ids,
             attention_mask=self._mask(subwords.attention_mask) if is_padded else None,
-            **extra,
+            **options,
         )
-        return outputs.last_hidden_state
 
     def _mask(self, mask: Int[Tensor, "batch length"]) -> Tensor:
         """As transformers expands it; from the short form it first asks whether all are ones.

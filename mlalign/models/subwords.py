@@ -14,13 +14,19 @@ class Subwords(NamedTuple):
 
     ``is_word`` is true on ordinary subwords only: not on special or language tokens, nor padding;
     a masked word stays a word. ``token_types`` is there for backbones that tell a pair's halves
-    apart by it.
+    apart by it; ``positions``, from 0, where they are not those of the encoder itself.
     """
 
     input_ids: Int[Tensor, "batch length"]
     attention_mask: Int[Tensor, "batch length"]
     is_content_token: Bool[Tensor, "batch length"]
     token_types: Int[Tensor, "batch length"] | None = None
+    positions: Int[Tensor, "batch length"] | None = None
+
+    def rows(self, chosen: slice | Int[Tensor, " rows"], width: int | None = None) -> "Subwords":
+        """Some of the sequences, and no more than ``width`` positions of them."""
+        cut = [None if one is None else one[chosen, :width] for one in self]
+        return Subwords(*cut)  # type: ignore[arg-type]  # only what may be None is
 
     @property
     def width(self) -> int:
@@ -58,12 +64,15 @@ def joined(first: Subwords, second: Subwords, padding: int) -> Subwords:
         wide = [functional.pad(it, (0, width - it.shape[1]), value=fill) for it in (one, other)]
         return torch.cat(wide)
 
-    kinds = first.token_types, second.token_types
+    def optional(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+        return None if one is None or other is None else stack(one, other)
+
     return Subwords(
         input_ids=stack(first.input_ids, second.input_ids, padding),
         attention_mask=stack(first.attention_mask, second.attention_mask),
         is_content_token=stack(first.is_content_token, second.is_content_token),
-        token_types=None if kinds[0] is None or kinds[1] is None else stack(kinds[0], kinds[1]),
+        token_types=optional(first.token_types, second.token_types),
+        positions=optional(first.positions, second.positions),
     )
 
 

@@ -14,6 +14,7 @@ class Optimisation:
         head_warmup: updates before the first of these in which only a head that starts at random
             learns; 0 where there is none.
         max_grad_norm: of each player, or None.
+        betas: of Adam, for both players.
         warmup: share of the run over which the generator's learning rates rise.
         backbone, embeddings, heads, discriminator: peak learning rates.
         weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
@@ -26,6 +27,7 @@ class Optimisation:
     accumulate: int
     head_warmup: int
     max_grad_norm: float | None
+    betas: tuple[float, float]
     warmup: float
     backbone: float
     embeddings: float

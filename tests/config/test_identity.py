@@ -25,8 +25,8 @@ PLAIN = container(CONFIG)
 LEAVES = sorted(values(CONFIG))
 AFFECT_NOTHING = {
     "aligned", "backbone.gradient_checkpointing", "backbone.path", "data.cache", "keep_checkpoints", "logger.artifacts",
-    "logger.figures", "logger.group", "logger.rows", "logger.texts", "output", "resume", "trainer.compile",
-    "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers",
+    "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "output", "resume",
+    "trainer.compile", "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers",
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")

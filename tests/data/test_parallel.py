@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mlalign.alignment.views import build_views, ordinary_ids
+from mlalign.config.schema import Align
 from mlalign.data import parallel
 from mlalign.data.parallel import ParallelDataModule, ParallelText
 from mlalign.data.sampling import BatchKey
@@ -64,7 +65,7 @@ def data(tables, layout):
 
 
 def masked_only(layout, rate, seed=1):
-    return build_views(["masked"], layout, rate=rate, seed=seed)
+    return build_views(["masked"], layout, Align(mask_rate=rate), seed=seed)
 
 
 @pytest.fixture
@@ -204,7 +205,9 @@ def test_ranks_hold_slices_of_the_very_batch_of_one_process(tables, layout, worl
 def test_two_views_of_a_batch_differ_in_their_masks_alone(tables, layout):
     rows = {"de": np.arange(80)}
     key = BatchKey(0, 0, "de", np.arange(8))
-    both = ParallelText(tables, rows, layout, build_views(["masked", "clean"], layout, rate=0.3, seed=1))[key]
+    both = ParallelText(tables, rows, layout, build_views(["masked", "clean"], layout, Align(mask_rate=0.3), seed=1))[
+        key
+    ]
     for masked, clean in zip(both.views["masked"], both.views["clean"], strict=True):
         assert not clean.masked.any()
         assert clean.subwords.input_ids.equal(clean.original)

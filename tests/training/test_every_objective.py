@@ -9,8 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
-from training.test_ablations import LOSSES
-from training.toy import SMALL, alone, batches, built, configured, encoded, gradients
+from training.toy import (
+    SMALL,
+    STILL,
+    alone,
+    batches,
+    built,
+    configured,
+    encoded,
+    exact,
+    gradients,
+    same_gradients,
+)
 from typed import call
 
 from mlalign.alignment import objectives
@@ -56,7 +66,7 @@ def test_half_precision_is_raised(toy, name):
     module, data = built(toy, *alone(name))
     module.to(torch.bfloat16)
     batch = encoded(module, batches(data, 1)[0])
-    assert batch.first.source.sentence.dtype == torch.bfloat16
+    assert {one.dtype for one in module.encoder.parameters()} == {torch.bfloat16}
     (objective,) = module.objectives.values()
     assert objective(batch).dtype == torch.float32
     if objective.opponent is not None:
@@ -73,9 +83,37 @@ def test_nothing_of_it_is_exported(toy, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_ablation_takes_it_away(name):
-    """And ``test_ablations`` holds that against taking it away by hand."""
-    assert [name] in LOSSES.values()
+def test_an_ablation_takes_it_away(toy, tmp_path, name):
+    """What is left has the gradient of a method that never had it, though more was built."""
+    other = "inter_sentence" if name != "inter_sentence" else "intra_sentence"
+    overrides = ("method=none", f"losses=[{name},{other}]", "method.language_tokens=true", "fusion.form=gated", *STILL)
+    whole, _ = built(toy, *overrides)
+    ablated, data = built(toy, *overrides, f"+ablation.parts.own=[{name}]")
+    assert list(ablated.objectives) == [other]
+    del whole.objectives[name]
+    whole.weighting = ablated.weighting
+    batch = batches(data, 1)
+    found = gradients(exact(ablated), batch, tmp_path)
+    expected = gradients(exact(whole), batch, tmp_path)
+    same_gradients(found, expected)
+    assert all(expected[one] is None for one in expected.keys() - found.keys())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_fixed_weight_multiplies_it(toy, tmp_path, name):
+    overrides = (*alone(name), *STILL, "align.adversary.warmup=0", "align.adversary.ramp=0")
+    found = []
+    for weight in (1.0, 3.0):
+        module, data = built(toy, *overrides, f"losses.{name}.weight={weight}")
+        found.append(gradients(exact(module), batches(data, 1), tmp_path))
+    theirs = {
+        f"objectives.{name}.{key}"
+        for one in module.objectives.values()
+        if one.opponent is not None
+        for key, _ in one.named_parameters()
+    }
+    thrice = {key: one if one is None or key in theirs else 3 * one for key, one in found[0].items()}
+    same_gradients(found[1], thrice)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,7 +157,8 @@ def test_checked_settings_are_whole_and_typed(toy):
     config = configured(toy, "method=mlm")
     config = replace(config, losses={"inter_sentence": WHOLE, "masked_words": None})
     checked = check_losses(config).losses
-    assert checked == {"inter_sentence": {"view": "masked", "similarity": "dot", "temperature": 1.0, "margin": 0.0}}
+    expected = {"weight": 1.0, "view": "masked", "similarity": "dot", "temperature": 1.0, "margin": 0.0}
+    assert checked == {"inter_sentence": expected}
     assert isinstance(checked["inter_sentence"]["temperature"], float)
 
 
@@ -172,7 +211,7 @@ def test_one_file_and_one_yaml_are_a_new_loss(added, toy, tmp_path):
 
 
 def test_a_new_loss_trains_its_own_parameters(added, toy, tmp_path):
-    settings = {"view": "masked", "redundancy": 0.01}
+    settings = {"weight": 1.0, "view": "masked", "redundancy": 0.01}
     config = configured(toy, "method=inter_sentence")
     config = replace(config, losses={"barlow_twins": settings})
     checked = check_losses(config)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from mlalign.alignment.assembly import Assembly
-from mlalign.alignment.batch import EncodedBatch, encode
+from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Objective, Parts
@@ -221,7 +221,7 @@ def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:
 
 def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = False) -> EncodedBatch:
     """What the objectives see of a batch."""
-    return encode(batch, module.encoder, module.head, keys=module.keys, partnered=partnered)
+    return module.encoded(batch, partnered=partnered)
 
 
 def alone(name: str) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ def alone(name: str) -> tuple[str, ...]:
 
 def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
     """One objective with these settings."""
-    parts = Parts(dim=32, align=Align(word_distribution_every=every))
+    parts = Parts(dim=32, layers=1, align=Align(word_distribution_every=every))
     return objective_types()[name](settings_of(name, settings), parts)
 
 

@@ -1,7 +1,7 @@
 """What an alignment objective is: its settings, what it needs, and a loss of an encoded batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.companions import Companion
 from mlalign.alignment.diagnostics import Rule
 from mlalign.config.schema import Align, Train
+from mlalign.config.settings import at_least, setting
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,21 @@ class Needs:
     """What has to be built for an objective.
 
     Attributes:
-        views: of the batch that it reads, see ``views``.
-        masking: whether it predicts masked tokens. Without such an objective nothing is masked.
-        fused: whether it reads fused sentence vectors.
+        views: of the batch that it reads: ``masked``, ``clean``, ``english``, ``tlm``, ``mixed``, and
+            ``again:`` in front of one of these, see ``views``.
+        masking: whether it predicts the masks of ``masked``. Without such an objective that view is ``clean``.
+        fused: whether it reads fused sentence vectors, and with ``vocabulary`` fused tokens.
         vocabulary: whether it reads the vocabulary head.
+        layers: whose hidden states it reads besides the last; 0 are the embeddings.
+        companions: other encoders that it reads: ``momentum``, ``start``, see ``companions``.
     """
 
     views: frozenset[str] = frozenset({"masked"})
     masking: bool = False
     fused: bool = False
     vocabulary: bool = False
+    layers: frozenset[int] = frozenset()
+    companions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,12 @@ class Parts:
 
     Attributes:
         dim: the encoder's width.
+        layers: how many the encoder has.
         align: settings of the stage.
     """
 
     dim: int
+    layers: int
     align: Align
 
 
@@ -49,15 +58,22 @@ class Objective(nn.Module, ABC):
     Attributes:
         level: of the paper; ``weighting.per=level`` adds the losses of a level up.
         rules: when its measures are worth a warning.
+        reads: what it sees besides parallel text, as ``dictionary``, for the results.
+        faithful: how it differs from its publication, for the results; None where it does not.
+        weight: fixed; a learned weight multiplies it.
         has_learned_weight: whether its loss is among those with learned weights.
     """
 
     level: ClassVar[Literal["language", "sentence", "word"]]
     rules: ClassVar[tuple[Rule, ...]] = ()
+    reads: ClassVar[frozenset[str]] = frozenset()
+    faithful: ClassVar[str | None] = None
 
     @dataclass
     class Settings:
         """What ``losses.<name>`` may hold, each with the values that it may have; its YAML lists every field."""
+
+        weight: float = setting(1.0, at_least(0))
 
         def needs(self) -> Needs:
             """What has to be built."""
@@ -69,7 +85,7 @@ class Objective(nn.Module, ABC):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__()
-        self.has_learned_weight = True
+        self.weight, self.has_learned_weight = settings.weight, True
 
     @property
     def opponent(self) -> nn.Module | None:
@@ -90,6 +106,9 @@ class Objective(nn.Module, ABC):
 
     def stepped(self, batch: EncodedBatch) -> None:
         """Called at the end of every batch, after the optimizers have stepped if it was the window's last."""
+
+    def updated(self, companions: Mapping[str, Companion]) -> None:
+        """Called after every step of the encoder's optimizer; companions that it needs are moved here."""
 
     def measures(self, batch: EncodedBatch) -> dict[str, Tensor | float]:
         """What is reported besides the loss."""

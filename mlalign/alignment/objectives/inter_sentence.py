@@ -35,7 +35,7 @@ class InterSentence(Objective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings, self.options = settings, plain(settings)
-        del self.options["view"]
+        del self.options["view"], self.options["weight"]
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """Both directions summed."""
