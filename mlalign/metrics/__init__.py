@@ -7,11 +7,10 @@ from mlalign.metrics.spans import spans
 
 if TYPE_CHECKING:
     from mlalign.metrics.retrieval import nearest, retrieval_accuracy
-    from mlalign.metrics.span_f1 import SpanF1
 
-__all__ = ["SpanF1", "nearest", "retrieval_accuracy", "spans"]
+__all__ = ["nearest", "retrieval_accuracy", "spans"]
 
-_WITH_TORCH = {"SpanF1": "span_f1", "nearest": "retrieval", "retrieval_accuracy": "retrieval"}
+_WITH_TORCH = {"nearest": "retrieval", "retrieval_accuracy": "retrieval"}
 
 
 def __getattr__(name: str) -> Any:

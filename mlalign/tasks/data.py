@@ -18,6 +18,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
 from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
+from mlalign.tasks.placeholders import refuse_placeholders
 
 TOKENS = 1024  # of a batch, padding included
 
@@ -119,8 +120,13 @@ def scored_part(
     tokens: int = TOKENS,
     workers: int = 0,
 ) -> tuple[Part[Any], DataLoader[TaskBatch]]:
-    """What is scored in a language, and its batches; the file is read now."""
+    """What is scored in a language, and its batches; the file is read now.
+
+    Raises:
+        DataError: the file is broken, or its labels were taken out.
+    """
     part, code = files.read(language, files.scored), spoken(language)
+    refuse_placeholders(part, files.labels)
     text = TaskText(task, task.encode(part.examples, code, layout), code, layout)
     return part, scoring_loader(text, tokens=tokens, workers=workers)
 

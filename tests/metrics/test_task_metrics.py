@@ -1,4 +1,4 @@
-"""The scores of labels and of entities are those of torchmetrics and of our metric for it, to the last bit."""
+"""The scores of labels are those of torchmetrics, to the last bit."""
 
 import subprocess
 import sys
@@ -9,10 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassAccuracy
 
-from mlalign.metrics import SpanF1
 from mlalign.metrics.tasks import METRICS, Prediction
-
-TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
 
 
 @settings(deadline=None)
@@ -22,14 +19,6 @@ def test_accuracy_is_that_of_torchmetrics(pairs):
     gold, predicted = map(torch.tensor, zip(*pairs, strict=True))
     expected = 100 * float(MulticlassAccuracy(num_classes=4, average="micro")(predicted, gold))
     assert METRICS["accuracy"].score(found) == expected
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=6), min_size=1, max_size=12))
-def test_entity_f1_is_that_of_span_f1(sentences):
-    found = [Prediction("", *map(list, zip(*one, strict=True))) for one in sentences]
-    expected = 100 * float(SpanF1()([one.predicted for one in found], [one.gold for one in found]))
-    assert METRICS["entity_f1"].score(found) == expected
 
 
 @pytest.mark.parametrize(
