@@ -5,6 +5,8 @@
 Every contestant takes the same random rows, labels and embeddings, forward and backward:
 
 * ``masked``: Eq. 12 over all rows. Dense: ``cross_entropy`` of the whole matrix of logits.
+* ``bfloat16_masked``: the dense one with its product in bfloat16, logits and all: what the fastest
+  product of the machine could save, were rounded logits exact enough.
 * ``library_masked``: the same by PyTorch's own chunked ``linear_cross_entropy``, where torch has
   it (2.13); it knows one loss over one set of rows, so the other contestants have no such twin.
 * ``mixture``: Eq. 13, the rows being those of 32 sentences. Dense: softmax of all logits.
@@ -53,6 +55,7 @@ SMOOTHING_MASS = 0.01
 PAIRS = {  # contestant -> what it is held against
     "masked": "dense_masked",
     "masked_bfloat16": "dense_masked",
+    "bfloat16_masked": "dense_masked",
     "library_masked": "masked",
     "mixture": "dense_mixture",
     "pooled": "dense_mixture",
@@ -106,7 +109,7 @@ class Inputs:
             prediction,
         )
 
-    def masked(self, rows: slice = slice(None)) -> Term:
+    def masked(self, rows: slice = slice(None)) -> MaskedWords:
         """Eq. 12 of some rows."""
         return MaskedWords(self.words[rows], self.ids[rows])
 
@@ -133,6 +136,11 @@ class Inputs:
         p.index_put_((term.partner_sentence, term.partner_words), torch.ones(()), accumulate=True)
         p = p.mul_((1 - SMOOTHING_MASS) / lengths).add_(SMOOTHING_MASS / size[1])
         return functional.kl_div(q.log(), p, reduction="batchmean")
+
+    def rounded(self, term: MaskedWords) -> Tensor:
+        """The dense equation on logits that are a product in bfloat16."""
+        rounded = (one.bfloat16() for one in (term.words, self.weight, self.bias))
+        return functional.cross_entropy(functional.linear(*rounded).float(), term.labels)
 
     def ours(self, term: Term) -> Tensor:
         """One loss by itself."""
@@ -162,6 +170,7 @@ def contestants(inputs: Inputs) -> dict[str, Callable[[], Tensor]]:
         "dense_masked": lambda: inputs.dense(masked()),
         "masked": lambda: inputs.ours(masked()),
         "masked_bfloat16": lambda: inputs.ours(halves()),
+        "bfloat16_masked": lambda: inputs.rounded(inputs.masked()),
         **library,
         "dense_mixture": lambda: inputs.dense(inputs.distribution()),
         "mixture": lambda: inputs.ours(inputs.distribution()),
