@@ -129,7 +129,7 @@ def rescored(folder: Path, device: str) -> dict[str, Any]:
 
 
 def resumed(folder: Path, device: str) -> dict[str, Any]:
-    """A run that is killed in the middle of its alignment goes on from its last checkpoint."""
+    """A run that is killed in the middle of its alignment resumes from its last checkpoint."""
     since = time.perf_counter()
     command = [sys.executable, str(ROOT / "train.py"), *overrides(folder, device, KILLED)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -147,6 +147,6 @@ def resumed(folder: Path, device: str) -> dict[str, Any]:
         process.communicate()
     messages = Messages()
     _, results = trained(folder, device, KILLED)
-    if not any(message.startswith("Going on from") for message in messages.found):
-        raise RuntimeError("the alignment began anew instead of going on")
+    if not any(message.startswith("Resuming from") for message in messages.found):
+        raise RuntimeError("the alignment started again instead of resuming")
     return told(results, since)

@@ -53,11 +53,13 @@ def test_it_ends_on_a_cpu_and_says_what_it_could_not_measure(tmp_path: Path) -> 
     assert "pooled: step / bare encoder's" in ended.stdout
 
 
-def test_a_smoke_runs_on_a_cpu(gpu_check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_smoke_that_kills_and_resumes_runs_on_a_cpu(
+    gpu_check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logger = logging.getLogger("mlalign")
     for name in ("handlers", "level", "propagate"):  # which it takes for itself
         monkeypatch.setattr(logger, name, getattr(logger, name))
-    found = gpu_check.smoke("align, fine-tune text", tmp_path, "cpu")
+    found = gpu_check.resumed(tmp_path, "cpu")
     assert found["seconds"] > 0
 
 
