@@ -22,9 +22,10 @@ def job(composed: DictConfig) -> None:
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
     from mlalign.alignment.validation import check_losses
-    from mlalign.commands.devices import train_on_all_devices
+    from mlalign.commands.devices import on_all_devices
+    from mlalign.pipeline import run
 
-    train_on_all_devices(check_losses(config))  # each of them calls mlalign.pipeline.run
+    on_all_devices(run, check_losses(config))
 
 
 def folder(composed: DictConfig) -> Path:

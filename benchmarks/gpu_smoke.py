@@ -13,10 +13,11 @@ from typing import Any
 from checkout import ROOT
 from hydra import compose, initialize_config_dir
 
-from mlalign.commands.devices import train_on_all_devices
+from mlalign.commands.devices import on_all_devices
 from mlalign.commands.rescore import rescore
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
+from mlalign.pipeline import run
 from mlalign.reporting.results import Results, read_results
 from mlalign.stages.finished import run_folder
 
@@ -92,7 +93,7 @@ def trained(folder: Path, device: str, special: list[str]) -> tuple[Path, Result
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = resolve(compose("train", overrides(folder, device, special)))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        train_on_all_devices(config)
+        on_all_devices(run, config)
     done = run_folder(config)
     return done, read_results(done)
 

@@ -2,7 +2,7 @@
 
 Fused optimizers, mixed precision's plugin and gradient scaler (float16 is no user's choice, but the
 plugin's code is one), fused attention, the compiler and several processes all exist on CPUs. Each
-test drives a resolved configuration through ``train_on_all_devices``, as ``train.py`` does.
+test drives a resolved configuration through ``on_all_devices``, as ``train.py`` does.
 
 What a CPU cannot show: CUDA's own kernels (fused Adam, attention, bfloat16 products) and their
 rounding; streams, pinned memory and copies that do not wait; host synchronisations; memory of the
@@ -28,14 +28,15 @@ from torch._dynamo.utils import counters
 from torch.amp import GradScaler
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaIntermediate
 
-import mlalign.commands.devices
 from mlalign.alignment.module import AlignmentModule
+from mlalign.commands.devices import on_all_devices
 from mlalign.commands.rescore import rescore
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.learning import configure_training
+from mlalign.pipeline import run as run_stages
 from mlalign.stages.finished import run_folder
 from mlalign.training import optimizers as optimizers_module
 from mlalign.training import trainer as stage_trainer
@@ -94,7 +95,7 @@ def run(release: Path, tmp_path: Path) -> Callable[..., Path]:
         ]
         with initialize_config_dir(CONF, version_base="1.3"):
             config = resolve(compose("train", [*SMALL, *own, *overrides]))
-        mlalign.commands.devices.train_on_all_devices(config)
+        on_all_devices(run_stages, config)
         return run_folder(config)
 
     return run

@@ -1,59 +1,65 @@
 """One process per device: this command starts them, or torchrun or SLURM did."""
 
-import json
 import logging
+import multiprocessing
 import os
-import socket
-import subprocess
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 
 import torch
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from omegaconf import OmegaConf
 from torch import distributed
 
-from mlalign import errors
-from mlalign.config.plain import typed
+from mlalign.config.hydra import quiet_libraries
 from mlalign.config.schema import Train
 from mlalign.config.settings import freeze
 from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
 from mlalign.distributed import is_rank_zero, local_world_size
 from mlalign.errors import ConfigError, TrainingError, UserError
-from mlalign.pipeline import run
 
-PATIENCE = timedelta(days=1)  # the first rank may tokenise for hours while the others wait
-GRACE = 3.0  # seconds between asking a process to end and ending it
-FAILURE = "MLALIGN_FAILURE"  # where the first process that fails says why
+TIMEOUT = timedelta(days=1)  # the first rank may tokenise for hours while the others wait
+GRACE = 3.0  # seconds between asking a process to end and killing it
+HOST = "127.0.0.1"
+Job = Callable[[Train], object]
 
 
-def train_on_all_devices(config: Train) -> None:
-    """One run on as many devices as it is to have.
+def on_all_devices(job: Job, config: Train) -> None:
+    """Call ``job(config)`` in one process for each device.
+
+    Args:
+        job: a function of a module, which other processes can import.
+        config: checked.
 
     Raises:
-        ConfigError: there are not as many, or others were started.
-        UserError: what stopped the first of the processes that failed.
+        ConfigError: there are not as many devices, or other processes were started.
+        UserError: the error of the process that failed first.
     """
     cluster = started_by()
     if cluster is not None:
-        run(join(cluster, config))
+        if isinstance(cluster, TorchElasticEnvironment) and sweep_of(sys.argv[1:]):
+            raise ConfigError(
+                "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
+                "give the sweep to python instead, which starts the processes of every run"
+            )
+        job(join(cluster, config))
         return
-    devices = wanted(config)
+    devices = requested(config)
     if devices == 1:
-        run(config)
+        job(config)
     else:
         refuse_unshared(config, devices)
-        launch(config, devices)
+        launch(job, config, devices)
 
 
 def started_by() -> ClusterEnvironment | None:
@@ -64,31 +70,34 @@ def started_by() -> ClusterEnvironment | None:
     return None
 
 
-def wanted(config: Train) -> int:
-    """How many processes are to be started here.
+def requested(config: Train) -> int:
+    """The number of processes to start on this machine.
 
     Raises:
-        ConfigError: there are not as many GPUs, or nothing says how many.
+        ConfigError: there are not as many GPUs, or ``auto`` has no GPUs to count.
     """
     devices, gpu = config.trainer.devices, choose_device(config.trainer.accelerator.value)
-    there = torch.cuda.device_count() if gpu else None
+    available = torch.cuda.device_count() if gpu else None
     if devices == "auto":
-        if there is None:
+        if available is None:
             raise ConfigError(
-                "trainer.devices=auto counts GPUs, and there is none here; say how many processes "
-                "are to share the processor, as trainer.devices=2"
+                "trainer.devices=auto counts GPUs, and this machine has none; set the number of CPU processes, "
+                "as trainer.devices=2"
             )
-        return there
-    if there is not None and devices > there:
-        raise ConfigError(f"trainer.devices={devices}: there are {there} GPUs here")
+        return available
+    if available is not None and devices > available:
+        raise ConfigError(f"trainer.devices={devices}: this machine has {available} GPUs; set {available} or less")
     return int(devices)
 
 
 def join(cluster: ClusterEnvironment, config: Train) -> Train:
-    """Become one of the processes that share a run; the configuration of this one.
+    """Make this process one of the ranks of a run.
+
+    Returns:
+        The configuration of this rank; only the first shows progress.
 
     Raises:
-        ConfigError: other devices were asked for than processes were started.
+        ConfigError: ``trainer.devices`` is not the number of processes that were started.
     """
     gpu = choose_device(config.trainer.accelerator.value)
     if gpu:
@@ -100,7 +109,7 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
             "nccl" if gpu else "gloo",
             rank=cluster.global_rank(),
             world_size=cluster.world_size(),
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     devices = config.trainer.devices
     if devices not in ("auto", local_world_size()):
@@ -109,11 +118,6 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
             "set trainer=ddp, whose trainer.devices=auto takes what was started"
         )
     refuse_unshared(config, cluster.world_size())
-    if isinstance(cluster, TorchElasticEnvironment) and sweep_of(sys.argv[1:]):
-        raise ConfigError(
-            "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
-            "give the sweep to python instead, which starts the processes of every run"
-        )
     if not gpu and config.trainer.threads is None:
         torch.set_num_threads(max(1, torch.get_num_threads() // local_world_size()))
     if is_rank_zero():
@@ -142,108 +146,85 @@ def refuse_unshared(config: Train, devices: int) -> None:
         )
 
 
-def launch(config: Train, devices: int) -> None:
-    """Start the processes of a run and wait for them; if one fails, all end.
-
-    Each gets the resolved configuration and not what was typed, so that a sweep's runs can be
-    started like any other.
+def launch(job: Job, config: Train, devices: int) -> None:
+    """Start the processes of a run on this machine and wait for them; if one fails, all are ended.
 
     Raises:
-        UserError: what the first that failed said.
-        RuntimeError: the same, where no setting mends it.
+        UserError: the error of the process that failed first.
+        RuntimeError: the traceback of the first error that no setting mends.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        settings, failure = Path(folder) / "config.yaml", Path(folder) / "failure.json"
-        OmegaConf.save(OmegaConf.structured(config), settings)
-        command = [sys.executable, "-m", __name__, str(settings)]
-        shared = os.environ | {
-            "PYTHONPATH": os.pathsep.join([package_folder(), os.environ.get("PYTHONPATH", "")]),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(free_port()),
-            "TORCHELASTIC_RUN_ID": "mlalign",  # the rest is torchrun's way to number processes
-            "WORLD_SIZE": str(devices),
-            "LOCAL_WORLD_SIZE": str(devices),
-            "GROUP_WORLD_SIZE": "1",
-            "GROUP_RANK": "0",
-            FAILURE: str(failure),
-        }
-        numbered = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
-        code = run_together(command, [shared | of_rank for of_rank in numbered])
-        if code:
-            raise read_failure(failure, code)
+    store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)  # the processes meet here
+    environment = {
+        "MASTER_ADDR": HOST,
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the rest is how torchrun numbers processes
+        "TORCHELASTIC_RUN_ID": "mlalign",
+        "WORLD_SIZE": str(devices),
+        "GROUP_WORLD_SIZE": "1",
+        "GROUP_RANK": "0",
+    }
+    spawn = multiprocessing.get_context("spawn")
+    failures: SimpleQueue[Exception] = spawn.SimpleQueue()
+    numbered = [environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
+    status = run_together([spawn.Process(target=run_rank, args=(job, config, one, failures)) for one in numbered])
+    if status:
+        raise failures.get() if not failures.empty() else error_of(status)
 
 
-def run_together(command: Sequence[str], environments: Sequence[dict[str, str]]) -> int:
-    """Run a command in each environment; the first status that is not 0 ends all."""
-    children = [subprocess.Popen(command, env=environment, start_new_session=True) for environment in environments]
+def run_together(processes: Sequence[BaseProcess]) -> int:
+    """Run all processes; the first exit status other than 0 ends the others and is returned."""
+    running: dict[int, BaseProcess] = {}
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C interrupts this process alone
     try:
-        while True:
-            codes = [child.poll() for child in children]
-            failed = [code for code in codes if code]
-            if failed or all(code == 0 for code in codes):
-                return failed[0] if failed else 0
-            time.sleep(0.1)
+        for process in processes:
+            process.start()
+            running[process.sentinel] = process
+        signal.signal(signal.SIGINT, interrupt)
+        waiting = dict(running)
+        while waiting:
+            for sentinel in connection.wait(waiting):
+                ended = waiting.pop(sentinel)
+                ended.join()
+                if ended.exitcode:
+                    return ended.exitcode
+        return 0
     finally:
-        for child in children:
-            child.terminate()
-        end = time.monotonic() + GRACE
-        for child in children:
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.0, end - time.monotonic()))
-            child.kill()
-            child.wait()
+        signal.signal(signal.SIGINT, interrupt)
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.join(GRACE)
+            process.kill()
+            process.join()
 
 
-def read_failure(failure: Path, code: int) -> Exception:
-    """The error that ended a run's processes."""
-    if failure.is_file():
-        told = json.loads(failure.read_text(encoding="utf-8"))
-        kind = getattr(errors, told["kind"], None)
-        return kind(told["message"]) if kind else RuntimeError(told["message"])
-    if code < 0:
+def error_of(status: int) -> Exception:
+    """What to report of a process that ended without an error of its own."""
+    if status < 0:
         return TrainingError(
-            f"one of the run's processes was ended by signal {-code}, as a system does that runs "
+            f"one of the run's processes was ended by signal {-status}, as a system does that runs "
             "out of memory (9); lower align.batch_size, finetune.batch_size or trainer.devices"
         )
-    return RuntimeError(f"one of the run's processes ended with status {code}")
+    return RuntimeError(f"one of the run's processes ended with status {status}")
 
 
-def write_failure(error: Exception) -> None:
-    """Say why this process ends, if none has before; the others fail for want of it."""
-    import traceback
-
-    kind = type(error).__name__ if isinstance(error, UserError) else ""
-    message = str(error) if kind else "".join(traceback.format_exception(error))
-    with suppress(FileExistsError), Path(os.environ[FAILURE]).open("x", encoding="utf-8") as file:
-        json.dump({"kind": kind, "message": message}, file)
-
-
-def package_folder() -> str:
-    """Where Python finds this package."""
-    return str(Path(__file__).parents[2])
-
-
-def free_port() -> int:
-    """On which nothing listens on this machine."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def main(path: str) -> None:
-    """One process of a run that ``launch`` started."""
-    from mlalign.config.hydra import quiet_libraries
-
+def run_rank(job: Job, config: Train, environment: dict[str, str], failures: "SimpleQueue[Exception]") -> None:
+    """One process of a run that ``launch`` started; it reports its error, and ends with the one that started it."""
+    os.environ |= environment
+    threading.Thread(target=end_with_parent, daemon=True).start()
     quiet_libraries()
     try:
-        settings: Any = OmegaConf.to_container(OmegaConf.load(path))
-        train_on_all_devices(freeze(typed(settings)))
+        job(join(TorchElasticEnvironment(), config))
     except Exception as error:
-        write_failure(error)
-        os._exit(2)  # no waiting for the others, who will wait for this one
+        known = isinstance(error, UserError)
+        failures.put(error if known else RuntimeError("".join(traceback.format_exception(error))))
+        os._exit(2)  # no waiting for the other processes, which may wait for this one
     distributed.destroy_process_group()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(2)

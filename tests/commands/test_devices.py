@@ -1,19 +1,24 @@
 """Processes that share a run: one result, one message, nothing that hangs."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+import ranks
 from training.toy import configured, write_toy
 
 from mlalign.commands import devices
-from mlalign.commands.devices import launch, read_failure, run_together, train_on_all_devices, wanted
+from mlalign.commands.devices import error_of, launch, on_all_devices, requested, run_together
 from mlalign.errors import ConfigError, DataError, TrainingError
+from mlalign.pipeline import run
 from mlalign.stages.finished import run_folder
 
 SHORT = (
@@ -22,84 +27,60 @@ SHORT = (
 )  # fmt: skip
 
 
-def python(*lines: str) -> list[str]:
-    return [sys.executable, "-c", "\n".join(lines)]
+def processes(job: Callable[[int], None], number: int) -> list[BaseProcess]:
+    return [multiprocessing.get_context("spawn").Process(target=job, args=(rank,)) for rank in range(number)]
 
 
-def each(number: int) -> list[dict[str, str]]:
-    return [os.environ | {"RANK": str(rank)} for rank in range(number)]
-
-
-def test_the_first_failure_ends_all_processes(tmp_path):
-    command = python(
-        "import os, sys, time",
-        "if os.environ['RANK'] == '1': sys.exit(7)",
-        "time.sleep(600)",
-    )
-    assert run_together(command, each(3)) == 7
+def test_the_first_failure_ends_all_processes():
+    assert run_together(processes(ranks.second_fails, 3)) == 7
 
 
 def test_a_process_that_does_not_want_to_end_is_ended(monkeypatch):
     monkeypatch.setattr(devices, "GRACE", 0.2)
-    command = python(
-        "import os, signal, sys, time",
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
-        "if os.environ['RANK'] == '0': os.kill(os.getpid(), signal.SIGKILL)",
-        "time.sleep(600)",
-    )
-    assert run_together(command, each(2)) == -signal.SIGKILL
+    assert run_together(processes(ranks.first_is_killed_and_others_stay, 2)) == -signal.SIGKILL
 
 
 def test_success_is_that_of_all():
-    assert run_together(python("pass"), each(2)) == 0
+    assert run_together(processes(ranks.passes, 2)) == 0
 
 
 def test_an_interrupt_ends_all_processes(monkeypatch):
-    started: list[subprocess.Popen[bytes]] = []
+    started = processes(ranks.waits, 2)
 
-    class Noted(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *given, **settings):
-            super().__init__(*given, **settings)
-            started.append(self)
-
-    sleep = devices.time.sleep
-
-    def interrupted(_: float) -> None:
-        monkeypatch.setattr(devices.time, "sleep", sleep)
+    def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(devices.subprocess, "Popen", Noted)
-    monkeypatch.setattr(devices.time, "sleep", interrupted)
+    monkeypatch.setattr(devices.connection, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_together(python("import time; time.sleep(600)"), each(2))
-    assert [child.returncode for child in started] == [-signal.SIGTERM] * 2
+        run_together(started)
+    assert [process.exitcode for process in started] == [-signal.SIGTERM] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_the_first_said_is_said_again(tmp_path):
-    failure = tmp_path / "failure.json"
-    failure.write_text(json.dumps({"kind": "DataError", "message": "line 3: no label"}))
-    error = read_failure(failure, 2)
-    assert isinstance(error, DataError)
-    assert str(error) == "line 3: no label"
-    failure.write_text(json.dumps({"kind": "", "message": "Traceback ..."}))
-    assert type(read_failure(failure, 2)) is RuntimeError
-    failure.unlink()
-    assert isinstance(read_failure(failure, -9), TrainingError)
-    assert "status 3" in str(read_failure(failure, 3))
+def test_processes_end_with_the_one_that_started_them():
+    code = "import ranks; ranks.start_and_die()"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == -signal.SIGKILL  # and the pipes of its output are closed: no process holds them
+
+
+def test_a_process_that_says_nothing_is_told_by_its_status():
+    assert isinstance(error_of(-9), TrainingError)
+    assert "status 3" in str(error_of(3))
 
 
 def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):
     config = configured(toy, "trainer=ddp")
     monkeypatch.setattr(devices, "choose_device", lambda _: False)
     with pytest.raises(ConfigError, match=r"trainer\.devices=2"):
-        wanted(config)
+        requested(config)
     three = configured(toy, "trainer=ddp", "trainer.devices=3")
-    assert wanted(three) == 3
+    assert requested(three) == 3
     monkeypatch.setattr(devices, "choose_device", lambda _: True)
     monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(ConfigError, match="there are 2 GPUs here"):
-        wanted(three)
-    assert wanted(config) == 2
+    with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
+        requested(three)
+    assert requested(config) == 2
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +97,7 @@ def runs(tmp_path_factory):
             f"output={root}/{number}",
         )
         shutil.rmtree(config.aligned, ignore_errors=True)  # each aligns by itself
-        train_on_all_devices(config)
+        on_all_devices(run, config)
         folders.append(run_folder(config))
     return folders
 
@@ -148,6 +129,6 @@ def test_a_mistake_in_the_data_is_told_once_and_as_it_is(tmp_path, capfd):
         root, *SHORT, "method=none", "trainer.devices=2", f"output={root}",
     )  # fmt: skip
     with pytest.raises(DataError, match=r"german\.test"):
-        launch(config, 2)
+        launch(run, config, 2)
     shown = capfd.readouterr()
     assert "Traceback" not in shown.err + shown.out
