@@ -10,14 +10,9 @@ python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.roo
 
 import sys
 
-import hydra
-
 from mlalign.commands.evaluation import quoted, select_command
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command
 
 if __name__ == "__main__":
     sys.argv[1:] = quoted(sys.argv[1:])
-    name, job = select_command(sys.argv[1:])
-    command = Command(job)
-    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name=name)(command.one))
+    Command(*select_command(sys.argv[1:])).run()

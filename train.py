@@ -10,10 +10,8 @@ What a run does is in mlalign/pipeline.py.
 
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, resolve
 
 
@@ -39,5 +37,4 @@ def folder(composed: DictConfig) -> Path:
 
 
 if __name__ == "__main__":
-    command = Command(job, folder)
-    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="train")(command.one))
+    Command("train", job, folder).run()

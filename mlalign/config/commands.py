@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
@@ -12,8 +13,8 @@ from mlalign.config.task import Task
 
 
 @dataclass
-class Compare:
-    """One call of ``evaluate.py runs=...``."""
+class Tables:
+    """What the tables of finished runs are made from."""
 
     runs: str = MISSING  # folders or glob patterns of finished runs, comma-separated
     table: TableKind = TableKind.main
@@ -22,22 +23,21 @@ class Compare:
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
     mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+
+
+@dataclass
+class Compare(Tables):
+    """One call of ``evaluate.py runs=...``."""
+
     format: Any = None  # one or several of reporting.formats; null: as the output is named
     output: str | None = None  # files that the tables are written to as well
 
 
 @dataclass
-class Report:
+class Report(Tables):
     """One call of ``evaluate.py runs=... report=FOLDER``."""
 
-    runs: str = MISSING  # folders or glob patterns of finished runs, comma-separated
     report: str = MISSING  # a folder, for report.html, tables/ and figures/
-    table: TableKind = TableKind.main
-    baseline: str | None = None  # the row that the others are tested against; null: by the table
-    paper: bool = False  # the paper's rows too, where task and backbone are its own
-    mixed_code: bool = False  # runs that different code made in one table, which its notes say
-    mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
-    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
     language: str | None = None  # of the texts in the figures; null: the first target language
     texts: bool = True  # false: the cases show no text, for corpora that may not be passed on
     seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
@@ -104,3 +104,13 @@ class Dashboard:
     entity: str | None = None  # null: the account's own
     title: str | None = None  # null: the task's name
     output: str | None = None  # a JSON file for the specification, instead of saving it online
+
+
+for _name, _schema in {
+    "evaluate": Compare,
+    "report": Report,
+    "rescore": Rescore,
+    "show": Show,
+    "dashboard": Dashboard,
+}.items():
+    ConfigStore.instance().store(f"{_name}_schema", _schema)

@@ -4,19 +4,22 @@ import logging
 import os
 import re
 import signal
+import string
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hydra
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from mlalign.config.commands import Compare, Dashboard, Report, Rescore, Show
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.plain import typed
@@ -39,15 +42,7 @@ FREE = ("trainer.options", "logger.options")  # what users may add keys to
 TRAIN = OmegaConf.structured(Train)
 for _old in RENAMED:
     OmegaConf.update(TRAIN, _old, placeholder(_old), force_add=True)
-for _name, _schema in {
-    "train": TRAIN,
-    "evaluate": Compare,
-    "report": Report,
-    "rescore": Rescore,
-    "show": Show,
-    "dashboard": Dashboard,
-}.items():
-    ConfigStore.instance().store(f"{_name}_schema", _schema)
+ConfigStore.instance().store("train_schema", TRAIN)
 
 
 class Command:
@@ -57,12 +52,15 @@ class Command:
     such errors are told of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
 
     Args:
+        name: of the configuration's file.
         job: one run.
         folder: names the folder of a run; None for a command that has no sweeps.
     """
 
-    def __init__(self, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None) -> None:
-        self.job, self.folder = job, folder
+    def __init__(
+        self, name: str, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None
+    ) -> None:
+        self.name, self.job, self.folder = name, job, folder
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
         self.started = False
         self.failures: list[str] = []
@@ -86,7 +84,7 @@ class Command:
                 for place in self._places(composed, self.sweep):
                     (place / FAILED).unlink(missing_ok=True)
 
-    def run(self, hydra_main: Callable[[], None]) -> NoReturn:
+    def run(self) -> NoReturn:
         """Let Hydra compose and run; end the process."""
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of to Hydra's printer
         # Threads that spin for long while they wait make a busy machine several times slower.
@@ -95,10 +93,13 @@ class Command:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
         try:
             sys.argv[1:] = renamed_words(sys.argv[1:])
+            if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
+                print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
+                sys.exit()
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
                 sys.argv.append(f"{FOLDER}{self.sweep.folder}")
-            hydra_main()
+            hydra.main(version_base="1.3", config_path=CONF, config_name=self.name)(self.one)()
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
             interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)
@@ -124,8 +125,8 @@ class Command:
 
     def _leave(self, error: Exception, composed: DictConfig, sweep: Sweep) -> None:
         """Write down why a run failed."""
-        hydra = HydraConfig.get()
-        failure = sweep.failure(error, hydra.job.num, list(hydra.overrides.task))
+        run = HydraConfig.get()
+        failure = sweep.failure(error, run.job.num, list(run.overrides.task))
         log.error("%s", failure)
         write_failure(self._places(composed, sweep)[-1], failure)
 
@@ -137,6 +138,22 @@ class Command:
             return [refused, self.folder(composed)]
         except MENDABLE:
             return [refused]
+
+
+def help_text(name: str, overrides: Sequence[str]) -> str:
+    """What ``--help`` shows; Hydra, which copies every schema for every group, takes seconds to make the same."""
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose(name, list(overrides), return_hydra_config=True)
+    template = string.Template(composed.hydra.help.template)
+    with open_dict(composed):
+        del composed["hydra"]
+    groups: dict[str, list[str]] = {}
+    for path in sorted(Path(CONF).glob("*/**/*.yaml")):
+        groups.setdefault(path.parent.relative_to(CONF).as_posix(), []).append(path.stem)
+    lines = [
+        f"{group}: {', '.join(names)}\n" for group, names in sorted(groups.items()) if group.split("/")[0] != "hydra"
+    ]
+    return template.safe_substitute(APP_CONFIG_GROUPS="".join(lines), CONFIG=OmegaConf.to_yaml(composed))
 
 
 def quiet_libraries() -> None:
@@ -262,28 +279,30 @@ def resolve(composed: DictConfig) -> Train:
 
 
 def _tell_renamed(composed: DictConfig) -> None:
-    """Warn of old keys that files gave; refuse those whose new name was typed or is in the same file."""
+    """Warn of old keys that files gave; refuse those whose new name is in the same file, or was given after it."""
     for old in RENAMED:
         if OmegaConf.select(composed, old, default=placeholder(old)) != placeholder(old):
-            for keys in _given_together():
-                refuse_both(old, keys)
+            given = _keys_given()
+            first = next((place for place, keys in enumerate(given) if old in keys), len(given))
+            refuse_both(old, set().union(*given[first:]))
             warn(old)
 
 
-def _given_together() -> Iterator[set[str]]:
-    """The keys that were typed, and those of each chosen file that has an old one."""
+def _keys_given() -> list[set[str]]:
+    """The keys of each file that was composed, in the order of composition, and those that were typed."""
     if not HydraConfig.initialized():
-        return
-    hydra = HydraConfig.get()
-    yield {key_of(word) for word in hydra.overrides.task}
-    for source in hydra.runtime.config_sources:
-        for group, choice in hydra.runtime.choices.items():
-            path = Path(source.path) / group / f"{choice}.yaml"
-            if source.schema == "file" and path.is_file():
-                keys: Any = flattened(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
-                both = {*keys, *(f"{group}.{key}" for key in keys)}
-                if both & RENAMED.keys():
-                    yield both
+        return []
+    run, found = HydraConfig.get(), []
+    words = list(run.overrides.task)
+    composition = GlobalHydra.instance().config_loader().compute_defaults_list(run.job.config_name, words, RunMode.RUN)
+    folders = [Path(source.path) for source in run.runtime.config_sources if source.schema == "file"]
+    for file in composition.defaults:
+        for path in (folder / f"{file.config_path}.yaml" for folder in folders):
+            if path.is_file():
+                settings = OmegaConf.to_container(OmegaConf.load(path))
+                assert isinstance(settings, dict)
+                found.append({f"{file.package}.{key}".lstrip(".") for key in flattened(settings)})
+    return [*found, {key_of(word) for word in words}]
 
 
 def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:

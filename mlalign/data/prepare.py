@@ -4,10 +4,8 @@ python -m mlalign.data.prepare data=hub task=pawsx data.parallel=[ccmatrix] data
 python -m mlalign.data.prepare --help                 groups and keys, the same as of train.py
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, resolve
 
 
@@ -22,5 +20,4 @@ def job(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command = Command(job)
-    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="train")(command.one))
+    Command("train", job).run()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from typed import call
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
@@ -79,6 +80,25 @@ def test_an_old_key_in_a_file(text, typed, status, said, tmp_path):
     assert said in ended.stderr
     assert ended.stderr.count("Error") == 1
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("inherited", "own", "said"),
+    [
+        ("{pairs: 8, batch_size: 9}", "{steps: 3}", "both given"),
+        ("{pairs: 8}", "{batch_size: 9}", "both given"),
+        ("{batch_size: 9}", "{pairs: 1}", "align.batch_size=1: expected at least 2"),
+    ],
+)
+def test_an_old_key_in_an_inherited_file(inherited, own, said, tmp_path):
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(f"# @package _global_\nalign: {inherited}\n")
+    (folder / "mine.yaml").write_text(f"# @package _global_\ndefaults: [base]\nalign: {own}\n")
+    ended = call("train.py", ["--config-dir", str(tmp_path), "experiment=mine"], tmp_path)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert ended.stderr.count("Error") == 1
 
 
 def test_a_sweep_over_an_old_key_is_one_over_the_new(tmp_path):

@@ -7,11 +7,9 @@ python -m mlalign.reporting.dashboard run=DIR output=FILE.json   only its specif
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import Dashboard
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, given
 from mlalign.config.validation import loss_names
 from mlalign.reporting.dashboard.build import workspace
@@ -49,5 +47,4 @@ def job(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command = Command(job)
-    command.run(hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")(command.one))
+    Command("dashboard", job).run()
