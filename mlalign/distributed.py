@@ -6,11 +6,12 @@ With one process there is nobody to wait for and nothing to tell; the same code 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from torch import distributed
 
 Known = TypeVar("Known")
+Given = ParamSpec("Given")
 
 
 def world_size() -> int:
@@ -50,12 +51,12 @@ def rank_zero_first() -> Iterator[None]:
         barrier()
 
 
-def on_rank_zero(job: Callable[..., object]) -> Callable[..., None]:
+def on_rank_zero(job: Callable[Given, object]) -> Callable[Given, None]:
     """The job where this is the first process, and nothing elsewhere."""
 
-    def done(*given: Any) -> None:
+    def done(*given: Given.args, **named: Given.kwargs) -> None:
         if is_rank_zero():
-            job(*given)
+            job(*given, **named)
 
     return done
 
@@ -64,7 +65,7 @@ def broadcast_object(value: Known) -> Known:
     """What the first process knows, in all of them."""
     if world_size() == 1:
         return value
-    known: list[Any] = [value]
+    known = [value]
     distributed.broadcast_object_list(known, src=0)
     return known[0]
 
@@ -73,6 +74,6 @@ def all_gather_object(value: Known) -> list[Known]:
     """What each process knows, in all of them, in the order of ranks."""
     if world_size() == 1:
         return [value]
-    known: list[Any] = [None] * world_size()
+    known = [value] * world_size()
     distributed.all_gather_object(known, value)
     return known

@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Never, TypeVar
 
 import lightning as L
 from tqdm import tqdm
 
+Item = TypeVar("Item")
 
-def bar(shown: bool, what: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
+
+def bar(shown: bool, what: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
     """Wraps an iterable in a progress bar, where one is wanted."""
     return lambda items: tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
 
@@ -22,22 +24,22 @@ class StageBar(L.Callback):
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.bar: tqdm[Any] | None = None
+        self.bar: tqdm[Never] | None = None
 
-    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+    def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
         """Open the bar where the run stands."""
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
         done = trainer.fit_loop.total_batch_idx + 1
         self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), mininterval=_pace())
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
         """One more."""
         assert self.bar is not None
         self.bar.update()
         shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
         self.bar.set_postfix(shown, refresh=False)
 
-    def on_train_end(self, *_: Any) -> None:
+    def on_train_end(self, *_: object) -> None:
         """Leave the finished bar."""
         assert self.bar is not None
         self.bar.close()

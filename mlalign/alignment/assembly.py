@@ -127,11 +127,12 @@ class Assembly:
     def _encoder(self, model: Any, languages: list[str]) -> Encoder:
         fusion, dim = self.config.fusion, int(model.config.hidden_size)
         fused = fusion.form != FusionForm.off
-        form: Any = fusion.form.value
 
         def build(needed: Collection[bool]) -> AttentionFusion | None:
             temperature = dim**0.5 if fusion.temperature is None else fusion.temperature
-            return AttentionFusion(dim, temperature=temperature, form=form) if fused and any(needed) else None
+            return (
+                AttentionFusion(dim, temperature=temperature, form=fusion.form.value) if fused and any(needed) else None
+            )
 
         return Encoder(
             model,
@@ -173,7 +174,7 @@ class Assembly:
         learned = {name: one for name, one in objectives.named().items() if one.has_learned_weight}
         names = list(dict.fromkeys(one.level if per_level else name for name, one in learned.items()))
         bound = self.config.weighting.bound
-        form: Any = self.config.weighting.form.value
+        form = self.config.weighting.form.value
         return UncertaintyWeights(names, form=form, bounds=(-bound, bound)) if names else None
 
     def _optimisation(self, head: VocabularyHead | None) -> Optimisation:

@@ -153,7 +153,7 @@ def launch(job: Job, config: Train, devices: int) -> None:
         UserError: the error of the process that failed first.
         RuntimeError: the traceback of the first error that no setting mends.
     """
-    store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)  # the processes meet here
+    store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     environment = {
         "MASTER_ADDR": HOST,
         "MASTER_PORT": str(store.port),
@@ -173,26 +173,27 @@ def launch(job: Job, config: Train, devices: int) -> None:
 
 def run_together(processes: Sequence[BaseProcess]) -> int:
     """Run all processes; the first exit status other than 0 ends the others and is returned."""
-    running: dict[int, BaseProcess] = {}
+    started: list[BaseProcess] = []
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C interrupts this process alone
     try:
         for process in processes:
             process.start()
-            running[process.sentinel] = process
+            started.append(process)
         signal.signal(signal.SIGINT, interrupt)
-        waiting = dict(running)
-        while waiting:
-            for sentinel in connection.wait(waiting):
-                ended = waiting.pop(sentinel)
-                ended.join()
-                if ended.exitcode:
-                    return ended.exitcode
+        running = list(started)
+        while running:
+            ended = connection.wait([process.sentinel for process in running])
+            for process in [one for one in running if one.sentinel in ended]:
+                process.join()
+                if process.exitcode:
+                    return process.exitcode
+                running.remove(process)
         return 0
     finally:
         signal.signal(signal.SIGINT, interrupt)
-        for process in running.values():
+        for process in started:
             process.terminate()
-        for process in running.values():
+        for process in started:
             process.join(GRACE)
             process.kill()
             process.join()

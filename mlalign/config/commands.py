@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
 from mlalign.config.schema import Trainer
+from mlalign.config.settings import Group
 from mlalign.config.task import Task
 
 
@@ -43,7 +44,7 @@ class Report(Tables):
     seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
 
 
-def unset(group: type[Any]) -> Any:
+def unset(group: type[Group]) -> Group:
     """A group in which nothing is said, defaults included."""
     return group(**{one.name: MISSING for one in fields(group)})
 

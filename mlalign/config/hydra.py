@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -30,6 +30,7 @@ from mlalign.config.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config.validation import apply_ablation, check, nearest
 from mlalign.data.languages import language_list
 from mlalign.errors import ConfigError, UserError
+from mlalign.files import Json, JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +258,7 @@ def resolve(composed: DictConfig) -> Train:
     Raises:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
-    settings: Any = OmegaConf.to_container(composed)
+    settings: Json = OmegaConf.to_container(composed)
     _tell_renamed(composed)
     refuse_missing(composed)
     _refuse_added(composed, TRAIN)
@@ -299,13 +300,12 @@ def _keys_given() -> list[set[str]]:
     for file in composition.defaults:
         for path in (folder / f"{file.config_path}.yaml" for folder in folders):
             if path.is_file():
-                settings = OmegaConf.to_container(OmegaConf.load(path))
-                assert isinstance(settings, dict)
+                settings: Json = OmegaConf.to_container(OmegaConf.load(path))
                 found.append({f"{file.package}.{key}".lstrip(".") for key in flattened(settings)})
     return [*found, {key_of(word) for word in words}]
 
 
-def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
+def given(composed: DictConfig, schema: type) -> JsonObject:
     """What was typed, and nothing else, where a schema leaves the rest missing.
 
     Raises:
@@ -313,7 +313,7 @@ def given(composed: DictConfig, schema: type[Any]) -> dict[str, Any]:
     """
     _refuse_added(composed, OmegaConf.structured(schema))
 
-    def kept(value: Any) -> Any:
+    def kept(value: Json) -> Json:
         if not isinstance(value, dict):
             return value
         return {key: kept(one) for key, one in value.items() if one != MISSING}
@@ -337,15 +337,16 @@ def _refuse_added(composed: DictConfig, schema: DictConfig) -> None:
         raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
 
 
-def _added_keys(node: Any, schema: Any, prefix: str = "") -> Iterator[str]:
+def _added_keys(node: DictConfig, schema: DictConfig, prefix: str = "") -> Iterator[str]:
     """Keys that a plus sign put where the schema has none."""
-    for name in node:
+    for name in map(str, node):
         key = f"{prefix}{name}"
         if name not in list(schema.keys()):
             yield key
             continue
         expected = schema._get_node(name)
-        group = isinstance(expected, DictConfig) and is_dataclass(OmegaConf.get_type(expected))
-        known = group and not (expected._is_none() or expected._is_missing())
+        if not isinstance(expected, DictConfig) or not is_dataclass(OmegaConf.get_type(expected)):
+            continue
+        known = not (expected._is_none() or expected._is_missing())
         if known and isinstance(node._get_node(name), DictConfig):  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

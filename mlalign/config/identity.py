@@ -8,11 +8,11 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import cache
-from typing import Any
 
 import mlalign
 from mlalign.config.schema import Train
 from mlalign.config.settings import Affects, Leaf, leaves, values
+from mlalign.files import JsonObject
 
 SEEDS = ("seed", "align.seed", "finetune.seed")
 VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ in
@@ -23,13 +23,13 @@ VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ
 EVERYTHING = Leaf(None, Affects.alignment, True)
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """A short name for everything in a value, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
@@ -51,7 +51,7 @@ def affects_nothing(key: str) -> bool:
     return all(leaf.affects == Affects.nothing for leaf in inside)
 
 
-def alignment_settings(config: Train) -> dict[str, Any]:
+def alignment_settings(config: Train) -> JsonObject:
     """Full key -> value of what affects the aligned encoder, the content of files apart."""
     found = {key: value for key, value in values(config).items() if leaf_of(key).affects == Affects.alignment}
     if config.backbone.path is not None:
@@ -59,7 +59,7 @@ def alignment_settings(config: Train) -> dict[str, Any]:
     return found
 
 
-def alignment_recipe(config: Train, *, backbone: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
+def alignment_recipe(config: Train, *, backbone: Mapping[str, object], text: Mapping[str, object]) -> JsonObject:
     """Everything that the aligned encoder follows from; its fingerprint names the encoder's folder.
 
     Args:
@@ -75,7 +75,7 @@ def alignment_recipe(config: Train, *, backbone: Mapping[str, Any], text: Mappin
     }
 
 
-def run_name(config: Train, files: Mapping[str, Any]) -> str:
+def run_name(config: Train, files: Mapping[str, object]) -> str:
     """The name of a run's folder: words for readers, and a fingerprint of what affects the run.
 
     Args:

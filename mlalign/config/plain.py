@@ -2,30 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
 from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
+from mlalign.files import Json, JsonObject
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
-def plain(settings: Any) -> dict[str, Any]:
+def plain(settings: "DataclassInstance") -> JsonObject:
     """A group's settings as keyword arguments of a function."""
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
 
 
-def container(config: Train) -> dict[str, Any]:
+def container(config: Train) -> JsonObject:
     """A configuration as results and trackers hold it."""
-    found: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    found: Json = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
     return found
 
 
-def typed(settings: Mapping[str, Any]) -> Train:
+def typed(settings: Mapping[str, Json]) -> Train:
     """A configuration from plain values, old names of keys included.
 
     Raises:
         OmegaConfBaseException: a key is unknown, or a value of another type.
     """
-    found: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings)))
-    return found
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings)))
+    assert isinstance(config, Train)
+    return config

@@ -3,9 +3,9 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mlalign.errors import ConfigError
+from mlalign.files import Json, JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ def key_of(word: str) -> str:
     return match[1] if match else ""
 
 
-def renamed_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObject:
     """Nested settings, such as those of old results, with the new names of old keys.
 
     An old key that nobody gave is left out, and one that was given wins.
     """
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name, value in settings.items():
         key = f"{prefix}{name}"
         if key not in RENAMED:

@@ -6,9 +6,14 @@ from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
 from enum import StrEnum
 from types import UnionType
-from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING
+
+from mlalign.files import Json, JsonObject
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Affects(StrEnum):
@@ -23,7 +28,7 @@ class Affects(StrEnum):
 class Range:
     """Values that a setting may have."""
 
-    allows: Callable[[Any], bool]
+    allows: Callable[[Json], bool]
     expected: str
 
 
@@ -42,6 +47,7 @@ class Settings:
     """A group of settings; once frozen it cannot be changed, only ``dataclasses.replace`` copies it."""
 
     _frozen: ClassVar[bool] = False
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Json]]]  # every group is a dataclass
 
     def __setattr__(self, name: str, value: object) -> None:
         if self._frozen:
@@ -54,7 +60,7 @@ Group = TypeVar("Group", bound=Settings)
 
 def freeze(settings: Group) -> Group:
     """The same group, which refuses changes from now on, with all groups in it."""
-    for one in fields(settings):  # type: ignore[arg-type]
+    for one in fields(settings):
         if isinstance(value := getattr(settings, one.name), Settings):
             freeze(value)
     object.__setattr__(settings, "_frozen", True)
@@ -62,7 +68,7 @@ def freeze(settings: Group) -> Group:
 
 
 def setting(
-    default: Any = MISSING,
+    default: Json = MISSING,
     allowed: Range | None = None,
     *,
     affects: Affects | None = None,
@@ -94,12 +100,12 @@ class Leaf:
     compared: bool
 
 
-def leaves(schema: type[Any]) -> dict[str, Leaf]:
+def leaves(schema: "type[DataclassInstance]") -> dict[str, Leaf]:
     """Full key of every setting and group -> what its field and the groups around it say."""
     return dict(_leaves(schema, "", Leaf(None, Affects.alignment, True)))
 
 
-def _leaves(schema: type[Any], prefix: str, group: Leaf) -> Iterator[tuple[str, Leaf]]:
+def _leaves(schema: "type[DataclassInstance]", prefix: str, group: Leaf) -> Iterator[tuple[str, Leaf]]:
     hints = get_type_hints(schema)
     for one in fields(schema):
         said = one.metadata
@@ -115,24 +121,25 @@ def _leaves(schema: type[Any], prefix: str, group: Leaf) -> Iterator[tuple[str, 
             yield from _leaves(inner, f"{prefix}{one.name}.", leaf)
 
 
-def _group_in(hint: Any) -> type[Any] | None:
+def _group_in(hint: object) -> "type[DataclassInstance] | None":
     """The dataclass that a type is, or may be besides None."""
     inner = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return next((one for one in inner if isinstance(one, type) and is_dataclass(one)), None)
 
 
-def values(settings: Any, prefix: str = "") -> dict[str, Any]:
+def values(settings: "DataclassInstance", prefix: str = "") -> JsonObject:
     """Full key -> value of every setting; a group that is null is one itself."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for one in fields(settings):
         key, value = f"{prefix}{one.name}", getattr(settings, one.name)
-        found |= values(value, f"{key}.") if is_dataclass(value) else {key: value}
+        is_group = is_dataclass(value) and not isinstance(value, type)
+        found |= values(value, f"{key}.") if is_group else {key: value}
     return found
 
 
-def flattened(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(node: Mapping[str, Json], prefix: str = "") -> JsonObject:
     """Full key -> value of plain nested settings, such as those of ``results.json``."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name, value in node.items():
         key = f"{prefix}{name}"
         found |= flattened(value, f"{key}.") if isinstance(value, Mapping) and value else {key: value}

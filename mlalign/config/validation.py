@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlalign.config.enums import (
     CUSTOM,
@@ -22,6 +22,9 @@ from mlalign.config.task_validation import task_faults
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import ConfigError, closest
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 FUSION = "fusion"  # what an ablation can take away besides
 
 
@@ -36,7 +39,7 @@ def guess(word: str, choices: Collection[str]) -> str:
     return f"Did you mean {close}? " if close else ""
 
 
-def present(losses: Mapping[str, Any]) -> list[str]:
+def present(losses: Mapping[str, object]) -> list[str]:
     """Names of the losses that a method has, in the order in which they are added up."""
     return sorted(name for name, settings in losses.items() if settings is not None)
 
@@ -166,7 +169,7 @@ def check(config: Train) -> None:
             raise ConfigError(message)
 
 
-def refuse_out_of_range(settings: Any, prefix: str = "") -> None:
+def refuse_out_of_range(settings: "DataclassInstance", prefix: str = "") -> None:
     """Refuse a value that its setting does not allow; null is allowed where the type has it.
 
     Raises:
@@ -179,7 +182,7 @@ def refuse_out_of_range(settings: Any, prefix: str = "") -> None:
             raise ConfigError(f"{prefix}{key}={value}: expected {allowed.expected}")
 
 
-def _check_option(option: str, value: Any) -> None:
+def _check_option(option: str, value: object) -> None:
     key = f"trainer.options.{option}"
     if option in NOT_OPTIONS:
         raise ConfigError(f"{key}={value}: no option here: {NOT_OPTIONS[option]}")

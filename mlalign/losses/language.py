@@ -1,16 +1,14 @@
 """Language level: one player guesses the language of a sentence, the other hides it."""
 
 import math
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from mlalign.config.enums import Confusion
 from mlalign.losses.precision import in_full_precision
-
-ConfusionForm = Literal["flip", "minimax", "uniform"]
 
 
 @in_full_precision
@@ -52,7 +50,7 @@ def confusion_loss(
     source_logits: Float[Tensor, " source"],
     target_logits: Float[Tensor, " target"],
     *,
-    form: ConfusionForm = "flip",
+    form: str = "flip",
 ) -> Float[Tensor, ""]:
     r"""What the generator minimises: it hides the language from the discriminator.
 
@@ -86,7 +84,7 @@ def confusion_loss(
     elif form == "uniform":
         source_label, target_label = 0.5, 0.5
     else:
-        forms = ", ".join(get_args(ConfusionForm))
+        forms = ", ".join(Confusion)
         raise ValueError(f"confusion_loss: form must be one of {forms}, found {form!r}")
     source = _cross_entropy(source_logits, label=source_label)
     loss = (source + _cross_entropy(target_logits, label=target_label)) / 2

@@ -1,16 +1,14 @@
 """Sentence level: translations come together, and both languages keep the same structure."""
 
 import math
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from mlalign.config.enums import Similarity
 from mlalign.losses.precision import in_full_precision
-
-Similarity = Literal["cosine", "dot", "scaled_dot"]
 
 SMALLEST_OVERLAP = 1e-6  # caps a term of the intra-sentence loss at 13.4
 
@@ -20,7 +18,7 @@ def inter_sentence_loss(
     source: Float[Tensor, "pairs dim"],
     target: Float[Tensor, "pairs dim"],
     *,
-    similarity: Similarity = "cosine",
+    similarity: str = "cosine",
     temperature: float,
     margin: float = 0.0,
     same: Bool[Tensor, "pairs pairs"] | None = None,
@@ -69,7 +67,7 @@ def intra_sentence_loss(
     source: Float[Tensor, "pairs dim"],
     target: Float[Tensor, "pairs dim"],
     *,
-    similarity: Similarity = "cosine",
+    similarity: str = "cosine",
     temperature: float,
     exclude_self: bool = True,
 ) -> Float[Tensor, ""]:
@@ -113,7 +111,7 @@ def clamped_entries(
     source: Float[Tensor, "pairs dim"],
     target: Float[Tensor, "pairs dim"],
     *,
-    similarity: Similarity = "cosine",
+    similarity: str = "cosine",
     temperature: float,
     exclude_self: bool = True,
 ) -> Int[Tensor, ""]:
@@ -126,7 +124,7 @@ def clamped_entries(
 
 
 def _log_neighbours(
-    vectors: Float[Tensor, "b dim"], similarity: Similarity, temperature: float, exclude_self: bool
+    vectors: Float[Tensor, "b dim"], similarity: str, temperature: float, exclude_self: bool
 ) -> Float[Tensor, "b b"]:
     """Logarithm of each row's distribution over the other rows."""
     logits = _similarities(vectors, vectors, similarity) / temperature
@@ -142,7 +140,7 @@ def _overlap(one: Float[Tensor, "b b"], other: Float[Tensor, "b b"]) -> Float[Te
 
 
 def _similarities(
-    rows: Float[Tensor, "n dim"], columns: Float[Tensor, "m dim"], similarity: Similarity
+    rows: Float[Tensor, "n dim"], columns: Float[Tensor, "m dim"], similarity: str
 ) -> Float[Tensor, "n m"]:
     if similarity == "cosine":
         return _unit(rows) @ _unit(columns).T
@@ -150,7 +148,7 @@ def _similarities(
         return rows @ columns.T
     if similarity == "scaled_dot":
         return rows @ columns.T / math.sqrt(rows.shape[1])
-    choices = ", ".join(get_args(Similarity))
+    choices = ", ".join(Similarity)
     raise ValueError(f"similarity must be one of {choices}, found {similarity!r}")
 
 

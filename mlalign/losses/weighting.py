@@ -1,13 +1,12 @@
 """One learned weight per loss."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-WeightForm = Literal["kendall", "liebel", "fixed"]
+from mlalign.config.enums import WeightingForm
 
 
 class UncertaintyWeights(nn.Module):
@@ -35,7 +34,7 @@ class UncertaintyWeights(nn.Module):
     def __init__(
         self,
         names: Sequence[str],
-        form: WeightForm = "kendall",
+        form: str = "kendall",
         bounds: tuple[float, float] = (-2.0, 2.0),
     ) -> None:
         super().__init__()
@@ -44,8 +43,8 @@ class UncertaintyWeights(nn.Module):
         self.bounds = low, high = tuple(bounds)
         if not self.names or len(set(self.names)) < len(self.names):
             raise ValueError(f"UncertaintyWeights needs names, each once, found {self.names}")
-        if form not in get_args(WeightForm):
-            choices = ", ".join(get_args(WeightForm))
+        if form not in list(WeightingForm):
+            choices = ", ".join(WeightingForm)
             raise ValueError(f"UncertaintyWeights: form must be one of {choices}, found {form!r}")
         if not low < high:
             raise ValueError(f"UncertaintyWeights: bounds must be (low, high), found {bounds}")

@@ -11,7 +11,6 @@ from mlalign.losses.fused_vocabulary_bfloat16 import SingleRowDivergence, produc
 from mlalign.losses.precision import in_full_precision
 from mlalign.losses.word_terms import (
     MaskedWords,
-    Prediction,
     Rows,
     WordDistribution,
     check_bounds,
@@ -61,7 +60,7 @@ def word_distribution_loss(
     *,
     sentences: int,
     smoothing_mass: float,
-    prediction: Prediction = "mixture",
+    prediction: str = "mixture",
     chunk_size: int | None = None,
 ) -> Float[Tensor, ""]:
     r"""The words of a sentence tell, together, which words its translation holds.

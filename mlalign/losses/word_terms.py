@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mlalign.config.enums import Prediction
 from mlalign.losses.targets import Targets
-
-Prediction = Literal["mixture", "pooled"]
 
 
 class Bound(NamedTuple):
@@ -97,7 +96,7 @@ class WordDistribution(NamedTuple):
     partner_sentence: Int[Tensor, " m"]
     sentences: int
     smoothing_mass: float
-    prediction: Prediction = "mixture"
+    prediction: str = "mixture"
 
     @property
     def is_mixture(self) -> bool:
@@ -133,8 +132,8 @@ class WordDistribution(NamedTuple):
         check_ids(loss, "partner_sentence", self.partner_sentence, len(self.partner_words))
         if not 0 <= self.smoothing_mass < 1:
             raise ValueError(f"{loss}: smoothing_mass must lie in [0, 1), found {self.smoothing_mass}")
-        if self.prediction not in get_args(Prediction):
-            choices = ", ".join(get_args(Prediction))
+        if self.prediction not in list(Prediction):
+            choices = ", ".join(Prediction)
             raise ValueError(f"{loss}: prediction must be one of {choices}, found {self.prediction!r}")
         if not (self.sentences > 0 and len(self.words) and len(self.partner_words)):
             raise ValueError(

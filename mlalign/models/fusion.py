@@ -1,13 +1,13 @@
 """Attention fusion: a vector takes in what it shares with two languages."""
 
-from typing import Literal, get_args
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-FusionForm = Literal["gated", "sigmoid"]
+from mlalign.config.enums import FusionForm
+
+FORMS = [form for form in FusionForm if form != FusionForm.off]
 
 
 class AttentionFusion(nn.Module):
@@ -33,14 +33,14 @@ class AttentionFusion(nn.Module):
         ValueError: dim < 1, temperature <= 0, or an unknown form.
     """
 
-    def __init__(self, dim: int, *, temperature: float, form: FusionForm = "gated") -> None:
+    def __init__(self, dim: int, *, temperature: float, form: str = "gated") -> None:
         super().__init__()
         if dim < 1:
             raise ValueError(f"AttentionFusion: dim must be at least 1, found {dim}")
         if not temperature > 0:
             raise ValueError(f"AttentionFusion: temperature must be > 0, found {temperature}")
-        if form not in get_args(FusionForm):
-            choices = ", ".join(get_args(FusionForm))
+        if form not in FORMS:
+            choices = ", ".join(FORMS)
             raise ValueError(f"AttentionFusion: form must be one of {choices}, found {form!r}")
         self.dim, self.temperature, self.form = dim, temperature, form
         self.mix = nn.Linear(2 * dim, dim)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.module import AlignmentModule
@@ -19,7 +19,7 @@ from mlalign.config.identity import alignment_recipe
 from mlalign.config.schema import Train
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero, rank_zero_first
-from mlalign.files import write_whole
+from mlalign.files import JsonObject, write_whole
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import save_encoder
@@ -65,7 +65,7 @@ class AlignmentStage:
         self.code = code_hashes()  # as it is now: a checkout can change while it aligns
 
     @cached_property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> JsonObject:
         """Everything that the aligned encoder follows from."""
         return alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
 
@@ -132,10 +132,16 @@ class BetweenUpdates(ModelCheckpoint):
     _due = 0.0
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: ParallelBatch, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: ParallelBatch,
+        batch_idx: int,
     ) -> None:
         """Lightning asks only whether the step is one to save, also of the batches before it."""
-        between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
+        assert isinstance(pl_module, AlignmentModule)
+        between = pl_module.optimisation.ends_update(batch.place)
         marked = trainer.global_step % self._every_n_train_steps == 0
         if between and marked and broadcast_object(time.perf_counter() >= self._due):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)

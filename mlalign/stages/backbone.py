@@ -2,7 +2,8 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mlalign.config.enums import TINY
 from mlalign.config.identity import fingerprint
@@ -11,6 +12,7 @@ from mlalign.config.schema import Train
 from mlalign.data.hub.pretrained import Pretrained, from_folder, from_hub, tokenizer_from
 from mlalign.distributed import on_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError
+from mlalign.files import JsonObject
 from mlalign.models.backbone import load_backbone, positions
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
@@ -84,7 +86,7 @@ class Backbone:
         return self.source.hashes() if self.is_tiny or self.settings.path is not None else None
 
     @property
-    def tokenizer_identity(self) -> dict[str, Any] | None:
+    def tokenizer_identity(self) -> JsonObject | None:
         """What identifies a tokenizer that is not the one beside the weights."""
         if self.tokenizer is None:
             return None
@@ -92,13 +94,13 @@ class Backbone:
         return {"commit": commit} if commit else {"files": self.tokenizer.hashes()}
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """What identifies weights and tokenizer, whatever they are called."""
         files = self.file_hashes
         weights = {"commit": self.source.commit} if files is None else {"files": files}
         return {**weights, "tokenizer": self.tokenizer_identity}
 
-    def load(self, attention: str) -> tuple[Any, Any]:
+    def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The untouched model and its tokenizer.
 
         Args:
@@ -127,13 +129,13 @@ class Backbone:
         return model, tokenizer
 
 
-def local_files(settings: BackboneSettings) -> dict[str, Any]:
+def local_files(settings: BackboneSettings) -> dict[str, dict[str, str]]:
     """Full key of a local folder -> hashes of its files.
 
     Raises:
         DataError: the backbone's folder holds no model.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, str]] = {}
     if settings.path is not None:
         found["backbone.path"] = from_folder(settings.path).hashes()
     if settings.tokenizer is not None and Path(settings.tokenizer).is_dir():

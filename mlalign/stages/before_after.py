@@ -1,7 +1,9 @@
 """An encoder before its alignment and after it, and the pairs that it was never aligned on."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.views import clean
@@ -102,6 +104,6 @@ class BeforeAfter:
             held_out.add(batch)
         return held_out.measures()
 
-    def _ready(self, encoder: Encoder, tokenizer: Any, tokens: dict[str, int]) -> Ready:
+    def _ready(self, encoder: Encoder, tokenizer: PreTrainedTokenizerBase, tokens: dict[str, int]) -> Ready:
         layout = SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length)
         return Ready(encoder.eval(), layout)

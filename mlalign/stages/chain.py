@@ -2,11 +2,11 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from filelock import FileLock
 from omegaconf import OmegaConf
@@ -15,6 +15,7 @@ import mlalign
 from mlalign.config.identity import fingerprint
 from mlalign.distributed import barrier, broadcast_object, is_rank_zero
 from mlalign.errors import ConfigError
+from mlalign.files import Json, JsonObject
 from mlalign.models.io import RECIPE
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class EncoderStage(Protocol):
     """A step of a chain: makes an encoder's folder."""
 
     @property
-    def recipe(self) -> Mapping[str, Any]:
+    def recipe(self) -> JsonObject:
         """Everything that the folder follows from, what it starts from included."""
 
     def make(self, folder: Path, resume_from: Path) -> None:
@@ -62,10 +63,10 @@ def last_encoder(stages: Sequence[EncoderStage], root: Path, *, resume: bool | s
     return next(reversed(folders), None)
 
 
-def _tell_of_other_versions(root: Path, recipe: Mapping[str, Any]) -> None:
+def _tell_of_other_versions(root: Path, recipe: JsonObject) -> None:
     """Say why encoders of the same text that another version made are not found."""
     for path in sorted(root.glob(f"*/{RECIPE}")):
-        made: Any = OmegaConf.to_container(OmegaConf.load(path))
+        made: Json = OmegaConf.to_container(OmegaConf.load(path))
         before = made.get("recipe") or {}
         if before.get("version") != mlalign.__version__ and before.get("text") == recipe["text"]:
             log.info(
@@ -102,7 +103,7 @@ def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, 
     return folder
 
 
-def locked(path: Path) -> AbstractContextManager[Any]:
+def locked(path: Path) -> AbstractContextManager[object]:
     """Keeps other runs out; the first rank holds the lock for all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path) if is_rank_zero() else nullcontext()

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import LearningRateMonitor
 
+from mlalign.files import JsonObject
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.tasks.data import TaskDataModule
@@ -22,7 +22,7 @@ def learn(
     evaluations: int,
     weights: CheckpointKeeper,
     trainer: Callable[..., L.Trainer],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept.
 
     Raises:

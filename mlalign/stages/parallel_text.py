@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.schema import Train
 from mlalign.data.manifest import FILE as MANIFEST
@@ -88,7 +89,7 @@ class ParallelText:
             for pair in islice(pairs, TOKENIZER_PAIRS):
                 yield from pair
 
-    def tables(self, tokenizer: Any) -> dict[str, Tokenised]:
+    def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
         """Tokenised pairs of every target language, from the cache where they are in it.
 
         Raises:

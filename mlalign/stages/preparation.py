@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
 from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.task_files import AVAILABLE
 from mlalign.errors import ConfigError
+from mlalign.files import Json
 from mlalign.finetuning.building import official_sizes, task_folder, task_format
 from mlalign.progress import bar
 from mlalign.stages.corpora import prepare_parallel
@@ -49,7 +49,7 @@ def prepare_task(config: Train) -> None:
     languages = task.languages
     if isinstance(languages, str) and languages != AVAILABLE:
         raise ConfigError(f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]")
-    files: Any = {part: name for part, name in asdict(task.release.files).items() if name}
+    files: Json = {part: name for part, name in asdict(task.release.files).items() if name}
     prepare_release(
         Release(task.release.repo, task.release.revision, files, task.release.languages),
         Layout(

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.plain import typed
 from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import CONFIG
+from mlalign.files import CONFIG, Json
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -50,7 +50,7 @@ class OpenedRun:
         return self.module.encoder
 
     @property
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         """Of the encoder."""
         return self.layout.tokenizer
 
@@ -100,7 +100,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     step = step_of(results, selection or config.finetune.selection.value, folder)
     place = weights_folder(folder, step)
     encoder, tokenizer = load_encoder(place, attention=attention(config))
-    recipe: Any = OmegaConf.load(place / RECIPE)
+    recipe: Json = OmegaConf.load(place / RECIPE)
     tokens = known_languages(tokenizer, recipe.language_tokens) if recipe.language_tokens else {}
     module = finetuning_module(config, encoder).eval()
     load_head(module, place)

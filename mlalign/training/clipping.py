@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
+import lightning as L
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
 def clip_gradients(
-    trainer: Any, optimizer: Optimizer, parameters: Iterable[nn.Parameter], limit: float | None
+    trainer: L.Trainer, optimizer: Optimizer, parameters: Iterable[nn.Parameter], limit: float | None
 ) -> Float[Tensor, ""]:
     """Scale the gradient of ``parameters`` to a norm of at most ``limit``; no host wait.
 

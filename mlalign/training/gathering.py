@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import lightning as L
 import torch
 from jaxtyping import Float
 from torch import Tensor, distributed, nn
@@ -65,9 +66,9 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def unsynchronised(trainer: Any) -> AbstractContextManager[Any]:
+def unsynchronised(trainer: L.Trainer) -> AbstractContextManager[None]:
     """A backward pass in here leaves every rank with gradients of its own."""
-    wait_with: Any = getattr(trainer.strategy, "block_backward_sync", nullcontext)
+    wait_with = getattr(trainer.strategy, "block_backward_sync", nullcontext)
     return wait_with()
 
 
