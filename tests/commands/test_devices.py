@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ranks
@@ -50,7 +51,7 @@ def test_an_interrupt_ends_all_processes(monkeypatch):
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(devices.connection, "wait", interrupted)
+    monkeypatch.setattr(devices, "connection", SimpleNamespace(wait=interrupted))
     with pytest.raises(KeyboardInterrupt):
         run_together(started)
     assert [process.exitcode for process in started] == [-signal.SIGTERM] * 2
