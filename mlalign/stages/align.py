@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -132,16 +133,10 @@ class BetweenUpdates(ModelCheckpoint):
     _due = 0.0
 
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: STEP_OUTPUT,
-        batch: ParallelBatch,
-        batch_idx: int,
+        self, trainer: L.Trainer, pl_module: Any, outputs: STEP_OUTPUT, batch: ParallelBatch, batch_idx: int
     ) -> None:
         """Lightning asks only whether the step is one to save, also of the batches before it."""
-        assert isinstance(pl_module, AlignmentModule)
-        between = pl_module.optimisation.ends_update(batch.place)
+        between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
         marked = trainer.global_step % self._every_n_train_steps == 0
         if between and marked and broadcast_object(time.perf_counter() >= self._due):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
