@@ -51,6 +51,11 @@ class Computing:
         """Whether it is a GPU."""
         return self.device != "cpu"
 
+    @property
+    def accelerator(self) -> str:
+        """Lightning's name of the kind of device."""
+        return "gpu" if self.gpu else "cpu"
+
     def __str__(self) -> str:
         memory = "kept" if self.keeps_freed_memory else "given back"
         return (

@@ -15,7 +15,6 @@ from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
-from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.languages import others
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -24,7 +23,6 @@ from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
-from mlalign.models.backbone import known_languages
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
@@ -174,10 +172,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
         record.seconds["align"] = made["seconds"]
         record.data |= made["files"]
-    tokens = {}
-    if config.method.language_tokens:
-        tokens = known_languages(tokenizer, [*corpus.text.languages, ENGLISH])
-    multiple = padding_multiple(gpu=record.computing.gpu)
+    tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     facts = {
         "backbone": config.backbone.name,

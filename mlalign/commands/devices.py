@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -193,8 +194,9 @@ def run_together(processes: Sequence[BaseProcess]) -> int:
         signal.signal(signal.SIGINT, interrupt)
         for process in started:
             process.terminate()
+        deadline = time.monotonic() + GRACE
         for process in started:
-            process.join(GRACE)
+            process.join(max(0.0, deadline - time.monotonic()))
             process.kill()
             process.join()
 

@@ -38,25 +38,15 @@ def compare(composed: DictConfig) -> None:
     """
     if OmegaConf.is_missing(composed, "runs"):
         raise ConfigError(
-            "nothing is named: runs='GLOB' compares finished runs (with table=, figure= or "
-            "report=), run=FOLDER scores one again"
+            "no runs are named: runs='GLOB' compares finished runs (with table=, figure= or report=), "
+            "run=FOLDER scores one again"
         )
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Compare)
 
     from mlalign.reporting.compare import compare_runs
 
-    compare_runs(
-        settings.runs,
-        kind=settings.table.value,
-        baseline=settings.baseline,
-        paper=settings.paper,
-        resamples=settings.resamples,
-        mixed=settings.mixed_code,
-        mixed_budget=settings.mixed_budget,
-        formats=settings.format,
-        output=settings.output,
-    )
+    compare_runs(settings.runs, formats=settings.format, output=settings.output, **settings.of_comparison)
 
 
 def rescore(composed: DictConfig) -> None:

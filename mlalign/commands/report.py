@@ -31,16 +31,7 @@ def make_report(settings: Report) -> list[Path]:
     folder = Path(settings.report)
     runs, unfinished = find_runs(settings.runs), find_unfinished(settings.runs)
     kind = settings.table.value
-    tables = comparison(
-        runs,
-        kind=kind,
-        baseline=settings.baseline,
-        paper=settings.paper,
-        resamples=settings.resamples,
-        mixed=settings.mixed_code,
-        mixed_budget=settings.mixed_budget,
-        unfinished=unfinished,
-    )
+    tables = comparison(runs, unfinished=unfinished, **settings.of_comparison)
     print(f"\n{FORMATS['text'].write(tables)}\n")
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:

@@ -3,24 +3,25 @@
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from filelock import FileLock
 from omegaconf import OmegaConf
 
 from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.identity import fingerprint
+from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.data.readers import Part
+from mlalign.data.readers.format import PartName
 from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
-from mlalign.files import EVALUATIONS, FileRecord
+from mlalign.files import EVALUATIONS, FileRecord, Json
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
@@ -44,7 +45,9 @@ from mlalign.training.trainer import make_trainer
 log = logging.getLogger(__name__)
 
 
-def rescore(folder: Path, changes: Mapping[str, Any], *, split: Any = "test", selection: str | None = None) -> Path:
+def rescore(
+    folder: Path, changes: Mapping[str, Json], *, split: PartName = "test", selection: str | None = None
+) -> Path:
     """Score the run in a folder again, and show what was found.
 
     Args:
@@ -67,10 +70,7 @@ def rescore(folder: Path, changes: Mapping[str, Any], *, split: Any = "test", se
     config = changed(before, changes)
     refuse_other_labels(before, config)
     refuse_oracle_without_weights(before, folder, split, selection)
-    if config.data.source == "hub":
-        prepare_task(config)
-    else:
-        prepare(config)
+    (prepare_task if config.data.source == "hub" else prepare)(config)
     files = task_files(config, learned=False, scored=split)
     config.task.languages = files.languages
     run = load_run(folder, selection=None if selection == ORACLE else selection)
@@ -83,7 +83,7 @@ def rescore(folder: Path, changes: Mapping[str, Any], *, split: Any = "test", se
     return place
 
 
-def changed(config: Train, changes: Mapping[str, Any]) -> Train:
+def changed(config: Train, changes: Mapping[str, Json]) -> Train:
     """A run's configuration with what was typed.
 
     A whole task replaces the run's; another root holds files of the user's own; the accelerator is
@@ -95,7 +95,8 @@ def changed(config: Train, changes: Mapping[str, Any]) -> Train:
     base.trainer.accelerator = Accelerator.auto
     if "name" in changes.get("task", {}):
         base.task = OmegaConf.structured(type(config.task))
-    merged: Any = OmegaConf.to_object(OmegaConf.merge(base, changes))
+    merged = OmegaConf.to_object(OmegaConf.merge(base, changes))
+    assert isinstance(merged, Train)
     return merged
 
 
@@ -161,7 +162,12 @@ class Evaluation:
         self.computing, self.code = set_up(config), code_hashes()
         quiet_transformers()
         self.data: dict[str, FileRecord] = {}
-        self.trainer = self._trainer()
+        self.trainer = make_trainer(
+            folder=folder,
+            accelerator=self.computing.accelerator,
+            precision=self.computing.precision,
+            options=config.trainer.options,
+        )
 
     def make(self, selection: str) -> Results:
         """Score; the results are written last."""
@@ -218,7 +224,7 @@ class Evaluation:
         self, results: Mapping[str, dict[str, float]], steps: Mapping[str, int], selection: str, seconds: float
     ) -> Results:
         """As the run's, of what was scored now."""
-        config: Any = OmegaConf.to_container(OmegaConf.structured(self.config), enum_to_str=True)
+        config = container(self.config)
         config["finetune"]["selection"] = selection
         scores = results[HEADLINE]
         known = self.run.results.parallel if self.run.results.aligned else {}
@@ -241,16 +247,4 @@ class Evaluation:
             seconds={"test": round(seconds, 2), "total": round(seconds, 2)},
             peak_memory_bytes=peak_memory_bytes(),
             data=self.data,
-        )
-
-    def _trainer(self) -> L.Trainer:
-        callbacks: Sequence[L.Callback] = []
-        return make_trainer(
-            folder=self.folder,
-            accelerator="gpu" if self.computing.gpu else "cpu",
-            precision=self.computing.precision,
-            loggers=[],
-            callbacks=callbacks,
-            bar=None,
-            options=self.config.trainer.options,
         )

@@ -11,6 +11,7 @@ from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
 from mlalign.config.schema import Trainer
 from mlalign.config.settings import Group
 from mlalign.config.task import Task
+from mlalign.files import JsonObject
 
 
 @dataclass
@@ -24,6 +25,18 @@ class Tables:
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
     mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+
+    @property
+    def of_comparison(self) -> JsonObject:
+        """The keyword arguments of ``reporting.comparison.comparison``."""
+        return {
+            "kind": self.table.value,
+            "baseline": self.baseline,
+            "paper": self.paper,
+            "mixed": self.mixed_code,
+            "mixed_budget": self.mixed_budget,
+            "resamples": self.resamples,
+        }
 
 
 @dataclass

@@ -9,11 +9,10 @@ from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.views import clean
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
-from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
-from mlalign.models.backbone import known_languages, quiet_transformers
+from mlalign.models.backbone import quiet_transformers
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
 from mlalign.progress import bar
@@ -72,10 +71,7 @@ class BeforeAfter:
                 "resume=false"
             )
         encoder, tokenizer = load_encoder(Path(aligned), attention=attention(self.config))
-        tokens = {}
-        if self.config.method.language_tokens:
-            tokens = known_languages(tokenizer, [*self.text.languages, ENGLISH])
-        return self._ready(encoder, tokenizer, tokens)
+        return self._ready(encoder, tokenizer, self.text.language_tokens(tokenizer))
 
     def last(self) -> Ready:
         """The aligned encoder, or the untouched one of a run that aligns nothing."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, parallel_path, read_pairs
 from mlalign.data.sequences import SequenceBuilder
@@ -17,6 +18,7 @@ from mlalign.data.text import read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
 from mlalign.errors import DataError
 from mlalign.files import sha256_of
+from mlalign.models.backbone import known_languages
 from mlalign.progress import bar
 
 log = logging.getLogger(__name__)
@@ -114,6 +116,12 @@ class ParallelText:
         if not tables:
             raise DataError(f"{self.root}: no languages in {data.parallel}")
         return tables
+
+    def language_tokens(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+        """Language -> id of its token, English included; empty for a method without language tokens."""
+        if not self.config.method.language_tokens:
+            return {}
+        return known_languages(tokenizer, [*self.languages, ENGLISH])
 
     def log_files(self) -> dict[str, int]:
         """Log which files are read and which are not; path -> lines of each that is."""

@@ -91,7 +91,7 @@ class RunRecord:
         def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
-                accelerator="gpu" if self.computing.gpu else "cpu",
+                accelerator=self.computing.accelerator,
                 loggers=[] if stage == "test" else self.tracker.loggers(stage, folder),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
 from mlalign.distributed import local_world_size, world_size
 from mlalign.errors import TrainingError
+from mlalign.files import Json
 from mlalign.progress import StageBar
 
 
@@ -19,10 +21,10 @@ def make_trainer(
     folder: Path,
     accelerator: str,
     precision: Any,
-    loggers: Sequence[Any],
-    callbacks: Sequence[L.Callback],
-    bar: str | None,
-    options: Mapping[str, Any],
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[L.Callback] = (),
+    bar: str | None = None,
+    options: Mapping[str, Json],
     **stage: Any,
 ) -> L.Trainer:
     """The trainer of one stage.
