@@ -279,7 +279,8 @@ def test_the_presets_are_what_they_say(toy):
         },
     }.items():  # fmt: skip
         module, _ = built(toy, f"method={method}")
-        for name in ("keys", "per_level", "partner_drop"):
+        assert module.encoded.keys == expected["keys"]
+        for name in ("per_level", "partner_drop"):
             assert getattr(module, name) == expected[name], (method, name)
         assert module.objectives["adversarial"].has_learned_weight == expected["weighted_game"]
         assert module.encoder.sentence_fusion.form == expected["form"]
