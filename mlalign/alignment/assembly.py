@@ -94,6 +94,7 @@ class Assembly:
             head=head,
             companions={name: Companion(encoder) for name in sorted(set().union(*(n.companions for n in self.needs)))},
             keys=config.fusion.keys.value,
+            cached=config.align.cached,
             layers=frozenset().union(*(one.layers for one in self.needs)),
             partner_drop=config.fusion.partner_drop,
             per_level=config.weighting.per == WeightingPer.level,

@@ -8,6 +8,7 @@ from itertools import accumulate
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mlalign.alignment.companions import Companion
 from mlalign.data.parallel import ParallelBatch, Side
@@ -22,19 +23,29 @@ class EncodedSide:
 
     Args:
         side: what was encoded.
-        layers: number -> hidden states; the last, which is always there, is the encoder's output.
+        layers: number -> hidden states; the last is the encoder's output.
         encoder: has encoded it.
+        vectors: of the sentences, where no hidden states are kept.
 
     Attributes:
-        states: the last hidden states ``[batch, length, dim]``.
         sentence: sentence vectors ``[batch, dim]``, in a pair fused (h_s'); set by what holds the side.
     """
 
     sentence: Float[Tensor, "batch dim"]
 
-    def __init__(self, side: Side, layers: Mapping[int, Tensor], encoder: Encoder) -> None:
-        self.given, self.layers, self.encoder = side, layers, encoder
-        self.states: Float[Tensor, "batch length dim"] = layers[max(layers)]
+    def __init__(
+        self,
+        side: Side,
+        layers: Mapping[int, Tensor],
+        encoder: Encoder,
+        vectors: Float[Tensor, "batch dim"] | None = None,
+    ) -> None:
+        self.given, self.layers, self.encoder, self.vectors = side, layers, encoder, vectors
+
+    @property
+    def states(self) -> Float[Tensor, "batch length dim"]:
+        """The last hidden states."""
+        return self.layers[max(self.layers)]
 
     def layer(self, number: int) -> Float[Tensor, "batch length dim"]:
         """The hidden states after a layer that some objective needs; 0 are the embeddings."""
@@ -42,6 +53,8 @@ class EncodedSide:
 
     def vector(self, layer: int | None = None) -> Float[Tensor, "batch dim"]:
         """Sentence vectors before any fusion, of the last or of another layer."""
+        if self.vectors is not None:
+            return self.vectors
         states = self.states if layer is None else self.layer(layer)
         return self.encoder.pooled(states, self.given.subwords)
 
@@ -239,6 +252,9 @@ class BatchEncoder:
         companions: name -> another encoder.
         keys: see ``EncodedPair``.
         layers: whose hidden states are kept besides the last.
+        cached: sentences that are encoded at a time, twice: only their vectors are kept, and the
+            rest is computed again when the gradient of the vectors is known (Gao et al. 2021,
+            arXiv:2101.06983). None: all at once.
     """
 
     def __init__(
@@ -249,9 +265,10 @@ class BatchEncoder:
         *,
         keys: str,
         layers: Collection[int] = (),
+        cached: int | None = None,
     ) -> None:
         self.encoder, self.head, self.companions = encoder, head, companions
-        self.keys, self.layers = keys, frozenset(layers)
+        self.keys, self.layers, self.cached = keys, frozenset(layers), cached
 
     def __call__(self, batch: ParallelBatch, *, partnered: bool) -> EncodedBatch:
         """One pass for each view in their order, both languages together.
@@ -278,12 +295,15 @@ class BatchEncoder:
     def _sides(self, sides: Sequence[Side], subwords: Subwords) -> list[EncodedSide]:
         """Encode the sides, which ``subwords`` has one behind the other."""
         is_padded = _is_padded(sides, self.encoder.padding)
+        sizes = [len(side.original) for side in sides]
+        if self.cached is not None:
+            found = self._vectors(subwords, is_padded, self.cached).split(sizes)
+            return [EncodedSide(side, {}, self.encoder, part) for side, part in zip(sides, found, strict=True)]
         if self.layers:
             every = self.encoder.layers(subwords, is_padded=is_padded)
             kept = {number: every[number] for number in (*self.layers, len(every) - 1)}
         else:
             kept = {0: self.encoder(subwords, is_padded=is_padded)}
-        ends = accumulate(len(side.original) for side in sides)
         return [
             EncodedSide(
                 side,
@@ -293,8 +313,18 @@ class BatchEncoder:
                 },
                 self.encoder,
             )
-            for side, end in zip(sides, ends, strict=True)
+            for side, end in zip(sides, accumulate(sizes), strict=True)
         ]
+
+    def _vectors(self, subwords: Subwords, is_padded: bool, size: int) -> Float[Tensor, "rows dim"]:
+        """Sentence vectors, so many at a time; dropout is the same when they are computed again."""
+
+        def pooled(part: Subwords) -> Tensor:
+            return self.encoder.pooled(self.encoder(part, is_padded=is_padded), part)
+
+        starts = range(0, len(subwords.input_ids), size)
+        parts = (subwords.rows(slice(start, start + size)) for start in starts)
+        return torch.cat([checkpoint(pooled, part, use_reentrant=False) for part in parts])
 
 
 def _is_padded(sides: Sequence[Side], padding: int) -> bool:

@@ -44,6 +44,7 @@ class AlignmentModule(L.LightningModule):
         companions: name -> another encoder that an objective needs.
         keys: what the fusions attend to in training, see ``EncodedPair``.
         layers: whose hidden states an objective needs besides the last.
+        cached: see ``BatchEncoder``.
         partner_drop: share of batches in which masked tokens attend to their own sentence only.
         per_level: whether ``weighting`` knows levels instead of names.
         optimisation: learning rates, lengths, clipping.
@@ -60,6 +61,7 @@ class AlignmentModule(L.LightningModule):
         companions: Mapping[str, Companion],
         keys: str,
         layers: Collection[int],
+        cached: int | None,
         partner_drop: float,
         per_level: bool,
         optimisation: Optimisation,
@@ -69,7 +71,7 @@ class AlignmentModule(L.LightningModule):
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoder, head, weighting, objectives
         self.companions = nn.ModuleDict(companions)
-        self.encoded = BatchEncoder(encoder, head, companions, keys=keys, layers=layers)
+        self.encoded = BatchEncoder(encoder, head, companions, keys=keys, layers=layers, cached=cached)
         self.partner_drop, self.per_level = partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
         self.divergence = DivergenceMonitor("align")

@@ -30,6 +30,11 @@ def check_losses(config: Train) -> Train:
         refuse_out_of_range(settings, f"losses.{name}.")
         for message in settings.check(config):
             raise ConfigError(message)
+        if config.align.cached is not None and not settings.needs().only_sentences:
+            raise ConfigError(
+                f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "
+                "set align.cached=null, or leave that loss out"
+            )
     return config
 
 

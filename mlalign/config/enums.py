@@ -13,6 +13,10 @@ Pool = StrEnum("Pool", "first mean")
 Attention = StrEnum("Attention", "auto eager sdpa flash_attention_2")
 # The text that an objective reads: with masks, where a loss predicts them, or as it is.
 View = StrEnum("View", "masked clean")
+# As ``View``, or two pairs a row in any order.
+ContrastView = StrEnum("ContrastView", "masked clean mixed")
+# From a sentence vector to what is compared.
+Projection = StrEnum("Projection", "none linear")
 # Which language of a joined pair comes first: drawn for every row, or English.
 JoinedOrder = StrEnum("JoinedOrder", "shuffled fixed")
 # Those of a joined pair's second half: as the sentence has them alone, or behind the first's.
@@ -39,6 +43,8 @@ Vocabulary = StrEnum("Vocabulary", "full seen")
 LanguageTokenStart = StrEnum("LanguageTokenStart", "type_mean freq_mean exclusive_mean random")
 # What the discriminator sees of a sentence.
 AdversaryInput = StrEnum("AdversaryInput", "mean first language token")
+# How the adversary's weight rises: evenly, or as Ganin et al. 2016 (arXiv:1505.07818) let it.
+RampForm = StrEnum("RampForm", "linear dann")
 # Both players from one backward, or the discriminator first.
 AdversarySchedule = StrEnum("AdversarySchedule", "joint alternate")
 # The second key of an English sentence in fine-tuning.

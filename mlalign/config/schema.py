@@ -24,6 +24,7 @@ from mlalign.config.enums import (
     Pool,
     Positions,
     Precision,
+    RampForm,
     Representation,
     Selection,
     Vocabulary,
@@ -110,7 +111,8 @@ class Adversary(Settings):
     weight: float = setting(0.1, at_least(0))
     weighted: bool = False  # inside the learned weights (Eq. 15 as printed)
     warmup: float = setting(0.025, SHARE)
-    ramp: float = setting(0.1, SHARE)
+    ramp: float = setting(0.1, CLOSED_SHARE)
+    ramp_form: RampForm = RampForm.linear
 
 
 @dataclass
@@ -130,6 +132,7 @@ class Align(Settings):
     batch_size: int = setting(96, at_least(2))  # pairs
     max_length: int = setting(128, at_least(8))
     accumulate: int = setting(1, at_least(1))
+    cached: int | None = setting(None, at_least(1))  # sentences at a time, for losses of sentence vectors alone
     max_grad_norm: float | None = setting(1.0, POSITIVE)
     warmup: float = setting(0.05, SHARE)
     betas: list[float] = setting(lambda: [0.9, 0.999], BETAS)  # of Adam

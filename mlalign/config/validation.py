@@ -246,6 +246,11 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "fusion; choose a method with losses, or fusion.form=off",
         ),
         (
+            fused and config.align.cached is not None,
+            f"align.cached={config.align.cached} with fusion.form={fusion.form}, which reads more than sentence "
+            "vectors: set align.cached=null, or fusion.form=off",
+        ),
+        (
             needs_token and not fused,
             f"finetune.representation={config.finetune.representation} needs a fusion, and there "
             "is none; choose representation=backbone, or a method with fusion.form=gated",

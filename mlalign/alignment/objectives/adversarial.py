@@ -13,7 +13,7 @@ from torch.func import functional_call
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.diagnostics import Rule
 from mlalign.alignment.objectives.base import Objective, Parts
-from mlalign.config.enums import Confusion, WeightingForm
+from mlalign.config.enums import Confusion, RampForm, WeightingForm
 from mlalign.config.schema import Train
 from mlalign.config.settings import SHARE, setting
 from mlalign.losses import confusion_loss, discriminator_loss
@@ -99,7 +99,10 @@ class LanguageAdversary(Objective):
         warmup, ramp = self.adversary.warmup, self.adversary.ramp
         if progress < warmup:
             return 0.0
-        return self.adversary.weight * min(1.0, (progress - warmup) / ramp if ramp else 1.0)
+        share = min(1.0, (progress - warmup) / ramp if ramp else 1.0)
+        if self.adversary.ramp_form == RampForm.dann:
+            share = 2 / (1 + math.exp(-10 * share)) - 1
+        return self.adversary.weight * share
 
     def opponent_loss(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The discriminator's loss, ln 2 at chance; no gradient reaches the encoder."""

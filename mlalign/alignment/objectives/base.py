@@ -24,6 +24,7 @@ class Needs:
             ``again:`` in front of one of these, see ``views``.
         masking: whether it predicts the masks of ``masked``. Without such an objective that view is ``clean``.
         fused: whether it reads fused sentence vectors, and with ``vocabulary`` fused tokens.
+        only_sentences: whether of the encoder it reads sentence vectors alone, see ``align.cached``.
         vocabulary: whether it reads the vocabulary head.
         layers: whose hidden states it reads besides the last; 0 are the embeddings.
         companions: other encoders that it reads: ``momentum``, ``start``, see ``companions``.
@@ -32,6 +33,7 @@ class Needs:
     views: frozenset[str] = frozenset({"masked"})
     masking: bool = False
     fused: bool = False
+    only_sentences: bool = False
     vocabulary: bool = False
     layers: frozenset[int] = frozenset()
     companions: frozenset[str] = frozenset()

@@ -30,7 +30,7 @@ class InterSentence(Objective):
 
         def needs(self) -> Needs:
             """The sentence vectors of one view."""
-            return Needs(frozenset({self.view.value}), fused=True)
+            return Needs(frozenset({self.view.value}), fused=True, only_sentences=True)
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

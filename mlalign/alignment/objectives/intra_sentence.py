@@ -47,7 +47,7 @@ class IntraSentence(Objective):
 
         def needs(self) -> Needs:
             """The sentence vectors of one view."""
-            return Needs(frozenset({self.view.value}), fused=True)
+            return Needs(frozenset({self.view.value}), fused=True, only_sentences=True)
 
         def check(self, config: Train) -> Iterator[str]:
             """Nothing is refused, but alone it has a trivial minimum."""

@@ -1,0 +1,39 @@
+"""Word level: a masked token is predicted from its sentence and the translation beside it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.config.settings import at_least, setting
+from mlalign.losses import MaskedWords
+
+
+class TranslationMaskedWords(VocabularyObjective):
+    """Translation language modelling of Conneau and Lample 2019 (arXiv:1901.07291).
+
+    ``align.tlm`` says how a pair becomes one row; see ``losses.masked_word_loss``.
+    """
+
+    faithful = "without language embeddings; its rows share a step with the other losses instead of having their own"
+
+    @dataclass
+    class Settings(VocabularyObjective.Settings):
+        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
+
+        chunk_size: int | None = setting(None, at_least(1))
+
+        def needs(self) -> Needs:
+            """Pairs in one row."""
+            return Needs(frozenset({"tlm"}), vocabulary=True)
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.chunk_size = settings.chunk_size
+
+    def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
+        """One for both halves."""
+        rows = batch.joined("tlm")
+        labels = batch.vocabulary.columns(rows.token_ids[rows.is_masked])
+        yield MaskedWords(batch.vocabulary(rows.at(rows.is_masked)), labels)
