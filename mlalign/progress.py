@@ -1,8 +1,8 @@
 """One progress bar per stage."""
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Never, TypeVar
+from collections.abc import Iterable
+from typing import Never, Protocol, TypeVar
 
 import lightning as L
 from tqdm import tqdm
@@ -10,9 +10,19 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def bar(shown: bool, what: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
+class Progress(Protocol):
+    """Wraps an iterable in what shows how far it is."""
+
+    def __call__(self, items: Iterable[Item], /) -> Iterable[Item]: ...  # noqa: D102
+
+
+def bar(shown: bool, what: str) -> Progress:
     """Wraps an iterable in a progress bar, where one is wanted."""
-    return lambda items: tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
+
+    def wrapped(items: Iterable[Item]) -> Iterable[Item]:
+        return tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
+
+    return wrapped
 
 
 class StageBar(L.Callback):

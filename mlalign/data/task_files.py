@@ -7,7 +7,7 @@ from typing import Any
 
 from mlalign.config.enums import OnBadLine
 from mlalign.data.languages import ENGLISH
-from mlalign.data.readers import Format, Part, PartName, positions
+from mlalign.data.readers import AnyFormat, AnyPart, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
@@ -44,14 +44,14 @@ class TaskFiles:
     def __init__(
         self,
         folder: Path,
-        format: Format[Any],
+        format: AnyFormat,
         labels: Sequence[str],
         languages: Sequence[str] | str,
         *,
         label_names: Mapping[str, str] | None = None,
         train_size: int | None,
         on_bad_line: OnBadLine,
-        english: tuple[Path, Format[Any]] | None = None,
+        english: tuple[Path, AnyFormat] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,
         learned: bool = True,
@@ -90,7 +90,7 @@ class TaskFiles:
         english = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
         return [*english, *((language, self.scored) for language in self.languages)]
 
-    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
+    def place(self, language: str, part: Any) -> tuple[Path, AnyFormat]:
         """The folder and format of a part: what is learned from can come from elsewhere."""
         is_learned = language == ENGLISH and part != "test"
         return self.english if is_learned else (self.folder, self.format)
@@ -100,7 +100,7 @@ class TaskFiles:
         folder, format = self.place(language, part)
         return format.path(folder, language, part, self.train_size)
 
-    def read(self, language: str, part: Any) -> Part[Any]:
+    def read(self, language: str, part: Any) -> AnyPart:
         """One part, whole."""
         format = self.place(language, part)[1]
         read = format.read(

@@ -8,7 +8,7 @@ from typing import Any
 from mlalign.config.enums import TaskFormat
 from mlalign.config.schema import Train
 from mlalign.config.task import Task
-from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
+from mlalign.data.readers import CODES, FORMATS, AnyFormat, Columns, PartName, Table
 from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
@@ -57,13 +57,13 @@ def task_folder(config: Train) -> Path:
     return Path(config.data.root) / kind / config.task.folder
 
 
-def plain_format(task: Task) -> Format[Any]:
+def plain_format(task: Task) -> AnyFormat:
     """A reader of files of the same kind from another release, with ISO codes in their names."""
     files = task.files if task.table is not None else None
     return replace(task_format(replace(task, files=files)), codes={})
 
 
-def task_format(task: Task) -> Format[Any]:
+def task_format(task: Task) -> AnyFormat:
     """A reader of the task's files, and their names."""
     names: Any = None if task.files is None else asdict(task.files)
     known = None if task.language_codes is None else CODES[task.language_codes.value]

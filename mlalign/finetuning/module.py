@@ -17,7 +17,7 @@ from mlalign.distributed import all_gather_object
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.models.vocabulary_head import head_parameters
-from mlalign.tasks.base import LearnedTask, Piece, TaskBatch
+from mlalign.tasks.base import AnyLearnedTask, Piece, TaskBatch
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import per_rank, unsynchronised
@@ -50,7 +50,7 @@ class FinetuningModule(L.LightningModule):
     def __init__(
         self,
         encoder: Encoder,
-        task: LearnedTask[Any, Any],
+        task: AnyLearnedTask,
         *,
         dev: Sequence[Any],
         representation: str,

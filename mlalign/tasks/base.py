@@ -80,6 +80,9 @@ class TaskType(ABC, Generic[Example]):
         return torch.tensor([one.labels for one in rows])
 
 
+AnyTask = TaskType[Any]  # whatever its examples are
+
+
 class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     """A type of task that is learned on English: a head, its loss, and how its outputs are read.
 
@@ -122,7 +125,7 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     def merged(self, pieces: Sequence[Piece[Decoded]]) -> list[Decoded]:
         """All examples in file order; a piece that several ranks have decoded counts once."""
         once = {(example, first): decoded for example, first, decoded in pieces}
-        whole: dict[int, list[Any]] = {}
+        whole: dict[int, list[Decoded]] = {}
         for example, first in sorted(once):
             whole.setdefault(example, []).append(once[example, first])
         return [self.merge(parts) for parts in whole.values()]
@@ -134,3 +137,6 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
             ValueError: there are not as many of both.
         """
         return [self.prediction(*both) for both in zip(examples, decoded, strict=True)]
+
+
+AnyLearnedTask = LearnedTask[Any, Any]  # whatever its examples are, and what is decoded

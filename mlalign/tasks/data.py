@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyPart
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
-from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
+from mlalign.tasks.base import IGNORED, AnyTask, Prepared, TaskBatch
 from mlalign.tasks.placeholders import refuse_placeholders
 
 TOKENS = 1024  # of a batch, padding included
@@ -26,9 +26,7 @@ TOKENS = 1024  # of a batch, padding included
 class TaskText(Dataset[TaskBatch]):
     """Makes batches of encoded examples from lists of their places."""
 
-    def __init__(
-        self, task: TaskType[Any], prepared: Sequence[Prepared], language: str, layout: SequenceBuilder
-    ) -> None:
+    def __init__(self, task: AnyTask, prepared: Sequence[Prepared], language: str, layout: SequenceBuilder) -> None:
         self.task, self.prepared, self.language, self.layout = task, prepared, language, layout
 
     def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
@@ -70,7 +68,7 @@ class TaskDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        task: TaskType[Any],
+        task: AnyTask,
         files: TaskFiles,
         layout: SequenceBuilder,
         *,
@@ -106,20 +104,20 @@ class TaskDataModule(L.LightningDataModule):
         text = TaskText(self.task, self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
-    def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+    def test_loader(self, language: str) -> tuple[AnyPart, DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
         return scored_part(self.task, self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
 
 
 def scored_part(
-    task: TaskType[Any],
+    task: AnyTask,
     files: TaskFiles,
     layout: SequenceBuilder,
     language: str,
     *,
     tokens: int = TOKENS,
     workers: int = 0,
-) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+) -> tuple[AnyPart, DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now.
 
     Raises:

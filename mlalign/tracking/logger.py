@@ -1,7 +1,5 @@
 """Lightning's numbers go into a stage's wandb run."""
 
-from typing import Any
-
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -37,5 +35,5 @@ class StageLogger(Logger):
             {name: value for name, value in metrics.items() if name != "epoch"} | {f"{self._name}/step": step}
         )
 
-    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+    def log_hyperparams(self, *_: object, **__: object) -> None:
         """The whole configuration is there already."""

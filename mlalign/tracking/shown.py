@@ -3,21 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyPart
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
+
+if TYPE_CHECKING:
+    import wandb
 
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
 LONGEST = 500  # letters of a text
 
 
 def prediction_table(
-    tested: Mapping[str, tuple[Path, Part[Any]]], metric: TaskMetric, *, rows: int, texts: bool
-) -> Any:
+    tested: Mapping[str, tuple[Path, AnyPart]], metric: TaskMetric, *, rows: int, texts: bool
+) -> "wandb.Table":
     """One of wandb's tables with the first examples of every language."""
     import wandb
 
@@ -30,8 +33,8 @@ def prediction_table(
 
 
 def prediction_rows(
-    path: Path, part: Part[Any], metric: TaskMetric, language: str, *, rows: int, texts: bool
-) -> list[list[Any]]:
+    path: Path, part: AnyPart, metric: TaskMetric, language: str, *, rows: int, texts: bool
+) -> list[list[str | float | bool | None]]:
     """The first examples of a language, in file order, as ``COLUMNS`` says.
 
     Args:
@@ -62,7 +65,7 @@ def prediction_rows(
     return found
 
 
-def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> Any:
+def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> "wandb.plot.CustomChart":
     """Wandb's chart of which label all examples of a language have and got."""
     import wandb
 
@@ -76,7 +79,7 @@ def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], langu
     )
 
 
-def image(draw: Callable[[], Figure]) -> Any:
+def image(draw: Callable[[], Figure]) -> "wandb.Image":
     """A figure as wandb shows it."""
     import wandb
 

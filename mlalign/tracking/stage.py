@@ -4,9 +4,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from mlalign.files import Json
 from mlalign.reporting.keys import STEP_OF, WARNINGS
+
+if TYPE_CHECKING:
+    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ class Stage:
         run: wandb's.
     """
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: "wandb.Run") -> None:
         self.run = run
         self.id: str = run.id
         self.warnings: list[str] = []
@@ -50,11 +54,11 @@ class Stage:
         """Whether it is to be sent later."""
         return self.run is not None and self.run.offline and not self.run.disabled
 
-    def log(self, values: Mapping[str, Any]) -> None:
+    def log(self, values: Mapping[str, Json]) -> None:
         """Show numbers."""
         self._do(lambda run: run.log(dict(values)))
 
-    def show(self, name: str, make: Callable[[], Any]) -> None:
+    def show(self, name: str, make: Callable[[], Json]) -> None:
         """Show what is made of files, a table, a chart or a figure; or say why there is none."""
         if self.run is None:
             return
@@ -65,7 +69,7 @@ class Stage:
         else:
             self.log({name: made})
 
-    def summarise(self, values: Mapping[str, Any]) -> None:
+    def summarise(self, values: Mapping[str, Json]) -> None:
         """Show what a run is compared by."""
         self._do(lambda run: run.summary.update(dict(values)))
 
@@ -73,7 +77,7 @@ class Stage:
         """Send files, and all that folders hold, along as an artifact."""
         import wandb
 
-        def send(run: Any) -> None:
+        def send(run: "wandb.Run") -> None:
             artifact = wandb.Artifact(name, type=kind)
             for path in paths:
                 if path.is_dir():
@@ -98,7 +102,7 @@ class Stage:
         self._do(lambda run: run.finish(exit_code=0 if error is None else 1))
         self.run = None
 
-    def _do(self, what: Callable[[Any], Any]) -> None:
+    def _do(self, what: Callable[["wandb.Run"], object]) -> None:
         if self.run is None:
             return
         try:

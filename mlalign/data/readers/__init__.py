@@ -1,17 +1,15 @@
 """Readers of task and parallel files, each in the form of its original release."""
 
-from typing import Any
-
 from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots, squad
-from mlalign.data.readers.format import Format, PartName, positions
+from mlalign.data.readers.format import AnyFormat, Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
-from mlalign.data.readers.records import LabelledText, Part, Question, SentencePair, TaggedSentence
+from mlalign.data.readers.records import AnyPart, LabelledText, Part, Question, SentencePair, TaggedSentence
 from mlalign.data.readers.table import Columns, Table
 
 # `table` is made from a task's own settings, see Table.format.
-FORMATS: dict[str, Format[Any]] = {
+FORMATS: dict[str, AnyFormat] = {
     "bitext": bitext.FORMAT,
     "entities": entities.FORMAT,
     "mldoc": mldoc.FORMAT,
@@ -23,6 +21,8 @@ FORMATS: dict[str, Format[Any]] = {
 __all__ = [
     "CODES",
     "FORMATS",
+    "AnyFormat",
+    "AnyPart",
     "Columns",
     "Format",
     "LabelledText",

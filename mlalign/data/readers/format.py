@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol
 
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.records import Example, Part
@@ -162,3 +162,6 @@ class Format(Generic[Example]):
         others = [other for other in self.names if language in self.languages(folder, other)]
         more = f"; {language} has {', '.join(others)}" if others else did_you_mean(language, there)
         return f"Languages with a {part} part there: {', '.join(there) or 'none'}{more}"
+
+
+AnyFormat = Format[Any]  # of whichever type of task

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +90,6 @@ class Part(NamedTuple, Generic[Example]):
     def rows(self) -> int:
         """What the file holds of this part and language."""
         return len(self.examples) + sum(self.dropped.values())
+
+
+AnyPart = Part[Any]  # of whichever type of task

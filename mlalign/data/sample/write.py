@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sample.questions import FILES, questions
 from mlalign.data.sample.tasks import PARTS, TASKS, Language, task_path
 from mlalign.data.sample.translations import translations
+from mlalign.progress import Progress
 
 Sizes = tuple[int, int, int]
 
@@ -25,7 +25,7 @@ def write_sample(
     paraphrases: Sizes = (3000, 300, 400),
     sentences: Sizes = (2000, 300, 400),
     questions: Sizes = (1200, 200, 200),
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = lambda files: files,
+    progress: Progress = lambda files: files,
 ) -> None:
     """Write parallel text and four tasks, all at once: the folder is complete or not there.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mlalign.files import JsonObject
 from mlalign.reporting.dashboard.panels import sections
 from mlalign.reporting.keys import TASK, average_key
 
@@ -41,7 +42,7 @@ def workspace(
     )
 
 
-def specification(made: Any) -> dict[str, Any]:
+def specification(made: Any) -> JsonObject:
     """What would be sent, as plain data."""
     return made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
 
