@@ -1,6 +1,6 @@
 """Whether a fresh classifier can tell the language of a frozen vector."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
