@@ -36,6 +36,7 @@ from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import last_encoder, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
+from mlalign.stages.model_card import add_scores
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.preparation import prepare
 from mlalign.tasks.data import TaskDataModule
@@ -313,6 +314,8 @@ def write_results(
         ),
     )
     written = results_file.read_results(record.folder)
+    if folder is not None:
+        add_scores(folder, written)
     record.tracker.show(written, figures_of(written, record.folder))
 
 
