@@ -19,21 +19,21 @@ def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
-    from mlalign.alignment.validation import check_losses
     from mlalign.commands.devices import on_all_devices
     from mlalign.pipeline import run
+    from mlalign.stages.validation import check_parts
 
-    on_all_devices(run, check_losses(config))
+    on_all_devices(run, check_parts(config))
 
 
 def folder(composed: DictConfig) -> Path:
     """The folder of a run."""
     config = resolve(composed)
 
-    from mlalign.alignment.validation import check_losses
     from mlalign.stages.finished import run_folder
+    from mlalign.stages.validation import check_parts
 
-    return run_folder(check_losses(config))
+    return run_folder(check_parts(config))
 
 
 if __name__ == "__main__":

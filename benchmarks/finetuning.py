@@ -144,7 +144,7 @@ class Comparison:
         module, model = self.ours(0.0, "eager"), self.theirs(0.0)
         before = (self.our_logits(module) - self.logits(model)).abs().max()
         sampler = self.data.train_dataloader().sampler
-        order = [int(row) for batch in sampler for row in batch]
+        order = [int(row) for key in sampler for row in key.rows]
         self.trainer(model, InOrder, [self.learned[row] for row in order]).train()
         self.loop("32-true").fit(module, self.data)
         after = (self.our_logits(module) - self.logits(model)).abs().max()

@@ -20,9 +20,11 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.finetuning.building import finetuning_module, task_files
+from mlalign.finetuning.building import build_tunings, finetuning_module, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
+from mlalign.finetuning.resources import Resources
+from mlalign.finetuning.validation import notes_on_tunings, reads_parallel, tunings_read
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
@@ -36,7 +38,6 @@ from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import last_encoder, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
-from mlalign.stages.model_card import add_scores
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.preparation import prepare
 from mlalign.tasks.data import TaskDataModule
@@ -52,10 +53,11 @@ Scores = dict[str, dict[str, float]]  # key of the results -> language -> per ce
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run reads: parallel text, and the task's labels."""
+    """What a run reads: parallel text, the task's labels, and what tunings see beside them."""
 
     text: ParallelText
     task: TaskFiles
+    resources: Resources
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,10 @@ def prepare_data(config: Train) -> Corpus:
     """
     with rank_zero_first():
         prepare(config)
-    return Corpus(ParallelText(config), task_files(config))
+    text, task = ParallelText(config), task_files(config)
+    resources = Resources(config, task, lambda: text.files)
+    require_resources(config, resources)
+    return Corpus(text, task, resources)
 
 
 def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
@@ -196,6 +201,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     settings = config.finetune
     assert settings.seed is not None  # resolved
     with record.timed("finetune"):
+        tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
         data = TaskDataModule(
             learned_task(config.task.metric, config.task.labels),
             corpus.task,
@@ -204,9 +210,10 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
             seed=settings.seed,
             tokens=record.tokens,
             workers=config.trainer.workers,
+            changes=tunings,
         )
         steps = settings.epochs * data.batches
-        module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps)
+        module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps, tunings=tunings)
         configure_training(
             aligned.encoder.backbone,
             gradient_checkpointing=config.backbone.gradient_checkpointing,
@@ -228,6 +235,11 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         record.tracker.end_stage()
     add_records(record.data, data.train)
     add_records(record.data, data.dev)
+    for part in corpus.resources.parts:
+        add_records(record.data, part)
+    record.data |= corpus.resources.files_read
+    if reads_parallel(config):
+        record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
     return Classifier(data, module, kept)
 
 
@@ -280,8 +292,8 @@ def write_results(
     if not is_rank_zero():
         return
     folder, losses = aligned.folder, present(config.losses)
-    reads = read_by(losses) | ({"English labels"} if corpus.task.learned else set())
-    notes = notes_on(losses) | ({config.method.note} if config.method.note else set())
+    reads = read_by(losses) | tunings_read(config) | ({"English labels"} if corpus.task.learned else set())
+    notes = notes_on(losses) | notes_on_tunings(config) | ({config.method.note} if config.method.note else set())
     results_file.write_results(
         record.folder,
         results_file.Results(
@@ -314,8 +326,6 @@ def write_results(
         ),
     )
     written = results_file.read_results(record.folder)
-    if folder is not None:
-        add_scores(folder, written)
     record.tracker.show(written, figures_of(written, record.folder))
 
 

@@ -1,8 +1,8 @@
 """One progress bar per stage."""
 
 import sys
-from collections.abc import Iterable
-from typing import Never, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Never, TypeVar
 
 import lightning as L
 from tqdm import tqdm
@@ -10,19 +10,9 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-class Progress(Protocol):
-    """Wraps an iterable in what shows how far it is."""
-
-    def __call__(self, items: Iterable[Item], /) -> Iterable[Item]: ...  # noqa: D102
-
-
-def bar(shown: bool, what: str) -> Progress:
+def bar(shown: bool, what: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
     """Wraps an iterable in a progress bar, where one is wanted."""
-
-    def wrapped(items: Iterable[Item]) -> Iterable[Item]:
-        return tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
-
-    return wrapped
+    return lambda items: tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
 
 
 class StageBar(L.Callback):

@@ -9,15 +9,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from typed import call, start
 
-from mlalign.alignment.validation import check_losses
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.errors import ConfigError
 from mlalign.stages.finished import run_folder
+from mlalign.stages.validation import check_parts
 
-GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "trainer", "logger")
+GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "tuning", "trainer", "logger")
 NEEDED = {  # by some choices
     ("data", "files"): ["data.root=somewhere", "data.parallel=[tatoeba]"],
     ("backbone", "custom"): ["backbone.name=some/encoder"],
@@ -30,7 +30,7 @@ def choices(group: str) -> list[str]:
 
 def composed(*overrides: str) -> Train:
     with initialize_config_dir(CONF, version_base="1.3"):
-        return check_losses(resolve(compose("train", overrides=list(overrides))))
+        return check_parts(resolve(compose("train", overrides=list(overrides))))
 
 
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)])

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from huggingface_hub import ModelCard
 from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
@@ -76,16 +75,6 @@ def finished(release, tmp_path_factory) -> tuple[Path, Path]:
 
 def results_of(folder: Path) -> dict:
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
-
-
-def test_the_encoders_card_has_the_runs_scores(finished):
-    folder = finished[1]
-    results = results_of(folder)
-    card = ModelCard.load(Path(results["aligned"]) / "README.md")
-    assert card.data.language == sorted({"en", *results["parallel"]})
-    assert {one.dataset_config: one.metric_value for one in card.data.eval_results} == pytest.approx(
-        results["scores"], abs=0.005
-    )
 
 
 def test_results_hold_what_the_contract_promises(finished):

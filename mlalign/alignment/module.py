@@ -28,7 +28,7 @@ from mlalign.models.vocabulary_head import VocabularyHead
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
-from mlalign.training.optimizers import ParameterGroup, build_optimizers
+from mlalign.training.optimizers import ParameterGroup, build_optimizers, uncounted
 from mlalign.training.schedules import Optimisation, warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
@@ -229,17 +229,8 @@ class AlignmentModule(L.LightningModule):
 
     @property
     def discriminator_optimizer(self) -> Any:
-        """Of the opponents.
-
-        Lightning counts every optimizer's step in ``global_step`` (its issue 17958), and puts its
-        counting hooks back before every batch; only the generator's count, so that checkpoints,
-        loggers and limits mean updates.
-        """
-        optimizer = self._optimizers()[1]
-        profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by a connector
-        optimizer._on_before_step = lambda: profiler.start("optimizer_step")
-        optimizer._on_after_step = lambda: profiler.stop("optimizer_step")
-        return optimizer
+        """Of the opponents; only the generator's steps count, so that checkpoints, loggers and limits mean updates."""
+        return uncounted(self._optimizers()[1], self.trainer)
 
     def _optimizers(self) -> list[Any]:
         """The generator's, then the opponents' where there are any."""

@@ -1,19 +1,12 @@
 """The settings of the losses, which every objective checks for itself."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Objective
-from mlalign.config.hydra import explain_key
-from mlalign.config.plain import plain
+from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
-from mlalign.config.settings import freeze
-from mlalign.config.validation import nearest, present, refuse_out_of_range
 from mlalign.errors import ConfigError
 
 
@@ -21,16 +14,11 @@ def check_losses(config: Train) -> Train:
     """The configuration with typed and complete settings of every loss that is present.
 
     Raises:
-        ConfigError: a loss is unknown; a setting is unknown, missing, mistyped, out of range or
-            contradicts another: with the full key, what was found and what to do.
+        ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors.
     """
-    checked = {name: settings_of(name, config.losses[name]) for name in present(config.losses)}
-    config = freeze(replace(config, losses={name: plain(settings) for name, settings in checked.items()}))
-    for name, settings in checked.items():
-        refuse_out_of_range(settings, f"losses.{name}.")
-        for message in settings.check(config):
-            raise ConfigError(message)
-        if config.align.cached is not None and not settings.needs().only_sentences:
+    config = _losses().checked(config)
+    for name in config.losses:
+        if config.align.cached is not None and not settings_of(name, config.losses[name]).needs().only_sentences:
             raise ConfigError(
                 f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "
                 "set align.cached=null, or leave that loss out"
@@ -42,18 +30,11 @@ def settings_of(name: str, given: Mapping[str, Any]) -> Objective.Settings:
     """The typed settings of a loss.
 
     Raises:
-        ConfigError: see ``check_losses``.
+        ConfigError: see ``PartGroup.checked``.
     """
-    types = objective_types()
-    if name not in types:
-        raise ConfigError(f"losses.{name}: no such loss. {nearest(name, types)}")
-    typed = OmegaConf.create({"losses": {name: OmegaConf.structured(types[name].Settings)}})
-    try:
-        merged = OmegaConf.merge(typed, {"losses": {name: given}})
-    except OmegaConfBaseException as error:
-        raise ConfigError(explain_key(error)) from error
-    missing = sorted(OmegaConf.missing_keys(merged))
-    if missing:
-        raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
-    settings: Any = OmegaConf.to_object(merged.losses[name])
+    settings: Objective.Settings = _losses().settings(name, given)
     return settings
+
+
+def _losses() -> PartGroup:
+    return PartGroup("losses", "loss", objective_types())

@@ -15,7 +15,7 @@ from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
-from mlalign.data.readers import AnyPart
+from mlalign.data.readers import Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
@@ -206,11 +206,11 @@ class Evaluation:
             for key in scores[self.files.languages[0]]
         }
 
-    def _score(self, part: AnyPart, batches: Any, path: Path | None, language: str) -> dict[str, float]:
+    def _score(self, part: Part[Any], batches: Any, path: Path | None, language: str) -> dict[str, float]:
         module = self.run.module
         return score_part(self.trainer, module, module.task, part, batches, path, language=language)
 
-    def _part(self, files: TaskFiles, language: str) -> tuple[AnyPart, Any]:
+    def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
         """What is scored in a language, and its batches."""
         trainer = self.config.trainer
         tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)

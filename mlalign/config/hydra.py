@@ -223,7 +223,9 @@ def explain_key(error: OmegaConfBaseException) -> str:
             f"{key}: this method does not have this loss (it has: {', '.join(names) or 'none'}); "
             "`python train.py method=NAME --cfg job -p losses` shows what a method has"
         )
-    is_closed = is_dataclass(error.object_type) or parent.startswith("losses.")
+    if parent == "tuning" and last not in names:
+        return f"{key}: this tuning is not chosen (chosen: {', '.join(names) or 'none'}); choose it as tuning={last}"
+    is_closed = is_dataclass(error.object_type) or parent.startswith(("losses.", "tuning."))
     if is_closed and last not in names:
         return f"{key}: no such key. {nearest(last, names)}"
     return f"{key}: {reason}"

@@ -16,7 +16,7 @@ from mlalign.files import JsonObject
 
 SEEDS = ("seed", "align.seed", "finetune.seed")
 VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ in
-    "main": ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone"),
+    "main": ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone", "tuning", "finetune"),
     "ablation": ("method", "losses", "ablation", "fusion"),
     "backbone": ("backbone", "align", "finetune.learning_rate", "finetune.evaluations", "finetune.max_length"),
 }
@@ -83,7 +83,7 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
         files: full key of a local folder -> what identifies its content.
     """
     settings = {key: value for key, value in values(config).items() if leaf_of(key).affects != Affects.nothing}
-    words = [config.backbone.name.split("/")[-1], config.method.name]
+    words = [config.backbone.name.split("/")[-1], "+".join([config.method.name, *sorted(config.tuning)])]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     return "-".join([*words, f"seed{config.seed}", fingerprint({**settings, **files})[:8]])
 

@@ -79,6 +79,8 @@ class Data(Settings):
     cache: str = setting("data/cache", affects=NOTHING)
     parallel: list[str] = setting(affects=RUN)  # corpora under <root>/parallel
     languages: Any = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
+    # A dictionary for tunings: a file or folder, sample (the sample's own), induced (from the parallel text).
+    lexicon: str | None = setting(None, affects=RUN)
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
@@ -254,6 +256,7 @@ class Train(Settings):
     align: Align = setting(Align)
     task: Task = setting(Task, affects=RUN)
     finetune: Finetune = setting(Finetune, affects=RUN)
+    tuning: dict[str, Any] = setting(dict, affects=RUN)  # name -> what its tuning's Settings hold
     trainer: Trainer = setting(Trainer, affects=RUN, compared=False)
     logger: Logger = setting(Logger, affects=NOTHING, compared=False)
     seed: int = setting(1, affects=RUN)  # the alignment has `align.seed`

@@ -16,6 +16,8 @@ class TaskFiles(Settings):
     train: list[str] = field(default_factory=list)
     dev: list[str] = field(default_factory=list)
     test: list[str] = field(default_factory=list)
+    translated_train: list[str] = field(default_factory=list)  # English train said in the language
+    translated_test: list[str] = field(default_factory=list)  # the language's test said in English
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Task(Settings):
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
     languages: Any = MISSING  # a list, or `available`
     metric: str = MISSING
+    translated_test: bool = False  # score the test parts of other languages as they are said in English
     train_size: int | None = setting(None, at_least(1))
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING

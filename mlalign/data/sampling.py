@@ -1,6 +1,6 @@
 """Which pairs make batch t of epoch e: a pure function of the seed, e and t."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,26 +122,48 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
-class ShuffledBatches(Sampler[NDArray[np.int64]]):
-    """Examples of about one length together, another order every epoch; none is left out.
+class UpdateKey(NamedTuple):
+    """Where an update stands in the run, and the places of its rows."""
+
+    epoch: int
+    batch: int
+    rows: NDArray[np.int64]
+
+
+class ShuffledBatches(Sampler[UpdateKey]):
+    """Rows of about one length together, another order every epoch; none is left out.
 
     Batch t of epoch e is a pure function of the seed, e and t; its rows are sorted by length.
+    Every epoch has as many rows as ``lengths``: where it learns from other text, some that are too
+    many are left out, and some that are missing come twice.
+
+    Args:
+        lengths: of the rows.
+        size: rows of a batch.
+        seed: another seed, another order.
+        lengths_at: the lengths in an epoch, where they are others.
     """
 
-    def __init__(self, lengths: Sequence[int], size: int, seed: int) -> None:
-        self.lengths = np.array(lengths, dtype=np.int32)
-        self.size, self.seed, self.epoch = size, seed, 0
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        size: int,
+        seed: int,
+        lengths_at: Callable[[int], Sequence[int]] | None = None,
+    ) -> None:
+        self.count, self.size, self.seed, self.epoch = len(lengths), size, seed, 0
+        self.lengths_at = lengths_at or (lambda _: lengths)
         self._ordered: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.size)
+        return -(-self.count // self.size)
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+    def __iter__(self) -> Iterator[UpdateKey]:
         for batch in range(len(self)):
-            yield self.rows(self.epoch, batch)
+            yield UpdateKey(self.epoch, batch, self.rows(self.epoch, batch))
 
     def rows(self, epoch: int, batch: int) -> NDArray[np.int64]:
-        """The places of one batch's examples."""
+        """The places of one batch's rows."""
         if self._ordered is None or self._ordered[0] != epoch:
             self._ordered = (epoch, self._order(epoch))
         return self._ordered[1][batch]
@@ -151,13 +173,14 @@ class ShuffledBatches(Sampler[NDArray[np.int64]]):
         self.epoch = epoch
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        lengths = np.array(self.lengths_at(epoch), dtype=np.int32)
         random = stream(self.seed, "finetune", epoch)
-        order = random.permutation(len(self.lengths))
+        order = np.resize(random.permutation(len(lengths)), self.count)
         full, rest = np.split(order, [len(order) // self.size * self.size])
-        rest = rest[np.argsort(self.lengths[rest], kind="stable")]
+        rest = rest[np.argsort(lengths[rest], kind="stable")]
         batches = [rest] if len(rest) else []
         if len(full):
-            batches[:0] = full[length_grouped(self.lengths[full], self.size, random)]
+            batches[:0] = full[length_grouped(lengths[full], self.size, random)]
         return batches
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from mlalign.config.enums import OnBadLine
 from mlalign.data.languages import ENGLISH
-from mlalign.data.readers import AnyFormat, AnyPart, PartName, positions
+from mlalign.data.readers import WITHOUT_LABELS, Format, Part, PartName, positions
+from mlalign.data.readers.languages import spoken
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
@@ -35,6 +36,7 @@ class TaskFiles:
         is_official: whether files of other sizes are refused; otherwise they are named.
         learned: whether English train and dev are needed too.
         scored: the part that is needed of every language.
+        translated: whether the test parts of other languages are read as they are said in English.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -44,18 +46,19 @@ class TaskFiles:
     def __init__(
         self,
         folder: Path,
-        format: AnyFormat,
+        format: Format[Any],
         labels: Sequence[str],
         languages: Sequence[str] | str,
         *,
         label_names: Mapping[str, str] | None = None,
         train_size: int | None,
         on_bad_line: OnBadLine,
-        english: tuple[Path, AnyFormat] | None = None,
+        english: tuple[Path, Format[Any]] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,
         learned: bool = True,
         scored: PartName = "test",
+        translated: bool = False,
     ) -> None:
         self.sizes, self.is_official = sizes or {}, is_official
         self.folder, self.format = folder, format
@@ -68,7 +71,7 @@ class TaskFiles:
         self.english = (folder, format) if english is None else english
         self.labels, self.positions = list(labels), positions(labels, label_names)
         self.train_size, self.on_bad_line = train_size, on_bad_line
-        self.learned, self.scored = learned and format.is_learned, scored
+        self.learned, self.scored, self.translated = learned and format.is_learned, scored, translated
         there = self.format.languages(folder, scored)
         if languages == AVAILABLE:
             languages = sorted(there, key=lambda language: (language != ENGLISH, language))
@@ -88,9 +91,18 @@ class TaskFiles:
     def needed(self) -> list[tuple[str, str]]:
         """Language and part of every file of a run."""
         english = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
-        return [*english, *((language, self.scored) for language in self.languages)]
+        return [*english, *((language, self.scored_part(language)) for language in self.languages)]
 
-    def place(self, language: str, part: Any) -> tuple[Path, AnyFormat]:
+    def scored_part(self, language: str) -> PartName:
+        """The part of a language that is scored."""
+        is_said_in_english = self.translated and self.scored == "test" and language != ENGLISH
+        return "translated_test" if is_said_in_english else self.scored
+
+    def scored_language(self, language: str) -> str:
+        """The language in which the scored part of a language is said."""
+        return ENGLISH if self.scored_part(language) == "translated_test" else spoken(language)
+
+    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
         """The folder and format of a part: what is learned from can come from elsewhere."""
         is_learned = language == ENGLISH and part != "test"
         return self.english if is_learned else (self.folder, self.format)
@@ -100,12 +112,29 @@ class TaskFiles:
         folder, format = self.place(language, part)
         return format.path(folder, language, part, self.train_size)
 
-    def read(self, language: str, part: Any) -> AnyPart:
+    def read(self, language: str, part: Any) -> Part[Any]:
         """One part, whole."""
+        return self._read(language, part, self.positions)
+
+    def read_unlabelled(self, language: str, part: str = "train") -> Part[Any]:
+        """The train part of a target language; its labels are dropped in the reader.
+
+        Raises:
+            ConfigError: it is another part, or English.
+            DataError: there is none.
+        """
+        if part != "train" or language == ENGLISH:
+            raise ConfigError(
+                f"unlabelled text of {language} {part}: only the train parts of target languages are read without "
+                "labels; what is scored, and what weights are chosen by, is never learned from"
+            )
+        return self._read(language, part, WITHOUT_LABELS)
+
+    def _read(self, language: str, part: Any, labels: Mapping[str, int]) -> Part[Any]:
         format = self.place(language, part)[1]
         read = format.read(
             self.path(language, part),
-            self.positions,
+            labels,
             language=format.called(language),
             part=part,
             on_bad_line=self.on_bad_line,

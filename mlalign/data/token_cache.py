@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import compress, islice
@@ -25,8 +25,7 @@ from mlalign.data.readers.parallel import parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
-from mlalign.files import FileRecord, Json, sha256_of, write_whole
-from mlalign.progress import Progress
+from mlalign.files import sha256_of, write_whole
 
 FORM = 2  # raise it when what is written below changes
 FEATURES = Features(
@@ -38,6 +37,7 @@ FEATURES = Features(
     }
 )
 CHUNK = 2000
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Tokenised:
     lengths: NDArray[np.int32]  # subwords of both sides together
     source_keys: NDArray[np.int64]
     dropped: dict[str, int]
-    files: dict[str, FileRecord]  # path -> rows, sha256
+    files: dict[str, dict[str, Any]]  # path -> rows, sha256
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -139,7 +139,7 @@ def tokenise(
                 ) from error
             write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
     done = json.loads(report.read_text(encoding="utf-8"))
-    files: dict[str, FileRecord] = {
+    files = {
         path: {"rows": read, "sha256": digest}
         for (path, digest), read in zip(digests.items(), done["rows"], strict=True)
     }
@@ -153,7 +153,7 @@ def tokenise(
     return tokenised
 
 
-def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, FileRecord]) -> Tokenised:
+def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, dict[str, Any]]) -> Tokenised:
     """The pairs of a memory-mapped table that ``tokenise`` wrote; see ``Tokenised``."""
     rows = Dataset.from_file(str(table))
     keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
@@ -209,14 +209,14 @@ def _tokenise_chunk(
     keep: Filter,
     seen: Seen,
     dropped: Counter[str],
-) -> dict[str, list[Json]]:
+) -> dict[str, list[Any]]:
     keys = [(sentence_key(english), sentence_key(other)) for english, other in chunk]
     words = zip(
         layout.words([english for english, _ in chunk]),
         layout.words([other for _, other in chunk]),
         strict=True,
     )
-    batch: dict[str, list[Json]] = {name: [] for name in FEATURES}
+    batch: dict[str, list[Any]] = {name: [] for name in FEATURES}
     for (source, target), (source_key, target_key) in zip(words, keys, strict=True):
         reason = "both sides alike" if source_key == target_key else keep.reason(source, target)
         if reason is not None:

@@ -8,11 +8,17 @@ from typing import Any
 from mlalign.config.enums import TaskFormat
 from mlalign.config.schema import Train
 from mlalign.config.task import Task
-from mlalign.data.readers import CODES, FORMATS, AnyFormat, Columns, PartName, Table
+from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
 from mlalign.data.task_files import TaskFiles
+from mlalign.errors import ConfigError
 from mlalign.finetuning.module import FinetuningModule
+from mlalign.finetuning.resources import Resources
+from mlalign.finetuning.tuning_set import TuningSet
+from mlalign.finetuning.tunings.base import Parts
+from mlalign.finetuning.validation import tuning_settings
 from mlalign.models.encoder import Encoder
-from mlalign.tasks.registry import learned_task
+from mlalign.tasks.registry import LEARNED, learned_task
+from mlalign.training.seeding import seed_everything_for
 
 
 def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
@@ -28,6 +34,11 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         DataError: a file is not there.
     """
     task, folder = config.task, task_folder(config)
+    if task.translated_test and (task.metric not in LEARNED or LEARNED[task.metric].on_tokens):
+        raise ConfigError(
+            f"task.translated_test=true with task={task.name}: only whole texts keep their label in English; "
+            "set task.translated_test=false"
+        )
     form, english = task_format(task), task.english_folder
     return TaskFiles(
         folder,
@@ -42,6 +53,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         is_official=config.data.source == "hub",
         learned=learned,
         scored=scored,
+        translated=task.translated_test,
     )
 
 
@@ -57,13 +69,13 @@ def task_folder(config: Train) -> Path:
     return Path(config.data.root) / kind / config.task.folder
 
 
-def plain_format(task: Task) -> AnyFormat:
+def plain_format(task: Task) -> Format[Any]:
     """A reader of files of the same kind from another release, with ISO codes in their names."""
     files = task.files if task.table is not None else None
     return replace(task_format(replace(task, files=files)), codes={})
 
 
-def task_format(task: Task) -> AnyFormat:
+def task_format(task: Task) -> Format[Any]:
     """A reader of the task's files, and their names."""
     names: Any = None if task.files is None else asdict(task.files)
     known = None if task.language_codes is None else CODES[task.language_codes.value]
@@ -79,7 +91,43 @@ def task_format(task: Task) -> AnyFormat:
     return replace(form, names=names or form.names, codes={**codes, **task.codes})
 
 
-def finetuning_module(config: Train, encoder: Encoder, *, dev: Sequence[Any] = (), steps: int = 1) -> FinetuningModule:
+def build_tunings(config: Train, resources: Resources, dim: int) -> TuningSet:
+    """The tunings of a configuration.
+
+    Args:
+        config: checked.
+        resources: what they may read.
+        dim: the encoder's width.
+    """
+    seed = config.finetune.seed
+    assert seed is not None  # resolved
+    built = {}
+    for name, (kind, settings) in tuning_settings(config).items():
+        seed_everything_for(seed, "tuning", name)
+        built[name] = kind(
+            settings, Parts(name, dim, seed, config.finetune.batch_size, config.finetune.epochs, resources)
+        )
+    return TuningSet(built)
+
+
+def require_resources(config: Train, resources: Resources) -> None:
+    """Look for everything that the tunings of a configuration read.
+
+    Raises:
+        UserError: something is missing: the key, what was looked for, what to do.
+    """
+    for _, settings in tuning_settings(config).values():
+        settings.require(resources)
+
+
+def finetuning_module(
+    config: Train,
+    encoder: Encoder,
+    *,
+    dev: Sequence[Any] = (),
+    steps: int = 1,
+    tunings: TuningSet | None = None,
+) -> FinetuningModule:
     """The module of a task, its head not yet trained.
 
     Args:
@@ -87,6 +135,7 @@ def finetuning_module(config: Train, encoder: Encoder, *, dev: Sequence[Any] = (
         encoder: aligned or not.
         dev: examples of English dev; only training looks at them.
         steps: updates of the whole run; only training counts them.
+        tunings: what is done besides learning English; only training does.
     """
     settings, task = config.finetune, config.task
     assert settings.seed is not None  # resolved
@@ -106,4 +155,5 @@ def finetuning_module(config: Train, encoder: Encoder, *, dev: Sequence[Any] = (
         max_grad_norm=settings.max_grad_norm,
         dropout=settings.dropout,
         seed=settings.seed,
+        tunings=tunings,
     )

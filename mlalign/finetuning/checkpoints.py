@@ -30,21 +30,21 @@ def save_weights(module: FinetuningModule, layout: SequenceBuilder, folder: Path
     head = {
         name: value.detach().cpu().contiguous()
         for name, value in module.state_dict().items()
-        if not name.startswith("encoder.")
+        if name.startswith("head.")
     }
     save_file(head, partial / HEAD)
     partial.rename(folder)
 
 
 def load_head(module: FinetuningModule, folder: Path) -> None:
-    """Give a module everything besides the encoder that ``save_weights`` wrote of one of its kind.
+    """Give a module the head that ``save_weights`` wrote of one of its kind.
 
     Raises:
         DataError: the file is missing or does not fit the module.
     """
-    encoder = {name: one for name, one in module.state_dict().items() if name.startswith("encoder.")}
+    others = {name: one for name, one in module.state_dict().items() if not name.startswith("head.")}
     try:
-        module.load_state_dict(encoder | load_file(folder / HEAD))
+        module.load_state_dict(others | load_file(folder / HEAD))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise DataError(

@@ -1,8 +1,7 @@
 """The second stage: a head on the aligned encoder learns a task from English labels only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import lightning as L
@@ -14,16 +13,19 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.languages import ENGLISH
 from mlalign.distributed import all_gather_object
-from mlalign.models.encoder import Encoder
+from mlalign.finetuning.tuning_set import TuningSet
+from mlalign.finetuning.tunings.base import EncodedPairs
+from mlalign.models.encoder import Encoder, Represented
 from mlalign.models.subwords import padded_percent
 from mlalign.models.vocabulary_head import head_parameters
-from mlalign.tasks.base import AnyLearnedTask, Piece, TaskBatch
+from mlalign.tasks.base import IGNORED, LearnedTask, Piece, TaskBatch
+from mlalign.tasks.updates import PairBatch, UpdateBatch
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
-from mlalign.training.gathering import per_rank, unsynchronised
-from mlalign.training.optimizers import ParameterGroup, build_optimizers
+from mlalign.training.gathering import average_gradients, per_rank, unsynchronised
+from mlalign.training.optimizers import ParameterGroup, build_optimizers, separate_optimizer, uncounted
 from mlalign.training.schedules import warmup_then_linear
-from mlalign.training.seeding import seed_everything_for
+from mlalign.training.seeding import own_stream, seed_everything_for
 
 
 class FinetuningModule(L.LightningModule):
@@ -45,12 +47,13 @@ class FinetuningModule(L.LightningModule):
         max_grad_norm: of the whole gradient, or None.
         dropout: in front of the head.
         seed: of dropout, partners and the head's first values.
+        tunings: what is done besides learning English labels.
     """
 
     def __init__(
         self,
         encoder: Encoder,
-        task: AnyLearnedTask,
+        task: LearnedTask[Any, Any],
         *,
         dev: Sequence[Any],
         representation: str,
@@ -64,6 +67,7 @@ class FinetuningModule(L.LightningModule):
         max_grad_norm: float | None,
         dropout: float,
         seed: int,
+        tunings: TuningSet | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # an update's gradient is the sum over its parts
@@ -75,6 +79,10 @@ class FinetuningModule(L.LightningModule):
         seed_everything_for(seed, "head")
         self.dropout = nn.Dropout(dropout)
         self.head = task.head(encoder.dim)
+        self.tunings = TuningSet() if tunings is None else tunings
+        # DDP would wait for them in backward passes that do not reach them
+        theirs = {id(one) for one in self.tunings.parameters()}
+        self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
         self.divergence = DivergenceMonitor("finetune")
         self._pieces: list[Piece[Any]] = []
         for parameter in self._frozen():
@@ -108,14 +116,26 @@ class FinetuningModule(L.LightningModule):
         """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
         self.train()
 
+    def on_train_epoch_start(self) -> None:
+        """What tunings have to know of the weights before they change what is learned from."""
+        for tuning in self.tunings.named().values():
+            tuning.epoch_started(self, self.trainer.datamodule)  # type: ignore[attr-defined]
+
     def forward(self, batch: TaskBatch) -> Tensor:
         """The head's outputs, ``[batch, outputs]`` for sentences and ``[batch, length, outputs]`` for tokens."""
-        seen = self.encoder.represent(
+        return self.read(self.represent(batch))
+
+    def read(self, seen: Represented) -> Tensor:
+        """The head's outputs of what it sees."""
+        return self.head(self.dropout(seen.words if self.task.on_tokens else seen.sentence))
+
+    def represent(self, batch: TaskBatch) -> Represented:
+        """What the head sees, before dropout."""
+        return self.encoder.represent(
             batch.subwords,
             partner=self.partner_of(batch),
             representation=self.representation,
         )
-        return self.head(self.dropout(seen.words if self.task.on_tokens else seen.sentence))
 
     def partner_of(self, batch: TaskBatch) -> Float[Tensor, "*batch dim"] | None:
         """The second key of the sentence fusion; stored vectors only, no target text."""
@@ -131,40 +151,107 @@ class FinetuningModule(L.LightningModule):
             return vectors[drawn]
         return prototypes.mean(targets)
 
-    def training_step(self, parts: Sequence[TaskBatch], batch_idx: int) -> None:
-        """One update: the mean cross entropy over all labels of the batch, part by part.
+    def training_step(self, update: UpdateBatch, batch_idx: int) -> None:
+        """One update: the mean cross entropy over all labels of the batch, and what tunings add to it.
 
         The gradient is that of the whole batch however it is cut; at any time only the activations
         of one part are held.
         """
-        seed_everything_for(self.seed, "finetune", self.global_step, self.global_rank)
-        scored = per_rank(sum(part.scored for part in parts))
-        optimizer, schedule = self._optimizer_and_schedule()
+        step, separate = self.global_step, self.tunings.separate()
+        optimizer, *others = self._optimizers()
         optimizer.zero_grad()
-        losses = []
-        for part in parts:
-            loss = self.task.loss(self(part), part) / scored
+        losses = {
+            name: self.learn_pairs(name, pairs, step) for name, pairs in update.pairs.items() if name not in separate
+        }
+        seed_everything_for(self.seed, "finetune", step, self.global_rank)
+        losses |= self.learn_rows(update, step)
+        average_gradients(self.tunings.own_parameters())
+        optimizer.step()
+        for name, apart in zip(separate, others, strict=False):
+            apart.zero_grad()
+            losses[name] = self.learn_pairs(name, update.pairs[name], step)
+            average_gradients(_parameters(apart))
+            uncounted(apart, self.trainer).step()
+        for opponent in others[len(separate) :]:
+            average_gradients(_parameters(opponent))
+            uncounted(opponent, self.trainer).step()
+            opponent.zero_grad()
+        for schedule in self._schedules():
+            schedule.step()
+        self.report(update, losses)
+
+    def learn_rows(self, update: UpdateBatch, step: int) -> dict[str, Tensor]:
+        """The gradient of the task's loss and of the tunings' terms; in the last part all ranks exchange theirs.
+
+        Returns:
+            The task's loss, and name -> term of tunings, unweighted.
+        """
+        parts, tunings = update.parts, self.tunings.named()
+        weights = [self.tunings.row_weights(part) for part in parts]
+        scored = per_rank(sum(part.scored for part in parts))
+        weighed = scored if weights[0] is None else per_rank(sum(map(_weight, parts, weights)))
+        losses: dict[str, list[Tensor]] = {"loss": []}
+        for place, (part, views, weight) in enumerate(zip(parts, update.views, weights, strict=True)):
+            outputs = self(part)
+            total = self.task.loss(outputs, part, weight) / weighed
+            losses["loss"].append(total.detach())
+            for name, tuning in tunings.items():
+                with own_stream(self.device, self.seed, name, step, self.global_rank, place):
+                    term = tuning.row_term(self, part, outputs, views.get(name))
+                if term is not None:
+                    losses.setdefault(name, []).append(term.detach() / scored)
+                    total = total + tuning.weight * term / scored
             synchronised = nullcontext() if part is parts[-1] else unsynchronised(self.trainer)
             with torch.autocast(self.device.type, enabled=False), synchronised:
-                self.manual_backward(loss)
-            losses.append(loss.detach())
-        self.divergence.watch(self.global_step, {"loss": torch.stack(losses).sum()})
-        optimizer.step()
-        schedule.step()
-        padded = padded_percent([part.subwords for part in parts])
-        examples = sum(len(part.examples) for part in parts)
-        log = partial(self.log, batch_size=examples, sync_dist=True)
-        log("finetune/loss", sum(losses), prog_bar=True)
-        log("finetune/padded_percent", padded)
+                self.manual_backward(total)
+        summed = {name: torch.stack(terms).sum() for name, terms in losses.items()}
+        self.divergence.watch(step, summed)
+        return summed
 
-    def _optimizer_and_schedule(self) -> tuple[Any, Any]:
-        return self.optimizers(), self.lr_schedulers()
+    def learn_pairs(self, name: str, batches: Sequence[PairBatch], step: int) -> Float[Tensor, ""]:
+        """The gradient of what a tuning, and its opponent, make of what is seen beside the rows, piece by piece.
+
+        Returns:
+            The tuning's term, unweighted: the mean over pairs.
+        """
+        tuning, terms = self.tunings.named()[name], []
+        counted = per_rank(sum(batch.counted for batch in batches))
+        with own_stream(self.device, self.seed, name, step, self.global_rank):
+            for batch in batches:
+                encoded = EncodedPairs(batch, self.represent(batch.source), self.represent(batch.target), self.read)
+                share = (batch.counted > 0) / counted
+                term = share * tuning.pair_term(encoded)
+                total = tuning.weight * term
+                if tuning.opponent is not None:
+                    total = total + share * tuning.opponent_term(encoded)
+                with torch.autocast(self.device.type, enabled=False), unsynchronised(self.trainer):
+                    self.manual_backward(total)
+                terms.append(term.detach())
+        self.divergence.watch(step, {name: torch.stack(terms).sum()})
+        return torch.stack(terms).sum()
+
+    def report(self, update: UpdateBatch, losses: Mapping[str, Tensor]) -> None:
+        """The losses, unweighted, and how much is padding."""
+        examples = sum(len(part.examples) for part in update.parts)
+        for name, loss in losses.items():
+            self.log(f"finetune/{name}", loss, prog_bar=name == "loss", batch_size=examples, sync_dist=True)
+        padded = padded_percent([part.subwords for part in update.parts])
+        self.log("finetune/padded_percent", padded, batch_size=examples, sync_dist=True)
+
+    def _optimizers(self) -> list[Any]:
+        """The task's, those of tunings that are apart, those of opponents."""
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def _schedules(self) -> list[Any]:
+        schedules: Any = self.lr_schedulers()
+        return schedules if isinstance(schedules, list) else [schedules]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip all that is trained as one vector."""
-        trained = [one for group in optimizer.param_groups for one in group["params"]]
-        norm = clip_gradients(self.trainer, optimizer, trained, self.max_grad_norm)
-        self.divergence.watch(self.global_step, {"gradient_norm": norm})
+        """Clip all that an optimizer trains as one vector."""
+        norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.max_grad_norm)
+        name = optimizer.param_groups[0].get("name")
+        self.divergence.watch(self.global_step, {f"gradient_norm/{name}" if name else "gradient_norm": norm})
 
     def on_validation_start(self) -> None:
         """A diverged run is not scored, and none of its weights are kept."""
@@ -186,15 +273,41 @@ class FinetuningModule(L.LightningModule):
         return list(zip(batch.examples, batch.firsts, self.task.decode(self(batch), batch), strict=True))
 
     def configure_optimizers(self) -> Any:
-        """One optimizer along one schedule."""
-        (optimizer,) = build_optimizers(AdamW, self, self.parameter_groups(), weight_decay=self.weight_decay)
-        schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        """The task's optimizer, and those that tunings have for themselves; all along one schedule."""
+        opponents = [
+            {"params": one.opponent.parameters(), "lr": one.opponent_rate, "name": f"{name}/opponent"}
+            for name, one in self.tunings.opposed().items()
+            if one.opponent is not None
+        ]
+        separate = [
+            {"params": [*self.encoder.parameters(), *one.own_parameters()], "lr": one.separate_rate, "name": name}
+            for name, one in self.tunings.separate().items()
+        ]
+        task, *others = build_optimizers(
+            AdamW, self, self.parameter_groups(), *([one] for one in opponents), weight_decay=self.weight_decay
+        )
+        apart = [separate_optimizer(AdamW, [one], weight_decay=self.weight_decay) for one in separate]
+        return [
+            {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)} for optimizer in (task, *apart, *others)
+        ]
+
+    def _schedule(self, optimizer: Optimizer) -> dict[str, Any]:
+        name = optimizer.param_groups[0].get("name")
+        scheduler = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
+        return {"scheduler": scheduler, "interval": "step", "name": name and f"learning_rate/{name}"}
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """The encoder and the head, each with its peak rate."""
-        parts = (self.encoder, self.head)
-        return [{"params": part.parameters(), "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
+        """The encoder, and the head with what tunings add, each with its peak rate."""
+        parts = list(self.encoder.parameters()), [*self.head.parameters(), *self.tunings.own_parameters()]
+        return [{"params": part, "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
+
+
+def _parameters(optimizer: Any) -> list[nn.Parameter]:
+    return [one for group in optimizer.param_groups for one in group["params"]]
+
+
+def _weight(part: TaskBatch, weights: Float[Tensor, " rows"] | None) -> float:
+    """What the labels of a part weigh together."""
+    assert weights is not None  # of all parts or none
+    labels = (part.labels != IGNORED).reshape(len(part.examples), -1).sum(1)
+    return float((labels * weights).sum())

@@ -1,5 +1,6 @@
 """The losses: pure functions of tensors, one file per level; and how they are weighted."""
 
+from mlalign.losses.consistency import consistency_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
 from mlalign.losses.momentum import momentum_contrast_loss
 from mlalign.losses.sentence import clamped_entries, inter_sentence_loss, intra_sentence_loss
@@ -13,6 +14,7 @@ __all__ = [
     "WordDistribution",
     "clamped_entries",
     "confusion_loss",
+    "consistency_loss",
     "discriminator_loss",
     "inter_sentence_loss",
     "intra_sentence_loss",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from mlalign.errors import DataError
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
 
-Seeds = TypeVar("Seeds")  # whatever names a run
 Floats = npt.NDArray[np.float64]
 
 SEED = 1
@@ -103,6 +102,6 @@ def resampled_test(differences: Floats) -> BootstrapResult:
     return BootstrapResult((float(low), float(high)), p)
 
 
-def mean_difference(ours: Mapping[Seeds, Floats], baseline: Mapping[Seeds, Floats], seeds: Sequence[Seeds]) -> Floats:
+def mean_difference(ours: Mapping[Any, Floats], baseline: Mapping[Any, Floats], seeds: Sequence[Any]) -> Floats:
     """Mean over seeds of the difference of scores, resample by resample."""
     return np.mean([ours[seed] - baseline[seed] for seed in seeds], axis=0)

@@ -4,7 +4,6 @@ import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypedDict
 
 from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import METRICS
@@ -20,18 +19,6 @@ from mlalign.reporting.tables import Cell, Row, Table, setting_of
 from mlalign.reporting.variation import KINDS, refuse_other_differences
 
 RESAMPLES = 10_000
-
-
-class Asked(TypedDict, total=False):
-    """What can be asked of ``comparison``, see there."""
-
-    kind: str
-    baseline: str | None
-    paper: bool
-    resamples: int
-    unfinished: Sequence[Unfinished]
-    mixed: bool
-    mixed_budget: bool
 
 
 def comparison(

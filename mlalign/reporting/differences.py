@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlalign.errors import DataError
 from mlalign.metrics.tasks import METRICS
@@ -50,7 +51,7 @@ def differences(scores: Scores, baseline: str, resampled: Mapping[Key, Bootstrap
 
 
 def _adjusted(p: Mapping[Key, float | None]) -> dict[Key, float | None]:
-    families: dict[str | tuple[str, str], list[Key]] = {}
+    families: dict[Any, list[Key]] = {}
     for row, column in p:
         family = column if column in SUMMARIES else ("languages of", row)
         families.setdefault(family, []).append((row, column))
@@ -93,9 +94,9 @@ def resampled_differences(
             paired.setdefault(name, set()).add(tuple(seeds))
     found = {}
     for name, by_language in drawn.items():
-        means: dict[str, Floats | None] = {}
+        means: dict[str, Any] = {}
         if len(by_language) == len(languages) and len(paired[name]) == 1:
-            means = summary(by_language)
+            means = summary(by_language)  # type: ignore[arg-type]  # arrays average as numbers do
         for column, values in (by_language | means).items():
             if values is not None:
                 found[name, column] = resampled_test(values)

@@ -5,14 +5,9 @@ import platform
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import reduce
-from operator import add
 from pathlib import Path
 from types import UnionType
-from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH
@@ -37,7 +32,6 @@ PACKAGES = (
 )
 BESIDE = {key for metric in METRICS.values() for key in metric.beside}
 Scores = Mapping[str, float]  # language -> per cent
-Score = TypeVar("Score", float, NDArray[np.float64])  # in per cent; several of them average alike
 CodeHashes = Mapping[str, str | None]
 
 
@@ -179,7 +173,7 @@ def row_name(method: str, tunings: Iterable[str], ablation: str) -> str:
     return "+".join([method, *sorted(tunings)]) + ("" if ablation == "none" else f" {ablation}")
 
 
-def summary(scores: Mapping[str, Score | None]) -> dict[str, Score | None]:
+def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     """Averages over all languages and over all but English, and what English is ahead.
 
     Where a score is missing (None) there is no average: one over fewer languages would not be the
@@ -196,9 +190,9 @@ def summary(scores: Mapping[str, Score | None]) -> dict[str, Score | None]:
     }
 
 
-def _mean(scores: Collection[Score | None]) -> Score | None:
+def _mean(scores: Collection[float | None]) -> float | None:
     known = [score for score in scores if score is not None]
-    return reduce(add, known) / len(known) if known and len(known) == len(scores) else None
+    return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
 def versions() -> dict[str, str]:

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from scipy import stats
 
-Seed = TypeVar("Seed")  # whatever names a run
 LEVEL = 0.05
 TIED = 1e-4  # in per cent; scores are sums in float32, which differ by less where items do not
 
@@ -23,7 +22,7 @@ class Paired:
     p: float | None = None  # two-sided
 
 
-def paired_t_test(scores: Mapping[Seed, float], baseline: Mapping[Seed, float]) -> Paired | None:
+def paired_t_test(scores: Mapping[Any, float], baseline: Mapping[Any, float]) -> Paired | None:
     """Two-sided paired t-test over the seeds that both have.
 
     With five seeds a mean difference must exceed 1.24 standard deviations of the differences to

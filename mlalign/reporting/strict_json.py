@@ -3,12 +3,10 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
-
-from mlalign.files import Json
+from typing import Any, NoReturn
 
 
-def dumps(value: Json, *, indent: int | None = None) -> str:
+def dumps(value: Any, *, indent: int | None = None) -> str:
     """As text.
 
     Raises:
@@ -17,7 +15,7 @@ def dumps(value: Json, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
-def loads(text: str) -> Json:
+def loads(text: str) -> Any:
     """From text.
 
     Raises:
@@ -26,7 +24,7 @@ def loads(text: str) -> Json:
     return json.loads(text, parse_constant=_refuse)
 
 
-def not_finite(node: Json, name: str = "") -> Iterator[str]:
+def not_finite(node: Any, name: str = "") -> Iterator[str]:
     """Full keys and values of the numbers that are not finite."""
     if isinstance(node, float) and not math.isfinite(node):
         yield f"{name}={node}"

@@ -28,7 +28,6 @@ from mlalign.models.learning import configure_training
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.code import code_hashes
-from mlalign.stages.model_card import write_card
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.computing import attention
 from mlalign.training.trainer import require_finished
@@ -109,7 +108,6 @@ class AlignmentStage:
         }
         if is_rank_zero():
             save_encoder(module.encoder, tokenizer, folder, record)
-            write_card(folder, config, self.text.corpora)
             (folder / COMPUTING).unlink()
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Vectors of the encoders of runs, and of the texts that figures show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ def encoder_of(both: BeforeAfter, aligned: bool) -> Ready:
 
 
 def pair_vectors(
-    encoders: Encoders, language: str, pair: Sequence[str] | None
+    encoders: Encoders, language: str, pair: list[str] | None
 ) -> tuple[tuple[list[str], list[str]], dict[str, tuple[Array, Array]]]:
     """Words of a sentence and of its translation, and every encoder's vectors of them.
 

@@ -1,7 +1,7 @@
 """What a type of task is: from examples to sequences, from a head's outputs to predictions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -80,31 +80,62 @@ class TaskType(ABC, Generic[Example]):
         return torch.tensor([one.labels for one in rows])
 
 
-AnyTask = TaskType[Any]  # whatever its examples are
-
-
 class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     """A type of task that is learned on English: a head, its loss, and how its outputs are read.
 
     Attributes:
         on_tokens: whether the head sees every token, or the sentence.
+        is_plain: whether any text makes an example, and an example can be said with other words.
     """
 
     on_tokens: ClassVar[bool]
+    is_plain: ClassVar[bool] = True
 
     def head(self, dim: int) -> nn.Module:
         """From a vector to one logit per label."""
         return nn.Linear(dim, len(self.labels))
 
-    def loss(self, outputs: Tensor, batch: TaskBatch) -> Float[Tensor, ""]:
-        """Cross entropy summed over the labels of a batch, in float32 or better."""
+    def loss(
+        self, outputs: Tensor, batch: TaskBatch, weights: Float[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, ""]:
+        """Cross entropy summed over the labels of a batch, in float32 or better.
+
+        Args:
+            outputs: of the head.
+            batch: with the labels.
+            weights: of the examples; None: all 1.
+        """
         logits = self.logits(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), batch)
         logits, labels = logits.flatten(0, -2), batch.labels.flatten()
-        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+        if weights is None:
+            return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+        losses = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none")
+        return (losses.view(len(weights), -1) * weights[:, None]).sum()
 
     def logits(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
         """The head's outputs with the classes last, ``[..., classes]``, one row per label of the batch."""
         return outputs
+
+    def example_of(self, text: str, language: str) -> Example:
+        """A text without a label as an example, where ``is_plain``."""
+        raise NotImplementedError(f"{type(self).__name__}: no example can be made of any text")
+
+    def with_words(self, example: Example, replaced: Callable[[str], Sequence[str]]) -> Example:
+        """The example with other words and the same labels, where ``is_plain``.
+
+        Args:
+            example: any.
+            replaced: a word, as spaces separate it or as it is tagged -> what is said instead.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: the words of an example cannot be replaced")
+
+    def labelled(self, example: Example, decoded: Decoded) -> Example:
+        """The example with the labels that were decoded, where ``is_plain``."""
+        raise NotImplementedError(f"{type(self).__name__}: no label can be given")
+
+    def blank(self, example: Example) -> Example:
+        """An example without labels with some that mean nothing, so that it is decoded, where ``is_plain``."""
+        raise NotImplementedError(f"{type(self).__name__}: no label can be given")
 
     @abstractmethod
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Decoded]:
@@ -125,7 +156,7 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     def merged(self, pieces: Sequence[Piece[Decoded]]) -> list[Decoded]:
         """All examples in file order; a piece that several ranks have decoded counts once."""
         once = {(example, first): decoded for example, first, decoded in pieces}
-        whole: dict[int, list[Decoded]] = {}
+        whole: dict[int, list[Any]] = {}
         for example, first in sorted(once):
             whole.setdefault(example, []).append(once[example, first])
         return [self.merge(parts) for parts in whole.values()]
@@ -137,6 +168,3 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
             ValueError: there are not as many of both.
         """
         return [self.prediction(*both) for both in zip(examples, decoded, strict=True)]
-
-
-AnyLearnedTask = LearnedTask[Any, Any]  # whatever its examples are, and what is decoded

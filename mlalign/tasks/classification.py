@@ -1,12 +1,13 @@
 """Texts, or pairs of texts, that have one label each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from torch import Tensor
 
-from mlalign.data.readers import LabelledText
+from mlalign.data.readers import UNLABELLED, LabelledText
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.classification import Accuracy
@@ -36,6 +37,23 @@ class Classification(LearnedTask[LabelledText, Classified]):
             )
             prepared.append(Prepared(sequence, example.label, place))
         return prepared
+
+    def example_of(self, text: str, language: str) -> LabelledText:
+        """One text, whatever the task has."""
+        return LabelledText("", (text,), UNLABELLED)
+
+    def with_words(self, example: LabelledText, replaced: Callable[[str], Sequence[str]]) -> LabelledText:
+        """Split at spaces."""
+        texts = (" ".join(new for word in text.split() for new in replaced(word)) for text in example.texts)
+        return replace(example, texts=tuple(texts))
+
+    def labelled(self, example: LabelledText, decoded: Classified) -> LabelledText:
+        """With the likeliest label."""
+        return replace(example, label=decoded.label)
+
+    def blank(self, example: LabelledText) -> LabelledText:
+        """With the first label."""
+        return replace(example, label=0)
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Classified]:
         """The likeliest label."""

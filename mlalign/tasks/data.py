@@ -4,21 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
-from mlalign.data.readers import AnyPart
-from mlalign.data.readers.languages import spoken
+from mlalign.data.readers import Part
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
-from mlalign.tasks.base import IGNORED, AnyTask, Prepared, TaskBatch
+from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.placeholders import refuse_placeholders
+from mlalign.tasks.updates import Changes, Row, UpdateBatch, Updates
 
 TOKENS = 1024  # of a batch, padding included
 
@@ -26,31 +23,13 @@ TOKENS = 1024  # of a batch, padding included
 class TaskText(Dataset[TaskBatch]):
     """Makes batches of encoded examples from lists of their places."""
 
-    def __init__(self, task: AnyTask, prepared: Sequence[Prepared], language: str, layout: SequenceBuilder) -> None:
+    def __init__(
+        self, task: TaskType[Any], prepared: Sequence[Prepared], language: str, layout: SequenceBuilder
+    ) -> None:
         self.task, self.prepared, self.language, self.layout = task, prepared, language, layout
 
     def __getitem__(self, rows: Sequence[int]) -> TaskBatch:
         return self.task.collate([self.prepared[row] for row in rows], self.language, self.layout)
-
-
-class Parts(Dataset[list[TaskBatch]]):
-    """Makes batches to learn from, each cut into parts of about one length within a budget.
-
-    Ranks share the examples of a batch out; one that gets none sees the first without its label.
-    """
-
-    def __init__(self, text: TaskText, tokens: int) -> None:
-        self.text, self.tokens = text, tokens
-        self.widths = np.array(widths(text.prepared, text.layout))
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> list[TaskBatch]:
-        own = rows[rank() :: world_size()]
-        if not len(own):
-            unlabelled = self.text[rows[:1].tolist()]
-            labels = torch.full_like(unlabelled.labels, IGNORED)
-            return [unlabelled._replace(labels=labels, scored=0)]
-        parts = within_budget(self.widths[own].tolist(), self.tokens)
-        return [self.text[own[part].tolist()] for part in parts]
 
 
 class TaskDataModule(L.LightningDataModule):
@@ -64,11 +43,12 @@ class TaskDataModule(L.LightningDataModule):
         seed: of the order.
         tokens: subwords at a time, padding included: a batch to learn from comes in parts.
         workers: processes that make batches.
+        changes: what an epoch learns from instead of English alone, and beside it.
     """
 
     def __init__(
         self,
-        task: AnyTask,
+        task: TaskType[Any],
         files: TaskFiles,
         layout: SequenceBuilder,
         *,
@@ -76,54 +56,51 @@ class TaskDataModule(L.LightningDataModule):
         seed: int,
         tokens: int = TOKENS,
         workers: int = 0,
+        changes: Changes | None = None,
     ) -> None:
         super().__init__()
         self.task, self.files, self.layout = task, files, layout
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
-        self._train = task.encode(self.train.examples, ENGLISH, layout)
+        self.updates = Updates(task, [Row(one) for one in self.train.examples], layout, tokens, changes)
         self._dev = task.encode(self.dev.examples, ENGLISH, layout)
 
     @property
     def batches(self) -> int:
         """Batches of an epoch."""
-        return -(-len(self._train) // self.batch_size)
+        return -(-len(self.updates.english.prepared) // self.batch_size)
 
-    def train_dataloader(self) -> DataLoader[list[TaskBatch]]:
-        """English, shuffled; a batch is the parts of one update."""
-        lengths = [len(one.sequence.ids) for one in self._train]
-        return loader(
-            Parts(TaskText(self.task, self._train, ENGLISH, self.layout), self.tokens),
-            ShuffledBatches(lengths, self.batch_size, self.seed),
-            self.workers,
-        )
+    def train_dataloader(self) -> DataLoader[UpdateBatch]:
+        """English, shuffled, and what ``changes`` makes of it."""
+        order = ShuffledBatches(self.updates.english.lengths, self.batch_size, self.seed, self.updates.lengths)
+        return loader(self.updates, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
         text = TaskText(self.task, self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
-    def test_loader(self, language: str) -> tuple[AnyPart, DataLoader[TaskBatch]]:
+    def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
         return scored_part(self.task, self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
 
 
 def scored_part(
-    task: AnyTask,
+    task: TaskType[Any],
     files: TaskFiles,
     layout: SequenceBuilder,
     language: str,
     *,
     tokens: int = TOKENS,
     workers: int = 0,
-) -> tuple[AnyPart, DataLoader[TaskBatch]]:
+) -> tuple[Part[Any], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now.
 
     Raises:
         DataError: the file is broken, or its labels were taken out.
     """
-    part, code = files.read(language, files.scored), spoken(language)
+    part, code = files.read(language, files.scored_part(language)), files.scored_language(language)
     refuse_placeholders(part, files.labels)
     text = TaskText(task, task.encode(part.examples, code, layout), code, layout)
     return part, scoring_loader(text, tokens=tokens, workers=workers)

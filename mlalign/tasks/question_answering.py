@@ -36,6 +36,7 @@ class QuestionAnswering(LearnedTask[Question, Span]):
 
     metric = AnswerF1()
     on_tokens = True
+    is_plain = False  # an answer is a place in its context
 
     def encode(self, examples: Sequence[Question], language: str, builder: SequenceBuilder) -> list[Prepared]:
         """The question and a window of the context; windows of a long context overlap."""

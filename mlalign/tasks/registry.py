@@ -1,18 +1,19 @@
 """The type of a task, as its configuration says."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from mlalign.tasks.base import AnyLearnedTask
+from mlalign.tasks.base import LearnedTask
 from mlalign.tasks.classification import Classification
 from mlalign.tasks.question_answering import QuestionAnswering
 from mlalign.tasks.tagging import Tagging
 
-LEARNED: dict[str, type[AnyLearnedTask]] = {
+LEARNED: dict[str, type[LearnedTask[Any, Any]]] = {
     one.metric.name: one for one in (Classification, QuestionAnswering, Tagging)
 }
 
 
-def learned_task(metric: str, labels: Sequence[str]) -> AnyLearnedTask:
+def learned_task(metric: str, labels: Sequence[str]) -> LearnedTask[Any, Any]:
     """The type of task that a metric, ``task.metric``, scores.
 
     Args:

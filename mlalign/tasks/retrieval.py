@@ -1,7 +1,7 @@
 """Each sentence's translation is to be found among all others."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.overlap import seen_pairs
-from mlalign.data.readers import AnyPart, SentencePair
+from mlalign.data.readers import Part, SentencePair
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -23,7 +23,6 @@ from mlalign.metrics.retrieval import nearest, retrieval_accuracy
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
 from mlalign.models.encoder import Encoder
-from mlalign.progress import Progress
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.data import TaskText, scoring_loader
 from mlalign.tasks.scoring import write_predictions
@@ -106,8 +105,8 @@ class Retrieval(TaskType[SentencePair]):
         *,
         tokens: int,
         workers: int = 0,
-        progress: Progress,
-        note: Callable[[AnyPart], None],
+        progress: Callable[[Iterable[Any]], Iterable[Any]],
+        note: Callable[[Part[Any]], None],
     ) -> dict[str, dict[str, float]]:
         """Score every language, and write what was found for each sentence.
 

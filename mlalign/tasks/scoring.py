@@ -7,19 +7,19 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader
 
-from mlalign.data.readers import AnyPart
+from mlalign.data.readers import Part
 from mlalign.distributed import all_gather_object, is_rank_zero
 from mlalign.errors import TrainingError
 from mlalign.files import FileRecord, sha256_of, write_whole
 from mlalign.metrics.tasks import Prediction
 from mlalign.reporting import strict_json
-from mlalign.tasks.base import AnyLearnedTask, TaskBatch
+from mlalign.tasks.base import LearnedTask, TaskBatch
 
 HEADLINE = "scores"  # the key of the metric itself in the results
 
 
 def predict(
-    trainer: L.Trainer, module: L.LightningModule, task: AnyLearnedTask, loader: DataLoader[TaskBatch]
+    trainer: L.Trainer, module: L.LightningModule, task: LearnedTask[Any, Any], loader: DataLoader[TaskBatch]
 ) -> list[Any]:
     """What the module says of every example, decoded, in file order, those of all ranks."""
     batches: Any = trainer.predict(module, loader)
@@ -29,8 +29,8 @@ def predict(
 def score_part(
     trainer: L.Trainer,
     module: L.LightningModule,
-    task: AnyLearnedTask,
-    part: AnyPart,
+    task: LearnedTask[Any, Any],
+    part: Part[Any],
     loader: DataLoader[TaskBatch],
     path: Path | None,
     *,
@@ -63,7 +63,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     write_whole(path, "".join(strict_json.dumps(one.to_json()) + "\n" for one in predictions))
 
 
-def add_records(data: dict[str, FileRecord], part: AnyPart) -> None:
+def add_records(data: dict[str, FileRecord], part: Part[Any]) -> None:
     """Note the files of a part for the results; one file can hold several parts and languages."""
     for path in (part.path, part.beside):
         if path is not None:

@@ -1,11 +1,13 @@
 """Sentences whose words have a tag each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from mlalign.data.readers import TaggedSentence
+from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.readers import UNLABELLED, TaggedSentence
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.tagging import EntityF1
@@ -38,6 +40,34 @@ class Tagging(LearnedTask[TaggedSentence, list[int]]):
     def _labels(self, rows: Sequence[Prepared], length: int) -> Tensor:
         labels = [one.labels for one in rows if isinstance(one.labels, list)]
         return torch.tensor([one + [IGNORED] * (length - len(one)) for one in labels])
+
+    def example_of(self, text: str, language: str) -> TaggedSentence:
+        """Split at spaces; where a language writes none, a word is a character."""
+        words = [one for one in text if not one.isspace()] if language in WITHOUT_SPACES else text.split()
+        return TaggedSentence("", tuple(words), (UNLABELLED,) * len(words))
+
+    def with_words(self, example: TaggedSentence, replaced: Callable[[str], Sequence[str]]) -> TaggedSentence:
+        """The first of several words has the tag, the others go on with it: I- for B-."""
+        words: list[str] = []
+        tags: list[int] = []
+        for word, tag in zip(example.words, example.tags, strict=True):
+            new = replaced(word)
+            words += new
+            tags += [tag, *[self._continued(tag)] * (len(new) - 1)]
+        return replace(example, words=tuple(words), tags=tuple(tags))
+
+    def _continued(self, tag: int) -> int:
+        name = self.labels[tag]
+        inside = f"I-{name[2:]}"
+        return self.labels.index(inside) if name.startswith("B-") and inside in self.labels else tag
+
+    def labelled(self, example: TaggedSentence, decoded: list[int]) -> TaggedSentence:
+        """With the tags of all words."""
+        return replace(example, tags=tuple(decoded))
+
+    def blank(self, example: TaggedSentence) -> TaggedSentence:
+        """With the first tag everywhere: where tags stand, words are decoded."""
+        return replace(example, tags=(0,) * len(example.words))
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[int]]:
         """The likeliest tag of every word that begins in the sequence."""

@@ -1,5 +1,7 @@
 """Lightning's numbers go into a stage's wandb run."""
 
+from typing import Any
+
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -35,5 +37,5 @@ class StageLogger(Logger):
             {name: value for name, value in metrics.items() if name != "epoch"} | {f"{self._name}/step": step}
         )
 
-    def log_hyperparams(self, *_: object, **__: object) -> None:
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """The whole configuration is there already."""

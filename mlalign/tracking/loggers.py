@@ -3,15 +3,15 @@
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import CSVLogger
 
 from mlalign.errors import ConfigError
-from mlalign.files import Json, JsonObject
 from mlalign.reporting.curves import CURVES
 
 
-def build_loggers(name: str, options: Mapping[str, Json], *, folder: Path, stage: str) -> list[Logger]:
+def build_loggers(name: str, options: Mapping[str, Any], *, folder: Path, stage: str) -> list[Any]:
     """Lightning's loggers for one stage of a run.
 
     Args:
@@ -27,7 +27,7 @@ def build_loggers(name: str, options: Mapping[str, Json], *, folder: Path, stage
     while (folder / CURVES / version).exists():  # a resumed run keeps its earlier curves
         number += 1
         version = f"{stage}-{number}"
-    loggers: list[Logger] = [CSVLogger(folder, name=CURVES, version=version)]
+    loggers: list[Any] = [CSVLogger(folder, name=CURVES, version=version)]
     if name == "tensorboard":
         try:
             loggers.append(_tensorboard(dict(options), folder, stage))
@@ -46,7 +46,7 @@ def check_logger(name: str) -> None:
         raise ConfigError(f"logger={name}: not installed; pip install {name}")
 
 
-def _tensorboard(options: JsonObject, folder: Path, stage: str) -> Logger:
+def _tensorboard(options: dict[str, Any], folder: Path, stage: str) -> Any:
     from lightning.pytorch.loggers import TensorBoardLogger
 
     return TensorBoardLogger(folder, name="tensorboard", version=stage, **options)

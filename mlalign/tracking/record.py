@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import lightning as L
 from omegaconf import OmegaConf
@@ -17,7 +18,7 @@ from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
-from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, Json, write_whole
+from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, write_whole
 from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import quiet_transformers
 from mlalign.reporting.curves import CURVES
@@ -87,7 +88,7 @@ class RunRecord:
     def trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Makes the trainer of a stage, with loggers of its own."""
 
-        def make(*, folder: Path, callbacks: list[L.Callback], **options: Json) -> L.Trainer:
+        def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
                 accelerator=self.computing.accelerator,

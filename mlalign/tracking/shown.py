@@ -3,24 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from mlalign.data.readers import AnyPart
+from mlalign.data.readers import Part
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
-
-if TYPE_CHECKING:
-    import wandb
 
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
 LONGEST = 500  # letters of a text
 
 
 def prediction_table(
-    tested: Mapping[str, tuple[Path, AnyPart]], metric: TaskMetric, *, rows: int, texts: bool
-) -> "wandb.Table":
+    tested: Mapping[str, tuple[Path, Part[Any]]], metric: TaskMetric, *, rows: int, texts: bool
+) -> Any:
     """One of wandb's tables with the first examples of every language."""
     import wandb
 
@@ -33,8 +30,8 @@ def prediction_table(
 
 
 def prediction_rows(
-    path: Path, part: AnyPart, metric: TaskMetric, language: str, *, rows: int, texts: bool
-) -> list[list[str | float | bool | None]]:
+    path: Path, part: Part[Any], metric: TaskMetric, language: str, *, rows: int, texts: bool
+) -> list[list[Any]]:
     """The first examples of a language, in file order, as ``COLUMNS`` says.
 
     Args:
@@ -65,7 +62,7 @@ def prediction_rows(
     return found
 
 
-def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> "wandb.plot.CustomChart":
+def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> Any:
     """Wandb's chart of which label all examples of a language have and got."""
     import wandb
 
@@ -79,7 +76,7 @@ def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], langu
     )
 
 
-def image(draw: Callable[[], Figure]) -> "wandb.Image":
+def image(draw: Callable[[], Figure]) -> Any:
     """A figure as wandb shows it."""
     import wandb
 

@@ -4,13 +4,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from mlalign.files import Json
 from mlalign.reporting.keys import STEP_OF, WARNINGS
-
-if TYPE_CHECKING:
-    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +35,7 @@ class Stage:
         run: wandb's.
     """
 
-    def __init__(self, run: "wandb.Run") -> None:
+    def __init__(self, run: Any) -> None:
         self.run = run
         self.id: str = run.id
         self.warnings: list[str] = []
@@ -54,11 +50,11 @@ class Stage:
         """Whether it is to be sent later."""
         return self.run is not None and self.run.offline and not self.run.disabled
 
-    def log(self, values: Mapping[str, Json]) -> None:
+    def log(self, values: Mapping[str, Any]) -> None:
         """Show numbers."""
         self._do(lambda run: run.log(dict(values)))
 
-    def show(self, name: str, make: Callable[[], Json]) -> None:
+    def show(self, name: str, make: Callable[[], Any]) -> None:
         """Show what is made of files, a table, a chart or a figure; or say why there is none."""
         if self.run is None:
             return
@@ -69,7 +65,7 @@ class Stage:
         else:
             self.log({name: made})
 
-    def summarise(self, values: Mapping[str, Json]) -> None:
+    def summarise(self, values: Mapping[str, Any]) -> None:
         """Show what a run is compared by."""
         self._do(lambda run: run.summary.update(dict(values)))
 
@@ -77,7 +73,7 @@ class Stage:
         """Send files, and all that folders hold, along as an artifact."""
         import wandb
 
-        def send(run: "wandb.Run") -> None:
+        def send(run: Any) -> None:
             artifact = wandb.Artifact(name, type=kind)
             for path in paths:
                 if path.is_dir():
@@ -102,7 +98,7 @@ class Stage:
         self._do(lambda run: run.finish(exit_code=0 if error is None else 1))
         self.run = None
 
-    def _do(self, what: Callable[["wandb.Run"], object]) -> None:
+    def _do(self, what: Callable[[Any], Any]) -> None:
         if self.run is None:
             return
         try:

@@ -5,14 +5,10 @@ import netrc
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlparse
 
 from mlalign.errors import ConfigError
-from mlalign.files import Json
-
-if TYPE_CHECKING:
-    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +40,7 @@ def in_sweep() -> bool:
     return bool(os.environ.get("WANDB_SWEEP_ID"))
 
 
-def mode_of(options: Mapping[str, Json]) -> str:
+def mode_of(options: Mapping[str, Any]) -> str:
     """``online``, ``offline`` or ``disabled``: as asked for, else by whether there is an account.
 
     Raises:
@@ -74,7 +70,7 @@ def _has_account() -> bool:
         return False
 
 
-def check_options(options: Mapping[str, Json]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
     """Refuse what ``wandb.init`` does not take, before anything slow is done.
 
     Raises:
@@ -96,15 +92,15 @@ def check_options(options: Mapping[str, Json]) -> None:
 
 
 def start(
-    options: Mapping[str, Json],
+    options: Mapping[str, Any],
     *,
     identity: str,
     name: str,
     group: str,
     job: str,
     folder: Path,
-    config: Mapping[str, Json],
-) -> "wandb.Run":
+    config: Mapping[str, Any],
+) -> Any:
     """The wandb run of that identity, new or gone on with.
 
     Without an answer from the network it is kept offline.
@@ -128,7 +124,7 @@ def start(
         wanted = {key: one for key, one in wanted.items() if key not in ("id", "project", "entity")}
     wanted |= {"name": name, "group": group, "job_type": job, "resume": "allow"}
 
-    def init(mode: str) -> "wandb.Run":
+    def init(mode: str) -> Any:
         limits = wandb.Settings(
             silent=True,
             reinit="create_new",

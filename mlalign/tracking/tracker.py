@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from lightning.pytorch.loggers import Logger
 from matplotlib.figure import Figure
 
-from mlalign.data.readers import AnyPart
-from mlalign.files import Json
+from mlalign.data.readers import Part
 from mlalign.reporting.results import Results
 from mlalign.tracking.loggers import build_loggers
 
@@ -24,10 +23,10 @@ class Tracker:
         options: of the logger.
     """
 
-    def __init__(self, name: str, options: Mapping[str, Json]) -> None:
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name, self.options = name, dict(options)
 
-    def loggers(self, stage: str, folder: Path) -> list[Logger]:
+    def loggers(self, stage: str, folder: Path) -> list[Any]:
         """Lightning's loggers for a stage that begins now and whose curves go to a folder."""
         return build_loggers(self.name, self.options, folder=folder, stage=stage)
 
@@ -37,7 +36,7 @@ class Tracker:
     def test(self) -> None:
         """The test begins."""
 
-    def scored(self, scores: Mapping[str, float], language: str, part: AnyPart) -> None:
+    def scored(self, scores: Mapping[str, float], language: str, part: Part[Any]) -> None:
         """A language was tested: metric -> per cent."""
 
     def show(self, results: Results, figures: Figures) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlalign.data.readers import AnyPart
-from mlalign.files import Json, write_whole
+from mlalign.data.readers import Part
+from mlalign.files import write_whole
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.keys import (
     CONFUSION,
@@ -72,11 +72,11 @@ class WandbTracker(Tracker):
 
     def __init__(
         self,
-        options: Mapping[str, Json],
+        options: Mapping[str, Any],
         *,
         folder: Path,
         group: str,
-        config: Mapping[str, Json],
+        config: Mapping[str, Any],
         metric: TaskMetric,
         labels: list[str],
         shown: Shown,
@@ -88,9 +88,9 @@ class WandbTracker(Tracker):
         self.metric, self.labels = metric, labels
         self.stage: Stage | None = None
         self.is_unsent = False
-        self._tested: dict[str, tuple[Path, AnyPart]] = {}
+        self._tested: dict[str, tuple[Path, Part[Any]]] = {}
 
-    def loggers(self, stage: str, folder: Path) -> list[Logger]:
+    def loggers(self, stage: str, folder: Path) -> list[Any]:
         """Curves as csv, and as a wandb run that begins now; one that was stopped goes on."""
         loggers = super().loggers(stage, folder)
         self._begin(stage, folder)
@@ -114,7 +114,7 @@ class WandbTracker(Tracker):
         """Opens its wandb run."""
         self._begin("test", self.folder)
 
-    def scored(self, scores: Mapping[str, float], language: str, part: AnyPart) -> None:
+    def scored(self, scores: Mapping[str, float], language: str, part: Part[Any]) -> None:
         """Its scores and confusion at once; its predictions wait for the other languages."""
         if self.stage is None:
             return
@@ -143,7 +143,7 @@ class WandbTracker(Tracker):
         for files in self._files(results) if self.shown.artifacts else ():
             self.stage.keep(*files)
 
-    def _log(self, values: Mapping[str, Json]) -> None:
+    def _log(self, values: Mapping[str, Any]) -> None:
         if self.stage is not None:
             self.stage.log(values)
 

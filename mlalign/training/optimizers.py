@@ -24,13 +24,23 @@ def build_optimizers(
     Raises:
         ValueError: names the parameters that are in no group, or in several.
     """
-    trained = [[found for group in groups if (found := _trained(group))["params"]] for groups in players]
+    trained = [_trained(groups) for groups in players]
     _check_each_once(module, [group for groups in trained for group in groups])
-    return [kind(groups, fused=are_on_gpu(groups), **settings) for groups in trained]  # type: ignore[call-arg]
+    return [_optimizer(kind, groups, settings) for groups in trained]
 
 
-def _trained(group: ParameterGroup) -> ParameterGroup:
-    return group | {"params": [one for one in group["params"] if one.requires_grad]}
+def separate_optimizer(kind: type[Optimizer], groups: Iterable[ParameterGroup], **settings: Any) -> Optimizer:
+    """One more optimizer of parameters that another trains too; see ``build_optimizers``."""
+    return _optimizer(kind, _trained(groups), settings)
+
+
+def _optimizer(kind: type[Optimizer], groups: list[ParameterGroup], settings: Mapping[str, Any]) -> Optimizer:
+    return kind(groups, fused=are_on_gpu(groups), **settings)  # type: ignore[call-arg]
+
+
+def _trained(groups: Iterable[ParameterGroup]) -> list[ParameterGroup]:
+    kept = [group | {"params": [one for one in group["params"] if one.requires_grad]} for group in groups]
+    return [group for group in kept if group["params"]]
 
 
 def _check_each_once(module: nn.Module, groups: Sequence[ParameterGroup]) -> None:
@@ -50,3 +60,19 @@ def _check_each_once(module: nn.Module, groups: Sequence[ParameterGroup]) -> Non
 def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
     """Whether all parameters are, so that one fused kernel can update them."""
     return all(parameter.is_cuda for group in groups for parameter in group["params"])
+
+
+def uncounted(optimizer: Any, trainer: Any) -> Any:
+    """An optimizer whose steps ``global_step`` leaves out, so that it means updates.
+
+    Lightning counts every optimizer's step (its issue 17958), and puts its counting hooks back
+    before every batch: ask for the optimizer again in every step.
+
+    Args:
+        optimizer: as Lightning wraps it.
+        trainer: of the module.
+    """
+    profiler = trainer.profiler
+    optimizer._on_before_step = lambda: profiler.start("optimizer_step")
+    optimizer._on_after_step = lambda: profiler.stop("optimizer_step")
+    return optimizer

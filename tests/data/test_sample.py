@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from mlalign.data.hub import release
 from mlalign.data.readers import FORMATS, find_corpora, parallel_path, positions, read_pairs
 from mlalign.data.sample import write_sample
 from mlalign.data.sample.chinese import characters
+from mlalign.data.sample.choices import Choices
+from mlalign.data.sample.dictionary import noun_pairs, word_pairs
 from mlalign.data.sample.languages import REALISERS
 from mlalign.data.sample.lexicon import LANGUAGES, Concept, lexicon
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
+from mlalign.data.sample.tasks import Language, mldoc, plan_mldoc
 from mlalign.data.sample.words import Word
 from mlalign.metrics.spans import spans
 
@@ -28,6 +33,8 @@ LABELS = {
 EIGHT = (8, 8, 8)
 SMALL: Any = {"pairs": 60, "documents": EIGHT, "paraphrases": EIGHT, "sentences": EIGHT, "questions": EIGHT}
 SHA256_OF_SEED_7 = "6eb509061631ab14af1d16b508a0b4fbc411e554f52a7cc0069216e40f6786ec"
+
+WITH_ALL_BESIDES = "0aac3b6afe7c252a7581a3ffa3b34b9839bd85cbac20a96b15cec540d1634183"
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +66,23 @@ def words(text: str) -> list[str]:
     return re.findall(r"[一-鿿]|[^\W一-鿿]+", text.lower())
 
 
-def sha256(root: Path) -> str:
+def is_besides(path: Path) -> bool:
+    """Whether a file is none of the four tasks' and the corpus's own."""
+    is_target_train = (
+        "train" in path.name and "en" not in path.parts and not path.name.startswith(("english", "train-v"))
+    )
+    is_translated = (
+        "translated" in path.name
+        or path.name.startswith("english.train.1000.")
+        or path.name.endswith((".en", ".en.tsv"))
+    )
+    return is_target_train or is_translated or "lexicon" in path.parts
+
+
+def sha256(root: Path, *, besides: bool = False) -> str:
+    """Of the names and contents of all files, or of those only that are not besides."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and (besides or not is_besides(path))):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -193,6 +214,7 @@ def test_is_the_same_everywhere(tmp_path: Path):
     write_sample(tmp_path / "other", seed=8, **SMALL)
     assert sha256(tmp_path / "one") == sha256(tmp_path / "two") == SHA256_OF_SEED_7
     assert sha256(tmp_path / "other") != SHA256_OF_SEED_7
+    assert sha256(tmp_path / "one", besides=True) == sha256(tmp_path / "two", besides=True) == WITH_ALL_BESIDES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other", "two"]
 
 
@@ -305,3 +327,64 @@ def test_every_answer_is_in_its_context_once(sample: Path, language: str):
             assert answer.lower() not in one.question.lower()
         asked = Counter(one.id.split("-")[1] for one in read.examples)
         assert set(asked.values()) == {count // 2}  # when, and where
+
+
+# Besides: unlabelled and translated text, a dictionary
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_target_train_text_is_new(sample: Path, language: str):
+    for task in LABELS:
+        train = texts(sample, task, language, "train")
+        assert len(examples(sample, task, language, "train")) == (1000 if task == "mldoc" else 500)
+        scored = {text for part in ("dev", "test") for text in texts(sample, task, language, part)}
+        assert len(scored & set(train)) < 0.01 * len(train)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_translations_have_the_ids_and_labels_of_what_they_translate(sample: Path, language: str):
+    for task in ("mldoc", "pawsx"):
+        for original, translated in (("en", language), (language, "en")):
+            part = "train" if original == "en" else "test"
+            first = examples(sample, task, original, part)
+            second = examples(sample, task, language, f"translated_{part}")
+            assert [(one.id, one.label) for one in first] == [(one.id, one.label) for one in second]
+            assert all(one.texts != other.texts for one, other in zip(first, second, strict=True))
+            different = [one for one in second if len(one.texts) == 2 and one.label == 0]
+            assert all(one.texts[0] != one.texts[1] for one in different), translated
+    first = examples(sample, "panx", "en", "train")
+    second = examples(sample, "panx", language, "translated_train")
+    names = [[sorted(kind for kind, *_ in spans([LABELS["panx"][tag] for tag in one.tags])) for one in part]
+             for part in (first, second)]  # fmt: skip
+    assert [one.id for one in first] == [one.id for one in second]
+    assert names[0] == names[1]
+
+
+def test_a_translation_says_the_same_plan():
+    rows = plan_mldoc(Language("de"), Choices(5, "x"), 8)
+    english = list(mldoc(Language("en"), rows))
+    for row, line in zip(rows, english, strict=True):
+        assert line == f"{row.label}\t{' '.join(Language('en').say(plan) for plan in row.plans)}\n"
+
+
+def test_the_dictionary_is_the_lexicons(sample: Path):
+    for language in LANGUAGES[1:]:
+        lines = (sample / "lexicon" / f"en-{language}.tsv").read_text(encoding="utf-8").splitlines()
+        assert dict(line.split("\t") for line in lines) == dict(word_pairs(language))
+        assert set(noun_pairs(language)) <= set(word_pairs(language))
+    german = dict(word_pairs("de"))
+    assert (german["bought"], german["Munich"], german["expensive"]) == ("kaufte", "München", "teuer")
+
+
+def test_a_sample_of_before_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An older generator left another mark: its folder is written again, its files to the byte."""
+    monkeypatch.setattr(release, "write_sample", partial(write_sample, **SMALL))
+    root = tmp_path / "sample"
+    release.ensure_sample(root, progress=lambda files: files)
+    complete = sha256(root, besides=True)
+    for path in filter(Path.is_file, list(root.rglob("*"))):
+        if is_besides(path):
+            path.unlink()
+    (root / release.MARK).write_text('{"generator": "older", "seed": 1}', encoding="utf-8")
+    release.ensure_sample(root, progress=lambda files: files)
+    assert sha256(root, besides=True) == complete

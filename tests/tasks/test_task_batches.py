@@ -287,7 +287,7 @@ def test_training_covers_all_examples_in_another_order_each_epoch(mldoc, layout)
     orders = []
     for epoch in (0, 1, 0):
         loader.sampler.set_epoch(epoch)
-        batches = [[place for part in parts for place in part.examples] for parts in loader]
+        batches = [[place for part in update.parts for place in part.examples] for update in loader]
         assert len(batches) == len(loader) == -(-80 // 7)
         orders.append([example for batch in batches for example in batch])
         assert sorted(orders[-1]) == list(range(80))
@@ -298,7 +298,7 @@ def test_training_covers_all_examples_in_another_order_each_epoch(mldoc, layout)
 def test_an_update_has_the_same_examples_however_it_is_cut(mldoc, layout, tokens):
     whole = module(mldoc, layout, batch_size=7).train_dataloader()
     cut = module(mldoc, layout, batch_size=7, tokens=tokens).train_dataloader()
-    for (together,), parts in zip(whole, cut, strict=True):
+    for ((together,), *_), (parts, *_) in zip(whole, cut, strict=True):
         assert [place for part in parts for place in part.examples] == together.examples
         assert len(parts) > 1 or together.subwords.input_ids.numel() <= tokens
         for part in parts:
@@ -324,7 +324,7 @@ def test_a_budget_is_kept_and_used(lengths, tokens):
 def test_a_shuffled_batch_is_known_by_its_epoch_and_place(lengths, size, epoch, data):
     one, other = (ShuffledBatches(lengths, size, seed=3) for _ in range(2))
     one.set_epoch(epoch)
-    whole = [batch.tolist() for batch in one]
+    whole = [key.rows.tolist() for key in one]
     for place in data.draw(st.permutations(range(len(whole)))):
         other.rows(epoch + place % 2, place)  # whatever was asked before
         assert other.rows(epoch, place).tolist() == whole[place]
@@ -334,7 +334,7 @@ def test_a_shuffled_batch_is_known_by_its_epoch_and_place(lengths, size, epoch, 
 @pytest.mark.parametrize(("count", "size"), [(3, 8), (8, 8), (9, 8), (100, 7), (5, 1)])
 def test_shuffled_batches_leave_nothing_out(count, size):
     lengths = [5 + place % 13 for place in range(count)]
-    batches = list(ShuffledBatches(lengths, size, seed=1))
+    batches = [key.rows for key in ShuffledBatches(lengths, size, seed=1)]
     assert len(batches) == len(ShuffledBatches(lengths, size, seed=1)) == -(-count // size)
     assert sorted(place for batch in batches for place in batch) == list(range(count))
     assert all(len(batch) == size for batch in batches[:-1])
@@ -345,5 +345,5 @@ def test_training_does_not_depend_on_the_global_generator(mldoc, layout):
     for seed in (0, 1):
         torch.manual_seed(seed)
         loader = module(mldoc, layout).train_dataloader()
-        orders.append([part.examples for parts in loader for part in parts])
+        orders.append([part.examples for update in loader for part in update.parts])
     assert orders[0] == orders[1]

@@ -108,5 +108,5 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 def a_batch(data: TaskDataModule, language: str = "en"):
     if language == "en":
-        return next(iter(data.train_dataloader()))[0]
+        return next(iter(data.train_dataloader())).parts[0]
     return next(iter(data.test_loader(language)[1]))

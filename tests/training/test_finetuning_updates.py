@@ -61,7 +61,7 @@ def test_fusions_learn_where_they_are_used(toy):
 
 def test_the_head_has_a_rate_of_its_own(toy):
     module, _ = task(toy)
-    encoder, head = module.configure_optimizers()["optimizer"].param_groups
+    encoder, head = module.configure_optimizers()[0]["optimizer"].param_groups
     assert (encoder["initial_lr"], head["initial_lr"]) == (1e-3, 1e-2)
     assert {id(one) for one in head["params"]} == {id(one) for one in module.head.parameters()}
 
@@ -106,7 +106,7 @@ def test_an_update_does_not_depend_on_how_its_batch_is_cut(toy, tmp_path, name):
     found, states, losses = [], [], []
     for tokens in (TOKENS, 60):
         module, data = task(toy, name, tokens=tokens, batch_size=12, partner="mean", max_grad_norm=0.1)
-        parts = next(iter(data.train_dataloader()))
+        parts = next(iter(data.train_dataloader())).parts
         assert (len(parts) == 1) == (tokens == TOKENS)
         gradients, memory = Gradients(), Memory()
         loop = trainer(

@@ -21,7 +21,7 @@ from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Objective, Parts
-from mlalign.alignment.validation import check_losses, settings_of
+from mlalign.alignment.validation import settings_of
 from mlalign.config.hydra import resolve
 from mlalign.config.schema import Align, Train
 from mlalign.config.validation import present
@@ -32,6 +32,7 @@ from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import last_encoder
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.validation import check_parts
 from mlalign.training.trainer import make_trainer
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -88,6 +89,10 @@ def write_toy(root: Path) -> Path:
     for place, language in enumerate(LANGUAGES):
         lines = [f"{one}\t{cipher(one, language)}\n" for one in sentences(PAIRS, seed=place)]
         (corpus / f"en-{language}.tsv").write_text("".join(lines), encoding="utf-8")
+    (root / "lexicon").mkdir()
+    for language in LANGUAGES:
+        words = [f"{word}\t{cipher(word, language)}\n" for slot in WORDS.values() for word in slot]
+        (root / "lexicon" / f"en-{language}.tsv").write_text("".join(words), encoding="utf-8")
     _write_mldoc(root / "tasks" / "mldoc")
     _write_panx(root / "tasks" / "panx")
     return root
@@ -98,19 +103,25 @@ def _write_mldoc(folder: Path) -> None:
     names = {"en": "english", "de": "german", "fr": "french"}
     parts = [("en", "train.1000", 40), ("en", "dev", 12)]
     parts += [(language, "test", 10) for language in names]
+    parts += [(language, "train.1000", 20) for language in LANGUAGES]
     for seed, (language, part, size) in enumerate(parts):
         lines = [
             f"{TOPICS[WORDS['subject'].index(one.split()[0]) % 4]}\t{cipher(one, language)}\n"
             for one in sentences(size, seed=10 + seed)
         ]
         (folder / f"{names[language]}.{part}").write_text("".join(lines), encoding="utf-8")
+    english = [line.split("\t") for line in (folder / "english.train.1000").read_text().splitlines()]
+    for language in LANGUAGES:
+        lines = [f"{label}\t{cipher(text, language)}\n" for label, text in english]
+        (folder / f"english.train.1000.{names[language]}").write_text("".join(lines), encoding="utf-8")
 
 
 def _write_panx(folder: Path) -> None:
     """The subject is a person, the object a place; one sentence is too long for one sequence."""
     parts = [("en", "train", 30), ("en", "dev", 8), *((one, "test", 8) for one in ("en", "de"))]
-    for seed, (language, part, size) in enumerate(parts):
-        chosen = sentences(size, seed=20 + seed)
+    parts += [("de", "train", 12), ("de", "translated_train", 30)]
+    for place, (language, part, size) in enumerate(parts):
+        chosen = sentences(size, seed=20 if part == "translated_train" else 20 + place)
         chosen[3] = " ".join(chosen[:8])
         rows = []
         for one in chosen:
@@ -152,7 +163,7 @@ def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
     composed = _composed(tuple(one.input_line for one in typed if one not in values))
     for one in values:  # as Hydra does it, behind all groups
         OmegaConf.update(composed, one.key_or_group, one.value())
-    return check_losses(resolve(composed))
+    return check_parts(resolve(composed))
 
 
 def _composed(overrides: tuple[str, ...]) -> DictConfig:

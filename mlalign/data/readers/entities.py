@@ -158,4 +158,5 @@ def _names(part: PartName) -> list[str]:
     return [f"{{}}/{part}{ending}" for ending in endings] + [f"{part}-{{}}.tsv"]
 
 
-FORMAT = Format(names={"train": _names("train"), "dev": _names("dev"), "test": _names("test")}, read=read)
+PARTS: tuple[PartName, ...] = ("train", "dev", "test", "translated_train")
+FORMAT = Format(names={part: _names(part) for part in PARTS}, read=read)

@@ -1,16 +1,16 @@
 """A release format: under which names its files lie, and how one is read."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol
+from typing import Generic, Literal, Protocol
 
 from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.records import Example, Part
+from mlalign.data.readers.records import UNLABELLED, Example, Part
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
-PartName = Literal["train", "dev", "test"]
+PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
 HOLE = "{}"  # where the language stands in a file's name
 
 
@@ -60,6 +60,22 @@ def positions(labels: Sequence[str], names: Mapping[str, str] | None = None) -> 
     return known | {name: known[label] for name, label in (names or {}).items()}
 
 
+class _WithoutLabels(Mapping[str, int]):
+    """Stands for the labels of a task where a reader shall drop them: knows all, and keeps none apart."""
+
+    def __getitem__(self, name: str) -> int:
+        return UNLABELLED
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+WITHOUT_LABELS: Mapping[str, int] = _WithoutLabels()
+
+
 def _form(name: str) -> re.Pattern[str]:
     """A file's name as a pattern: the first hole is the language, further ones repeat it."""
     before, *rest = map(re.escape, name.split(HOLE))
@@ -73,7 +89,8 @@ class Format(Generic[Example]):
     Args:
         names: for every part, the names a file may have inside the task's folder, ``{}`` being
             the language; without it, one file holds all languages. A release without train and
-            dev parts is not learned from, only scored.
+            dev parts is not learned from, only scored. ``translated_train`` is English train said
+            in the language, ``translated_test`` the language's test said in English.
         read: reads one part of one file.
         codes: what the release calls a language -> ISO 639-1, where that differs.
         inside: lists the languages of a file that holds several.
@@ -108,8 +125,8 @@ class Format(Generic[Example]):
             DataError: there is no such file, or more than one.
         """
         names = self.names.get(part, [])
-        if part == "train" and train_size is not None:
-            names = [name for name in names if name.endswith(f".{train_size}")]
+        if part.endswith("train") and train_size is not None:
+            names = [name for name in names if str(train_size) in name.split(".")]
             if not names:
                 known = ", ".join(self.names[part])
                 raise ConfigError(
@@ -162,6 +179,3 @@ class Format(Generic[Example]):
         others = [other for other in self.names if language in self.languages(folder, other)]
         more = f"; {language} has {', '.join(others)}" if others else did_you_mean(language, there)
         return f"Languages with a {part} part there: {', '.join(there) or 'none'}{more}"
-
-
-AnyFormat = Format[Any]  # of whichever type of task

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
+from mlalign.data.readers.records import UNLABELLED
 from mlalign.data.text import excerpt
 from mlalign.errors import DataError, did_you_mean
 
@@ -73,7 +74,7 @@ def refuse_single_label(path: Path, used: Collection[int], rows: int) -> None:
     Raises:
         DataError: more than 20 entries, and all labels are the same.
     """
-    if rows > 20 and len(used) == 1:
+    if rows > 20 and len(used) == 1 and UNLABELLED not in used:
         raise DataError(
             f"{path}: all {rows} entries have the same label. These are placeholders, as in "
             "XTREME's test files, and a score on them means nothing; use the original release"

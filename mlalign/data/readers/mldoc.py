@@ -70,6 +70,8 @@ FORMAT = Format(
         "train": [f"{{}}.train.{size}" for size in (1000, 2000, 5000, 10000)],
         "dev": ["{}.dev"],
         "test": ["{}.test"],
+        "translated_train": [f"english.train.{size}.{{}}" for size in (1000, 2000, 5000, 10000)],
+        "translated_test": ["{}.test.en"],
     },
     read=read,
     codes={

@@ -2,7 +2,7 @@
 
 Two forms are read. The original release has a header and **no quoting**: a quote is a character
 like any other. XTREME's copy (``test-de.tsv``) has neither header nor ids and is quoted as Python's
-``csv`` does. ``translated_train.tsv`` is machine translated and is no train part here.
+``csv`` does. ``translated_train.tsv`` is English train in another language, by machine.
 """
 
 from collections.abc import Mapping
@@ -82,6 +82,8 @@ FORMAT = Format(
         "train": ["{}/train.tsv", "train-{}.tsv"],
         "dev": ["{}/dev_2k.tsv", "dev-{}.tsv"],
         "test": ["{}/test_2k.tsv", "test-{}.tsv"],
+        "translated_train": ["{}/translated_train.tsv"],
+        "translated_test": ["{}/test_2k.en.tsv"],
     },
     read=read,
 )

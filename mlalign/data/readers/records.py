@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+UNLABELLED = -100  # the position of a label that was dropped; torch's losses leave it out
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,3 @@ class Part(NamedTuple, Generic[Example]):
     def rows(self) -> int:
         """What the file holds of this part and language."""
         return len(self.examples) + sum(self.dropped.values())
-
-
-AnyPart = Part[Any]  # of whichever type of task

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.choices import Choices
@@ -12,6 +13,7 @@ from mlalign.data.sample.entities import entity_sentence
 from mlalign.data.sample.languages import REALISERS
 from mlalign.data.sample.paraphrases import pair
 from mlalign.data.sample.plans import Sentence
+from mlalign.data.sample.words import Word
 
 MLDOC_NAMES = {
     "en": "english",
@@ -25,6 +27,11 @@ PARTS = {
     "mldoc": ("train.1000", "dev", "test"),
     "pawsx": ("train.tsv", "dev_2k.tsv", "test_2k.tsv"),
     "panx": ("train", "dev", "test"),
+}
+TRANSLATED = {  # English train said in a language, and the test part of a language said in English
+    "mldoc": ("english.train.1000.{name}", "{name}.test.en"),
+    "pawsx": ("{code}/translated_train.tsv", "{code}/test_2k.en.tsv"),
+    "panx": ("{code}/translated_train", None),  # tags of English words are not those of the language's
 }
 SHARES = 20  # how finely the shares of common words are told apart
 
@@ -45,33 +52,63 @@ class Language:
 
     def say(self, plan: Sentence) -> str:
         """Realise a plan, and remember what was said."""
-        realiser = REALISERS[self.code]
-        words = realiser.words(plan)
-        for word in words:
-            self.words.setdefault(word.text.lower(), plan)
-        text = realiser.text(words)
-        self.said.add(text)
+        words, text = realised(self.code, plan)
+        if text not in self.said:
+            self.said.add(text)
+            for word in words:
+                self.words.setdefault(word.text.lower(), plan)
         return text
 
 
-Task = Callable[[Language, Choices, int], Iterator[str]]
+@lru_cache(maxsize=8192)  # the sentences of a file, which are made up first and written then
+def realised(language: str, plan: Sentence) -> tuple[list[Word], str]:
+    """Return a sentence as words and as text."""
+    realiser = REALISERS[language]
+    words = realiser.words(plan)
+    return words, realiser.text(words)
 
 
-def mldoc(language: Language, choices: Choices, count: int) -> Iterator[str]:
+@dataclass(frozen=True)
+class Row:
+    """What a row of a task says, whatever the language, and its label, if it has one as a whole."""
+
+    plans: tuple[Sentence, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task's rows are made up and written.
+
+    Args:
+        plan: makes up so many rows; what they say in the language is remembered.
+        lines: the lines of a file that says them.
+    """
+
+    plan: Callable[[Language, Choices, int], list[Row]]
+    lines: Callable[[Language, Sequence[Row]], Iterator[str]]
+
+
+def plan_mldoc(language: Language, choices: Choices, count: int) -> list[Row]:
+    """Documents with their topics."""
+    return [Row(tuple(plans), label) for label, plans in documents(choices, count)]
+
+
+def mldoc(language: Language, rows: Sequence[Row]) -> Iterator[str]:
     """Yield ``label<TAB>document`` lines."""
     gap = "" if language.code == "zh" else " "
-    for label, plans in documents(choices, count):
-        yield f"{label}\t{gap.join(language.say(plan) for plan in plans)}\n"
+    for row in rows:
+        yield f"{row.label}\t{gap.join(language.say(plan) for plan in row.plans)}\n"
 
 
-def pawsx(language: Language, choices: Choices, count: int) -> Iterator[str]:
-    """Yield a header and ``id<TAB>sentence1<TAB>sentence2<TAB>label`` lines.
+def plan_pawsx(language: Language, choices: Choices, count: int) -> list[Row]:
+    """Paraphrases and pairs that are none.
 
     Every paraphrase has a twin that is none and shares about as many words, whatever the language:
     how many words two sentences share tells nothing.
     """
-    rows: list[str] = []
-    waiting: dict[tuple[bool, int], list[str]] = defaultdict(list)
+    rows: list[Row] = []
+    waiting: dict[tuple[bool, int], list[Row]] = defaultdict(list)
     while len(rows) < count:
         for same in (True, False):
             row, share = sentence_pair(language, choices, same=same)
@@ -80,12 +117,18 @@ def pawsx(language: Language, choices: Choices, count: int) -> Iterator[str]:
                 rows += [row, twins.pop()]
             else:
                 waiting[same, round(share * SHARES)].append(row)
+    return choices.shuffled(rows[:count])
+
+
+def pawsx(language: Language, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a header and ``id<TAB>sentence1<TAB>sentence2<TAB>label`` lines."""
     yield "id\tsentence1\tsentence2\tlabel\n"
-    for number, row in enumerate(choices.shuffled(rows[:count]), start=1):
-        yield f"{number}\t{row}"
+    for number, row in enumerate(rows, start=1):
+        first, second = map(language.say, row.plans)
+        yield f"{number}\t{first}\t{second}\t{row.label}\n"
 
 
-def sentence_pair(language: Language, choices: Choices, *, same: bool) -> tuple[str, float]:
+def sentence_pair(language: Language, choices: Choices, *, same: bool) -> tuple[Row, float]:
     """Return two sentences with their label, and which share of their words is in both."""
     first = second = ""
     while first == second:  # Chinese has one order where others have two
@@ -93,7 +136,7 @@ def sentence_pair(language: Language, choices: Choices, *, same: bool) -> tuple[
         first, second = (language.say(plan) for plan in (sentences.first, sentences.second))
     counts = Counter(word_list(first)), Counter(word_list(second))
     share = (counts[0] & counts[1]).total() / (counts[0] | counts[1]).total()
-    return f"{first}\t{second}\t{int(same)}\n", share
+    return Row((sentences.first, sentences.second), str(int(same))), share
 
 
 def word_list(text: str) -> list[str]:
@@ -101,21 +144,28 @@ def word_list(text: str) -> list[str]:
     return re.findall(r"[一-鿿]|[^\W一-鿿]+", text.lower())
 
 
-def panx(language: Language, choices: Choices, count: int) -> Iterator[str]:
-    """Yield ``xx:token<TAB>tag`` lines and an empty line after each sentence, all of them new."""
-    realiser = REALISERS[language.code]
+def plan_panx(language: Language, choices: Choices, count: int) -> list[Row]:
+    """Sentences with names, all of them new."""
+    rows = []
     for _ in range(count):
         plan = entity_sentence(choices)
-        while realiser.text(realiser.words(plan)) in language.said:
+        while realised(language.code, plan)[1] in language.said:
             plan = entity_sentence(choices)
         language.say(plan)
-        words = realiser.words(plan)
+        rows.append(Row((plan,)))
+    return rows
+
+
+def panx(language: Language, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield ``xx:token<TAB>tag`` lines and an empty line after each sentence."""
+    for row in rows:
+        words, _ = realised(language.code, *row.plans)
         if language.code == "zh":
             words = characters(words)
         yield "".join(f"{language.code}:{word.text}\t{word.tag}\n" for word in words) + "\n"
 
 
-TASKS: dict[str, Task] = {"mldoc": mldoc, "pawsx": pawsx, "panx": panx}
+TASKS = {"mldoc": Task(plan_mldoc, mldoc), "pawsx": Task(plan_pawsx, pawsx), "panx": Task(plan_panx, panx)}
 
 
 def task_path(task: str, language: str, part: str) -> str:
@@ -123,3 +173,13 @@ def task_path(task: str, language: str, part: str) -> str:
     if task == "mldoc":
         return f"tasks/mldoc/{MLDOC_NAMES[language]}.{part}"
     return f"tasks/{task}/{language}/{part}"
+
+
+def translated_paths(task: str, language: str) -> tuple[str, str | None]:
+    """Return where English train in a language lies, and a language's test in English."""
+    train, test = (
+        None if name is None else f"tasks/{task}/{name.format(code=language, name=MLDOC_NAMES[language])}"
+        for name in TRANSLATED[task]
+    )
+    assert train is not None
+    return train, test

@@ -5,15 +5,17 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mlalign.data.sample.choices import Choices
+from mlalign.data.sample.dictionary import word_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sample.questions import FILES, questions
-from mlalign.data.sample.tasks import PARTS, TASKS, Language, task_path
+from mlalign.data.sample.tasks import PARTS, TASKS, Language, Row, task_path, translated_paths
 from mlalign.data.sample.translations import translations
-from mlalign.progress import Progress
 
 Sizes = tuple[int, int, int]
+UNLABELLED = {"mldoc": 1000, "pawsx": 500, "panx": 500}  # rows of a target language's train part, at most
 
 
 def write_sample(
@@ -25,9 +27,9 @@ def write_sample(
     paraphrases: Sizes = (3000, 300, 400),
     sentences: Sizes = (2000, 300, 400),
     questions: Sizes = (1200, 200, 200),
-    progress: Progress = lambda files: files,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = lambda files: files,
 ) -> None:
-    """Write parallel text and four tasks, all at once: the folder is complete or not there.
+    """Write parallel text, four tasks and a dictionary, all at once: the folder is complete or not there.
 
     Args:
         root: the folder to make; one that is there is replaced.
@@ -57,22 +59,50 @@ def write_sample(
 def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str, Callable[[], Iterable[str]]]]:
     """Yield every file's name and what makes its lines, the tasks first.
 
-    The parallel files must come after the sentences of tasks: they leave out what these say.
+    The parallel files must come after the sentences of tasks: they leave out what these say. What
+    is said of English train or of a test part in another language comes after that part.
     """
     languages = {code: Language(code) for code in LANGUAGES}
-    for task, make in TASKS.items():
-        for code, language in languages.items():
-            for part, count in zip(PARTS[task], sizes[task], strict=True):
-                if part.startswith("train") and code != "en":
-                    continue
-                name = task_path(task, code, part)
-                yield name, partial(make, language, Choices(seed, name), count)
+    planned: dict[str, list[Row]] = {}
+
+    def part(task: str, code: str, number: int) -> tuple[str, Callable[[], Iterable[str]]]:
+        name, count = task_path(task, code, PARTS[task][number]), sizes[task][number]
+        count = min(count, UNLABELLED[task]) if number == 0 and code != "en" else count
+
+        def lines() -> Iterable[str]:
+            planned[name] = TASKS[task].plan(languages[code], Choices(seed, name), count)
+            return TASKS[task].lines(languages[code], planned[name])
+
+        return name, lines
+
+    def translated(task: str, original: str, code: str) -> Iterable[str]:
+        return TASKS[task].lines(Language(code), planned[original])
+
+    for task in TASKS:
+        for code in languages:
+            for number in range(0 if code == "en" else 1, 3):
+                yield part(task, code, number)
     english = languages["en"]
     for code in LANGUAGES[1:]:
         name = f"parallel/sample/en-{code}.tsv"
         streams = Choices(seed, name), Choices(seed, "parallel")
         yield name, partial(translations, english, languages[code], *streams, pairs)
-    for part, count in zip(FILES, sizes["xquad"], strict=True):
-        for code in LANGUAGES if part == "test" else ("en",):
-            name = f"tasks/xquad/{FILES[part].format(code)}"
+    for which, count in zip(FILES, sizes["xquad"], strict=True):
+        for code in LANGUAGES if which == "test" else ("en",):
+            name = f"tasks/xquad/{FILES[which].format(code)}"
             yield name, partial(questions, code, Choices(seed, name), count)
+    for task in TASKS:
+        for code in LANGUAGES[1:]:
+            yield part(task, code, 0)
+            train, test = translated_paths(task, code)
+            yield train, partial(translated, task, task_path(task, "en", PARTS[task][0]), code)
+            if test is not None:
+                yield test, partial(translated, task, task_path(task, code, PARTS[task][2]), "en")
+    for code in LANGUAGES[1:]:
+        yield f"lexicon/en-{code}.tsv", partial(dictionary, code)
+
+
+def dictionary(language: str) -> Iterator[str]:
+    """Yield ``English<TAB>translation`` lines."""
+    for english, other in word_pairs(language):
+        yield f"{english}\t{other}\n"

@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mlalign.files import Json, JsonObject
-
 Answer = str | list[str]  # as a file of predictions holds it
 Outcome = str | tuple[tuple[str, int, int], ...]  # a text, or entities: type, first, last word
 
@@ -28,9 +26,9 @@ class Prediction:
     id: str
     gold: Answer
     predicted: Answer
-    more: Mapping[str, Json] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> JsonObject:
+    def to_json(self) -> dict[str, Any]:
         """As one line of a file holds it."""
         return {"id": self.id, "gold": self.gold, "predicted": self.predicted, **self.more}
 
@@ -44,7 +42,6 @@ class TaskMetric(ABC):
     Attributes:
         name: in configurations and results.
         title: in tables.
-        hub_task: the hub's name of the type of task, in a model card.
         formats: of files, ``task.format``, whose examples it scores.
         beside: key in the results -> title of a score that is reported beside it.
         expected: what ``gold`` and ``predicted`` of a prediction are.
@@ -59,7 +56,6 @@ class TaskMetric(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    hub_task: ClassVar[str]
     formats: ClassVar[tuple[str, ...]]
     beside: ClassVar[Mapping[str, str]] = {}
     expected: ClassVar[str] = "two labels"
@@ -73,7 +69,7 @@ class TaskMetric(ABC):
     has_labels: ClassVar[bool] = False
     _precision: ClassVar[type[np.floating[Any]]] = np.float64  # of the division
 
-    def from_json(self, row: Mapping[str, Json]) -> Prediction:
+    def from_json(self, row: Mapping[str, Any]) -> Prediction:
         """One line of a file of predictions.
 
         Raises:

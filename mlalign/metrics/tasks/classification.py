@@ -12,7 +12,6 @@ class Accuracy(TaskMetric):
 
     name = "accuracy"
     title = "accuracy"
-    hub_task = "text-classification"
     formats = ("mldoc", "pawsx", "table")
     has_labels = True
     _precision = np.float32

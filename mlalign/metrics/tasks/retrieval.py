@@ -14,7 +14,6 @@ class RetrievalAccuracy(TaskMetric):
 
     name = "retrieval_accuracy"
     title = "accuracy of finding the English translation"
-    hub_task = "sentence-similarity"
     formats = ("bitext",)
     beside: ClassVar[Mapping[str, str]] = {"from_english": "from English"}
     expected = "the ids of two sentences"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mlalign.files import JsonObject
 from mlalign.reporting.dashboard.panels import sections
 from mlalign.reporting.keys import TASK, average_key
 
@@ -42,7 +41,7 @@ def workspace(
     )
 
 
-def specification(made: Any) -> JsonObject:
+def specification(made: Any) -> dict[str, Any]:
     """What would be sent, as plain data."""
     return made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
 

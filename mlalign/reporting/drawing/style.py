@@ -6,23 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.typing import LineStyleType
 
 from mlalign.reporting.drawing.labels import families
 
 # Okabe and Ito 2008, "Color universal design", from dark to light where neighbours must differ
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C8C")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
-LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":")
+LINES = ("-", "--", "-.", ":")
 SEQUENTIAL = "Blues"  # one hue: read alike by everybody and in grey; dark is much
 WIDTH = 6.9  # inches: a page with two columns
 FORMS = ("png", "svg", "pdf")
-UNDATED: dict[str, dict[str, None]] = {
+UNDATED: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -36,30 +35,29 @@ WORDS = (
 @contextmanager
 def house_style() -> Iterator[None]:
     """Everything that a figure inherits; a dollar sign in a label is a dollar sign."""
-    with matplotlib.rc_context(
-        {
-            "font.family": families(),
-            "font.size": 8,
-            "axes.titlesize": 8,
-            "axes.labelsize": 8,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "legend.fontsize": 7,
-            "legend.frameon": False,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.linewidth": 0.6,
-            "axes.grid": False,
-            "grid.linewidth": 0.4,
-            "grid.color": "#dddddd",
-            "lines.linewidth": 1.2,
-            "figure.dpi": 200,
-            "savefig.dpi": 200,
-            "text.parse_math": False,
-            "svg.hashsalt": "mlalign",
-            "pdf.fonttype": 3,
-        }
-    ):
+    settings: dict[Any, Any] = {
+        "font.family": families(),
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 7,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "axes.grid": False,
+        "grid.linewidth": 0.4,
+        "grid.color": "#dddddd",
+        "lines.linewidth": 1.2,
+        "figure.dpi": 200,
+        "savefig.dpi": 200,
+        "text.parse_math": False,
+        "svg.hashsalt": "mlalign",
+        "pdf.fonttype": 3,
+    }
+    with matplotlib.rc_context(settings):
         yield
 
 
@@ -73,12 +71,12 @@ def marker(place: int) -> str:
     return MARKERS[place % len(MARKERS)]
 
 
-def line(place: int) -> LineStyleType:
+def line(place: int) -> Any:
     """Of the n-th kind."""
     return LINES[place % len(LINES)]
 
 
-def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> tuple[Figure, list[Any]]:
     """A figure with panels side by side, ``most`` of them in a row, and all its axes.
 
     Args:
@@ -97,7 +95,7 @@ def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> t
     return figure, axes[:count]
 
 
-def kinds(column: "pd.Series[str]") -> list[str]:
+def kinds(column: "pd.Series[Any]") -> list[str]:
     """Distinct values in the order in which they come."""
     return [str(value) for value in column.drop_duplicates()]
 

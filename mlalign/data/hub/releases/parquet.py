@@ -4,17 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 
 from mlalign.errors import DataError, did_you_mean
-from mlalign.files import JsonObject
 
 BATCH = 4096
 
 
-def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[JsonObject]:
+def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file with these columns.
 
     Raises:

@@ -1,0 +1,91 @@
+"""Parts that a run is put together from by name, one file each: losses and tunings, and their settings."""
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mlalign.config.hydra import explain_key
+from mlalign.config.plain import plain
+from mlalign.config.schema import Train
+from mlalign.config.settings import freeze
+from mlalign.config.validation import nearest, present, refuse_out_of_range
+from mlalign.errors import ConfigError
+
+Part = TypeVar("Part")
+
+
+def types_in(folder: Iterable[str], package: str, base: type[Part]) -> dict[str, type[Part]]:
+    """File name -> the subclass of ``base`` that a file of a package defines, in alphabetical order.
+
+    Args:
+        folder: the package's ``__path__``.
+        package: its name.
+        base: defined in its ``base.py``.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(folder) if module.name != "base")
+    return {name: _defined_in(f"{package}.{name}", base) for name in names}
+
+
+def _defined_in(module: str, base: type[Part]) -> type[Part]:
+    (found,) = (
+        one
+        for one in vars(import_module(module)).values()
+        if isinstance(one, type) and issubclass(one, base) and one.__module__ == module
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class PartGroup:
+    """One group of parts.
+
+    Args:
+        key: of the configuration, as in ``<key>.<name>``.
+        word: what one part is called in messages.
+        types: name -> class, whose ``Settings`` is a dataclass with a method ``check``.
+    """
+
+    key: str
+    word: str
+    types: Mapping[str, Any]
+
+    def checked(self, config: Train) -> Train:
+        """The configuration with typed and complete settings of every part that is present.
+
+        Raises:
+            ConfigError: a part is unknown; a setting is unknown, missing, mistyped, out of range or
+                contradicts another: with the full key, what was found and what to do.
+        """
+        given: Mapping[str, Any] = getattr(config, self.key)
+        found = {name: self.settings(name, given[name]) for name in present(given)}
+        typed: dict[str, Any] = {self.key: {name: plain(settings) for name, settings in found.items()}}
+        config = freeze(replace(config, **typed))
+        for name, settings in found.items():
+            refuse_out_of_range(settings, f"{self.key}.{name}.")
+            messages: Iterator[str] = settings.check(config)
+            for message in messages:
+                raise ConfigError(message)
+        return config
+
+    def settings(self, name: str, given: Mapping[str, Any]) -> Any:
+        """The typed settings of a part.
+
+        Raises:
+            ConfigError: see ``checked``.
+        """
+        if name not in self.types:
+            raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
+        typed = OmegaConf.create({self.key: {name: OmegaConf.structured(self.types[name].Settings)}})
+        try:
+            merged = OmegaConf.merge(typed, {self.key: {name: given}})
+        except OmegaConfBaseException as error:
+            raise ConfigError(explain_key(error)) from error
+        missing = sorted(OmegaConf.missing_keys(merged))
+        if missing:
+            raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
+        return OmegaConf.to_object(OmegaConf.select(merged, f"{self.key}.{name}"))

@@ -1,0 +1,187 @@
+"""Bilingual dictionaries: read from files, or learned from parallel text."""
+
+import gzip
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mlalign.data.links import Model1, Sentences
+from mlalign.data.readers.languages import same_form
+from mlalign.data.text import DAMAGED, read_lines
+from mlalign.errors import DataError
+
+Translations = Mapping[str, tuple[str, ...]]  # English word, casefolded -> its translations, the best first
+Lexicon = Mapping[str, Translations]  # by language
+
+LEAST = 0.1  # of both probabilities of an induced pair (Ammar et al. 2016, arXiv:1602.01925)
+PAIR = re.compile(r"(?:^|[-_.])(?:en|eng)-([a-z]{2,3})(?=[-_.]|$)")  # en-de.txt, freedict-eng-deu.index
+DIGITS = {
+    digit: place for place, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+}
+HEADWORD = re.compile(r"(.+?)(?: /.*/)?(?: <.*>)?")  # of FreeDict: word, pronunciation, grammar
+REMARK = re.compile(r"<[^>]*>|\([^)]*\)|\[[^]]*\]|^\d+\. ")
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
+    """The dictionaries of a file, or of all files of a folder, that translate English.
+
+    A file's name holds its languages: ``en-de.txt`` (lines ``word<TAB or space>translation``, as MUSE's)
+    or ``freedict-eng-deu.index`` with ``freedict-eng-deu.dict[.dz]`` beside it (dictd's form).
+
+    Args:
+        path: a file or a folder.
+        languages: that are wanted; others are left out.
+
+    Raises:
+        DataError: there is no dictionary of these languages, or one breaks its format.
+    """
+    paths = dictionary_files(path)
+    wanted = {same_form(language): language for language in languages}
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for one, code in paths.items():
+        if code in wanted:
+            pairs = _read_dictd(one) if one.suffix == ".index" else _read_lines(one)
+            found[wanted[code]] = {**found.get(wanted[code], {}), **_collected(pairs)}
+    if not found:
+        raise DataError(
+            f"{path}: dictionaries of English with {', '.join(sorted(set(paths.values())))}, "
+            f"expected {', '.join(languages)}; add files, or choose other languages with data.languages"
+        )
+    return found
+
+
+def dictionary_files(path: Path) -> dict[Path, str]:
+    """The files of a dictionary's file or folder -> the language that each translates English to.
+
+    Raises:
+        DataError: there is none, or its name does not say its languages.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder, named in data.lexicon (docs/data.md says where to get one)")
+    inside = sorted(path.iterdir()) if path.is_dir() else [path]
+    found = {
+        one: same_form(match[1])
+        for one in inside
+        if (match := PAIR.search(one.name)) and one.suffix not in (".dz", ".dict")
+    }
+    if not found:
+        raise DataError(
+            f"{path}: expected a dictionary whose name holds its languages, such as en-de.txt or "
+            "freedict-eng-deu.index; rename it, or name another one in data.lexicon"
+        )
+    return found
+
+
+def induced(pairs: Iterable[tuple[str, str]]) -> Translations:
+    """Words of parallel text that are likely translations in both directions, by IBM model 1.
+
+    Args:
+        pairs: an English sentence and its translation, into a language with spaces between words.
+
+    Returns:
+        Casefolded words, with t(f | e) and t(e | f) of at least a tenth; the likeliest first.
+    """
+    english, other = _Vocabulary(), _Vocabulary()
+    for source, target in pairs:
+        english.add(source)
+        other.add(target)
+    forward = Model1(english.sentences(), other.sentences()).probabilities[1:].tocoo()
+    backward = Model1(other.sentences(), english.sentences()).probabilities[1:].T.tocsr()
+    both = (forward.data >= LEAST) & (np.asarray(backward[forward.row, forward.col]).ravel() >= LEAST)
+    order = np.lexsort((forward.col[both], -forward.data[both], forward.row[both]))
+    row, column = forward.row[both][order], forward.col[both][order]
+    sources, targets = list(english.ids), list(other.ids)
+    return _collected((sources[one], targets[two]) for one, two in zip(row, column, strict=True))
+
+
+class _Vocabulary:
+    """Words as ids, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, int] = {}
+        self.words: list[int] = []
+        self.lengths: list[int] = []
+
+    def add(self, text: str) -> None:
+        words = words_of(text)
+        self.words += [self.ids.setdefault(word, len(self.ids)) for word in words]
+        self.lengths.append(len(words))
+
+    def sentences(self) -> Sentences:
+        return Sentences(np.array(self.words, np.int64), np.array(self.lengths, np.int64))
+
+
+def words_of(text: str) -> list[str]:
+    """Casefolded words without punctuation and numbers."""
+    return WORD.findall(text.casefold())
+
+
+def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Every word's different translations, in their order."""
+    found: dict[str, dict[str, None]] = {}
+    for word, translation in pairs:
+        found.setdefault(word.casefold(), {})[translation] = None
+    return {word: tuple(translations) for word, translations in found.items()}
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """A word and its translation a line, between them a tab, or the only space."""
+    for number, line in read_lines(path):
+        fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
+        if len(fields) != 2 or not all(fields):
+            raise DataError(
+                f"{path}, line {number}: expected an English word, a tab or space, and its "
+                f"translation, found {len(fields)} fields"
+            )
+        yield fields[0], fields[1]
+
+
+def _read_dictd(path: Path) -> Iterator[tuple[str, str]]:
+    """The entries that an index finds in the file beside it; an indented line of an entry is a remark."""
+    body = _body_of(path)
+    for number, line in read_lines(path):
+        fields = line.split("\t")
+        if len(fields) < 3 or not DIGITS.keys() >= {*fields[1], *fields[2]}:
+            raise DataError(
+                f"{path}, line {number}: expected a headword, an offset and a length, separated by tabs "
+                f"(dictd's index), found {line[:60]!r}"
+            )
+        start, size = (_number(field) for field in fields[1:3])
+        if start + size > len(body):
+            raise DataError(f"{path}, line {number}: points behind the end of the dictionary; get both files anew")
+        if fields[0].startswith(("00database", "00-database")):
+            continue
+        first, *lines = body[start : start + size].decode("utf-8", "replace").splitlines()
+        word = HEADWORD.fullmatch(first.strip())
+        for translation in _translations(lines):
+            yield word[1] if word else fields[0], translation
+
+
+def _translations(lines: Iterable[str]) -> Iterator[str]:
+    """Of an entry, without numbers, grammar and remarks."""
+    for line in lines:
+        if line and not line[0].isspace():
+            for part in re.split("[,;]", REMARK.sub("", REMARK.sub("", line))):
+                if text := " ".join(part.split()):
+                    yield text
+
+
+def _body_of(index: Path) -> bytes:
+    """The dictionary beside an index; ``.dz`` is gzip with a table for random access."""
+    for name in (index.with_suffix(".dict.dz"), index.with_suffix(".dict")):
+        if name.is_file():
+            try:
+                return gzip.decompress(name.read_bytes()) if name.suffix == ".dz" else name.read_bytes()
+            except DAMAGED as error:
+                raise DataError(f"{name}: expected dictzip, found damaged or other data ({error})") from None
+    raise DataError(f"{index}: no {index.stem}.dict.dz beside it; dictd's dictionaries are two files")
+
+
+def _number(text: str) -> int:
+    value = 0
+    for digit in text:
+        value = 64 * value + DIGITS[digit]
+    return value

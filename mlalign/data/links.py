@@ -1,0 +1,150 @@
+"""Which words of a sentence translate which: IBM model 1 in both directions, where they agree."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+ITERATIONS = 5
+CHUNK = 10_000  # pairs at a time
+NULL = -1  # a word that translates none
+
+Ints = NDArray[np.int64]
+
+
+class Sentences(NamedTuple):
+    """Sentences one behind the other.
+
+    Attributes:
+        words: ids from 0 on, of all sentences.
+        lengths: how many of them each sentence has.
+    """
+
+    words: Ints
+    lengths: Ints
+
+    def part(self, start: int, stop: int) -> "Sentences":
+        """Some of the sentences."""
+        first, last = self.lengths[:start].sum(), self.lengths[:stop].sum()
+        return Sentences(self.words[first:last], self.lengths[start:stop])
+
+
+class _Cells(NamedTuple):
+    """Every word of some targets with NULL and every word of its source, target word by target word."""
+
+    sizes: Ints  # of each target word: one more than its source has words
+    cell: NDArray[np.int32]  # which number of the table each is
+
+
+class Model1:
+    r"""IBM model 1 (Brown et al. 1993), ``t(target word | source word)``, by expectation maximisation.
+
+    .. math::
+        c(f \mid e) = \sum_{(e, f)} \frac{t(f \mid e)}{\sum_{e'} t(f \mid e')}, \qquad
+        t(f \mid e) = \frac{c(f \mid e)}{\sum_{f'} c(f' \mid e)}
+
+    e' are the words of the sentence and NULL; t starts even. An iteration costs one division for
+    each pair of words that stand in one pair of sentences.
+
+    Args:
+        source: sentences.
+        target: row i translates row i of the source.
+        iterations: of expectation and maximisation.
+    """
+
+    def __init__(self, source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> None:
+        self.source, self.target = source, target
+        self.shape = (int(source.words.max(initial=-1)) + 2, int(target.words.max(initial=-1)) + 1)
+        keys, self.cells = self._index()
+        row, column = np.divmod(keys, max(1, self.shape[1]))
+        self.table = np.ones(len(keys))
+        for _ in range(iterations):
+            counts = np.zeros(len(keys))
+            for sizes, cell in self.cells:
+                chance = self.table[cell]
+                chance /= np.repeat(np.add.reduceat(chance, _starts(sizes)), sizes)
+                counts += np.bincount(cell, chance, minlength=len(keys))
+            self.table = counts / np.bincount(row, counts)[row]
+        self._places = (row, column)
+
+    @property
+    def probabilities(self) -> csr_array:
+        """``t`` as ``[source words + 1, target words]``; row 0 is NULL, row w + 1 the word w."""
+        return csr_array((self.table, self._places), shape=self.shape)
+
+    def alignment(self) -> Ints:
+        """Of every target word the place of its best source word in the sentence, or NULL.
+
+        Of equally good ones it is the one nearest to the diagonal.
+        """
+        found = []
+        for (source, target), (sizes, cell) in zip(self._parts(), self.cells, strict=True):
+            starts = _starts(sizes)
+            place = np.arange(len(cell)) - np.repeat(starts, sizes)  # 0 is NULL
+            own = _places(target) / np.repeat(target.lengths, target.lengths)
+            theirs = (place - 1) / np.repeat(np.repeat(source.lengths, target.lengths), sizes)
+            distance = np.where(place == 0, 2.0, np.abs(theirs - np.repeat(own, sizes)))
+            chance = self.table[cell]
+            is_best = chance >= np.repeat(np.maximum.reduceat(chance, starts), sizes) * (1 - 1e-12)
+            distance[~is_best] = np.inf
+            nearest = distance == np.repeat(np.minimum.reduceat(distance, starts), sizes)
+            segment = np.repeat(np.arange(len(sizes)), sizes)[nearest]
+            _, first = np.unique(segment, return_index=True)
+            found.append(place[nearest][first] - 1)
+        return np.concatenate([np.zeros(0, np.int64), *found])
+
+    def _parts(self) -> Iterator[tuple[Sentences, Sentences]]:
+        """Chunks of pairs."""
+        for start in range(0, len(self.source.lengths), CHUNK):
+            yield self.source.part(start, start + CHUNK), self.target.part(start, start + CHUNK)
+
+    def _index(self) -> tuple[Ints, list[_Cells]]:
+        """The pairs of words that stand in one pair of sentences, as keys, and where each occurs."""
+        occurring, keys = [], [np.zeros(0, np.int64)]
+        for source, target in self._parts():
+            sizes = np.repeat(source.lengths + 1, target.lengths)
+            before = np.cumsum(source.lengths + 1) - source.lengths - 1
+            with_null = np.insert(source.words + 1, np.cumsum(source.lengths) - source.lengths, 0)
+            place = np.arange(sizes.sum()) - np.repeat(_starts(sizes) - np.repeat(before, target.lengths), sizes)
+            here, cell = np.unique(
+                with_null[place] * self.shape[1] + np.repeat(target.words, sizes), return_inverse=True
+            )
+            occurring.append((sizes, here, cell))
+            keys.append(here)
+        every = np.unique(np.concatenate(keys))
+        cells = [_Cells(sizes, np.searchsorted(every, here).astype(np.int32)[cell]) for sizes, here, cell in occurring]
+        return every, cells
+
+
+def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> tuple[NDArray[np.int32], Ints]:
+    """Places of words that each direction finds the best for the other (Och & Ney 2003: the intersection).
+
+    Args:
+        source: sentences.
+        target: row i translates row i of the source.
+        iterations: see ``Model1``.
+
+    Returns:
+        Source and target place in their sentences ``[links, 2]``, pair by pair, and how many links
+        each pair has.
+    """
+    of_target = Model1(source, target, iterations).alignment()
+    of_source = Model1(target, source, iterations).alignment()
+    pair = np.repeat(np.arange(len(target.lengths)), target.lengths)
+    first = np.cumsum(source.lengths) - source.lengths
+    aligned = np.flatnonzero(of_target != NULL)
+    agreed = of_source[first[pair[aligned]] + of_target[aligned]] == _places(target)[aligned]
+    chosen = aligned[agreed]
+    places = np.stack([of_target[chosen], _places(target)[chosen]], axis=1).astype(np.int32)
+    return places, np.bincount(pair[chosen], minlength=len(target.lengths))
+
+
+def _starts(sizes: Ints) -> Ints:
+    return np.cumsum(sizes) - sizes
+
+
+def _places(sentences: Sentences) -> Ints:
+    """Of every word in its sentence."""
+    return np.arange(len(sentences.words)) - np.repeat(_starts(sentences.lengths), sentences.lengths)

@@ -1,0 +1,215 @@
+"""What tunings may read besides English labels, looked for before anything is loaded and read when first asked for."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import cache, cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH
+from mlalign.data.lexicon import Lexicon, dictionary_files, induced, read_lexicon
+from mlalign.data.readers import Part, read_pairs
+from mlalign.data.readers.languages import spoken
+from mlalign.data.task_files import TaskFiles
+from mlalign.data.text import read_lines
+from mlalign.errors import ConfigError, DataError
+from mlalign.files import FileRecord, sha256_of
+from mlalign.tasks.base import LearnedTask
+from mlalign.tasks.registry import learned_task
+
+SAMPLE, INDUCED = "sample", "induced"  # values of data.lexicon that are no paths
+
+
+class TextSource(StrEnum):
+    """Where text in a target language comes from that needs no label."""
+
+    task = "task"  # the task's own train part
+    parallel = "parallel"  # the target sides of the parallel text
+
+
+class PairSource(StrEnum):
+    """Where English text and its translation come from."""
+
+    translations = "translations"  # of the task's English train part
+    parallel = "parallel"
+
+
+class Resources:
+    """Target text of a task, labelled or not by translation, and parallel text.
+
+    Args:
+        config: checked.
+        files: of the task.
+        parallel: language -> its parallel files; looked for when called.
+    """
+
+    def __init__(self, config: Train, files: TaskFiles, parallel: Callable[[], Mapping[str, Sequence[Path]]]) -> None:
+        self.config, self.files, self._parallel = config, files, parallel
+        self.parts: list[Part[Any]] = []  # of the task, as far as they were read
+        self.texts: Callable[[TextSource, str], Sequence[Any]] = cache(self._texts)
+        self.translations: Callable[[str], Mapping[str, Any]] = cache(self._translations)
+        self.files_read: dict[str, FileRecord] = {}  # besides
+        self.lexicon: Callable[[tuple[str, ...]], Lexicon] = cache(self._lexicon)
+        self.sentences: Callable[[str], Sequence[tuple[str, str]]] = cache(self._sentences)
+
+    @cached_property
+    def task(self) -> LearnedTask[Any, Any]:
+        """The type of the task."""
+        return learned_task(self.config.task.metric, self.config.task.labels)
+
+    @cached_property
+    def parallel(self) -> Mapping[str, Sequence[Path]]:
+        """Language -> its parallel files.
+
+        Raises:
+            DataError: one is missing.
+        """
+        return self._parallel()
+
+    def languages(self, key: str, asked: Sequence[str] | None) -> list[str]:
+        """The target languages that a setting means.
+
+        Args:
+            key: of the setting, for the message.
+            asked: its value; None for all that the task is tested in.
+
+        Raises:
+            ConfigError: there is none, or English is among them.
+        """
+        found = [one for one in self.files.languages if spoken(one) != ENGLISH] if asked is None else list(asked)
+        if not found or ENGLISH in found:
+            raise ConfigError(
+                f"{key}={asked}: expected target languages, found {', '.join(found) or 'none'}; name them as {key}=[de]"
+            )
+        return found
+
+    def require_texts(self, name: str, source: TextSource, languages: Sequence[str]) -> None:
+        """Look for unlabelled text of target languages.
+
+        Args:
+            name: of the tuning that reads it.
+            source: its ``unlabelled``.
+            languages: whose.
+
+        Raises:
+            UserError: a language has none.
+        """
+        key = f"tuning.{name}.unlabelled"
+        if source == TextSource.parallel:
+            self.require_parallel(f"{key}=parallel", languages)
+        else:
+            otherwise = f"{key}=parallel reads the target sides of the parallel text instead"
+            self._require(f"{key}=task", languages, "train", otherwise)
+
+    def require_pairs(self, name: str, source: PairSource, languages: Sequence[str]) -> None:
+        """Look for English text and its translation; see ``require_texts``."""
+        key = f"tuning.{name}.source"
+        if source == PairSource.parallel:
+            self.require_parallel(f"{key}=parallel", languages)
+        else:
+            otherwise = f"{key}=parallel reads pairs of the parallel text instead"
+            self.require_translations(f"{key}=translations", languages, otherwise)
+
+    def require_translations(self, key: str, languages: Sequence[str], otherwise: str) -> None:
+        """Look for translations of the English train part.
+
+        Raises:
+            DataError: a language has none.
+        """
+        self._require(key, languages, "translated_train", otherwise)
+
+    def require_parallel(self, key: str, languages: Sequence[str]) -> None:
+        """Look for the parallel text of languages.
+
+        Raises:
+            ConfigError: a language has none.
+            DataError: a file is missing.
+        """
+        for language in languages:
+            if spoken(language) not in self.parallel:
+                raise ConfigError(
+                    f"{key}: {language} is not among the languages of the parallel text "
+                    f"({', '.join(self.parallel) or 'none'}); name its corpus in data.parallel or other languages"
+                )
+
+    def require_lexicon(self, name: str, languages: Sequence[str]) -> None:
+        """Look for a dictionary of languages.
+
+        Args:
+            name: of the tuning that reads it.
+            languages: whose.
+
+        Raises:
+            UserError: there is none.
+        """
+        if self.config.data.lexicon is None:
+            raise ConfigError(
+                f"tuning={name} reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
+                "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
+            )
+        if self.config.data.lexicon == INDUCED:
+            self.require_parallel("data.lexicon=induced", languages)
+        else:
+            dictionary_files(self.lexicon_path)
+
+    @property
+    def lexicon_path(self) -> Path:
+        """Of the dictionary, where it is read from files."""
+        named = str(self.config.data.lexicon)
+        return Path(self.config.data.root) / "lexicon" if named == SAMPLE else Path(named)
+
+    def translation(self, example: Any, language: str) -> Any | None:
+        """The translation of an English train example, None where there is none.
+
+        Raises:
+            DataError: it has another label.
+        """
+        found = self.translations(language).get(example.id)
+        if found is not None and not self.task.on_tokens and found.label != example.label:
+            names = self.config.task.labels
+            raise DataError(
+                f"{self.files.path(language, 'translated_train')}: example {example.id} has the label "
+                f"{names[found.label]}, and in English {names[example.label]}; it translates other text"
+            )
+        return found
+
+    def _require(self, key: str, languages: Sequence[str], part: str, otherwise: str) -> None:
+        for language in languages:
+            try:
+                self.files.path(language, part)
+            except DataError as error:
+                raise DataError(f"{key}: {error}.\n{otherwise}") from error
+
+    def _texts(self, source: TextSource, language: str) -> Sequence[Any]:
+        """Examples in a target language, without labels."""
+        if source == TextSource.task:
+            return self._noted(self.files.read_unlabelled(language)).examples
+        return [self.task.example_of(target, spoken(language)) for _, target in self.sentences(language)]
+
+    def _translations(self, language: str) -> Mapping[str, Any]:
+        """Id of an English train example -> its translation."""
+        return {one.id: one for one in self._noted(self.files.read(language, "translated_train")).examples}
+
+    def _sentences(self, language: str) -> Sequence[tuple[str, str]]:
+        """English and target sides of the parallel text, of every file as many as an alignment takes at most."""
+        data, dropped = self.config.data, Counter[str]()
+        return [
+            pair
+            for path in self.parallel[spoken(language)]
+            for pair in islice(read_pairs(path, on_bad_line=data.on_bad_line, dropped=dropped), data.max_pairs)
+        ]
+
+    def _lexicon(self, languages: tuple[str, ...]) -> Lexicon:
+        """Dictionaries of English with languages."""
+        if self.config.data.lexicon == INDUCED:
+            return {language: induced(self.sentences(language)) for language in languages}
+        for path in dictionary_files(self.lexicon_path):
+            self.files_read[str(path)] = {"rows": sum(1 for _ in read_lines(path)), "sha256": sha256_of(path)}
+        return read_lexicon(self.lexicon_path, languages)
+
+    def _noted(self, part: Part[Any]) -> Part[Any]:
+        self.parts.append(part)
+        return part

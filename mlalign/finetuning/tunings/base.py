@@ -1,0 +1,215 @@
+"""What a tuning is: its settings, what it reads, and what it changes in an update of fine-tuning."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlalign.config.enums import Freeze
+from mlalign.config.schema import Train
+from mlalign.data.readers.languages import spoken
+from mlalign.data.sampling import stream
+from mlalign.finetuning.resources import Resources
+from mlalign.models.encoder import Represented
+from mlalign.tasks.base import TaskBatch
+from mlalign.tasks.registry import LEARNED
+from mlalign.tasks.updates import PairBatch, Pairs, Row
+
+if TYPE_CHECKING:
+    from mlalign.finetuning.module import FinetuningModule
+    from mlalign.tasks.data import TaskDataModule
+
+READS: Mapping[str, str] = {
+    "parallel": "parallel text",
+    "unlabelled": "unlabelled task text",
+    "translations": "translated task text",
+    "lexicon": "dictionary",
+}  # what a tuning reads besides English labels -> as results and tables call it
+
+
+class Vector(StrEnum):
+    """Which vector of a sentence a term is about."""
+
+    sentence = "sentence"  # what the head of a sentence task sees
+    mean = "mean"  # of its words, before any fusion
+
+    def of(self, seen: Represented) -> Float[Tensor, "batch dim"]:
+        """The vectors of a batch, in float32 or better."""
+        vectors = seen.sentence if self == Vector.sentence else seen.mean
+        return vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a tuning may be built from.
+
+    Attributes:
+        name: its own, as in ``tuning.<name>``.
+        dim: the encoder's width.
+        seed: of fine-tuning.
+        rows: of an update.
+        epochs: of fine-tuning.
+        resources: what there is besides English labels.
+    """
+
+    name: str
+    dim: int
+    seed: int
+    rows: int
+    epochs: int
+    resources: Resources
+
+    def drawn(self, number: int, of: int, epoch: int, batch: int, *purpose: str) -> NDArray[np.int64]:
+        """Places of ``number`` things, or of all where there are not as many, drawn for one update."""
+        random = stream(self.seed, self.name, epoch, batch, *purpose)
+        return random.choice(of, min(number, of), replace=False)
+
+    def language(self, languages: Sequence[str], epoch: int, batch: int) -> str:
+        """One of the languages, all equally likely, drawn for one update."""
+        return languages[int(stream(self.seed, self.name, epoch, batch, "language").integers(len(languages)))]
+
+    def translated(self, rows: Sequence[Row], language: str, epoch: int, batch: int) -> Pairs:
+        """English examples with their translations, as many as an update has rows, drawn for one update."""
+        found = [(row.example, self.resources.translation(row.example, language)) for row in rows]
+        both = [(one, other) for one, other in found if other is not None]
+        drawn = [both[place] for place in self.drawn(self.rows, len(both), epoch, batch)]
+        return Pairs([one for one, _ in drawn], [other for _, other in drawn], spoken(language))
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """A piece of what an update sees beside its rows, encoded.
+
+    Attributes:
+        batch: the texts.
+        source: English.
+        target: the other language; row i belongs to row i of the source.
+        outputs: what the head says of a side.
+    """
+
+    batch: PairBatch
+    source: Represented
+    target: Represented
+    outputs: Callable[[Represented], Tensor]
+
+
+class Tuning(nn.Module):
+    """Changes what is learned from, and how; one that overrides nothing is plain fine-tuning.
+
+    Randomness is a function of the seed, the tuning's name and the place in the run. Own
+    parameters are trained with the head; those of the opponent have an optimizer of their own.
+
+    Attributes:
+        reads: what it may see besides English labels, as ``READS`` has it.
+        faithful: how it differs from what was published; None: it does not.
+        neutral: settings under which it is plain fine-tuning, to the bit.
+        weight: of its terms.
+    """
+
+    reads: ClassVar[frozenset[str]] = frozenset()
+    faithful: ClassVar[str | None] = None
+    neutral: ClassVar[Mapping[str, float | str]] = {"weight": 0}
+
+    @dataclass
+    class Settings:
+        """What ``tuning.<name>`` may hold, each with the values that it may have; its YAML lists every field."""
+
+        def check(self, config: Train) -> Iterator[str]:
+            """What contradicts the rest of the configuration, each with what to do."""
+            return iter(())
+
+        def require(self, resources: Resources) -> None:
+            """Look for what it reads, before anything is loaded.
+
+            Raises:
+                UserError: something is missing: the key, what was looked for, what to do.
+            """
+
+        def read(self, reads: frozenset[str]) -> frozenset[str]:
+            """What it sees under these settings of all that it may see, ``Tuning.reads``."""
+            return reads
+
+        def note(self, faithful: str | None) -> str | None:
+            """How it differs under these settings from what was published; ``faithful`` is what always holds."""
+            return faithful
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__()
+        self.parts = parts
+        self.weight = 1.0
+
+    # What is learned from
+
+    def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
+        """The rows of an epoch, as many as it is given; ``rows`` itself for no change."""
+        return rows
+
+    def view(self, rows: Sequence[Row], epoch: int) -> Sequence[Row] | None:
+        """The same rows otherwise said, one for one and label for label; None for no view."""
+        return None
+
+    def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Pairs | None:
+        """What an update sees beside its rows; ``rows`` are the task's English ones."""
+        return None
+
+    def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
+        """Called on all ranks before an epoch, in training mode."""
+
+    # What is minimised
+
+    def row_weights(self, part: TaskBatch) -> Float[Tensor, " rows"] | None:
+        """What the losses of a part's rows weigh; None: all the same."""
+        return None
+
+    def row_term(
+        self, module: "FinetuningModule", part: TaskBatch, outputs: Tensor, view: TaskBatch | None
+    ) -> Float[Tensor, ""] | None:
+        """A loss of a part, summed over its scored labels; None for none."""
+        return None
+
+    def pair_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:
+        """A loss of what is seen beside the rows, summed over its pairs."""
+        raise NotImplementedError(f"{type(self).__name__} has pairs and no pair_term")
+
+    @property
+    def separate_rate(self) -> float | None:
+        """Peak rate of an optimizer over the encoder that follows ``pair_term`` alone; None: it joins the task's."""
+        return None
+
+    @property
+    def opponent(self) -> nn.Module | None:
+        """Learns by an optimizer of its own to lower ``opponent_term``; None for none."""
+        return None
+
+    @property
+    def opponent_rate(self) -> float:
+        """Peak learning rate of the opponent."""
+        raise NotImplementedError(f"{type(self).__name__} has an opponent and no opponent_rate")
+
+    def opponent_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:
+        """The opponent's loss, summed over pairs; no gradient reaches the encoder."""
+        raise NotImplementedError(f"{type(self).__name__} has an opponent and no opponent_term")
+
+    def own_parameters(self) -> list[nn.Parameter]:
+        """What is trained with the head."""
+        theirs = set() if self.opponent is None else {id(one) for one in self.opponent.parameters()}
+        return [one for one in self.parameters() if id(one) not in theirs]
+
+
+def refuse_frozen(name: str, config: Train) -> Iterator[str]:
+    """What to say where a term could move nothing."""
+    if config.finetune.freeze == Freeze.encoder:
+        yield f"tuning={name} moves the encoder, and finetune.freeze=encoder keeps it; set finetune.freeze=nothing"
+
+
+def refuse_spans(name: str, config: Train) -> Iterator[str]:
+    """What to say where an example is not made of any text, nor said with other words."""
+    kind = LEARNED.get(config.task.metric)
+    if kind is not None and not kind.is_plain:
+        yield f"tuning={name} with task={config.task.name}: an answer is a place in its context, which other words lack"

@@ -1,0 +1,141 @@
+"""Target text is learned with the labels that the model itself gives it."""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from omegaconf import MISSING
+from torch import Tensor
+
+from mlalign.config.schema import Train
+from mlalign.config.settings import CLOSED_SHARE, OPEN_SHARE, POSITIVE, setting
+from mlalign.data.readers.languages import spoken
+from mlalign.data.sampling import stream
+from mlalign.finetuning.evaluating import read_all
+from mlalign.finetuning.resources import Resources, TextSource
+from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_spans
+from mlalign.tasks.base import IGNORED, LearnedTask, Piece, TaskBatch
+from mlalign.tasks.updates import Row, encode_rows
+
+if TYPE_CHECKING:
+    from mlalign.finetuning.module import FinetuningModule
+    from mlalign.tasks.data import TaskDataModule
+
+
+class Guess(NamedTuple):
+    """A target text with the labels that it was given.
+
+    Attributes:
+        row: to learn from.
+        confidence: the probability of the least likely of its labels.
+        kind: texts of one kind are compared with each other.
+    """
+
+    row: Row
+    confidence: float
+    kind: Hashable
+
+
+class SelfTraining(Tuning):
+    """Self-training on unlabelled target text (Dong and de Melo 2019, doi:10.18653/v1/D19-1658)."""
+
+    reads = frozenset({"unlabelled", "parallel"})
+    faithful = "one run: labels are given once, after a share of the epochs, and the weights go on learning"
+    neutral = {"threshold": 1.1}  # noqa: RUF012
+
+    @dataclass
+    class Settings(Tuning.Settings):
+        """When labels are given, and which are learned."""
+
+        languages: list[str] | None = None  # null: all that the task is tested in
+        unlabelled: TextSource = MISSING
+        start: float = setting(MISSING, OPEN_SHARE)  # of the epochs that learn English alone
+        threshold: float = setting(MISSING, POSITIVE)  # least probability of every label; above 1: none
+        share: float = setting(MISSING, CLOSED_SHARE)  # of the texts of each label, the surest; of words: of all
+
+        def check(self, config: Train) -> Iterator[str]:
+            """It makes examples of plain text, and needs an epoch before and after."""
+            yield from refuse_spans("self_training", config)
+            if config.finetune.epochs == 1:
+                yield "tuning=self_training gives labels between epochs: set finetune.epochs to 2 at least"
+
+        def require(self, resources: Resources) -> None:
+            """Unlabelled text of every language."""
+            resources.require_texts("self_training", self.unlabelled, self.chosen(resources))
+
+        def chosen(self, resources: Resources) -> list[str]:
+            """The target languages."""
+            return resources.languages("tuning.self_training.languages", self.languages)
+
+        def read(self, reads: frozenset[str]) -> frozenset[str]:
+            """One of the two kinds of text."""
+            return frozenset({"parallel" if self.unlabelled == TextSource.parallel else "unlabelled"})
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.settings = settings
+        self.learned: list[Row] = []  # from now on, beside English
+
+    def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
+        """As many as there are English rows, drawn from these and the target texts that have labels."""
+        if not self.learned:
+            return rows
+        pool = [*rows, *self.learned]
+        order = stream(self.parts.seed, self.parts.name, epoch).permutation(len(pool))[: len(rows)]
+        return [pool[place] for place in order]
+
+    def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
+        """Give labels once, when the share of the epochs is over."""
+        first = max(1, math.ceil(self.settings.start * self.parts.epochs))
+        if module.current_epoch == first:
+            guesses = list(guessed(module, data, self.target_rows()))
+            self.learned = chosen(guesses, self.settings.threshold, self.settings.share)
+
+    def target_rows(self) -> list[Row]:
+        """All target texts, without labels."""
+        resources, settings = self.parts.resources, self.settings
+        return [
+            Row(one, spoken(language))
+            for language in settings.chosen(resources)
+            for one in resources.texts(settings.unlabelled, language)
+        ]
+
+
+def guessed(module: "FinetuningModule", data: "TaskDataModule", rows: Sequence[Row]) -> Iterator[Guess]:
+    """Rows with the labels that a model gives them."""
+    task: LearnedTask[Any, Any] = module.task
+    blank = [row._replace(example=task.blank(row.example)) for row in rows]
+
+    def read(batch: TaskBatch) -> tuple[list[Any], list[float]]:
+        outputs = module(batch)
+        return task.decode(outputs, batch), _confidence(task, outputs, batch)
+
+    pieces: list[Piece[Any]] = []
+    confidence = [1.0] * len(rows)
+    for batch, (decoded, sure) in read_all(module, data, encode_rows(task, blank, data.layout), read):
+        pieces += zip(batch.examples, batch.firsts, decoded, strict=True)
+        for example, one in zip(batch.examples, sure, strict=True):
+            confidence[example] = min(confidence[example], one)
+    for row, whole, one in zip(rows, task.merged(pieces), confidence, strict=True):
+        example = task.labelled(row.example, whole)
+        yield Guess(row._replace(example=example), one, None if task.on_tokens else example.label)
+
+
+def _confidence(task: LearnedTask[Any, Any], outputs: Tensor, batch: TaskBatch) -> list[float]:
+    """The probability of the least likely of the labels of each row."""
+    best = task.logits(outputs.float(), batch).softmax(-1).amax(-1)
+    return best.masked_fill(batch.labels == IGNORED, 1.0).reshape(len(batch.examples), -1).amin(1).tolist()
+
+
+def chosen(guesses: Sequence[Guess], threshold: float, share: float) -> list[Row]:
+    """Those that are sure enough and, of every kind, among the surest."""
+    kinds: dict[Hashable, list[Guess]] = defaultdict(list)
+    for guess in guesses:
+        kinds[guess.kind].append(guess)
+    kept: list[Guess] = []
+    for same in kinds.values():
+        ordered = sorted(same, key=lambda guess: -guess.confidence)
+        kept += ordered[: math.ceil(share * len(ordered))]
+    return [guess.row for guess in kept if guess.confidence >= threshold]

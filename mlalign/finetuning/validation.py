@@ -1,0 +1,70 @@
+"""The settings of the tunings, which every tuning checks for itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlalign.config.parts import PartGroup
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
+from mlalign.errors import ConfigError
+from mlalign.finetuning.resources import INDUCED
+from mlalign.finetuning.tunings import tuning_types
+from mlalign.finetuning.tunings.base import READS, Tuning
+
+
+def check_tunings(config: Train) -> Train:
+    """The configuration with typed and complete settings of every tuning that is present.
+
+    Raises:
+        ConfigError: see ``PartGroup.checked``; nothing is learned; or what is read is scored.
+    """
+    config = _tunings().checked(config)
+    names = ", ".join(config.tuning)
+    if names and not config.finetune.epochs:
+        raise ConfigError(f"tuning={names}: task={config.task.name} learns nothing; set tuning=none")
+    leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
+    if leaking and reads_parallel(config):
+        raise ConfigError(
+            f"tuning={names} reads the parallel text, and data.parallel holds {', '.join(leaking)}, whose sentences "
+            f"are the test text of task={config.task.name}; a score on it would mean nothing. Leave it out"
+        )
+    return config
+
+
+def tuning_settings(config: Train) -> dict[str, tuple[type[Tuning], Tuning.Settings]]:
+    """Name -> class and typed settings of every tuning of a configuration."""
+    types = tuning_types()
+    return {name: (types[name], settings_of(name, config.tuning[name])) for name in present(config.tuning)}
+
+
+def reads_parallel(config: Train) -> bool:
+    """Whether a tuning of a configuration sees the parallel text."""
+    found = {one for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
+    return "parallel" in found or ("lexicon" in found and config.data.lexicon == INDUCED)
+
+
+def tunings_read(config: Train) -> set[str]:
+    """What the tunings of a configuration see besides English labels, as results say it."""
+    found = {READS[one] for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
+    found |= {READS["parallel"]} if reads_parallel(config) else set()
+    return found | ({"translated test text"} if config.task.translated_test else set())
+
+
+def notes_on_tunings(config: Train) -> set[str]:
+    """How the tunings of a configuration differ from what was published, as results say it."""
+    found = {name: settings.note(kind.faithful) for name, (kind, settings) in tuning_settings(config).items()}
+    return {f"{name}: {note}" for name, note in found.items() if note is not None}
+
+
+def settings_of(name: str, given: Mapping[str, Any]) -> Tuning.Settings:
+    """The typed settings of a tuning.
+
+    Raises:
+        ConfigError: see ``PartGroup.checked``.
+    """
+    settings: Tuning.Settings = _tunings().settings(name, given)
+    return settings
+
+
+def _tunings() -> PartGroup:
+    return PartGroup("tuning", "tuning", tuning_types())

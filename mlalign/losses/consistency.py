@@ -1,0 +1,36 @@
+"""Two predictions of the same examples are to agree."""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from mlalign.losses.precision import in_full_precision
+
+
+@in_full_precision
+def consistency_loss(logits: Float[Tensor, "n classes"], other: Float[Tensor, "n classes"]) -> Float[Tensor, ""]:
+    r"""Symmetric Kullback-Leibler divergence whose targets have no gradient.
+
+    .. math::
+        \overline{\mathrm{KL}(\bar p \,\|\, p') + \mathrm{KL}(\bar p' \,\|\, p)}
+
+    R1 of xTune (Zheng et al. 2021, arXiv:2106.08226), a bar for a target without gradient.
+
+    Args:
+        logits: of the examples as they are.
+        other: of their other view.
+
+    Returns:
+        Mean over examples, in nats; 0 for equal predictions, and for no rows.
+
+    Raises:
+        ValueError: the two have different shapes.
+    """
+    if logits.shape != other.shape:
+        raise ValueError(
+            f"consistency_loss: expected logits of one shape, found {tuple(logits.shape)} and {tuple(other.shape)}"
+        )
+    one, two = logits.log_softmax(-1), other.log_softmax(-1)
+    total = functional.kl_div(two, one.detach(), reduction="sum", log_target=True)
+    total = total + functional.kl_div(one, two.detach(), reduction="sum", log_target=True)
+    return total / max(len(logits), 1)

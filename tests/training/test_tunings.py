@@ -1,0 +1,333 @@
+"""What each tuning computes, held against other ways to compute it."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Categorical, kl_divergence
+from training.toy import WORDS, cipher, without_dropout
+from training.tuned import fitted, tuned
+
+from mlalign.data.readers import UNLABELLED, LabelledText, TaggedSentence
+from mlalign.errors import DataError
+from mlalign.finetuning.switching import switched
+from mlalign.finetuning.tunings.base import EncodedPairs
+from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
+from mlalign.finetuning.tunings.self_training import Guess, chosen, guessed
+from mlalign.losses import consistency_loss, discriminator_loss
+from mlalign.tasks.registry import learned_task
+from mlalign.tasks.updates import Row, encode_rows
+
+LEXICON = {language: {w: (cipher(w, language),) for slot in WORDS.values() for w in slot} for language in ("de", "fr")}
+TAGS = ["O", "B-PER", "I-PER"]
+
+
+def only(module: Any) -> Any:
+    """The one tuning of a module."""
+    (tuning,) = module.tunings.values()
+    return tuning
+
+
+def first_pairs(module: Any, data: Any) -> EncodedPairs:
+    """Those of the first update, encoded without dropout."""
+    module.eval()
+    (batches,) = data.updates[next(iter(data.train_dataloader().sampler))].pairs.values()
+    batch = batches[0]
+    return EncodedPairs(batch, module.represent(batch.source), module.represent(batch.target), module.read)
+
+
+# Language adversary
+
+
+def test_each_player_learns_from_its_own_loss_alone(toy):
+    module, data = tuned(toy, "tuning=language_adversary")
+    tuning, encoded = only(module), first_pairs(module, data)
+    encoder = module.encoder.backbone.get_input_embeddings().weight
+    tuning.opponent_term(encoded).backward(retain_graph=True)
+    assert encoder.grad is None
+    assert tuning.discriminator.weight.grad.any()
+    tuning.discriminator.zero_grad()
+    tuning.pair_term(encoded).backward()
+    assert encoder.grad.any()
+    assert tuning.discriminator.weight.grad is None
+    logits = [tuning.discriminator(side.mean.detach())[:, 0] for side in (encoded.source, encoded.target)]
+    expected = discriminator_loss(*logits) * len(logits[0])
+    torch.testing.assert_close(tuning.opponent_term(encoded), expected)
+
+
+def test_the_adversary_sees_english_and_a_target_language_and_no_parallel_text(toy, tmp_path):
+    module, data = tuned(toy, "tuning=language_adversary")
+    tuning, english = only(module), {one.texts for one in data.train.examples}
+    languages = set()
+    for batch in range(12):
+        pairs = tuning.pairs(data.updates.english.rows, 0, batch)
+        languages.add(pairs.language)
+        own = {one.texts for one in tuning.parts.resources.files.read_unlabelled(pairs.language).examples}
+        assert {one.texts for one in pairs.source} <= english
+        assert {one.texts for one in pairs.target} <= own
+        assert not own & english
+        assert {one.label for one in pairs.target} == {UNLABELLED}
+    assert languages == {"de", "fr"}
+    fitted(module, data, tmp_path, epochs=1)
+    assert "parallel" not in vars(tuning.parts.resources)  # where its files would be
+
+
+# XeroAlign
+
+
+@pytest.mark.parametrize("source", ["translations", "parallel"])
+def test_translations_are_drawn_together_by_the_mean_squared_error(toy, source):
+    module, data = tuned(toy, "tuning=xero_align", f"tuning.xero_align.source={source}")
+    encoded = first_pairs(module, data)
+    expected = nn.MSELoss()(encoded.source.sentence, encoded.target.sentence)
+    rows = len(encoded.source.sentence)
+    torch.testing.assert_close(only(module).pair_term(encoded) / rows, expected)
+    pairs = only(module).pairs(data.updates.english.rows, 0, 0)
+    for one, other in zip(pairs.source, pairs.target, strict=True):
+        assert other.texts[0] == cipher(one.texts[0], pairs.language)
+
+
+def test_detached_english_stays_where_the_task_puts_it(toy):
+    module, data = tuned(toy, "tuning=xero_align", "tuning.xero_align.detach=true")
+    encoded = first_pairs(module, data)
+    encoded.source.sentence.retain_grad()
+    encoded.target.sentence.retain_grad()
+    only(module).pair_term(encoded).backward()
+    assert encoded.source.sentence.grad is None
+    assert encoded.target.sentence.grad.any()
+
+
+# Words replaced by their translations
+
+
+def test_as_many_words_are_replaced_as_are_asked_for_and_have_an_entry():
+    task = learned_task("accuracy", ["a", "b"])
+    example = LabelledText("1", ("bank sees (bread), bank unheard!",), 1)
+    lexicon = {"de": {"bank": ("Bank",), "sees": ("sieht",)}, "fr": {"bank": ("banque de",), "bread": ("pain",)}}
+    random, counts = np.random.default_rng(1), Counter()
+    draws = 4000
+    for _ in range(draws):
+        found = switched(task, example, lexicon, ["de", "fr"], random, share=0.4)
+        assert found.label == 1
+        counts.update(found.texts[0].split())
+    covered = {"bank": 2, "sees": 0.5, "(bread),": 0.5, "unheard!": 0}  # words, times the share of their languages
+    for word, share in covered.items():
+        expected = draws * ((2 if word == "bank" else 1) - 0.4 * share)
+        assert abs(counts[word] - expected) < 5 * math.sqrt(2 * draws * 0.25), word
+    assert counts["(pain),"] > 0.15 * draws
+    assert counts["banque"] == counts["de"]
+    assert switched(task, example, lexicon, ["de"], random, share=0) == example
+
+
+def test_tags_stay_on_their_words():
+    task = learned_task("entity_f1", TAGS)
+    example = TaggedSentence("1", ("Bank", "of", "Rome"), (1, 0, 2))
+    lexicon = {"fr": {"bank": ("la banque centrale",), "of": ("de la",)}}
+    random = np.random.default_rng(1)
+    found = switched(task, example, lexicon, ["fr"], random, share=1)
+    assert found.words == ("la", "banque", "centrale", "de", "la", "Rome")
+    assert [TAGS[tag] for tag in found.tags] == ["B-PER", "I-PER", "I-PER", "O", "O", "I-PER"]
+    assert switched(task, example, lexicon, ["fr"], random, share=1, single=True) == example
+
+
+def test_an_epoch_switches_anew_and_labels_never_change(toy):
+    module, data = tuned(toy, "tuning=code_switch", "tuning.code_switch.ratio=0.5")
+    english = data.updates.english.rows
+    epochs = [only(module).examples(english, epoch) for epoch in (0, 1, 0)]
+    assert epochs[0] == epochs[2] != epochs[1]
+    for rows in epochs:
+        assert [row.example.label for row in rows] == [row.example.label for row in english]
+        same = sum(row == one for row, one in zip(rows, english, strict=True))
+        assert 0.2 * len(english) < same < 0.8 * len(english)
+
+
+# Translations that are learned from
+
+
+def test_an_epoch_has_each_example_once_in_some_language(toy):
+    module, data = tuned(toy, "tuning=translate_train")
+    english = data.updates.english.rows
+    rows = [row for epoch in range(20) for row in only(module).examples(english, epoch)]
+    shares = Counter(row.language for row in rows)
+    for language in ("en", "de", "fr"):
+        assert shares[language] / len(rows) == pytest.approx(1 / 3, abs=0.1)
+    for place, row in enumerate(rows):
+        one = english[place % len(english)].example
+        assert (row.example.id, row.example.label) == (one.id, one.label)
+        assert row.example.texts[0] == cipher(one.texts[0], row.language)
+
+
+def test_a_translation_with_another_label_is_refused(toy):
+    module, data = tuned(toy, "tuning=translate_train")
+    resources = only(module).parts.resources
+    one = data.train.examples[0]
+    with pytest.raises(
+        DataError, match=r"english\.train\.1000\.german: example 1 has the label .*translates other text"
+    ):
+        resources.translation(replace(one, label=(one.label + 1) % 4), "de")
+    assert resources.translation(replace(one, id="none"), "de") is None
+
+
+# Consistency
+
+
+def test_consistency_is_the_symmetric_divergence(toy):
+    draw = torch.Generator().manual_seed(1)
+    one, other = (torch.randn(5, 3, generator=draw, dtype=torch.float64) for _ in range(2))
+    p, q = Categorical(logits=one), Categorical(logits=other)
+    torch.testing.assert_close(consistency_loss(one, other), (kl_divergence(p, q) + kl_divergence(q, p)).mean())
+    torch.testing.assert_close(consistency_loss(one, other), consistency_loss(other + 3, one - 1))
+    same = one.clone().requires_grad_()
+    loss = consistency_loss(same, same * 1)
+    loss.backward()
+    assert loss.abs() < 1e-12
+    assert same.grad.abs().max() < 1e-12
+    assert consistency_loss(one[:0], other[:0]) == 0
+    with pytest.raises(ValueError, match="expected logits of one shape"):
+        consistency_loss(one, other[:2])
+
+
+@pytest.mark.parametrize("task", ["mldoc", "panx"])
+def test_two_equal_views_cost_nothing(toy, task):
+    noise = ("tuning.consistency.view=noise", "tuning.consistency.noise=0", "finetune.dropout=0")
+    module, data = tuned(toy, "tuning=consistency", *noise, task=task)
+    without_dropout(module)
+    module.train()
+    part = data.updates[next(iter(data.train_dataloader().sampler))].parts[0]
+    outputs = module(part)
+    assert only(module).row_term(module, part, outputs, None).abs() < 1e-6
+    without_labels = part._replace(labels=torch.full_like(part.labels, -100))
+    assert only(module).row_term(module, without_labels, outputs, None) == 0
+
+
+@pytest.mark.parametrize("task", ["mldoc", "panx"])
+def test_a_view_has_the_labels_of_its_rows_in_their_order(toy, task):
+    _, data = tuned(toy, "tuning=consistency", task=task)
+    different = 0
+    for key in data.train_dataloader().sampler:
+        update = data.updates[key]
+        for part, views in zip(update.parts, update.views, strict=True):
+            view = views["consistency"]
+            assert view.labels[view.labels != -100].tolist() == part.labels[part.labels != -100].tolist()
+            assert view.examples == part.examples
+            different += view.subwords.input_ids.tolist() != part.subwords.input_ids.tolist()
+    assert different
+
+
+# Weights of examples
+
+
+@pytest.mark.parametrize("similarity", list(Similarity))
+def test_weights_are_the_softmax_of_cosines_with_a_mean_of_one(similarity):
+    random = np.random.default_rng(1)
+    english, target = random.normal(size=(6, 4)), random.normal(size=(3, 4))
+
+    def cosine(a: Any, b: Any) -> float:
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    centroid = target.mean(0)
+    if similarity == Similarity.centroid:
+        cosines = np.array([cosine(one, centroid) for one in english])
+    else:
+        cosines = np.array([np.mean([cosine(one, other) for other in target]) for one in english])
+    expected = np.exp(cosines / 0.3)
+    found = similarity_weights(torch.tensor(english), torch.tensor(target), similarity, 0.3)
+    np.testing.assert_allclose(found, expected / expected.mean())
+    flat = similarity_weights(torch.tensor(english), torch.tensor(target), similarity, 1e12)
+    np.testing.assert_allclose(flat, 1)
+    copied = np.concatenate([english, [centroid]])
+    assert similarity_weights(torch.tensor(copied), torch.tensor(target), similarity, 0.3).argmax() == 6
+
+
+@pytest.mark.parametrize("task", ["mldoc", "panx"])
+def test_a_weight_is_that_many_copies_of_a_row(toy, task):
+    module, data = tuned(toy, task=task)
+    module.eval()
+    part = data.updates[next(iter(data.train_dataloader().sampler))].parts[0]
+    weights = torch.arange(len(part.examples)).float()
+    outputs = module(part)
+    copies = [place for place, weight in enumerate(weights.int().tolist()) for _ in range(weight)]
+    many = part._replace(labels=part.labels[copies], examples=[part.examples[place] for place in copies])
+    torch.testing.assert_close(module.task.loss(outputs, part, weights), module.task.loss(outputs[copies], many))
+
+
+# Self-training
+
+
+def test_the_surest_of_each_label_are_learned():
+    guesses = [Guess(Row(name), sure, kind) for name, sure, kind in (
+        ("a", 0.9, 0), ("b", 0.8, 0), ("c", 0.95, 0), ("d", 0.6, 1), ("e", 0.5, 1), ("f", 0.99, 1), ("g", 0.7, 1),
+    )]  # fmt: skip
+    assert {row.example for row in chosen(guesses, 0.0, 1.0)} == set("abcdefg")
+    assert {row.example for row in chosen(guesses, 0.75, 1.0)} == set("abcf")
+    assert {row.example for row in chosen(guesses, 0.0, 0.5)} == set("acfg")
+    assert chosen(guesses, 1.1, 1.0) == []
+
+
+@pytest.mark.parametrize("task", ["mldoc", "panx"])
+def test_a_text_gets_the_labels_that_the_model_gives_it(toy, task):
+    module, data = tuned(toy, "tuning=self_training", task=task)
+    module.train()
+    rows = only(module).target_rows()
+    found = list(guessed(module, data, rows))
+    assert module.training
+    assert [guess.row.language for guess in found] == [row.language for row in rows]
+    module.eval()
+    for guess, row in list(zip(found, rows, strict=True))[:6]:
+        blank = encode_rows(data.task, [row._replace(example=data.task.blank(row.example))], data.layout)
+        (batch,) = data.updates.batches(blank) if len(blank.prepared) == 1 else (None,)
+        if batch is None:
+            continue
+        logits = module(batch).detach().flatten(0, -2)[(batch.labels != -100).flatten()]
+        best = logits.argmax(-1).tolist()
+        assert best == ([guess.row.example.label] if task == "mldoc" else list(guess.row.example.tags))
+        assert guess.confidence == pytest.approx(float(logits.softmax(-1).amax(-1).amin()), rel=1e-5)
+
+
+def test_gold_labels_would_be_learned_as_english_ones(toy):
+    module, data = tuned(toy, "tuning=self_training")
+    gold = [Row(one, "de") for one in only(module).parts.resources.files.read("de", "train").examples]
+    only(module).learned = gold
+    english = data.updates.english.rows
+    found = [only(module).examples(english, epoch) for epoch in range(8)]
+    assert all(len(rows) == len(english) for rows in found)
+    assert {row.example.id for rows in found for row in rows if row.language == "de"} == {
+        one.example.id for one in gold
+    }
+    assert all(row in gold or row in english for rows in found for row in rows)
+
+
+def test_no_label_of_a_target_text_is_read(toy, tmp_path):
+    module, _ = tuned(toy, "tuning=self_training")
+    files = only(module).parts.resources.files
+    path = files.path("de", "train")
+    kept = path.read_text(encoding="utf-8")
+    try:
+        path.write_text("".join(f"poison\t{line.split(chr(9))[1]}\n" for line in kept.splitlines()), encoding="utf-8")
+        found = files.read_unlabelled("de").examples
+    finally:
+        path.write_text(kept, encoding="utf-8")
+    assert found == [replace(one, label=UNLABELLED) for one in files.read("de", "train").examples]
+
+
+# CrossAligner
+
+
+def test_tags_of_the_english_sentence_are_looked_for_in_both(toy):
+    module, data = tuned(toy, "tuning=cross_align")
+    encoded = first_pairs(module, data)
+    batch, labels = encoded.batch, data.task.labels
+    total = 0.0
+    for row in range(len(batch.source.examples)):
+        occur = {int(tag) for tag in batch.source.labels[row] if tag != -100}
+        for side, seen in ((batch.source, encoded.source), (batch.target, encoded.target)):
+            logits = module.read(seen)[row][side.subwords.is_content_token[row]].amax(0)
+            for tag in range(1, len(labels)):
+                chance = float(logits[tag].detach().sigmoid())
+                total -= math.log(chance if tag in occur else 1 - chance) / (len(labels) - 1) / 2
+    assert float(only(module).pair_term(encoded).detach()) == pytest.approx(total, rel=1e-4)
