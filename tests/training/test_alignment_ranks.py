@@ -31,6 +31,8 @@ KINDS = {
     "every third": ("align.word_distribution_every=3", "weighting.form=liebel"),
     **{name: toys.alone(name) for name in objective_types()},
     "two views": ("losses.inter_sentence.view=clean",),
+    "mixed rows": (*toys.alone("momentum_contrast"), "losses.momentum_contrast.view=mixed", "align.accumulate=2"),
+    "cached": ("method=e5", "align.cached=3"),
 }  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def after_training(
     callbacks = [] if saved is None else [Middle(saved)]
     loop = trainer(folder, callbacks, loggers=[memory], max_epochs=1, log_every_n_steps=1)
     loop.fit(exact(module), data, ckpt_path=resumed, weights_only=True)
-    return state(module), [values for _, values in memory.told if "align/in_batch_accuracy" in values]
+    return state(module), [values for _, values in memory.told if "align/padded_percent" in values]
 
 
 def all_kinds(toy: Path, folder: Path, resumed: Path | None = None) -> list[Any]:

@@ -78,7 +78,7 @@ def test_nothing_of_it_is_exported(toy, name):
     module, _ = built(toy, *alone(name))
     parts = {one.split(".")[0] for one in module.encoder.fitted_additions()}
     assert parts <= {"sentence_fusion", "word_fusion", "prototypes"}
-    own = {id(one) for one in module.objectives.parameters()}
+    own = {id(one) for part in (module.objectives, module.companions) for one in part.parameters()}
     assert not own & {id(one) for one in module.encoder.parameters()}
 
 
