@@ -161,7 +161,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     if aligns and not corpus.task.learned:
         refuse_seen(corpus.task, corpus.text.files)
     lines: dict[str, int] = {}
-    if aligns or backbone.is_tiny:  # whose tokenizer is trained on the text
+    if aligns or backbone.is_built:  # whose tokenizer is trained on the text
         lines = corpus.text.log_files()
         record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
     trainer, precision = record.trainer("align"), record.computing.precision

@@ -86,7 +86,7 @@ class Assembly:
                 f"align.tlm.positions=restart: {config.backbone.name} has no absolute positions that could restart; "
                 "set align.tlm.positions=run_on"
             )
-        objectives = self._objectives(model)
+        objectives = self._objectives(model, languages)
         module = AlignmentModule(
             encoder,
             objectives,
@@ -120,9 +120,10 @@ class Assembly:
         )
         return module, data
 
-    def _objectives(self, model: Any) -> ObjectiveSet:
-        shape = model.config
-        types, parts = objective_types(), Parts(shape.hidden_size, shape.num_hidden_layers, self.config.align)
+    def _objectives(self, model: Any, languages: list[str]) -> ObjectiveSet:
+        shape, words = model.config, model.get_input_embeddings().weight
+        types = objective_types()
+        parts = Parts(shape.hidden_size, words.shape[1], shape.num_hidden_layers, languages, self.config.align)
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 
     def _encoder(self, model: Any, languages: list[str]) -> Encoder:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -19,7 +20,7 @@ class VocabularyObjective(Objective):
         chunk_size: columns of the vocabulary at a time; None chooses.
     """
 
-    level = "word"
+    level: ClassVar[Literal["language", "sentence", "word"]] = "word"
     chunk_size: int | None = None
 
     @abstractmethod

@@ -2,13 +2,14 @@
 
 from enum import StrEnum
 
-TINY = "tiny"  # backbone.name of the encoder that is built here
+TINY, BILSTM = "tiny", "bilstm"  # backbone.name of the encoders that are built here
+BUILT = (TINY, BILSTM)
 CUSTOM = "custom"  # backbone.name until one is given
 
 # Where a run's text comes from: generated, files of one's own, or fetched.
 DataSource = StrEnum("DataSource", "sample files hub")
 # How a sentence becomes one vector.
-Pool = StrEnum("Pool", "first mean")
+Pool = StrEnum("Pool", "first mean max")
 # Which implementation of attention the backbone runs; ``auto``: see ``device``.
 Attention = StrEnum("Attention", "auto eager sdpa flash_attention_2")
 # The text that an objective reads: with masks, where a loss predicts them, or as it is.

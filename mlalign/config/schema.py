@@ -54,7 +54,7 @@ DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a 
 class Backbone(Settings):
     """The encoder we start from; the content of local folders is part of what it affects."""
 
-    name: str = MISSING  # a hub id, or `tiny`: built here from the run's own text
+    name: str = MISSING  # a hub id; `tiny` and `bilstm` are built here from the run's own text
     revision: str | None = None
     path: str | None = setting(None, affects=NOTHING)  # a local folder; wins over the hub
     tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
@@ -64,7 +64,7 @@ class Backbone(Settings):
     # Activations of a layer are recomputed, not kept.
     gradient_checkpointing: bool = setting(False, affects=NOTHING)
     attention: Attention = setting(Attention.auto, affects=RUN)
-    vocabulary_size: int = setting(12000, at_least(100))  # this and the rest: `tiny` only
+    vocabulary_size: int = setting(12000, at_least(100))  # this and the rest: for what is built here
     layers: int = setting(2, at_least(1))
     width: int = setting(128, at_least(1))
     heads: int = setting(4, at_least(1))

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlalign.config.enums import (
+    BILSTM,
+    BUILT,
     CUSTOM,
-    TINY,
     AdversarySchedule,
     DataSource,
     FusionForm,
@@ -266,15 +267,19 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "always see the pair; set fusion.partner_drop=0",
         ),
         (
-            config.backbone.name == TINY
+            config.backbone.name in BUILT
             and (config.backbone.path is not None or config.backbone.tokenizer is not None),
             f"backbone.path={config.backbone.path} backbone.tokenizer={config.backbone.tokenizer} "
-            "with backbone=tiny, which is built here from scratch: choose backbone=custom, or the "
+            f"with backbone={config.backbone.name}, which is built here from scratch: choose backbone=custom, or the "
             "backbone whose settings suit that folder, as backbone=xlmr",
         ),
         (
             config.backbone.name == CUSTOM and config.backbone.path is None,
             "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub",
+        ),
+        (
+            config.backbone.name == BILSTM and config.backbone.width % 2 != 0,
+            f"backbone.width={config.backbone.width}: backbone=bilstm needs an even number, half for each direction",
         ),
         (
             config.backbone.width % config.backbone.heads != 0,

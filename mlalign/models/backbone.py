@@ -23,6 +23,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
+from mlalign.models import lstm as lstm  # known to transformers from here on
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.tokenizer import fill_gaps, settle

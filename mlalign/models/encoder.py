@@ -13,7 +13,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.models.backbone import first_position
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
-from mlalign.models.subwords import Subwords, mean_pool
+from mlalign.models.subwords import Subwords, max_pool, mean_pool
 
 ONE_MASK = ("bert", "roberta", "xlm-roberta")  # all layers attend alike
 
@@ -52,7 +52,8 @@ class Encoder(nn.Module):
 
     Args:
         backbone: a masked-language model; its head serves the word losses.
-        pool: ``first`` takes the vector of [CLS], ``mean`` that of the words.
+        pool: ``first`` takes the vector of [CLS], ``mean`` that of the words, ``max`` the largest of
+            each number over all positions.
         sentence_fusion: Eqs. 2 and 3, or None.
         word_fusion: Eqs. 10 and 11, or None.
         prototypes: the fusions' keys where there is no translation; needed with a fusion.
@@ -131,6 +132,8 @@ class Encoder(nn.Module):
         """The sentence vector before any fusion."""
         if self.pool == "first":
             return states[:, 0]
+        if self.pool == "max":
+            return max_pool(states, subwords.attention_mask)
         return mean_pool(states, subwords.is_content_token)
 
     def represent(

@@ -24,7 +24,7 @@ def write_sentence_transformers(folder: Path, tokenizer: Any, *, pool: str, dim:
     Args:
         folder: holds the backbone and the tokenizer.
         tokenizer: with the language tokens.
-        pool: ``first``, or ``mean`` over the words alone.
+        pool: ``first``, ``mean`` over the words alone, or ``max``.
         dim: width of a vector.
     """
     tokens = known_languages(tokenizer, languages_of(tokenizer))
@@ -40,7 +40,7 @@ def write_sentence_transformers(folder: Path, tokenizer: Any, *, pool: str, dim:
             "word_embedding_dimension": dim,
             "pooling_mode_cls_token": pool == "first",
             "pooling_mode_mean_tokens": pool == "mean",
-            "pooling_mode_max_tokens": False,
+            "pooling_mode_max_tokens": pool == "max",
             "pooling_mode_mean_sqrt_len_tokens": False,
         },
     )

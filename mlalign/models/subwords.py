@@ -83,6 +83,13 @@ def padded_percent(batches: Sequence[Subwords]) -> Float[Tensor, ""]:
     return 100 * (1 - real / sum(mask.numel() for mask in masks))
 
 
+def max_pool(
+    states: Float[Tensor, "batch length dim"], attention_mask: Int[Tensor, "batch length"]
+) -> Float[Tensor, "batch dim"]:
+    """The largest of each number over all positions but padding."""
+    return states.masked_fill(attention_mask[..., None] == 0, -torch.inf).amax(1)
+
+
 def mean_pool(
     states: Float[Tensor, "batch length dim"], is_content_token: Bool[Tensor, "batch length"]
 ) -> Float[Tensor, "batch dim"]:

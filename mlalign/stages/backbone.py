@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from mlalign.config.enums import TINY
+from mlalign.config.enums import BUILT, TINY
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Backbone as BackboneSettings
 from mlalign.config.schema import Train
@@ -14,6 +14,7 @@ from mlalign.distributed import on_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError
 from mlalign.files import JsonObject
 from mlalign.models.backbone import load_backbone, positions
+from mlalign.models.lstm import build_bilstm
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
 from mlalign.stages.parallel_text import ParallelText
@@ -25,7 +26,7 @@ class Backbone:
 
     Args:
         config: checked.
-        text: what the tokenizer of a tiny backbone is trained on.
+        text: what the tokenizer of a backbone that is built here is trained on.
     """
 
     def __init__(self, config: Train, text: ParallelText) -> None:
@@ -38,7 +39,7 @@ class Backbone:
         Raises:
             DataError: they are missing and cannot be fetched.
         """
-        if self.is_tiny:
+        if self.is_built:
             return Pretrained(self._built(), None)
         if self.settings.path is not None:
             return from_folder(self.settings.path)
@@ -46,9 +47,9 @@ class Backbone:
             return from_hub(self.settings.name, self.settings.revision or "main")
 
     @property
-    def is_tiny(self) -> bool:
+    def is_built(self) -> bool:
         """Whether it is built here from scratch; a folder may be called so, too."""
-        return self.settings.name == TINY and self.settings.path is None
+        return self.settings.name in BUILT and self.settings.path is None
 
     def _built(self) -> Path:
         settings, seed = self.settings, self.config.align.seed
@@ -58,10 +59,13 @@ class Backbone:
         tokenizer = get_or_create(
             cache / f"tokenizer-{fingerprint(text)}", on_rank_zero(self._train_tokenizer), complete="tokenizer.json"
         )
-        shape = {key: getattr(settings, key) for key in ("layers", "width", "heads")}
+        build, keys = (
+            (build_tiny, ("layers", "width", "heads")) if settings.name == TINY else (build_bilstm, ("layers", "width"))
+        )
+        shape = {key: getattr(settings, key) for key in keys}
         return get_or_create(
-            cache / f"tiny-{fingerprint([text, shape, seed])}",
-            on_rank_zero(lambda folder: build_tiny(folder, tokenizer, **shape, seed=seed)),
+            cache / f"{settings.name}-{fingerprint([text, shape, seed])}",
+            on_rank_zero(lambda folder: build(folder, tokenizer, **shape, seed=seed)),
             complete="config.json",
         )
 
@@ -83,7 +87,7 @@ class Backbone:
     @property
     def file_hashes(self) -> dict[str, str] | None:
         """Name -> SHA-256 of its files; None for a hub's backbone, which its commit identifies."""
-        return self.source.hashes() if self.is_tiny or self.settings.path is not None else None
+        return self.source.hashes() if self.is_built or self.settings.path is not None else None
 
     @property
     def tokenizer_identity(self) -> JsonObject | None:
@@ -119,6 +123,8 @@ class Backbone:
             dropout=settings.dropout,
             tokenizer_folder=self.tokenizer and self.tokenizer.folder,
         )
+        if settings.gradient_checkpointing and not model.supports_gradient_checkpointing:
+            raise ConfigError(f"backbone.gradient_checkpointing=true: {type(model).__name__} has none; set it to false")
         limit = positions(model)
         for key in ("align", "finetune"):
             if (length := getattr(self.config, key).max_length) > limit:

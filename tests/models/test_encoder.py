@@ -14,7 +14,7 @@ def made(family_folder):
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS)
-@pytest.mark.parametrize("pool", ["first", "mean"])
+@pytest.mark.parametrize("pool", ["first", "mean", "max"])
 def test_a_sentence_does_not_depend_on_its_batch(family_folder, sentences, representation, pool):
     made = make(family_folder, pool)
     texts = [" ".join(sentences["de"][row : row + 1 + row % 3]) for row in range(32)]

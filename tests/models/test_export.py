@@ -20,7 +20,7 @@ def vectors_here(made, texts, language):
     return np.concatenate([one.sentence.numpy() for one in batches])
 
 
-@pytest.mark.parametrize("pool", ["first", "mean"])
+@pytest.mark.parametrize("pool", ["first", "mean", "max"])
 def test_a_prompt_gives_the_vectors_of_its_language(family_folder, tmp_path, sentences, pool):
     made = make(family_folder, pool)
     save_encoder(made.encoder, made.tokenizer, tmp_path, {})

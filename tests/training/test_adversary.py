@@ -103,7 +103,7 @@ def test_the_generator_plays_against_what_the_discriminator_has_just_learned(toy
 
 
 def made(**settings: float) -> LanguageAdversary:
-    parts = Parts(dim=1, layers=1, align=Align(adversary=Adversary(**settings)))
+    parts = Parts(dim=1, word_dim=1, layers=1, languages=(), align=Align(adversary=Adversary(**settings)))
     return LanguageAdversary(LanguageAdversary.Settings(form=Confusion.flip, smoothing=0.0), parts)
 
 

@@ -242,7 +242,9 @@ def alone(name: str) -> tuple[str, ...]:
 
 def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
     """One objective with these settings."""
-    parts = Parts(dim=32, layers=1, align=Align(word_distribution_every=every))
+    parts = Parts(
+        dim=32, word_dim=32, layers=1, languages=("en", *LANGUAGES), align=Align(word_distribution_every=every)
+    )
     return objective_types()[name](settings_of(name, settings), parts)
 
 

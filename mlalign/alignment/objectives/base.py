@@ -1,7 +1,7 @@
 """What an alignment objective is: its settings, what it needs, and a loss of an encoded batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -45,12 +45,16 @@ class Parts:
 
     Attributes:
         dim: the encoder's width.
+        word_dim: the width of its word embeddings.
         layers: how many the encoder has.
+        languages: of the pairs, English first.
         align: settings of the stage.
     """
 
     dim: int
+    word_dim: int
     layers: int
+    languages: Sequence[str]
     align: Align
 
 

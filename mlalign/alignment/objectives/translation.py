@@ -1,0 +1,62 @@
+"""Sentence level: from a sentence's vector alone its translation is written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlalign.alignment.batch import EncodedBatch
+from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.config.enums import BILSTM
+from mlalign.config.schema import Train
+from mlalign.config.settings import at_least, setting
+from mlalign.losses import MaskedWords
+from mlalign.metrics.tasks import METRICS
+from mlalign.models.decoder import TranslationDecoder
+
+
+class Translation(VocabularyObjective):
+    """The objective of LASER (Artetxe and Schwenk 2019, arXiv:1812.10464).
+
+    Each word of the translation is predicted from the words before it, its language and the
+    sentence's vector, in both directions; a loss that is lower than that of a model of the target
+    language alone is what the vector carries. The end of a sentence is not predicted.
+    """
+
+    level = "sentence"
+    faithful = "both sides of a pair are decoded (published: into English and Spanish), by the encoder's own embeddings"
+
+    @dataclass
+    class Settings(VocabularyObjective.Settings):
+        """``layers``: of the decoder; ``chunk_size``: columns of the vocabulary at a time, null chooses."""
+
+        layers: int = setting(1, at_least(1))
+        chunk_size: int | None = setting(None, at_least(1))
+
+        def needs(self) -> Needs:
+            """The text as it is, and the vocabulary."""
+            return Needs(views=frozenset({"clean"}), vocabulary=True)
+
+        def check(self, config: Train) -> Iterator[str]:
+            """LASER learns vectors of whole sentences alone."""
+            if config.backbone.name == BILSTM and METRICS[config.task.metric].form != "label":
+                yield (
+                    f"task={config.task.name} is about words, and LASER has vectors of whole sentences alone: choose "
+                    "a transformer, as method=t_laser backbone=tiny, or a task of sentences"
+                )
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.chunk_size = settings.chunk_size
+        self.decoder = TranslationDecoder(parts.dim, parts.word_dim, parts.languages, layers=settings.layers)
+
+    def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
+        """One for each direction, with a row for each word of the translations."""
+        pair = batch.pair("clean")
+        embeddings = pair.encoder.backbone.get_input_embeddings()
+        for side, translation, language in zip(pair.sides, pair.sides[::-1], batch.languages[::-1], strict=True):
+            text = translation.given
+            states = self.decoder(side.vector(), embeddings(text.subwords.input_ids[:, :-1]), language)
+            is_predicted = text.is_content_token[:, 1:]
+            rows = translation.on_device(is_predicted.flatten().nonzero()[:, 0])
+            labels = batch.vocabulary.columns(text.original[:, 1:][is_predicted])
+            yield MaskedWords(batch.vocabulary(states.flatten(0, 1).index_select(0, rows)), labels)
