@@ -33,13 +33,13 @@ from mlalign.progress import bar
 from mlalign.reporting import results as results_file
 from mlalign.reporting.curves import stage_curves
 from mlalign.reporting.tables import score_table
-from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
-from mlalign.stages.chain import last_encoder, locked
+from mlalign.stages.chain import encoder_folders, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.preparation import prepare
+from mlalign.stages.registry import build_stages
 from mlalign.tasks.data import TaskDataModule
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
@@ -151,33 +151,34 @@ def load_backbone(config: Train, corpus: Corpus) -> Backbone:
 
 
 def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: RunRecord) -> Aligned:
-    """The aligned encoder of this configuration, found by its fingerprint or trained now.
+    """The encoder that the stages of this configuration make, found by its fingerprint or trained now.
 
     Raises:
         ConfigError: the parallel text holds the task's test text.
         TrainingError: the alignment diverged or ended early.
     """
-    aligns = bool(present(config.losses))
-    if aligns and not corpus.task.learned:
+    stages = config.method.stages
+    if stages and not corpus.task.learned:
         refuse_seen(corpus.task, corpus.text.files)
     lines: dict[str, int] = {}
-    if aligns or backbone.is_built:  # whose tokenizer is trained on the text
+    if stages or backbone.is_built:  # whose tokenizer is trained on the text
         lines = corpus.text.log_files()
         record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
-    trainer, precision = record.trainer("align"), record.computing.precision
-    stages = [AlignmentStage(config, corpus.text, backbone, trainer, precision=precision)] if aligns else []
-    folder = last_encoder(stages, Path(config.aligned), resume=config.resume)
+    chain = build_stages(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
+    folders = encoder_folders(chain, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
     made: Any = {}
-    if folder is None:
+    for stage, folder in zip(stages, folders, strict=True):
+        made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+        record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
+        record.data |= made["files"]
+    last = folders[-1] if folders else None
+    if last is None:
         model, tokenizer = backbone.load(record.computing.attention)
         encoder = Encoder(model, pool=config.backbone.pool.value)
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     else:
-        encoder, tokenizer = load_encoder(folder, attention=record.computing.attention)
-        made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
-        record.seconds["align"] = made["seconds"]
-        record.data |= made["files"]
+        encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
     tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     facts = {
@@ -187,7 +188,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         "backbone_tokenizer": backbone.tokenizer_identity,
         "backbone_dropout": dropouts(encoder.backbone.config),
     }
-    return Aligned(encoder, layout, folder, made, facts)
+    return Aligned(encoder, layout, last, made, facts)
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:

@@ -145,7 +145,9 @@ def test_seeds_of_the_stages_follow_the_seed_unless_set():
 
 
 def test_losses_can_be_chosen_and_their_settings_typed():
-    config = composed("method=none", "losses=[inter_sentence]", "losses.inter_sentence.margin=0.3")
+    config = composed(
+        "method=none", "method.stages=[align]", "losses=[inter_sentence]", "losses.inter_sentence.margin=0.3"
+    )
     assert present(config.losses) == ["inter_sentence"]
     assert config.losses["inter_sentence"]["margin"] == 0.3
 
@@ -161,6 +163,8 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("align.batch_size=1", ["align.batch_size=1", "at least 2"]),
         ("align.mask_rate=1.5", ["align.mask_rate", "share"]),
         ("fusion.form=gated method=mlm", ["fusion.form", "method.language_tokens"]),
+        ("method=none method.stages=[align]", ["method.stages=['align']", "method=none", "no losses"]),
+        ("method=mlm method.stages=[]", ["masked_words", "method.stages=[]", "nothing trains"]),
         ("method=mlm finetune.representation=self", ["finetune.representation=self", "fusion"]),
         (
             "losses.adversarial.form=minimax align.adversary.weighted=true",
@@ -209,6 +213,7 @@ def test_contradictions_and_values_out_of_range_are_refused(overrides, words):
         ("losses=[inter_sentence,foo]", ["losses=foo", "masked_words"]),
         ("trainer.precision=16-mixed", ["trainer.precision", "bfloat16"]),
         ("seed=abc", ["seed", "Integer"]),
+        ("method.stages=[algn]", ["method.stages", "algn", "align"]),
         ("method=none losses.inter_sentence.margin=0.1", ["does not have"]),
         ("align.steps", ["align.steps"]),
         ("backbone=/a/folder", ["backbone=custom backbone.path=/a/folder"]),

@@ -27,6 +27,7 @@ from mlalign.config.enums import (
     RampForm,
     Representation,
     Selection,
+    Stage,
     Vocabulary,
     WeightingForm,
     WeightingPer,
@@ -177,6 +178,8 @@ class Method(Settings):
 
     name: str = setting(affects=RUN)
     language_tokens: bool = MISSING
+    # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
+    stages: list[Stage] = setting(lambda: [Stage.align], affects=RUN)
     note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
 
 

@@ -15,6 +15,7 @@ from mlalign.config.enums import (
     FusionForm,
     FusionKeys,
     Representation,
+    Stage,
 )
 from mlalign.config.folder import CONF
 from mlalign.config.schema import Ablation, Train
@@ -198,8 +199,19 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     fused = fusion.form != FusionForm.off
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
-    resume = config.resume
+    resume, stages = config.resume, config.method.stages
+    aligns = Stage.align in stages
     return [
+        (
+            aligns and not present(losses),
+            f"method.stages={list(map(str, stages))} with method={config.method.name}, which has no losses: "
+            "nothing would be aligned; choose losses, or method.stages=[] for the backbone as it comes",
+        ),
+        (
+            bool(present(losses)) and not aligns,
+            f"losses={present(losses)} with method.stages={list(map(str, stages))}: nothing trains with them; "
+            "set method.stages=[align], or take the losses away",
+        ),
         (
             prepare.path is not None and config.data.source == DataSource.sample,
             f"prepare.path={prepare.path} with data=sample, which is generated: add "
@@ -232,7 +244,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "data.languages=[]: name target languages, or null for all that the corpora hold",
         ),
         (
-            bool(leaking) and bool(present(losses)),
+            bool(leaking) and bool(stages),
             f"data.parallel holds {', '.join(leaking)}, whose sentences are the test text of "
             f"task={config.task.name}; a score on it would mean nothing. Leave it out",
         ),

@@ -26,7 +26,7 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.io import save_encoder
 from mlalign.models.learning import configure_training
 from mlalign.reporting.curves import CURVES, write_curves
-from mlalign.stages.backbone import Backbone
+from mlalign.stages.backbone import Start
 from mlalign.stages.code import code_hashes
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.computing import attention
@@ -46,7 +46,7 @@ class AlignmentStage:
     Args:
         config: checked.
         text: parallel.
-        backbone: that is aligned.
+        backbone: that is aligned, as it comes or as the stage before left it.
         trainer: makes Lightning's trainer, see ``training.trainer.make_trainer``.
         precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
             machine chose is not, but it is recorded, and a resumed alignment keeps it.
@@ -56,7 +56,7 @@ class AlignmentStage:
         self,
         config: Train,
         text: ParallelText,
-        backbone: Backbone,
+        backbone: Start,
         trainer: Callable[..., L.Trainer],
         *,
         precision: str,

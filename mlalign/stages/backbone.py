@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -19,6 +20,17 @@ from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.seeding import seed_everything_for
+
+
+class Start(Protocol):
+    """What a stage starts from: the backbone as it comes, or as the stage before left it."""
+
+    @property
+    def identity(self) -> JsonObject:
+        """What identifies weights and tokenizer, whatever they are called."""
+
+    def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The model and its tokenizer; ``attention`` is transformers' name of its implementation."""
 
 
 class Backbone:
@@ -133,6 +145,27 @@ class Backbone:
                     f"{key}.max_length={limit} or less"
                 )
         return model, tokenizer
+
+
+class EarlierEncoder:
+    """What a stage made, as the next one starts from it: the backbone alone, without fusions and prototypes.
+
+    Args:
+        folder: that it fills, named by everything that it follows from.
+        dropout: of hidden states and attention; None: as its config.json says.
+    """
+
+    def __init__(self, folder: Path, *, dropout: float | None) -> None:
+        self.folder, self.dropout = folder, dropout
+
+    @property
+    def identity(self) -> JsonObject:
+        """The name of the folder."""
+        return {"encoder": self.folder.name}
+
+    def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The model and its tokenizer, language tokens included."""
+        return load_backbone(self.folder, attention=attention, called=str(self.folder), dropout=self.dropout)
 
 
 def local_files(settings: BackboneSettings) -> dict[str, dict[str, str]]:

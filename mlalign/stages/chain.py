@@ -32,11 +32,11 @@ class EncoderStage(Protocol):
         """Fill a folder; what an interrupted run left is in ``resume_from``."""
 
 
-def last_encoder(stages: Sequence[EncoderStage], root: Path, *, resume: bool | str) -> Path | None:
-    """The folder of the last stage, after each was found by its fingerprint or made.
+def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool | str) -> list[Path]:
+    """The folders of all stages, after each was found by its fingerprint or made.
 
     Args:
-        stages: in their order, each starting from the one before; empty: there is no folder.
+        stages: in their order, each starting from the one before.
         root: of all folders.
         resume: true, false (make all again), or the folder of an unfinished stage.
 
@@ -60,7 +60,7 @@ def last_encoder(stages: Sequence[EncoderStage], root: Path, *, resume: bool | s
         source = given if given is not None and is_given else partial_of(folder)
         make = partial(stage.make, resume_from=source)
         get_or_create(folder, make, complete=RECIPE, fresh=resume is False)
-    return next(reversed(folders), None)
+    return list(folders)
 
 
 def _tell_of_other_versions(root: Path, recipe: JsonObject) -> None:

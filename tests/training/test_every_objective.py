@@ -15,6 +15,7 @@ from training.toy import (
     alone,
     batches,
     built,
+    composed_of,
     configured,
     encoded,
     exact,
@@ -86,7 +87,7 @@ def test_nothing_of_it_is_exported(toy, name):
 def test_an_ablation_takes_it_away(toy, tmp_path, name):
     """What is left has the gradient of a method that never had it, though more was built."""
     other = "inter_sentence" if name != "inter_sentence" else "intra_sentence"
-    overrides = ("method=none", f"losses=[{name},{other}]", "method.language_tokens=true", "fusion.form=gated", *STILL)
+    overrides = (*composed_of(name, other), "method.language_tokens=true", "fusion.form=gated", *STILL)
     whole, _ = built(toy, *overrides)
     ablated, data = built(toy, *overrides, f"+ablation.parts.own=[{name}]")
     assert list(ablated.objectives) == [other]

@@ -24,13 +24,12 @@ from mlalign.alignment.objectives.base import Objective, Parts
 from mlalign.alignment.validation import settings_of
 from mlalign.config.hydra import resolve
 from mlalign.config.schema import Align, Train
-from mlalign.config.validation import present
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
 from mlalign.models.backbone import vocabulary_size
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
-from mlalign.stages.chain import last_encoder
+from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.validation import check_parts
 from mlalign.training.trainer import make_trainer
@@ -207,8 +206,9 @@ def aligner(root: Path, *overrides: str, make: Callable[..., L.Trainer] = traine
 
 def folder_of(stage: AlignmentStage) -> Path | None:
     """The encoder's folder, found or made; None where nothing aligns."""
-    stages = [stage] if present(stage.config.losses) else []
-    return last_encoder(stages, Path(stage.config.aligned), resume=stage.config.resume)
+    stages = [stage] if stage.config.method.stages else []
+    folders = encoder_folders(stages, Path(stage.config.aligned), resume=stage.config.resume)
+    return folders[-1] if folders else None
 
 
 def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataModule]:
@@ -235,9 +235,14 @@ def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = 
     return module.encoded(batch, partnered=partnered)
 
 
+def composed_of(*names: str) -> tuple[str, ...]:
+    """Overrides for a method of some objectives."""
+    return ("method=none", "method.stages=[align]", f"losses=[{','.join(names)}]")
+
+
 def alone(name: str) -> tuple[str, ...]:
     """Overrides for a method of one objective."""
-    return ("method=none", f"losses=[{name}]", "method.language_tokens=true", "fusion.form=gated")
+    return (*composed_of(name), "method.language_tokens=true", "fusion.form=gated")
 
 
 def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:

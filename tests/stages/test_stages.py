@@ -1,0 +1,71 @@
+"""Stages that make an encoder from what the stage before left."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from training.toy import configured, trainer, write_toy
+
+from mlalign.config.enums import Stage
+from mlalign.config.identity import alignment_recipe, fingerprint, run_name
+from mlalign.models.io import RECIPE, load_encoder
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.chain import encoder_folders
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.registry import STAGES, build_stages
+
+STILL = (
+    "method=mlm", "align.steps=2", "align.learning_rate.backbone=0", "align.learning_rate.embeddings=0",
+    "align.learning_rate.heads=0",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("toy"))
+
+
+def chain(root, *overrides):
+    config = configured(root, *overrides)
+    text = ParallelText(config)
+    backbone = Backbone(config, text)
+    return config, backbone, build_stages(config, text, backbone, lambda _: trainer, precision="32-true")
+
+
+def test_every_stage_that_can_be_typed_is_there():
+    assert set(STAGES) == set(Stage)
+
+
+def test_a_stage_is_known_by_what_it_starts_from(toy):
+    config, backbone, (first, second) = chain(toy, "method=mlm", "method.stages=[align,align]")
+    assert first.recipe == alignment_recipe(config, backbone=backbone.identity, text=first.text.identity)
+    assert second.recipe == {**first.recipe, "backbone": {"encoder": fingerprint(first.recipe)}}
+    _, _, (alone,) = chain(toy, "method=mlm")
+    assert alone.recipe == first.recipe
+
+
+def test_a_run_is_named_by_its_stages(toy):
+    names = {
+        run_name(configured(toy, "method=mlm", f"method.stages={one}"), {}) for one in ("[align]", "[align,align]")
+    }
+    assert len(names) == 2
+
+
+def test_no_stage_makes_no_encoder(toy):
+    config, _, stages = chain(toy, "method=none")
+    assert encoder_folders(stages, toy / "aligned", resume=config.resume) == []
+
+
+def test_a_stage_starts_from_the_weights_that_the_one_before_left(toy, tmp_path):
+    moving = tuple(one for one in STILL if "learning_rate" not in one)
+    _, _, stages = chain(toy, *moving, "method.stages=[align]", f"aligned={tmp_path}")
+    (first,) = encoder_folders(stages, tmp_path, resume=True)
+    config, _, stages = chain(toy, *moving, "method.stages=[align,align]", f"aligned={tmp_path}")
+    assert (config.aligned, fingerprint(stages[0].recipe)) == (str(tmp_path), first.name)
+    stages[1].config = configured(toy, *STILL, f"aligned={tmp_path}")
+    folders = encoder_folders(stages, tmp_path, resume=True)
+    assert folders[0] == first
+    assert folders[1] != first
+    one, other = (load_encoder(folder, attention="eager")[0].state_dict() for folder in folders)
+    assert all(one[name].equal(other[name]) for name in one)
+    assert OmegaConf.load(folders[1] / RECIPE).recipe.backbone.encoder == first.name
