@@ -21,6 +21,7 @@ GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "tuning", 
 NEEDED = {  # by some choices
     ("data", "files"): ["data.root=somewhere", "data.parallel=[tatoeba]"],
     ("backbone", "custom"): ["backbone.name=some/encoder"],
+    ("tuning", "cross_align"): ["task=panx"],
 }
 
 
