@@ -1,14 +1,14 @@
 """The cost model: operations, bytes and seconds of a step on paper, by its shape.
 
-Operations count a multiplication and an addition as two, as ``torch.utils.flop_counter`` does, and
-cover all products of matrices; ``benchmarks/cost_model.py`` checks them against that counter and
-the seconds against a clock. w is the width, n the rows, v the vocabulary.
+Operations are those of ``mlalign.cost``; ``benchmarks/cost_model.py`` checks them against torch's
+counter and the seconds against a clock. w is the width, n the rows, v the vocabulary.
 """
 
 from dataclasses import dataclass
 
 from shapes import Shape
 
+from mlalign import cost
 from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
 
 FLOAT = 4  # bytes
@@ -36,54 +36,37 @@ class Method:
 
 
 def encoder_operations(shape: Shape, *, fused: bool = False) -> int:
-    """Forward and backward: three times 24 w^2 a token and layer, and attention.
-
-    Attention is two products of length x w a token forward and twice that backward; a fused kernel
-    computes the first of them once more.
-    """
-    attention = 14 if fused else 12
-    per_token = 72 * shape.width**2 + attention * shape.length * shape.width
-    return shape.tokens * shape.layers * per_token
-
-
-def vocabulary_operations(singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None) -> int:
-    """One pass over the vocabulary, forward and backward, for both word losses.
-
-    Two products of the backward pass give gradients to rows and matrix. Logits are one more; where
-    they are too many to be kept, another in the backward pass, and one for rows that are mixed.
-    """
-    if kept is None:
-        kept = (singles + mixed) * vocabulary <= KEPT_ENTRIES
-    products = 3 * (singles + mixed) if kept else 4 * singles + 5 * mixed
-    return products * 2 * width * vocabulary
+    """Forward and backward of an encoder of BERT's form: 72 w^2 a token and layer, and attention."""
+    lengths = [shape.length] * (2 * shape.pairs)
+    weights = 12 * shape.width**2 * shape.layers
+    return cost.encoder_operations(lengths, weights=weights, layers=shape.layers, width=shape.width, fused=fused)
 
 
 def masked_model_operations(shape: Shape) -> int:
     """Transformers' masked-language model: its head sees every position."""
-    head = 6 * shape.tokens * shape.width * (shape.width + shape.vocabulary)
+    head = cost.linear_operations(shape.tokens, shape.width * (shape.width + shape.vocabulary))
     return encoder_operations(shape) + head
 
 
 def step_operations(shape: Shape, method: Method, *, fused: bool = False) -> dict[str, int]:
     """This project's step, part by part."""
-    square, sentences = 2 * shape.width**2, 2 * shape.pairs
+    width, sentences = shape.width, 2 * shape.pairs
+    square = width**2
     rows = method.masked + method.distribution
     similarities = {0: 0, 1: 1, 2: 3}[method.sentences]
     parts = {
         "encoder": encoder_operations(shape, fused=fused),
-        "sentence losses": similarities * 6 * shape.pairs**2 * shape.width,
-        "head's transform": 3 * rows * square,
+        "sentence losses": similarities * cost.similarity_operations(shape.pairs, width),
+        "head's transform": cost.linear_operations(rows, square),
     }
     if method.levels:
-        discriminator = 9 * sentences * square + 10 * sentences * shape.width
-        pooling = 4 * shape.tokens * shape.width
-        sentence_fusion = 3 * (sentences + 4) * square
-        parts["language game"] = discriminator + pooling
-        parts["fusions"] = sentence_fusion + 3 * 3 * rows * square
+        discriminator = cost.discriminator_operations(sentences, width, width)
+        parts["language game"] = discriminator + cost.pooling_operations(shape.tokens, width)
+        parts["fusions"] = cost.linear_operations(sentences + 4 + 3 * rows, square)
     singles = method.masked + (sentences if method.pooled and method.distribution else 0)
     mixed = 0 if method.pooled else method.distribution
     vocabulary = method.vocabulary or shape.vocabulary
-    parts["vocabulary"] = vocabulary_operations(singles, mixed, shape.width, vocabulary)
+    parts["vocabulary"] = cost.vocabulary_operations(singles, mixed, shape.width, vocabulary)
     return parts
 
 

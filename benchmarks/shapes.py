@@ -105,9 +105,9 @@ def made_up_text(shape: Shape, batches: int) -> dict[str, Tokenised]:
         },
         features=FEATURES,
     ).with_format("arrow")
-    lengths = np.full(pairs, 2 * words, np.int32)
+    lengths = np.full(pairs, words, np.int32)
     keys = random.integers(0, 2**63, pairs)
-    return {LANGUAGE: Tokenised(LANGUAGE, rows, lengths, keys, dropped={}, files={})}
+    return {LANGUAGE: Tokenised(LANGUAGE, rows, lengths, lengths, keys, dropped={}, files={})}
 
 
 def assembled(

@@ -72,10 +72,8 @@ class AlignedEncoder:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batch = self.layout.batch([self.layout.single(words[row], language) for row in rows])
-            moved = batch._replace(
-                **{name: value.to(self.encoder.device) for name, value in batch._asdict().items() if value is not None}
-            )
-            found = self.encoder.represent(moved, partner=key, representation=representation)
+            moved = batch.to(self.encoder.device)
+            found = self.encoder.represent(moved, partner=key, representation=representation, language=language)
             vectors[rows] = found.sentence.float().cpu()
         return vectors
 

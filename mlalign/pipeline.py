@@ -4,6 +4,7 @@ What is computed is in ``mlalign.alignment.module`` (the alignment) and ``mlalig
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -169,7 +170,8 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     record.tracker.end_stage()
     made: Any = {}
     for stage, folder in zip(stages, folders, strict=True):
-        made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+        found: Any = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+        made = {"budget": made.get("budget"), **found}
         record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
         record.data |= made["files"]
     last = folders[-1] if folders else None
@@ -294,6 +296,7 @@ def write_results(
         return
     folder, losses = aligned.folder, present(config.losses)
     reads = read_by(losses) | tunings_read(config) | ({"English labels"} if corpus.task.learned else set())
+    reads |= {"parallel text"} if folder is not None else set()
     notes = notes_on(losses) | notes_on_tunings(config) | ({config.method.note} if config.method.note else set())
     results_file.write_results(
         record.folder,
@@ -315,6 +318,7 @@ def write_results(
             warnings=aligned.made.get("warnings", []),
             reads=sorted(reads),
             notes=sorted(notes),
+            budget=budget_of(config, aligned, record.seconds),
             config=container(config),
             versions=results_file.versions(),
             commit=results_file.commit(),
@@ -328,6 +332,15 @@ def write_results(
     )
     written = results_file.read_results(record.folder)
     record.tracker.show(written, figures_of(written, record.folder))
+
+
+def budget_of(config: Train, aligned: Aligned, seconds: Mapping[str, float]) -> results_file.Budget | None:
+    """What the alignment was allowed to spend, and what it spent; None where nothing aligned, or long ago."""
+    asked, spent = config.align.budget, aligned.made.get("budget")
+    if spent is None:
+        return None
+    amount = spent["steps"] if asked.amount is None else asked.amount
+    return results_file.Budget(asked.unit.value, amount, **spent, seconds=seconds["align"])
 
 
 def show(folder: Path) -> None:

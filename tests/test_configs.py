@@ -22,6 +22,8 @@ NEEDED = {  # by some choices
     ("data", "files"): ["data.root=somewhere", "data.parallel=[tatoeba]"],
     ("backbone", "custom"): ["backbone.name=some/encoder"],
     ("tuning", "cross_align"): ["task=panx"],
+    ("losses", "dict_mlm"): ["data.lexicon=induced"],
+    ("losses", "word_links"): ["data.links=ibm1"],
 }
 
 

@@ -92,6 +92,9 @@ def test_results_hold_what_the_contract_promises(finished):
     assert {"python", "torch", "lightning", "transformers"} <= set(results["versions"])
     assert {"align", "finetune", "test", "total"} <= set(results["seconds"])
     assert results["peak_memory_bytes"] > 0
+    budget = results["budget"]
+    assert (budget["unit"], budget["amount"], budget["steps"], budget["pairs"]) == ("steps", 6, 6, 48)
+    assert budget["flops"] > budget["tokens"] > 0 < budget["seconds"]
     names = {Path(name).name: info for name, info in results["data"].items()}
     assert names["en-de.tsv"]["rows"] == 300
     assert names["german.test"]["rows"] == 30

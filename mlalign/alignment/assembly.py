@@ -19,6 +19,7 @@ from mlalign.config.enums import AdversarySchedule, FusionForm, Positions, Vocab
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH
+from mlalign.data.lexicon import Lexicon, token_lexicon
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
@@ -49,10 +50,11 @@ class Assembly:
 
     Args:
         config: checked.
+        lexicon: the dictionaries, where an objective needs them.
     """
 
-    def __init__(self, config: Train) -> None:
-        self.config = config
+    def __init__(self, config: Train, lexicon: Lexicon | None = None) -> None:
+        self.config, self.lexicon = config, lexicon or {}
         self.settings = {name: settings_of(name, config.losses[name]) for name in present(config.losses)}
         self.needs = [settings.needs() for settings in self.settings.values()]
         assert config.align.seed is not None  # resolved
@@ -86,7 +88,13 @@ class Assembly:
                 f"align.tlm.positions=restart: {config.backbone.name} has no absolute positions that could restart; "
                 "set align.tlm.positions=run_on"
             )
-        objectives = self._objectives(model, languages)
+        layout = SequenceBuilder(
+            tokenizer,
+            tokens,
+            max_length=config.align.max_length,
+            multiple=padding_multiple(gpu=takes_gpu(config)),
+        )
+        objectives = self._objectives(model, languages, layout)
         module = AlignmentModule(
             encoder,
             objectives,
@@ -101,12 +109,6 @@ class Assembly:
             optimisation=self._optimisation(head),
             seed=self.seed,
         )
-        layout = SequenceBuilder(
-            tokenizer,
-            tokens,
-            max_length=config.align.max_length,
-            multiple=padding_multiple(gpu=takes_gpu(config)),
-        )
         data = ParallelDataModule(
             tables,
             layout,
@@ -120,10 +122,17 @@ class Assembly:
         )
         return module, data
 
-    def _objectives(self, model: Any, languages: list[str]) -> ObjectiveSet:
+    def _objectives(self, model: Any, languages: list[str], layout: SequenceBuilder) -> ObjectiveSet:
         shape, words = model.config, model.get_input_embeddings().weight
         types = objective_types()
-        parts = Parts(shape.hidden_size, words.shape[1], shape.num_hidden_layers, languages, self.config.align)
+        parts = Parts(
+            shape.hidden_size,
+            words.shape[1],
+            shape.num_hidden_layers,
+            languages,
+            self.config.align,
+            token_lexicon(self.lexicon, layout.words),
+        )
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 
     def _encoder(self, model: Any, languages: list[str]) -> Encoder:

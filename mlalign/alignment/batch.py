@@ -68,6 +68,12 @@ class EncodedSide:
         """Where ``flat`` has each content token."""
         return self.given.is_content_token.flatten().nonzero()[:, 0]
 
+    def tokens_at(self, row: Int[Tensor, " some"], place: Int[Tensor, " some"]) -> Float[Tensor, "some dim"]:
+        """Vectors of content tokens, by their row and their place among its content tokens."""
+        counts = self.given.is_content_token.sum(1)
+        position = self.position[(counts.cumsum(0) - counts)[row] + place]
+        return self.flat.index_select(0, self.on_device(position))
+
     def at(self, chosen: Bool[Tensor, " tokens"]) -> Float[Tensor, "chosen dim"]:
         """Vectors h_w of the chosen tokens."""
         return self.flat.index_select(0, self.on_device(self.position[chosen]))
@@ -164,13 +170,19 @@ class EncodedPair:
         partners = self.sides if self.keys == "pair" else (side, side)
         return self._headed(side, chosen, partners)
 
-    def masked_tokens(self, side: EncodedSide) -> Float[Tensor, "masked dim"]:
-        """Masked tokens for Eq. 12."""
+    def masked_tokens(
+        self, side: EncodedSide, added: Float[Tensor, "masked dim"] | None = None
+    ) -> Float[Tensor, "masked dim"]:
+        """Masked tokens for Eq. 12; ``added`` is added to their vectors in front of the head."""
         partners = self.sides if self.partnered else (side, side)
-        return self._headed(side, side.is_masked, partners)
+        return self._headed(side, side.is_masked, partners, added)
 
     def _headed(
-        self, side: EncodedSide, chosen: Bool[Tensor, " tokens"], partners: tuple[EncodedSide, EncodedSide]
+        self,
+        side: EncodedSide,
+        chosen: Bool[Tensor, " tokens"],
+        partners: tuple[EncodedSide, EncodedSide],
+        added: Float[Tensor, "chosen dim"] | None = None,
     ) -> Float[Tensor, "chosen dim"]:
         """Eqs. 10 and 11 for chosen tokens, through the head."""
         assert self.head is not None
@@ -179,7 +191,7 @@ class EncodedPair:
             row = side.on_device(side.sentence_of_token[chosen])
             keys = [one.sentence.index_select(0, row) for one in partners]
             tokens = self.encoder.word_fusion(tokens, *keys)
-        return self.head(tokens)
+        return self.head(tokens if added is None else tokens + added)
 
     @torch.no_grad()
     def in_batch_accuracy(self) -> Float[Tensor, ""]:
@@ -203,6 +215,8 @@ class EncodedBatch:
         head: to the vocabulary; None where no objective needs it.
         companions: name -> another encoder, those that an objective needs.
         read: what the encoder has read, pass by pass.
+        links: see ``ParallelBatch``; None without ``data.links``.
+        place: of the batch in the run.
     """
 
     pairs: Mapping[str, EncodedPair]
@@ -212,6 +226,8 @@ class EncodedBatch:
     head: VocabularyHead | None
     companions: Mapping[str, Companion]
     read: Sequence[Subwords]
+    links: Int[Tensor, "links 3"] | None
+    place: int
 
     def pair(self, view: str) -> EncodedPair:
         """Both languages in a view; where nothing is masked, ``masked`` is ``clean``."""
@@ -230,6 +246,12 @@ class EncodedBatch:
     def first(self) -> EncodedPair | None:
         """The pair that is reported; None where every view has a single side."""
         return next(iter(self.pairs.values()), None)
+
+    def linked(self, view: str) -> list[Float[Tensor, "links dim"]]:
+        """Vectors of linked tokens, source and target: row i of one side is linked with row i of the other."""
+        assert self.links is not None  # an objective needs them
+        row, *places = self.links.unbind(1)
+        return [side.tokens_at(row, place) for side, place in zip(self.pair(view).sides, places, strict=True)]
 
     @property
     def languages_apart(self) -> EncodedPair | None:
@@ -290,7 +312,9 @@ class BatchEncoder:
             else:
                 (joined_views[view],) = found
                 found[0].sentence = found[0].vector()
-        return EncodedBatch(pairs, joined_views, batch.languages, batch.same, self.head, self.companions, read)
+        return EncodedBatch(
+            pairs, joined_views, batch.languages, batch.same, self.head, self.companions, read, batch.links, batch.place
+        )
 
     def _sides(self, sides: Sequence[Side], subwords: Subwords) -> list[EncodedSide]:
         """Encode the sides, which ``subwords`` has one behind the other."""

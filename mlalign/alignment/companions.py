@@ -36,6 +36,12 @@ class Companion(nn.Module):
         """The hidden states of all layers, the embeddings' first."""
         return self.encoder.layers(subwords)
 
+    def distance(self) -> Float[Tensor, ""]:
+        r"""How far the encoder is away, :math:`\lVert \theta - \xi \rVert_2`, with its gradient."""
+        own, trained = self.encoder.backbone.parameters(), self._trained[0].backbone.base_model.parameters()
+        norms = [torch.linalg.vector_norm(one - other) for one, other in zip(trained, own, strict=True)]
+        return torch.linalg.vector_norm(torch.stack(norms))
+
     @torch.no_grad()
     def move(self, momentum: float) -> None:
         r"""Follow the encoder: :math:`\xi \leftarrow m \xi + (1 - m) \theta` (He et al. 2020, arXiv:1911.05722)."""

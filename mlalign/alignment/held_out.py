@@ -24,7 +24,10 @@ class HeldOut:
     @torch.no_grad()
     def add(self, batch: HeldOutBatch) -> None:
         """Encode a batch."""
-        source, target = (self.encoder.embedded(subwords, batch.language) for subwords in (batch.source, batch.target))
+        source, target = (
+            self.encoder.embedded(subwords, batch.language, of)
+            for subwords, of in ((batch.source, ENGLISH), (batch.target, batch.language))
+        )
         self._parts.setdefault(batch.language, []).append(
             HeldOutPairs(
                 source.sentence.float(),

@@ -98,7 +98,7 @@ class AlignmentModule(L.LightningModule):
             )
             for name, sides in batch.views.items()
         }
-        return moved._replace(views=views)
+        return moved._replace(views=views, links=batch.links)
 
     # One step
 

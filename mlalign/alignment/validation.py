@@ -1,12 +1,15 @@
 """The settings of the losses, which every objective checks for itself."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlalign.alignment.objectives import objective_types
-from mlalign.alignment.objectives.base import Objective
+from mlalign.alignment.objectives.base import Needs, Objective
+from mlalign.config.enums import Links
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
+from mlalign.data.lexicon import INDUCED, SAMPLE, dictionary_files
 from mlalign.errors import ConfigError
 
 
@@ -14,16 +17,33 @@ def check_losses(config: Train) -> Train:
     """The configuration with typed and complete settings of every loss that is present.
 
     Raises:
-        ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors.
+        ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors;
+            or what a loss needs is not named.
+        DataError: a file that it needs is not there.
     """
     config = _losses().checked(config)
     for name in config.losses:
-        if config.align.cached is not None and not settings_of(name, config.losses[name]).needs().only_sentences:
+        needs = settings_of(name, config.losses[name]).needs()
+        _check_resources(name, needs, config)
+        if config.align.cached is not None and not needs.only_sentences:
             raise ConfigError(
                 f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "
                 "set align.cached=null, or leave that loss out"
             )
     return config
+
+
+def _check_resources(name: str, needs: Needs, config: Train) -> None:
+    """What a loss reads besides the text must be named, and files must be there."""
+    if needs.links and config.data.links == Links.none:
+        raise ConfigError(f"losses.{name} needs links between words: set data.links=ibm1")
+    choice = config.data.lexicon
+    if needs.lexicon and choice is None:
+        raise ConfigError(
+            f"losses.{name} needs a dictionary: set data.lexicon to induced, sample, a file or a folder (docs/data.md)"
+        )
+    if needs.lexicon and choice is not None and choice not in (SAMPLE, INDUCED):
+        dictionary_files(Path(choice))
 
 
 def settings_of(name: str, given: Mapping[str, Any]) -> Objective.Settings:

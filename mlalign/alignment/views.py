@@ -49,8 +49,6 @@ class Masks:
     def __init__(self, layout: SequenceBuilder, align: Align, *, seed: int) -> None:
         self.layout, self.align, self.seed = layout, align, seed
         self.replacements = ordinary_ids(layout)
-        limit: int = layout.tokenizer.model_max_length
-        self.most = min(2 * layout.max_length, limit)
 
     def masked(self, text: Sentences, key: BatchKey) -> Sides:
         """A share of the tokens of each language hidden."""
@@ -92,7 +90,13 @@ class Masks:
     ) -> Joined:
         layout = self.layout
         return side_by_side(
-            one, two, swapped, padding=layout.padding, most=self.most, multiple=layout.multiple, restart=restart
+            one,
+            two,
+            swapped,
+            padding=layout.padding,
+            most=layout.most_joined,
+            multiple=layout.multiple,
+            restart=restart,
         )
 
     def _stream(self, purpose: str, key: BatchKey, name: str) -> np.random.Generator:

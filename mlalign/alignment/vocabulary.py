@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Objective
+from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.losses import MaskedWords, WordDistribution, mean, word_divergences
 from mlalign.training.gathering import weighted
 
@@ -26,6 +27,10 @@ class VocabularyObjective(Objective):
     @abstractmethod
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords | WordDistribution]:
         """Each is averaged over what it ranges over."""
+
+    def rows(self, size: BatchSize) -> VocabularyRows:
+        """What the terms of a batch bring to the pass, for budgets: the masked words, unless it says otherwise."""
+        return VocabularyRows(words=size.masked, singles=size.masked)
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The loss, from a pass of its own."""

@@ -9,7 +9,7 @@ CUSTOM = "custom"  # backbone.name until one is given
 # Where a run's text comes from: generated, files of one's own, or fetched.
 DataSource = StrEnum("DataSource", "sample files hub")
 # What makes an encoder before fine-tuning, each from what the one before left; see ``mlalign.stages.registry``.
-Stage = StrEnum("Stage", "align")
+Stage = StrEnum("Stage", "align centred linear_map")
 # How a sentence becomes one vector.
 Pool = StrEnum("Pool", "first mean max")
 # Which implementation of attention the backbone runs; ``auto``: see ``device``.
@@ -40,6 +40,14 @@ WeightingForm = StrEnum("WeightingForm", "kendall liebel fixed")
 WeightingPer = StrEnum("WeightingPer", "loss level")
 # From a word's vector to the vocabulary.
 WordHead = StrEnum("WordHead", "backbone layer_norm")
+# What an alignment may spend: updates, sentence pairs, positions that the encoder reads, operations.
+BudgetUnit = StrEnum("BudgetUnit", "steps pairs tokens flops")
+# Where links between the words of a pair come from.
+Links = StrEnum("Links", "none ibm1")
+# How far two sentence vectors are from each other.
+Distance = StrEnum("Distance", "mse cosine")
+# How linked tokens are brought together: by their distance, or among those of all links.
+LinkForm = StrEnum("LinkForm", "distance weak strong")
 # Which words the word losses normalise over: all, or those of the parallel text.
 Vocabulary = StrEnum("Vocabulary", "full seen")
 # The first embedding of a language token.

@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from mlalign.config.enums import BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.plain import typed
@@ -268,6 +269,7 @@ def resolve(composed: DictConfig) -> Train:
     config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
+    _resolve_budget(config)
     if config.backbone.path is not None:
         config.backbone.name, config.backbone.revision = name_of(config.backbone.path), None
     for stage in (config.align, config.finetune):
@@ -279,6 +281,23 @@ def resolve(composed: DictConfig) -> Train:
             group = group or Path(hydra.sweep.dir).name
         config.logger.group = group or hydra.runtime.choices.get("experiment")
     return freeze(config)
+
+
+def _resolve_budget(config: Train) -> None:
+    """A budget of steps is ``align.steps``; the others are known when the text is.
+
+    Raises:
+        ConfigError: the budget is given twice, or not as a whole number of steps.
+    """
+    budget = config.align.budget
+    if budget.amount is None:
+        return
+    if HydraConfig.initialized() and "align.steps" in map(key_of, HydraConfig.get().overrides.task):
+        raise ConfigError("align.steps and align.budget.amount are both given; leave one of them out")
+    if budget.unit == BudgetUnit.steps:
+        if budget.amount != int(budget.amount):
+            raise ConfigError(f"align.budget.amount={budget.amount}: expected a whole number of steps")
+        config.align.steps, budget.amount = int(budget.amount), None
 
 
 def _tell_renamed(composed: DictConfig) -> None:

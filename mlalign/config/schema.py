@@ -11,6 +11,7 @@ from mlalign.config.enums import (
     AdversaryInput,
     AdversarySchedule,
     Attention,
+    BudgetUnit,
     DataSource,
     Freeze,
     FusionForm,
@@ -18,6 +19,7 @@ from mlalign.config.enums import (
     JoinedOrder,
     Keep,
     LanguageTokenStart,
+    Links,
     LoggerName,
     OnBadLine,
     Partner,
@@ -80,14 +82,15 @@ class Data(Settings):
     cache: str = setting("data/cache", affects=NOTHING)
     parallel: list[str] = setting(affects=RUN)  # corpora under <root>/parallel
     languages: Any = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
-    # A dictionary for tunings: a file or folder, sample (the sample's own), induced (from the parallel text).
-    lexicon: str | None = setting(None, affects=RUN)
+    # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
+    lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
     min_tokens: int = setting(1, at_least(1))  # of either side
     max_ratio: float = setting(4.0, at_least(1))  # between the tokens of the two sides
     sampling_exponent: float = setting(0.7, CLOSED_SHARE)
+    links: Links = Links.none  # between the words of each pair
 
 
 @dataclass
@@ -127,11 +130,20 @@ class Tlm(Settings):
 
 
 @dataclass
+class Budget(Settings):
+    """What the alignment may spend; the encoder is known by the number of steps that it makes of it."""
+
+    unit: BudgetUnit = setting(BudgetUnit.steps, affects=RUN)
+    amount: float | None = setting(None, POSITIVE, affects=RUN)  # null: `align.steps`
+
+
+@dataclass
 class Align(Settings):
     """The first stage: alignment on parallel text."""
 
     seed: int | None = None  # null: as `seed`
-    steps: int = setting(20000, at_least(1))
+    steps: int = setting(20000, at_least(1))  # short for a budget of steps
+    budget: Budget = setting(Budget)
     batch_size: int = setting(96, at_least(2))  # pairs
     max_length: int = setting(128, at_least(8))
     accumulate: int = setting(1, at_least(1))

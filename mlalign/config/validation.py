@@ -11,6 +11,7 @@ from mlalign.config.enums import (
     BUILT,
     CUSTOM,
     AdversarySchedule,
+    BudgetUnit,
     DataSource,
     FusionForm,
     FusionKeys,
@@ -226,6 +227,11 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             f"prepare.min_characters={prepare.min_characters} is more than "
             f"prepare.max_characters={prepare.max_characters}",
         ),
+        (
+            config.align.budget.unit != BudgetUnit.steps and config.align.budget.amount is None,
+            f"align.budget.unit={config.align.budget.unit} without align.budget.amount: how many "
+            f"{config.align.budget.unit}? Add align.budget.amount=NUMBER",
+        ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),
@@ -247,6 +253,11 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             bool(leaking) and bool(stages),
             f"data.parallel holds {', '.join(leaking)}, whose sentences are the test text of "
             f"task={config.task.name}; a score on it would mean nothing. Leave it out",
+        ),
+        (
+            fused and stages[-1:] != [Stage.align] and bool(stages),
+            f"method.stages={list(map(str, stages))} with fusion.form={fusion.form}: maps are fitted to vectors "
+            "before any fusion; set fusion.form=off or method.stages=[align]",
         ),
         (
             fused and not config.method.language_tokens,

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from mlalign.errors import DataError
 
 Translations = Mapping[str, tuple[str, ...]]  # English word, casefolded -> its translations, the best first
 Lexicon = Mapping[str, Translations]  # by language
+TokenLexicon = Mapping[str, Mapping[int, tuple[int, ...]]]  # the same of tokens
 
+SAMPLE, INDUCED = "sample", "induced"  # values of data.lexicon that are no paths
 LEAST = 0.1  # of both probabilities of an induced pair (Ammar et al. 2016, arXiv:1602.01925)
 PAIR = re.compile(r"(?:^|[-_.])(?:en|eng)-([a-z]{2,3})(?=[-_.]|$)")  # en-de.txt, freedict-eng-deu.index
 DIGITS = {
@@ -51,6 +53,11 @@ def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
             f"expected {', '.join(languages)}; add files, or choose other languages with data.languages"
         )
     return found
+
+
+def lexicon_path(choice: str, root: str) -> Path:
+    """Where the files of a dictionary lie that is not induced: those of the sample are beside its tasks."""
+    return Path(root) / "lexicon" if choice == SAMPLE else Path(choice)
 
 
 def dictionary_files(path: Path) -> dict[Path, str]:
@@ -95,6 +102,25 @@ def induced(pairs: Iterable[tuple[str, str]]) -> Translations:
     row, column = forward.row[both][order], forward.col[both][order]
     sources, targets = list(english.ids), list(other.ids)
     return _collected((sources[one], targets[two]) for one, two in zip(row, column, strict=True))
+
+
+def token_lexicon(lexicon: Lexicon, tokens: Callable[[Sequence[str]], list[list[int]]]) -> TokenLexicon:
+    """What is one token in both languages.
+
+    Args:
+        lexicon: of words.
+        tokens: cuts each text into the ids of tokens.
+    """
+    found: dict[str, dict[int, tuple[int, ...]]] = {}
+    for language, words in lexicon.items():
+        pairs = [(word, translation) for word, translations in words.items() for translation in translations]
+        sides = (tokens([pair[side] for pair in pairs]) if pairs else [] for side in (0, 1))
+        found[language] = {}
+        for one, other in zip(*sides, strict=True):
+            if len(one) == len(other) == 1:
+                known = found[language].get(one[0], ())
+                found[language][one[0]] = known if other[0] in known else (*known, other[0])
+    return found
 
 
 class _Vocabulary:

@@ -1,12 +1,21 @@
 """Which words of a sentence translate which: IBM model 1 in both directions, where they agree."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from datasets import Dataset, concatenate_datasets
+from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from mlalign.data.token_cache import Tokenised
+
+FORM = 1  # raise it when what is written below changes
 ITERATIONS = 5
 CHUNK = 10_000  # pairs at a time
 NULL = -1  # a word that translates none
@@ -139,6 +148,40 @@ def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) ->
     chosen = aligned[agreed]
     places = np.stack([of_target[chosen], _places(target)[chosen]], axis=1).astype(np.int32)
     return places, np.bincount(pair[chosen], minlength=len(target.lengths))
+
+
+def with_links(table: Tokenised) -> Tokenised:
+    """The same pairs with a column ``links`` of source and target places, one behind the other.
+
+    The subwords are linked. The file lies beside the table's in the cache, made now or before.
+    """
+    (file,) = table.rows.cache_files
+    path = Path(file["filename"]).with_suffix(f".links{FORM}.arrow")
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            _write_links(table, path)
+    column = Dataset.from_file(str(path)).with_format("arrow")
+    return replace(table, rows=concatenate_datasets([table.rows, column], axis=1).with_format("arrow"))
+
+
+def _write_links(table: Tokenised, path: Path) -> None:
+    """The file takes its final name only when it is whole."""
+    whole = table.rows[:]
+
+    def side(name: str, lengths: NDArray[np.int32]) -> Sentences:
+        words = whole[name].combine_chunks().flatten().to_numpy()
+        return Sentences(words.astype(np.int64), lengths.astype(np.int64))
+
+    places, sizes = links(side("source", table.source_lengths), side("target", table.target_lengths))
+    ends = np.concatenate([[0], np.cumsum(2 * sizes)]).astype(np.int32)
+    column = pa.table({"links": pa.ListArray.from_arrays(pa.array(ends), pa.array(places.ravel()))})
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, column.schema) as writer:
+            writer.write_table(column)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _starts(sizes: Ints) -> Ints:

@@ -65,6 +65,7 @@ class ParallelBatch(NamedTuple):
     languages: tuple[str, str]  # ("en", "de")
     same: Bool[Tensor, "all all"]  # rows that say the same, other than row and column alike
     place: int  # of the batch in the run
+    links: Int[Tensor, "links 3"] | None = None  # row, source and target token, of this device's rows
 
     @property
     def first(self) -> Sides:
@@ -129,7 +130,18 @@ class ParallelText(Dataset[ParallelBatch]):
             sentences_of(table["target"], key.language, self.layout),
         )
         views = {name: regrouped(map(self._own, make(text, key))) for name, make in self.views.items()}
-        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch)
+        links = self._links(table["links"]) if "links" in table.column_names else None
+        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links)
+
+    def _links(self, column: pa.ChunkedArray) -> Int[Tensor, "links 3"]:
+        """Of this device's rows, which are counted from its first."""
+        lists = column.combine_chunks()
+        places = lists.flatten().to_numpy().reshape(-1, 2)
+        row = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy() // 2)
+        size = len(lists) // self.world
+        first = self.rank * size
+        own = (row >= first) & (row < first + size)
+        return torch.from_numpy(np.column_stack([row[own] - first, places[own]]).astype(np.int64))
 
     def _own(self, side: Side) -> Side:
         """The rows of this device."""
@@ -189,13 +201,7 @@ class ParallelDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[ParallelBatch]:
         """Batches from where an interrupted run stopped; the last, smaller ones are left out."""
-        sampler = PairBatches(
-            {lang: self.tables[lang].lengths[rows] for lang, rows in self.trained.items()},
-            pairs=self.pairs,
-            batches=self.batches,
-            exponent=self.exponent,
-            seed=self.seed,
-        )
+        sampler = self.sampler(self.batches)
         sampler.start, self._resume_at = self._resume_at, 0
         text = ParallelText(
             self.tables,
@@ -214,6 +220,16 @@ class ParallelDataModule(L.LightningDataModule):
             persistent_workers=self.workers > 0,
             multiprocessing_context="fork" if self.workers else None,
             pin_memory=torch.cuda.is_available(),
+        )
+
+    def sampler(self, batches: int) -> PairBatches:
+        """Which pairs make the first batches; those of a longer run begin with the same."""
+        return PairBatches(
+            {lang: self.tables[lang].lengths[rows] for lang, rows in self.trained.items()},
+            pairs=self.pairs,
+            batches=batches,
+            exponent=self.exponent,
+            seed=self.seed,
         )
 
     def val_dataloader(self) -> DataLoader[HeldOutBatch]:

@@ -58,6 +58,12 @@ class SequenceBuilder:
         return self.max_length - self.overhead
 
     @property
+    def most_joined(self) -> int:
+        """Positions of a row that holds two sequences, at most."""
+        limit: int = self.tokenizer.model_max_length
+        return min(2 * self.max_length, limit)
+
+    @property
     def pair_budget(self) -> int:
         """How many subwords of two sentences together fit."""
         return self.budget - self._between

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import compress, islice
 from pathlib import Path
 from typing import Any
@@ -69,13 +69,19 @@ class Tokenised:
 
     language: str
     rows: Dataset
-    lengths: NDArray[np.int32]  # subwords of both sides together
+    source_lengths: NDArray[np.int32]  # subwords
+    target_lengths: NDArray[np.int32]
     source_keys: NDArray[np.int64]
     dropped: dict[str, int]
     files: dict[str, dict[str, Any]]  # path -> rows, sha256
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        """Subwords of both sides together."""
+        return self.source_lengths + self.target_lengths
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> pa.Table:
         """Rows as an Arrow table."""
@@ -158,8 +164,7 @@ def open_table(table: Path, language: str, *, dropped: dict[str, int], files: di
     rows = Dataset.from_file(str(table))
     keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
     rows = rows.with_format("arrow")
-    lengths = _lengths(rows, "source") + _lengths(rows, "target")
-    return Tokenised(language, rows, lengths, keys, dropped, files)
+    return Tokenised(language, rows, _lengths(rows, "source"), _lengths(rows, "target"), keys, dropped, files)
 
 
 def _write(

@@ -135,6 +135,7 @@ class FinetuningModule(L.LightningModule):
             batch.subwords,
             partner=self.partner_of(batch),
             representation=self.representation,
+            language=batch.language,
         )
 
     def partner_of(self, batch: TaskBatch) -> Float[Tensor, "*batch dim"] | None:

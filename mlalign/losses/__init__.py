@@ -1,7 +1,10 @@
 """The losses: pure functions of tensors, one file per level; and how they are weighted."""
 
+from mlalign.losses.alignment import self_alignment_loss
 from mlalign.losses.consistency import consistency_loss
+from mlalign.losses.distillation import distillation_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
+from mlalign.losses.links import link_contrast_loss, link_distance_loss
 from mlalign.losses.momentum import momentum_contrast_loss
 from mlalign.losses.sentence import clamped_entries, inter_sentence_loss, intra_sentence_loss
 from mlalign.losses.weighting import UncertaintyWeights
@@ -16,11 +19,15 @@ __all__ = [
     "confusion_loss",
     "consistency_loss",
     "discriminator_loss",
+    "distillation_loss",
     "inter_sentence_loss",
     "intra_sentence_loss",
+    "link_contrast_loss",
+    "link_distance_loss",
     "masked_word_loss",
     "mean",
     "momentum_contrast_loss",
+    "self_alignment_loss",
     "word_distribution_loss",
     "word_divergences",
 ]

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from mlalign.data.languages import ENGLISH
 from mlalign.models.backbone import first_position
 from mlalign.models.fusion import AttentionFusion
+from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, max_pool, mean_pool
 
@@ -57,6 +58,7 @@ class Encoder(nn.Module):
         sentence_fusion: Eqs. 2 and 3, or None.
         word_fusion: Eqs. 10 and 11, or None.
         prototypes: the fusions' keys where there is no translation; needed with a fusion.
+        maps: what moves the vectors of each language where there is no fusion, or None.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Encoder(nn.Module):
         sentence_fusion: AttentionFusion | None = None,
         word_fusion: AttentionFusion | None = None,
         prototypes: LanguagePrototypes | None = None,
+        maps: LanguageMaps | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -74,6 +77,7 @@ class Encoder(nn.Module):
         self.sentence_fusion = sentence_fusion
         self.word_fusion = word_fusion
         self.prototypes = prototypes
+        self.maps = maps
 
     @property
     def dim(self) -> int:
@@ -142,6 +146,7 @@ class Encoder(nn.Module):
         *,
         partner: Float[Tensor, "*batch dim"] | None,
         representation: str,
+        language: str | None = None,
     ) -> Represented:
         """Vectors of sentences that have no translation at hand (docs/method.md, single sentences).
 
@@ -152,6 +157,7 @@ class Encoder(nn.Module):
             representation: ``prototype`` (keys: English and ``partner``), ``mixed`` (English and
                 the sentence's own language token), ``self`` (the own token twice) or ``backbone``
                 (no fusion).
+            language: of all the sentences, whose map is taken where there are maps; None: unknown.
         """
         states = self(subwords)
         sentence = self.pooled(states, subwords)
@@ -159,6 +165,13 @@ class Encoder(nn.Module):
         def mean() -> Tensor:
             return mean_pool(states, subwords.is_content_token)
 
+        maps = self.maps
+        if maps is not None:
+            return Represented(
+                maps(sentence, language, "sentence"),
+                lambda: maps(states, language, "word"),
+                lambda: maps(mean(), language, "word"),
+            )
         if self.sentence_fusion is None or representation == "backbone":
             return Represented(sentence, lambda: states, mean)
         assert self.prototypes is not None
@@ -172,18 +185,21 @@ class Encoder(nn.Module):
             return Represented(fused, lambda: states, mean)
         return Represented(fused, lambda: word_fusion(states, key, key), mean)
 
-    def embed(self, subwords: Subwords, target: str) -> Float[Tensor, "batch dim"]:
+    def embed(self, subwords: Subwords, target: str, language: str | None = None) -> Float[Tensor, "batch dim"]:
         """Sentence vectors as at inference, for retrieval and probes; see ``embedded``."""
-        return self.embedded(subwords, target).sentence
+        return self.embedded(subwords, target, language).sentence
 
-    def embedded(self, subwords: Subwords, target: str) -> Represented:
+    def embedded(self, subwords: Subwords, target: str, language: str | None = None) -> Represented:
         """Sentences and words as at inference.
 
-        ``target`` is the target language of the pair, for English sentences too: these are the keys
-        that both sides had in alignment.
+        Args:
+            subwords: sentences of one language.
+            target: the target language of the pair, for English sentences too: these are the keys
+                that both sides had in alignment.
+            language: of the sentences; only maps need it.
         """
         partner = None if self.prototypes is None else self.prototypes.of(target)
-        return self.represent(subwords, partner=partner, representation="prototype")
+        return self.represent(subwords, partner=partner, representation="prototype", language=language)
 
     def fitted_additions(self) -> dict[str, Tensor]:
         """Everything besides the backbone, as it goes into ``mlalign.safetensors``."""

@@ -14,6 +14,7 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.fusion import AttentionFusion
+from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.prototypes import LanguagePrototypes
 
 ADDITIONS = "mlalign.safetensors"
@@ -38,13 +39,16 @@ def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[st
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
     write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     fusion = encoder.sentence_fusion
-    shape = {
+    shape: dict[str, object] = {
         "pool": encoder.pool,
         "languages": list(encoder.prototypes.languages) if encoder.prototypes else [],
         "fusion": fusion.form if fusion is not None else "off",
         "temperature": fusion.temperature if fusion is not None else None,
         "word_fusion": encoder.word_fusion is not None,
     }
+    if encoder.maps is not None:
+        languages = list(encoder.maps.languages[1:])
+        shape["maps"] = {"languages": languages, "linear": encoder.maps.matrices is not None}
     OmegaConf.save(OmegaConf.create({"encoder": shape, **recipe}), folder / RECIPE)
 
 
@@ -82,7 +86,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
     backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
     dim = int(backbone.config.hidden_size)
     languages = list(shape["languages"])
-    fused = shape["fusion"] != "off"
+    fused, maps = shape["fusion"] != "off", shape.get("maps")
 
     def fusion() -> AttentionFusion:
         return AttentionFusion(dim, temperature=shape["temperature"], form=shape["fusion"])
@@ -93,6 +97,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
         sentence_fusion=fusion() if fused else None,
         word_fusion=fusion() if shape["word_fusion"] else None,
         prototypes=LanguagePrototypes(languages, dim) if languages else None,
+        maps=LanguageMaps(maps.languages, dim, linear=maps.linear) if maps else None,
     )
     problem = _load_additions(encoder, folder / ADDITIONS)
     if problem:

@@ -28,6 +28,11 @@ class Subwords(NamedTuple):
         cut = [None if one is None else one[chosen, :width] for one in self]
         return Subwords(*cut)  # type: ignore[arg-type]  # only what may be None is
 
+    def to(self, device: torch.device) -> "Subwords":
+        """The same sequences on a device."""
+        moved = [None if one is None else one.to(device) for one in self]
+        return Subwords(*moved)  # type: ignore[arg-type]  # only what may be None is
+
     @property
     def width(self) -> int:
         """Positions of each row."""

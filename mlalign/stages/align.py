@@ -5,6 +5,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
-from mlalign.config.identity import alignment_recipe
+from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.schema import Train
+from mlalign.config.settings import freeze
+from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero, rank_zero_first
 from mlalign.files import JsonObject, write_whole
@@ -28,6 +32,7 @@ from mlalign.models.learning import configure_training
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.stages.backbone import Start
 from mlalign.stages.code import code_hashes
+from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.computing import attention
 from mlalign.training.trainer import require_finished
@@ -61,14 +66,44 @@ class AlignmentStage:
         *,
         precision: str,
     ) -> None:
-        self.config, self.text, self.backbone = config, text, backbone
+        self.asked, self.text, self.backbone = config, text, backbone
         self.trainer, self.precision, self.attention = trainer, precision, attention(config)
         self.code = code_hashes()  # as it is now: a checkout can change while it aligns
 
     @cached_property
+    def config(self) -> Train:
+        """With the number of steps that the budget allows.
+
+        Raises:
+            ConfigError: it allows none.
+        """
+        align = self.asked.align
+        if align.budget.amount is None:
+            return self.asked
+        module, data, _ = self._assembled(replace(self.asked, align=replace(align, steps=1)), self.attention)
+        steps = steps_within(align, module, data)
+        log.info("A budget of %g %s allows %d steps", align.budget.amount, align.budget.unit, steps)
+        return freeze(replace(self.asked, align=replace(align, steps=steps)))
+
+    def _assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
+        """What is trained, on what, and the tokenizer."""
+        model, tokenizer = self.backbone.load(attention)
+        vocabulary = vocabulary_size(tokenizer)
+        with rank_zero_first():
+            tables = self.text.tables(tokenizer)
+        return *Assembly(config, self.lexicon).module(model, tokenizer, tables, vocabulary), tokenizer
+
+    @cached_property
     def recipe(self) -> JsonObject:
         """Everything that the aligned encoder follows from."""
-        return alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
+        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
+        return recipe | ({} if self.lexicon is None else {"lexicon": fingerprint(self.lexicon)})
+
+    @cached_property
+    def lexicon(self) -> Lexicon | None:
+        """The dictionaries, where an objective reads them."""
+        is_read = any(one.lexicon for one in Assembly(self.asked).needs)
+        return lexicon_of(self.asked, self.text) if is_read else None
 
     def make(self, folder: Path, resume_from: Path) -> None:
         """Align and fill a folder.
@@ -78,16 +113,14 @@ class AlignmentStage:
         """
         config = self.config
         computing = self._computing(folder, resume_from)
-        model, tokenizer = self.backbone.load(computing["attention"])
-        vocabulary = vocabulary_size(tokenizer)
-        with rank_zero_first():
-            tables = self.text.tables(tokenizer)
-        module, data = Assembly(config).module(model, tokenizer, tables, vocabulary)
+        module, data, tokenizer = self._assembled(config, computing["attention"])
         configure_training(
-            model, gradient_checkpointing=config.backbone.gradient_checkpointing, compiled=config.trainer.compile
+            module.encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
         )
-        pairs = sum(map(len, tables.values()))
-        log.info("Aligning %d languages (%s pairs) for %d steps", len(tables), f"{pairs:,}", config.align.steps)
+        pairs = sum(map(len, data.tables.values()))
+        log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), f"{pairs:,}", config.align.steps)
         seconds = align(
             module,
             data,
@@ -103,7 +136,8 @@ class AlignmentStage:
             "code": self.code,
             "computing": computing,
             "seconds": seconds,
-            "files": {path: info for table in tables.values() for path, info in table.files.items()},
+            "budget": asdict(spent_by(config.align, module, data)),
+            "files": {path: info for table in data.tables.values() for path, info in table.files.items()},
             "warnings": list(module.diagnostics.warnings.values()),
         }
         if is_rank_zero():

@@ -10,6 +10,7 @@ from mlalign.config.schema import Train
 from mlalign.files import sha256_of
 from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.stages.backbone import local_files
+from mlalign.stages.dictionary import lexicon_files
 from mlalign.stages.parallel_text import ParallelText
 
 log = logging.getLogger(__name__)
@@ -19,9 +20,11 @@ def run_folder(config: Train) -> Path:
     """Named by what affects the run: the same wherever it is, whatever it runs on and however it is shown.
 
     Raises:
-        DataError: the backbone's folder holds no model.
+        DataError: the backbone's folder holds no model, or ``data.lexicon`` no dictionary.
     """
-    return Path(config.output) / config.task.name / run_name(config, local_files(config.backbone))
+    return (
+        Path(config.output) / config.task.name / run_name(config, local_files(config.backbone) | lexicon_files(config))
+    )
 
 
 def is_finished(config: Train, folder: Path, languages: Sequence[str], text: ParallelText) -> bool:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from mlalign.config.enums import Links
 from mlalign.config.schema import Train
 from mlalign.data.languages import ENGLISH
+from mlalign.data.links import with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, parallel_path, read_pairs
 from mlalign.data.sequences import SequenceBuilder
@@ -111,6 +113,8 @@ class ParallelText:
                 cache=Path(data.cache) / "tokens",
                 progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
             )
+            if data.links == Links.ibm1:
+                tables[language] = with_links(tables[language])
             for reason, count in tables[language].dropped.items():
                 log.info("en-%s: %d pairs left out: %s", language, count, reason)
         if not tables:

@@ -11,9 +11,14 @@ from mlalign.config.schema import Train
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone, EarlierEncoder, Start
 from mlalign.stages.chain import EncoderStage
+from mlalign.stages.maps import CentredStage, LinearMapStage, MapStage
 from mlalign.stages.parallel_text import ParallelText
 
-STAGES = {Stage.align: AlignmentStage}
+STAGES: dict[Stage, type[AlignmentStage] | type[MapStage]] = {
+    Stage.align: AlignmentStage,
+    Stage.centred: CentredStage,
+    Stage.linear_map: LinearMapStage,
+}
 
 
 def build_stages(

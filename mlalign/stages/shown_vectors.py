@@ -185,6 +185,7 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
                 batch.subwords,
                 partner=run.module.partner_of(batch),
                 representation=run.module.representation,
+                language=batch.language,
             )
             vectors[batch.examples] = seen.sentence.float().numpy()
     names = [TOPICS.get(label, label) for label in run.config.task.labels]

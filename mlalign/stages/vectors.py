@@ -77,7 +77,7 @@ def sentence_and_words(
     """
     pieces = layout.split_words([words], language)[0]
     subwords = layout.batch([layout.single([one for word in pieces for one in word], language)])
-    seen = encoder.embedded(subwords, target)
+    seen = encoder.embedded(subwords, target, language)
     states = seen.words[0][subwords.is_content_token[0]].float()
     of_word = torch.arange(len(words)).repeat_interleave(torch.tensor([*map(len, pieces)]))
     vectors = [states[of_word[: len(states)] == place].mean(0) for place in range(len(words))]

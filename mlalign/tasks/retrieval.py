@@ -70,7 +70,7 @@ class SentenceVectors(L.LightningModule):
 
     def predict_step(self, batch: TaskBatch, batch_idx: int) -> tuple[list[int], Tensor]:
         """Places and vectors of the sentences of a batch."""
-        return batch.examples, self.encoder.embed(batch.subwords, self.target).float().cpu()
+        return batch.examples, self.encoder.embed(batch.subwords, self.target, batch.language).float().cpu()
 
 
 def sentence_vectors(

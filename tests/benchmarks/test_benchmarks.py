@@ -54,8 +54,8 @@ def test_the_cost_model_counts_what_torch_counts(script: Any, tmp_path: Path) ->
 
 
 def test_logits_that_are_not_kept_are_counted_too(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cost_model, cost = script("cost_model"), script("cost")
-    for module in (cost, importlib.import_module("mlalign.losses.fused_vocabulary")):
+    cost_model = script("cost_model")
+    for module in map(importlib.import_module, ("mlalign.cost", "mlalign.losses.fused_vocabulary")):
         monkeypatch.setattr(module, "KEPT_ENTRIES", 1000)
     shape = cost_model.QUICK[0]
     _, steps, batches = cost_model.steps_of(shape, tmp_path, 2)

@@ -35,7 +35,7 @@ SINGLE = {
     "data.sampling_exponent",
     "method.language_tokens", "trainer.precision",
 }  # fmt: skip
-RUN_ONLY = {"backbone.attention", "backbone.tokenizer"}
+RUN_ONLY = {"align.budget.amount", "align.budget.unit", "backbone.attention", "backbone.tokenizer"}
 
 
 def other(value: Any) -> Any:

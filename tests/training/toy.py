@@ -220,7 +220,7 @@ def built_by(maker: AlignmentStage) -> tuple[AlignmentModule, ParallelDataModule
     """As the stage does it before it trains."""
     model, tokenizer = maker.backbone.load(maker.attention)
     tables, vocabulary = maker.text.tables(tokenizer), vocabulary_size(tokenizer)
-    return Assembly(maker.config).module(model, tokenizer, tables, vocabulary)
+    return Assembly(maker.config, maker.lexicon).module(model, tokenizer, tables, vocabulary)
 
 
 def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:
@@ -235,9 +235,13 @@ def encoded(module: AlignmentModule, batch: ParallelBatch, *, partnered: bool = 
     return module.encoded(batch, partnered=partnered)
 
 
+RESOURCES = {"word_links": ("data.links=ibm1",), "dict_mlm": ("data.lexicon=induced",)}
+
+
 def composed_of(*names: str) -> tuple[str, ...]:
     """Overrides for a method of some objectives."""
-    return ("method=none", "method.stages=[align]", f"losses=[{','.join(names)}]")
+    needed = [word for name in names for word in RESOURCES.get(name, ())]
+    return ("method=none", "method.stages=[align]", f"losses=[{','.join(names)}]", *needed)
 
 
 def alone(name: str) -> tuple[str, ...]:

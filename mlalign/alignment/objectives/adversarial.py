@@ -13,9 +13,10 @@ from torch.func import functional_call
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.diagnostics import Rule
 from mlalign.alignment.objectives.base import Objective, Parts
-from mlalign.config.enums import Confusion, RampForm, WeightingForm
+from mlalign.config.enums import AdversarySchedule, Confusion, RampForm, WeightingForm
 from mlalign.config.schema import Train
 from mlalign.config.settings import SHARE, setting
+from mlalign.cost import BatchSize, discriminator_operations, pooling_operations
 from mlalign.losses import confusion_loss, discriminator_loss
 from mlalign.models.discriminator import LanguageDiscriminator
 from mlalign.training.gathering import all_gather
@@ -114,6 +115,19 @@ class LanguageAdversary(Objective):
         frozen = {name: value.detach() for name, value in self.discriminator.named_parameters()}
         logits = [functional_call(self.discriminator, frozen, rows) for rows in self._inputs(batch)]
         return confusion_loss(*self._gathered(logits), form=self.settings.form.value)
+
+    def operations(self, size: BatchSize) -> int:
+        """Both players, and the means that they see."""
+        adversary = self.adversary
+        alternate = adversary.schedule == AdversarySchedule.alternate
+        game = discriminator_operations(
+            size.words if adversary.input == "token" else 2 * size.pairs,
+            size.width,
+            size.width if adversary.hidden is None else adversary.hidden,
+            steps=adversary.discriminator_steps,
+            evaluations=adversary.discriminator_steps + alternate,
+        )
+        return game + (pooling_operations(size.positions, size.width) if adversary.input == "mean" else 0)
 
     @torch.no_grad()
     def measures(self, batch: EncodedBatch) -> dict[str, Tensor | float]:

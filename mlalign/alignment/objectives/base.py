@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -13,6 +13,8 @@ from mlalign.alignment.companions import Companion
 from mlalign.alignment.diagnostics import Rule
 from mlalign.config.schema import Align, Train
 from mlalign.config.settings import at_least, setting
+from mlalign.cost import BatchSize
+from mlalign.data.lexicon import TokenLexicon
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Needs:
         vocabulary: whether it reads the vocabulary head.
         layers: whose hidden states it reads besides the last; 0 are the embeddings.
         companions: other encoders that it reads: ``momentum``, ``start``, see ``companions``.
+        links: whether it reads links between words, of ``data.links``.
+        lexicon: whether it reads a dictionary, of ``data.lexicon``.
     """
 
     views: frozenset[str] = frozenset({"masked"})
@@ -37,6 +41,8 @@ class Needs:
     vocabulary: bool = False
     layers: frozenset[int] = frozenset()
     companions: frozenset[str] = frozenset()
+    links: bool = False
+    lexicon: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Parts:
         layers: how many the encoder has.
         languages: of the pairs, English first.
         align: settings of the stage.
+        lexicon: the dictionary's single tokens, see ``token_lexicon``.
     """
 
     dim: int
@@ -56,6 +63,7 @@ class Parts:
     layers: int
     languages: Sequence[str]
     align: Align
+    lexicon: TokenLexicon = field(default_factory=dict)
 
 
 class Objective(nn.Module, ABC):
@@ -109,6 +117,10 @@ class Objective(nn.Module, ABC):
     def opponent_loss(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The opponent's loss; no gradient reaches the encoder. Asked for only where there is an opponent."""
         raise NotImplementedError(f"{type(self).__name__} has an opponent and no opponent_loss")
+
+    def operations(self, size: BatchSize) -> int:
+        """What it computes of a batch besides the encoder and the vocabulary, for budgets; see ``mlalign.cost``."""
+        return 0
 
     def stepped(self, batch: EncodedBatch) -> None:
         """Called at the end of every batch, after the optimizers have stepped if it was the window's last."""

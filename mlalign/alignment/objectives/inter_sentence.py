@@ -11,6 +11,7 @@ from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.config.enums import Similarity, View
 from mlalign.config.plain import plain
 from mlalign.config.settings import POSITIVE, setting
+from mlalign.cost import BatchSize, similarity_operations
 from mlalign.losses import inter_sentence_loss
 
 
@@ -41,3 +42,7 @@ class InterSentence(Objective):
         """Both directions summed."""
         pair = batch.pair(self.settings.view)
         return inter_sentence_loss(pair.source.sentences, pair.target.sentences, same=batch.same, **self.options)
+
+    def operations(self, size: BatchSize) -> int:
+        """All pairs of sentences."""
+        return similarity_operations(size.pairs, size.width)

@@ -15,6 +15,7 @@ from mlalign.config.enums import Similarity, View
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, setting
+from mlalign.cost import BatchSize, similarity_operations
 from mlalign.losses import clamped_entries, intra_sentence_loss
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,10 @@ class IntraSentence(Objective):
         """Summed over columns, mean over rows."""
         pair = batch.pair(self.settings.view)
         return intra_sentence_loss(pair.source.sentences, pair.target.sentences, **self.options)
+
+    def operations(self, size: BatchSize) -> int:
+        """All pairs of sentences within each language."""
+        return 2 * similarity_operations(size.pairs, size.width)
 
     def measures(self, batch: EncodedBatch) -> dict[str, Tensor | float]:
         """Share of the entries that are at the cap and have no gradient, in per cent."""

@@ -10,6 +10,7 @@ from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
 from mlalign.config.enums import Prediction
 from mlalign.config.settings import SHARE, at_least, setting
+from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.distributed import rank
 from mlalign.losses import WordDistribution
 
@@ -59,3 +60,11 @@ class WordDistributionPrediction(VocabularyObjective):
 
         yield one(pair.source, pair.target)
         yield one(pair.target, pair.source)
+
+    def rows(self, size: BatchSize) -> VocabularyRows:
+        """All words of the chosen pairs, or one row for each of their sentences."""
+        chosen = [side[:: self.every] for side in (size.source, size.target)]
+        words = int(sum(side.sum() for side in chosen))
+        if self.settings.prediction == Prediction.pooled:
+            return VocabularyRows(words, singles=sum(map(len, chosen)))
+        return VocabularyRows(words, singles=0, mixed=words)

@@ -1,0 +1,167 @@
+"""What an alignment spends, and how many steps a budget allows: known before it begins."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from mlalign.alignment.module import AlignmentModule
+from mlalign.alignment.views import AGAIN
+from mlalign.config.schema import Align
+from mlalign.cost import (
+    BatchSize,
+    VocabularyRows,
+    encoder_operations,
+    linear_operations,
+    pooling_operations,
+    vocabulary_operations,
+)
+from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.sampling import BatchKey
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.errors import ConfigError
+
+Ints = NDArray[np.int64]
+FORWARD = 1 / 3  # of what a pass with its gradient costs
+FIRST = 1024  # batches
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What an alignment has spent, all devices together; padding costs nothing.
+
+    Attributes:
+        steps: updates of the encoder.
+        pairs: sentence pairs.
+        tokens: positions that the encoder has read; in a pass without gradient they count a third.
+        flops: operations, see ``mlalign.cost``.
+    """
+
+    steps: int = 0
+    pairs: int = 0
+    tokens: int = 0
+    flops: int = 0
+
+
+def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
+    """The most steps that do not spend more than a budget.
+
+    Args:
+        align: settings of the stage, with an amount.
+        module: as it begins, whatever its number of steps.
+        data: what it learns from.
+
+    Raises:
+        ConfigError: the budget is spent before the first step.
+    """
+    budget, before = align.budget, Spent()
+    assert budget.amount is not None
+    for spent in spending(align, module, data):
+        cost = getattr(spent, budget.unit.value)
+        if cost > budget.amount and before.steps:
+            return before.steps
+        if cost > budget.amount:
+            raise ConfigError(
+                f"align.budget.amount={budget.amount:g}: the first step costs {cost:g} {budget.unit}; "
+                "give a larger amount"
+            )
+        before = spent
+    raise AssertionError("a run that never ends spends everything")
+
+
+def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule) -> Spent:
+    """What the whole run spends."""
+    return next(islice(spending(align, module, data), module.optimisation.steps - 1, None))
+
+
+def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) -> Iterator[Spent]:
+    """What is spent after each update of the encoder, of a run without end; a head that learns alone goes before."""
+    plan = module.optimisation
+    steps = pairs = flops = 0
+    tokens = 0.0
+    for key in _batches(data):
+        table, rows = data.tables[key.language], data.trained[key.language][key.rows]
+        size = BatchSize(
+            table.source_lengths[rows].astype(np.int64),
+            table.target_lengths[rows].astype(np.int64),
+            overhead=data.layout.overhead,
+            width=module.encoder.dim,
+            mask_rate=align.mask_rate,
+        )
+        alone = plan.is_head_warmup(key.batch)
+        passes = [positions_of(view, size, data.layout) for view in data.views]
+        keys = [size.target + size.overhead] if "momentum" in module.companions else []
+        fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
+        pairs += size.pairs
+        for share, read in ((1.0, fast), (FORWARD, slow)):
+            tokens += share * sum(int(positions.sum()) for positions in read)
+            flops += round(share * sum(_encoder(module, positions) for positions in read))
+        flops += _vocabulary(module, size)
+        flops += 0 if alone else _objectives(module, size, len(passes))
+        if plan.ends_update(key.batch) and not alone:
+            steps += 1
+            yield Spent(steps, pairs, round(tokens), flops)
+
+
+def positions_of(view: str, size: BatchSize, layout: SequenceBuilder) -> Ints:
+    """Positions of each sequence of a view; two languages that are joined in any order as if it were the first."""
+    source, target = size.source + size.overhead, size.target + size.overhead
+
+    def joined(one: Ints, two: Ints) -> Ints:
+        return np.minimum(one + two - 1, layout.most_joined)
+
+    match view.removeprefix(AGAIN):
+        case "english":
+            return source
+        case "tlm":
+            return joined(source, target)
+        case "mixed":
+            rows = 2 * (size.pairs // 2)
+            return np.concatenate([joined(side[0:rows:2], side[1:rows:2]) for side in (source, target)])
+        case _:
+            return np.concatenate([source, target])
+
+
+def _batches(data: ParallelDataModule) -> Iterator[BatchKey]:
+    """As a run has them, however long it is."""
+    done, size = 0, FIRST
+    while True:
+        sampler = data.sampler(size)
+        yield from (sampler.key(0, batch) for batch in range(done, size))
+        done, size = size, 2 * size
+
+
+def _encoder(module: AlignmentModule, positions: Ints) -> int:
+    backbone = module.encoder.backbone
+    layers: int = backbone.config.num_hidden_layers
+    weights = sum(one.weight.numel() for one in backbone.base_model.modules() if isinstance(one, nn.Linear))
+    return encoder_operations(positions, weights=weights, layers=layers, width=module.encoder.dim)
+
+
+def _objectives(module: AlignmentModule, size: BatchSize, passes: int) -> int:
+    """Of each objective by itself, and the sentence vectors of every pass that they share."""
+    encoder, objectives = module.encoder, module.objectives.named().values()
+    shared = 0
+    if encoder.pool == "mean":
+        is_read = encoder.sentence_fusion is not None or any(one.level == "sentence" for one in objectives)
+        shared += pooling_operations(size.positions, size.width, learned=is_read)
+    if encoder.sentence_fusion is not None:
+        keys = 4 * size.pairs if module.encoded.keys == "pair" else 4
+        shared += linear_operations(2 * size.pairs + keys, size.width**2)
+    return passes * shared + sum(one.operations(size) for one in objectives)
+
+
+def _vocabulary(module: AlignmentModule, size: BatchSize) -> int:
+    """The pass that all word losses share."""
+    if module.head is None:
+        return 0
+    rows = [one.rows(size) for one in module.objectives.vocabulary().values()]
+    words, singles, mixed = VocabularyRows(*map(sum, zip(*rows, strict=True)))
+    layers = (not isinstance(module.head.transform, nn.LayerNorm)) + (
+        3 if module.encoder.word_fusion is not None else 0
+    )
+    transform = linear_operations(layers * words, size.width**2)
+    return transform + vocabulary_operations(singles, mixed, size.width, len(module.head))

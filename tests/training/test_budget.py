@@ -1,0 +1,163 @@
+"""Budgets: what an alignment spends is what torch counts, and what fits into a budget is what fits by hand."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from omegaconf import OmegaConf
+from torch.utils.flop_counter import FlopCounterMode
+from training.toy import aligner, batches, built, built_by, configured, fitted, folder_of
+from typed import call
+
+from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.budget import Spent, positions_of, spending, spent_by, steps_within
+from mlalign.alignment.views import build_views
+from mlalign.config.enums import BudgetUnit
+from mlalign.cost import BatchSize
+from mlalign.data.token_cache import FEATURES, Tokenised
+from mlalign.errors import ConfigError
+from mlalign.models.backbone import vocabulary_size
+from mlalign.models.io import RECIPE
+
+LENGTH, PAIRS = 9, 24
+CASES = {
+    "multilevel": (),
+    "pooled": ("losses.word_distribution.prediction=pooled", "align.word_distribution_every=3"),
+    "mean": ("backbone.pool=mean", "align.adversary.input=token"),
+    "turns": (
+        "align.adversary.schedule=alternate",
+        "align.adversary.discriminator_steps=3",
+        "align.adversary.hidden=7",
+    ),
+    "pair": ("fusion.keys=pair", "fusion.partner_drop=0", "align.adversary.input=language"),
+    "literal": ("method=literal",),
+    "mlm": ("method=mlm",),
+    "inter_sentence": ("method=inter_sentence",),
+    "two views": ("losses.inter_sentence.view=clean",),
+}
+
+
+def counted(work) -> int:
+    """By torch, which by itself leaves a product in place out."""
+    in_place = {torch.ops.aten.addmm_: lambda _, one, two, **__: 2 * one[0] * one[1] * two[1]}
+    with FlopCounterMode(display=False, custom_mapping=in_place) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def of_equal_length(stage, *, length=LENGTH, pairs=PAIRS):
+    """A stage's module and tokenizer, on sentences that need no padding."""
+    model, tokenizer = stage.backbone.load("eager")
+    random = np.random.default_rng(0)
+    rows = {side: random.integers(10, 100, (pairs, length)).tolist() for side in ("source", "target")}
+    keys = {"source_key": range(pairs), "target_key": range(pairs, 2 * pairs)}
+    table = Dataset.from_dict({**rows, **keys}, features=FEATURES).with_format("arrow")
+    lengths = np.full(pairs, length, np.int32)
+    tables = {"de": Tokenised("de", table, lengths, lengths, np.arange(pairs) + 2**62, {}, {})}
+    return Assembly(stage.config).module(model, tokenizer, tables, vocabulary_size(tokenizer))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operations_are_those_that_torch_counts(toy, tmp_path, case):
+    stage = aligner(toy, *CASES[case], "data.held_out=0")
+    module, data = of_equal_length(stage)
+    second = batches(data, 2)[1:]  # in the first one more is reported
+    found = counted(lambda: fitted(module, second, tmp_path))
+    one, two = itertools.islice(spending(stage.config.align, module, data), 2)
+    assert two.flops - one.flops == found
+
+
+@pytest.mark.parametrize("view", ["clean", "masked", "english", "tlm", "mixed", "again:mixed", "again:english"])
+def test_positions_of_a_view_are_those_that_it_has(toy, view):
+    _, data = built(toy, "method=mlm", "align.batch_size=7")
+    data.views = build_views([view], data.layout, configured(toy).align, seed=1)
+    (sides,) = batches(data, 1)[0].views.values()
+    key = data.sampler(1).key(0, 0)
+    table, rows = data.tables[key.language], data.trained[key.language][key.rows]
+    lengths = [side[rows].astype(np.int64) for side in (table.source_lengths, table.target_lengths)]
+    size = BatchSize(*lengths, data.layout.overhead, width=32, mask_rate=0.15)
+    found = positions_of(view, size, data.layout)
+    assert len(found) == sum(len(side.original) for side in sides)
+    assert found.sum() == sum(int(side.subwords.attention_mask.sum()) for side in sides)
+
+
+@pytest.mark.parametrize("unit", ["pairs", "tokens", "flops"])
+@pytest.mark.parametrize("settings", [(), ("align.accumulate=2", "losses.inter_sentence.view=clean")])
+def test_a_budget_allows_the_most_steps_that_do_not_exceed_it(toy, unit, settings):
+    module, data = built(toy, *settings, "align.steps=7")
+    accumulate = module.optimisation.accumulate
+    sides = [[side for view in batch.views.values() for side in view] for batch in batches(data, 7 * accumulate)]
+    align = configured(toy, *settings).align
+    spent = list(itertools.islice(spending(align, module, data), 7))
+    by_hand = {
+        "pairs": [len(batch[0].original) for batch in sides],
+        "tokens": [sum(int(side.subwords.attention_mask.sum()) for side in batch) for batch in sides],
+    }
+    costs = [getattr(one, unit) for one in spent]
+    if unit in by_hand:
+        assert costs == np.cumsum(by_hand[unit])[accumulate - 1 :: accumulate].tolist()
+    for amount in (costs[0], costs[2] + 1, costs[4] - 1, costs[4]):
+        budget = replace(align.budget, unit=BudgetUnit(unit), amount=amount)
+        allowed = steps_within(replace(align, budget=budget), module, data)
+        assert allowed == sum(cost <= amount for cost in costs)
+
+
+def test_a_run_is_longer_than_the_first_batches_that_are_drawn(toy, monkeypatch):
+    module, data = built(toy, "align.steps=30")
+    align = configured(toy).align
+    expected = spent_by(align, module, data)
+    monkeypatch.setattr("mlalign.alignment.budget.FIRST", 2)
+    assert spent_by(align, module, data) == expected
+    assert expected.steps == 30
+
+
+def test_a_head_that_learns_alone_spends_a_third_of_a_pass_before_the_first_step(toy):
+    module, data = built(toy, "method=mlm", "align.steps=2")
+    align = configured(toy, "method=mlm").align
+    one, two = itertools.islice(spending(align, module, data), 2)
+    module.optimisation = replace(module.optimisation, head_warmup=1)
+    late = next(spending(align, module, data))
+    assert late.steps == 1
+    assert late.pairs == two.pairs
+    assert late.tokens == pytest.approx(one.tokens / 3 + two.tokens - one.tokens, abs=1)
+
+
+def test_an_encoder_is_known_by_its_steps_however_they_were_asked_for(toy):
+    plain = aligner(toy, "align.steps=3")
+    spent = spent_by(plain.config.align, *built_by(plain))
+    for words in (
+        ["align.budget.amount=3"],
+        ["align.budget.unit=tokens", f"align.budget.amount={spent.tokens}"],
+        ["align.budget.unit=flops", f"align.budget.amount={spent.flops + 1}"],
+    ):
+        assert aligner(toy, *words).recipe == plain.recipe, words
+    folder = folder_of(plain)
+    made = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+    assert Spent(**made["budget"]) == spent
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["align.budget.unit=flops"], r"align\.budget\.unit=flops without align\.budget\.amount: how many flops\?"),
+        (["align.budget.amount=2.5"], r"align\.budget\.amount=2\.5: expected a whole number of steps"),
+        (["align.budget.amount=0"], r"align\.budget\.amount=0\.0: expected above 0"),
+    ],
+)
+def test_a_budget_that_says_nothing_is_refused(toy, words, message):
+    with pytest.raises(ConfigError, match=message):
+        configured(toy, *words)
+
+
+def test_a_budget_that_is_spent_before_the_first_step_is_refused(toy):
+    with pytest.raises(ConfigError, match=r"align\.budget\.amount=7: the first step costs 8 pairs; give a larger"):
+        aligner(toy, "align.budget.unit=pairs", "align.budget.amount=7").recipe  # noqa: B018
+
+
+def test_steps_and_a_budget_are_not_given_both(tmp_path):
+    found = call("train.py", ["align.steps=3", "align.budget.amount=3"], tmp_path)
+    assert found.returncode == 2
+    assert "align.steps and align.budget.amount are both given" in found.stderr
