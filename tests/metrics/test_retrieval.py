@@ -19,6 +19,26 @@ def loops(source, target, source_key, target_key):
     return tuple(accuracies)
 
 
+def margin_loops(source, target, target_key, k):
+    """The share of source rows that find their target: every cosine by itself, the k nearest by sorting."""
+
+    def cosine(one, other):
+        return float(one @ other / (one.norm() * other.norm()))
+
+    def nearness(one, others):
+        return sum(sorted((cosine(one, other) for other in others), reverse=True)[:k]) / k
+
+    right = 0
+    for row, query in enumerate(source):
+        candidates = sorted(range(len(target)), key=lambda place: -cosine(query, target[place]))[:k]
+        margins = {
+            place: cosine(query, target[place]) / ((nearness(query, target) + nearness(target[place], source)) / 2)
+            for place in candidates
+        }
+        right += target_key[max(margins, key=margins.__getitem__)] == target_key[row]
+    return right / len(source)
+
+
 @pytest.fixture
 def pairs():
     generator = torch.Generator().manual_seed(1)
@@ -34,6 +54,40 @@ def test_is_what_the_loops_say(pairs):
     assert found == pytest.approx(loops(*pairs, rows, rows))
     assert 0 < found[0] < 1
     assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("k", [1, 4, 10])
+def test_the_margin_is_what_the_loops_say(pairs, k, monkeypatch):
+    source, target = pairs
+    keys = torch.arange(40) // 2
+    expected = margin_loops(source, target, keys.tolist(), k), margin_loops(target, source, keys.tolist(), k)
+    assert retrieval_accuracy(*pairs, keys, keys, neighbours=k) == pytest.approx(expected)
+    monkeypatch.setattr(retrieval, "CELLS", 40 * 7)
+    assert retrieval_accuracy(*pairs, keys, keys, neighbours=k) == pytest.approx(expected)
+
+
+def test_the_margin_finds_what_a_sentence_near_to_all_hides():
+    hub = torch.tensor([1.0, 1.0, 1.0])
+    source = torch.stack([torch.tensor([1.0, 0.1, 0.0]), torch.tensor([0.0, 1.0, 0.1]), hub])
+    target = torch.stack([torch.tensor([0.1, 0.0, 0.2]), torch.tensor([0.0, 0.1, 0.2]), hub])
+    assert retrieval_accuracy(source, target)[0] == pytest.approx(1 / 3)
+    assert retrieval_accuracy(source, target, neighbours=3)[0] == pytest.approx(
+        margin_loops(source, target, range(3), 3)
+    )
+    assert retrieval_accuracy(source, target, neighbours=3)[0] > 1 / 3
+
+
+@pytest.mark.parametrize("value", [0.0, 0.37, -1e-3])
+def test_by_margin_too_indistinguishable_sentences_score_one_in_n(value):
+    same = torch.full((100, 24), value)
+    assert retrieval_accuracy(same, same, neighbours=4) == pytest.approx((0.01, 0.01))
+
+
+def test_more_neighbours_than_sentences_are_all_of_them(pairs):
+    assert retrieval_accuracy(*pairs, neighbours=99) == retrieval_accuracy(*pairs, neighbours=40)
+    assert retrieval_accuracy(torch.ones(1, 3), -torch.ones(1, 3), neighbours=4) == (1, 1)
+    with pytest.raises(ValueError, match="at least 1 neighbour, found 0"):
+        retrieval_accuracy(*pairs, neighbours=0)
 
 
 def test_sentences_with_the_same_text_are_equally_right(pairs):

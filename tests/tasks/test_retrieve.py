@@ -5,6 +5,7 @@ import json
 import lightning as L
 import pytest
 import torch
+from metrics.test_retrieval import margin_loops
 from models.made import make
 
 from mlalign.data.readers import FORMATS
@@ -59,6 +60,10 @@ def test_is_what_vectors_one_by_one_say(fused, xlmr_folder, files, trainer, tmp_
     right = sum(english[place] == english[row] for row, place in enumerate(to_english))
     assert found["scores"]["de"] == pytest.approx(100 * right / 12)
     assert [english[int(row["predicted"]) - 1] for row in rows] == [english[place] for place in to_english]
+    assert set(found) == {"scores", *Retrieval.metric.beside}
+    english_key = [english.index(text) for text in english]
+    to_english = margin_loops(torch.stack(vectors[1]), torch.stack(vectors[0]), english_key, 4)
+    assert found["margin"]["de"] == pytest.approx(100 * to_english)
     backward = [int(row["from_english"]["predicted"]) - 1 for row in rows]
     assert backward == from_english
     assert [row["id"] for row in rows] == [str(number) for number in range(1, 13)]
