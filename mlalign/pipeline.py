@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mlalign.alignment.objectives import notes_on, read_by
+from mlalign.config.enums import Stage
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
@@ -39,6 +40,7 @@ from mlalign.stages.chain import encoder_folders, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.parse import require_trees
 from mlalign.stages.preparation import prepare
 from mlalign.stages.registry import build_stages
 from mlalign.tasks.data import TaskDataModule
@@ -71,6 +73,8 @@ class Aligned:
         folder: of the aligned encoder; None where nothing aligns.
         made: how it was made, see ``alignment.yaml``.
         facts: what the results say of its backbone.
+        reads: what stages besides the alignment saw.
+        notes: what is to be said of them.
     """
 
     encoder: Encoder
@@ -78,6 +82,8 @@ class Aligned:
     folder: Path | None
     made: dict[str, Any]
     facts: dict[str, Any]
+    reads: frozenset[str]
+    notes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,7 @@ def prepare_data(config: Train) -> Corpus:
     text, task = ParallelText(config), task_files(config)
     resources = Resources(config, task, lambda: text.files)
     require_resources(config, resources)
+    require_trees(config)
     return Corpus(text, task, resources)
 
 
@@ -169,16 +176,21 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     folders = encoder_folders(chain, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
     made: Any = {}
+    reads: set[str] = set()
+    notes: set[str] = set()
+    if set(stages) <= {Stage.parse}:  # others note what they read themselves
+        record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     for stage, folder in zip(stages, folders, strict=True):
         found: Any = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
         made = {"budget": made.get("budget"), **found}
+        reads |= set(found.get("reads", ("parallel text",)))
+        notes |= set(found.get("notes", ()))
         record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
         record.data |= made["files"]
     last = folders[-1] if folders else None
     if last is None:
         model, tokenizer = backbone.load(record.computing.attention)
         encoder = Encoder(model, pool=config.backbone.pool.value)
-        record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     else:
         encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
     tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
@@ -190,7 +202,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         "backbone_tokenizer": backbone.tokenizer_identity,
         "backbone_dropout": dropouts(encoder.backbone.config),
     }
-    return Aligned(encoder, layout, last, made, facts)
+    return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
@@ -295,9 +307,15 @@ def write_results(
     if not is_rank_zero():
         return
     folder, losses = aligned.folder, present(config.losses)
-    reads = read_by(losses) | tunings_read(config) | ({"English labels"} if corpus.task.learned else set())
-    reads |= {"parallel text"} if folder is not None else set()
-    notes = notes_on(losses) | notes_on_tunings(config) | ({config.method.note} if config.method.note else set())
+    reads = (
+        aligned.reads | read_by(losses) | tunings_read(config) | ({"English labels"} if corpus.task.learned else set())
+    )
+    notes = (
+        aligned.notes
+        | notes_on(losses)
+        | notes_on_tunings(config)
+        | ({config.method.note} if config.method.note else set())
+    )
     results_file.write_results(
         record.folder,
         results_file.Results(

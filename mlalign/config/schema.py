@@ -84,6 +84,7 @@ class Data(Settings):
     languages: Any = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
     lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
+    trees: str | None = setting(None, affects=RUN)  # English dependency trees in CoNLL-U, for method.stages=[parse]
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
@@ -163,6 +164,16 @@ class Align(Settings):
     validations: int = setting(10, at_least(1))  # how often in a run the held-out pairs are scored
     learning_rate: AlignmentLearningRates = setting(AlignmentLearningRates)
     adversary: Adversary = setting(Adversary)
+
+
+@dataclass
+class Parse(Settings):
+    """The stage that learns dependency trees; what is not here is as for ``align``."""
+
+    epochs: int = setting(5, at_least(1))
+    batch_size: int = setting(32, at_least(1))  # sentences
+    learning_rate: float | None = setting(None, at_least(0))  # null: as finetune.learning_rate
+    held_out: float = setting(0.1, OPEN_SHARE)  # of the trees, which are parsed and scored after every epoch
 
 
 @dataclass
@@ -269,6 +280,7 @@ class Train(Settings):
     fusion: Fusion = setting(Fusion)
     weighting: Weighting = setting(Weighting)
     align: Align = setting(Align)
+    parse: Parse = setting(Parse, affects=RUN)  # its stage's encoder too, which knows them itself
     task: Task = setting(Task, affects=RUN)
     finetune: Finetune = setting(Finetune, affects=RUN)
     tuning: dict[str, Any] = setting(dict, affects=RUN)  # name -> what its tuning's Settings hold

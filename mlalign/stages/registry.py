@@ -13,9 +13,11 @@ from mlalign.stages.backbone import Backbone, EarlierEncoder, Start
 from mlalign.stages.chain import EncoderStage
 from mlalign.stages.maps import CentredStage, LinearMapStage, MapStage
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.parse import ParsingStage
 
-STAGES: dict[Stage, type[AlignmentStage] | type[MapStage]] = {
+STAGES: dict[Stage, type[AlignmentStage] | type[MapStage] | type[ParsingStage]] = {
     Stage.align: AlignmentStage,
+    Stage.parse: ParsingStage,
     Stage.centred: CentredStage,
     Stage.linear_map: LinearMapStage,
 }

@@ -32,7 +32,7 @@ from mlalign.tracking.wandb_tracker import Shown, WandbTracker
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
 
-BARS = {"align": "aligning", "finetune": "fine-tuning"}
+BARS = {"align": "aligning", "parse": "parsing", "finetune": "fine-tuning"}
 
 
 class RunRecord:

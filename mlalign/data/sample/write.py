@@ -13,7 +13,9 @@ from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sample.questions import FILES, questions
 from mlalign.data.sample.tasks import PARTS, TASKS, Language, Row, task_path, translated_paths
 from mlalign.data.sample.translations import translations
+from mlalign.data.sample.trees import treebank
 
+TREES, TREE_DOCUMENTS = "trees/en.conllu", 150
 Sizes = tuple[int, int, int]
 UNLABELLED = {"mldoc": 1000, "pawsx": 500, "panx": 500}  # rows of a target language's train part, at most
 
@@ -29,7 +31,7 @@ def write_sample(
     questions: Sizes = (1200, 200, 200),
     progress: Callable[[Iterable[Any]], Iterable[Any]] = lambda files: files,
 ) -> None:
-    """Write parallel text, four tasks and a dictionary, all at once: the folder is complete or not there.
+    """Write parallel text, four tasks, a dictionary and trees, all at once: the folder is complete or not there.
 
     Args:
         root: the folder to make; one that is there is replaced.
@@ -100,6 +102,7 @@ def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str,
                 yield test, partial(translated, task, task_path(task, code, PARTS[task][2]), "en")
     for code in LANGUAGES[1:]:
         yield f"lexicon/en-{code}.tsv", partial(dictionary, code)
+    yield TREES, partial(treebank, Choices(seed, TREES), TREE_DOCUMENTS)
 
 
 def dictionary(language: str) -> Iterator[str]:

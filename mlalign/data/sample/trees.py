@@ -1,0 +1,163 @@
+"""English sentences of the sample with their dependency trees, named as Universal Dependencies name them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
+from typing import NamedTuple
+
+from mlalign.data.sample.choices import Choices
+from mlalign.data.sample.documents import documents
+from mlalign.data.sample.english import English
+from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
+from mlalign.data.sample.realiser import full_name, grammatical_subject, is_plural
+from mlalign.data.sample.words import Word, plain
+
+ENGLISH = English()
+HEAD = "root"
+FUNCTION = {  # what a word before a noun is to it; others are part of its name
+    **dict.fromkeys(("at", "in", "of", "on"), "case"),
+    **dict.fromkeys(("a", "an", "some", "the"), "det"),
+    **dict.fromkeys(("two", "three", "five"), "nummod"),
+    "last": "amod",
+}
+
+
+class Branch(NamedTuple):
+    """Words, of each the place of its head among them (-1 for the one that has none), and its relation."""
+
+    words: tuple[str, ...]
+    heads: tuple[int, ...]
+    relations: tuple[str, ...]
+
+
+def grown(*parts: tuple[str, Branch]) -> Branch:
+    """Branches side by side, each with its relation to the one that is called ``HEAD``."""
+    starts = accumulate((len(part.words) for _, part in parts), initial=0)
+    placed = list(zip(starts, parts, strict=False))
+    root = next(start + part.heads.index(-1) for start, (relation, part) in placed if relation == HEAD)
+    words, heads, relations = [], [], []
+    for start, (relation, part) in placed:
+        words += part.words
+        for head, own in zip(part.heads, part.relations, strict=True):
+            outer = -1 if relation == HEAD else root
+            heads.append(start + head if head >= 0 else outer)
+            relations.append(own if head >= 0 else relation)
+    return Branch(tuple(words), tuple(heads), tuple(relations))
+
+
+def leaf(word: str) -> Branch:
+    """One word."""
+    return Branch((word,), (-1,), (HEAD,))
+
+
+def chunk(words: list[Word]) -> Branch:
+    """Words whose last is the head: ``in the morning``, ``the stock exchange``, ``two days ago``."""
+    *front, last = (word.text for word in words)
+    if last == "ago":
+        return grown(("obl", chunk(words[:-1])), (HEAD, leaf(last)))
+    return grown(*((FUNCTION.get(word, "compound"), leaf(word)) for word in front), (HEAD, leaf(last)))
+
+
+def flat(words: list[Word]) -> Branch:
+    """A name whose words are all alike."""
+    first, *others = (word.text for word in words)
+    return grown((HEAD, leaf(first)), *(("flat", leaf(word)) for word in others))
+
+
+def after(preposition: str, branch: Branch) -> Branch:
+    """``of Munich``."""
+    return grown(("case", leaf(preposition)), (HEAD, branch))
+
+
+def phrase_branch(phrase: Phrase) -> Branch:
+    """A noun phrase."""
+    words = ENGLISH.phrase(phrase)
+    match phrase:
+        case Noun():
+            return noun_branch(phrase, words)
+        case Person():
+            names = full_name(phrase, "en")
+            before = words[: len(words) - len(names)]
+            title = [(FUNCTION.get(word.text, "compound"), leaf(word.text)) for word in before]
+            return grown(*title, (HEAD, flat(names)))
+        case Named():
+            of = next((place for place, word in enumerate(words) if word.text == "of"), None)
+            if of is None:
+                return chunk(words)
+            return grown((HEAD, chunk(words[:of])), ("nmod", after("of", flat(words[of + 1 :]))))
+        case Place():
+            return flat(words)
+        case Both():
+            second = grown(("cc", leaf(ENGLISH.conjunction)), (HEAD, phrase_branch(phrase.second)))
+            return grown((HEAD, phrase_branch(phrase.first)), ("conj", second))
+
+
+def noun_branch(phrase: Noun, words: list[Word]) -> Branch:
+    """``the old teacher of Munich``."""
+    alone = ENGLISH.noun(replace(phrase, of=None))
+    adjectives = len(plain(phrase.adjective.forms["en"])) if phrase.adjective else 0
+    article, rest = alone[0].text, alone[1:]
+    parts = [("det", leaf(article)), *(("amod", leaf(word.text)) for word in rest[:adjectives])]
+    parts.append((HEAD, chunk(rest[adjectives:])))
+    if phrase.of is not None:
+        parts.append(("nmod", after(words[len(alone)].text, phrase_branch(phrase.of))))
+    return grown(*parts)
+
+
+def clause_branch(clause: Clause) -> Branch:
+    """A clause, in the order of ``English.clause``."""
+    past, *participle = clause.verb.forms["en"].split()
+    subject = grammatical_subject(clause)
+    parts = [("nsubj", phrase_branch(subject))]
+    if clause.passive:
+        parts.append(("aux", leaf("were" if is_plural(subject) else "was")))
+        parts.append((HEAD, chunk(plain(participle[0] if participle else past))))
+        parts.append(("obl", after("by", phrase_branch(clause.subject))))
+    else:
+        parts.append((HEAD, chunk(plain(past))))
+        parts += [("obj", phrase_branch(clause.object))] if clause.object else []
+    for preposition, where in (("from", clause.origin), ("to", clause.destination)):
+        parts += [("obl", after(preposition, phrase_branch(where)))] if where else []
+    time = [time_part(clause.time.forms["en"])] if clause.time else []
+    place = [("obl", place_branch(clause.place))] if clause.place else []
+    comma = ("punct", leaf(ENGLISH.after_front))
+    if clause.front == "time":
+        return grown(*time, comma, *parts, *place)
+    if clause.front == "place":
+        return grown(*place, comma, *parts, *time)
+    return grown(*parts, *place, *time)
+
+
+def time_part(cell: str) -> tuple[str, Branch]:
+    """``yesterday`` and ``two days ago`` are adverbs, ``on Monday`` and ``last week`` are none."""
+    words = plain(cell)
+    return ("advmod" if len(words) == 1 or words[-1].text == "ago" else "obl"), chunk(words)
+
+
+def place_branch(phrase: Phrase) -> Branch:
+    """Where something is, see ``English.location``."""
+    if isinstance(phrase, Named):
+        return phrase_branch(phrase)
+    preposition = phrase.concept.forms["en"].split()[0] if isinstance(phrase, Noun) else "in"
+    return after(preposition, phrase_branch(phrase))
+
+
+def sentence_branch(plan: Sentence) -> Branch:
+    """A sentence with its full stop, see ``English.clauses``."""
+    parts = [(HEAD, clause_branch(plan.main))]
+    if plan.side is not None and plan.connective is not None:
+        side = ("advcl", grown(("mark", leaf(plan.connective)), (HEAD, clause_branch(plan.side))))
+        parts = [side, ("punct", leaf(ENGLISH.comma)), *parts] if plan.side_first else [*parts, side]
+    whole = grown(*parts, ("punct", leaf(ENGLISH.full_stop)))
+    first, *others = whole.words
+    return whole._replace(words=(first[:1].upper() + first[1:], *others))
+
+
+def treebank(choices: Choices, count: int) -> Iterator[str]:
+    """Yield the lines of so many documents' sentences in CoNLL-U."""
+    for _, plans in documents(choices, count):
+        for plan in plans:
+            tree = sentence_branch(plan)
+            for number, (word, head, relation) in enumerate(zip(*tree, strict=True), start=1):
+                yield f"{number}\t{word}\t_\t_\t_\t_\t{head + 1}\t{relation}\t_\t_\n"
+            yield "\n"
