@@ -62,6 +62,9 @@ AdversarySchedule = StrEnum("AdversarySchedule", "joint alternate")
 Partner = StrEnum("Partner", "sample mean source")
 # What the task's head sees of a single sentence (docs/method.md).
 Representation = StrEnum("Representation", "prototype self mixed backbone")
+# What learns a task's labels, and what comes after each hidden layer of it.
+HeadForm = StrEnum("HeadForm", "linear mlp")
+Activation = StrEnum("Activation", "tanh relu gelu")
 # What fine-tuning leaves as alignment made it.
 Freeze = StrEnum("Freeze", "nothing embeddings encoder")
 # Which checkpoint is tested.

@@ -8,6 +8,7 @@ from omegaconf import MISSING
 from mlalign.config.corpora import Prepare
 from mlalign.config.enums import (
     Accelerator,
+    Activation,
     AdversaryInput,
     AdversarySchedule,
     Attention,
@@ -16,6 +17,7 @@ from mlalign.config.enums import (
     Freeze,
     FusionForm,
     FusionKeys,
+    HeadForm,
     JoinedOrder,
     Keep,
     LanguageTokenStart,
@@ -50,6 +52,7 @@ from mlalign.config.task import Task
 
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
 BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
+WIDTHS = Range(lambda widths: bool(widths) and all(one > 0 for one in widths), "a list of widths above 0")
 DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
 
 
@@ -217,6 +220,16 @@ class Ablation(Settings):
 
 
 @dataclass
+class Head(Settings):
+    """What learns the labels from vectors; all but the form are for ``mlp``."""
+
+    form: HeadForm = HeadForm.linear
+    hidden: list[int] = setting(lambda: [10, 8], WIDTHS)  # as LASER's
+    activation: Activation = Activation.tanh
+    dropout: float | None = setting(None, SHARE)  # after each hidden layer; null: as in front of the head
+
+
+@dataclass
 class Finetune(Settings):
     """The second stage: English labels only."""
 
@@ -228,7 +241,8 @@ class Finetune(Settings):
     warmup: float = setting(0.0, SHARE)
     weight_decay: float = setting(0.0, at_least(0))
     max_grad_norm: float | None = setting(1.0, POSITIVE)
-    dropout: float = setting(0.1, SHARE)
+    dropout: float = setting(0.1, SHARE)  # in front of the head
+    head: Head = setting(Head)
     max_length: int = setting(128, at_least(8))
     evaluations: int = setting(10, at_least(1))  # how often English dev is scored
     freeze: Freeze = Freeze.nothing

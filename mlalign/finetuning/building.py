@@ -1,12 +1,15 @@
 """From a checked configuration to a task's files and to the module that learns it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlalign.config.enums import TaskFormat
-from mlalign.config.schema import Train
+from torch import nn
+
+from mlalign.config.enums import HeadForm, TaskFormat
+from mlalign.config.schema import Finetune, Train
 from mlalign.config.task import Task
 from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
 from mlalign.data.task_files import TaskFiles
@@ -16,6 +19,7 @@ from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import Parts
 from mlalign.finetuning.validation import tuning_settings
+from mlalign.models.classifier import perceptron
 from mlalign.models.encoder import Encoder
 from mlalign.tasks.registry import LEARNED, learned_task
 from mlalign.training.seeding import seed_everything_for
@@ -155,5 +159,15 @@ def finetuning_module(
         max_grad_norm=settings.max_grad_norm,
         dropout=settings.dropout,
         seed=settings.seed,
+        head=head_of(settings),
         tunings=tunings,
     )
+
+
+def head_of(settings: Finetune) -> Callable[[int, int], nn.Module]:
+    """What makes the head that a configuration asks for."""
+    head = settings.head
+    if head.form == HeadForm.linear:
+        return nn.Linear
+    dropout = settings.dropout if head.dropout is None else head.dropout
+    return partial(perceptron, hidden=head.hidden, activation=head.activation.value, dropout=dropout)

@@ -1,6 +1,6 @@
 """The second stage: a head on the aligned encoder learns a task from English labels only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -47,6 +47,7 @@ class FinetuningModule(L.LightningModule):
         max_grad_norm: of the whole gradient, or None.
         dropout: in front of the head.
         seed: of dropout, partners and the head's first values.
+        head: makes it of the widths of a vector and of its outputs.
         tunings: what is done besides learning English labels.
     """
 
@@ -67,6 +68,7 @@ class FinetuningModule(L.LightningModule):
         max_grad_norm: float | None,
         dropout: float,
         seed: int,
+        head: Callable[[int, int], nn.Module] = nn.Linear,
         tunings: TuningSet | None = None,
     ) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class FinetuningModule(L.LightningModule):
         self.max_grad_norm, self.seed = max_grad_norm, seed
         seed_everything_for(seed, "head")
         self.dropout = nn.Dropout(dropout)
-        self.head = task.head(encoder.dim)
+        self.head = head(encoder.dim, task.outputs)
         self.tunings = TuningSet() if tunings is None else tunings
         # DDP would wait for them in backward passes that do not reach them
         theirs = {id(one) for one in self.tunings.parameters()}

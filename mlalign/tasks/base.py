@@ -91,9 +91,10 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     on_tokens: ClassVar[bool]
     is_plain: ClassVar[bool] = True
 
-    def head(self, dim: int) -> nn.Module:
-        """From a vector to one logit per label."""
-        return nn.Linear(dim, len(self.labels))
+    @property
+    def outputs(self) -> int:
+        """How many numbers a head gives of a vector: one for each label."""
+        return len(self.labels)
 
     def loss(
         self, outputs: Tensor, batch: TaskBatch, weights: Float[Tensor, " batch"] | None = None

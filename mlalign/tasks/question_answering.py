@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from mlalign.data.readers import Question
@@ -68,9 +68,10 @@ class QuestionAnswering(LearnedTask[Question, Span]):
             row[last - len(one.characters) : last] = torch.from_numpy(one.characters)
         return batch._replace(characters=characters)
 
-    def head(self, dim: int) -> nn.Module:
-        """From a token's vector to the logits of start and end."""
-        return nn.Linear(dim, 2)
+    @property
+    def outputs(self) -> int:
+        """Start and end."""
+        return 2
 
     def logits(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
         """``[batch, 2, length]``: start and end over the context and the first token, which means no answer."""
