@@ -10,8 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
+
+
+def matrix_entries(module: nn.Module) -> int:
+    """Entries of all matrices that a module multiplies each position with: of linear layers and of LSTMs."""
+    layers = (one for one in module.modules() if isinstance(one, nn.Linear | nn.LSTM))
+    return sum(one.numel() for layer in layers for one in layer.parameters(recurse=False) if one.dim() == 2)
 
 
 def linear_operations(rows: int, weights: int) -> int:

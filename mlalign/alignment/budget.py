@@ -16,6 +16,7 @@ from mlalign.cost import (
     VocabularyRows,
     encoder_operations,
     linear_operations,
+    matrix_entries,
     pooling_operations,
     vocabulary_operations,
 )
@@ -136,8 +137,8 @@ def _batches(data: ParallelDataModule) -> Iterator[BatchKey]:
 
 def _encoder(module: AlignmentModule, positions: Ints) -> int:
     backbone = module.encoder.backbone
-    layers: int = backbone.config.num_hidden_layers
-    weights = sum(one.weight.numel() for one in backbone.base_model.modules() if isinstance(one, nn.Linear))
+    layers: int = backbone.config.num_hidden_layers if hasattr(backbone.config, "num_attention_heads") else 0
+    weights = matrix_entries(backbone.base_model)
     return encoder_operations(positions, weights=weights, layers=layers, width=module.encoder.dim)
 
 

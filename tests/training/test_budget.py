@@ -70,6 +70,17 @@ def test_operations_are_those_that_torch_counts(toy, tmp_path, case):
     assert two.flops - one.flops == found
 
 
+def test_the_decoder_of_translations_is_counted_although_torch_counts_no_lstm(toy, tmp_path):
+    stage = aligner(toy, "method=t_laser", "data.held_out=0")
+    module, data = of_equal_length(stage)
+    found = counted(lambda: fitted(module, batches(data, 2)[1:], tmp_path))
+    one, two = itertools.islice(spending(stage.config.align, module, data), 2)
+    (objective,) = module.objectives.values()
+    entries = sum(one.numel() for one in objective.decoder.lstm.parameters() if one.dim() == 2)
+    positions = 2 * 8 * (LENGTH + 2 - 1)  # of pairs, all but the last one
+    assert two.flops - one.flops == found + 6 * positions * entries
+
+
 @pytest.mark.parametrize("view", ["clean", "masked", "english", "tlm", "mixed", "again:mixed", "again:english"])
 def test_positions_of_a_view_are_those_that_it_has(toy, view):
     _, data = built(toy, "method=mlm", "align.batch_size=7")

@@ -9,6 +9,7 @@ from mlalign.alignment.vocabulary import VocabularyObjective
 from mlalign.config.enums import BILSTM
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
+from mlalign.cost import BatchSize, VocabularyRows, linear_operations, matrix_entries
 from mlalign.losses import MaskedWords
 from mlalign.metrics.tasks import METRICS
 from mlalign.models.decoder import TranslationDecoder
@@ -48,6 +49,16 @@ class Translation(VocabularyObjective):
         super().__init__(settings, parts)
         self.chunk_size = settings.chunk_size
         self.decoder = TranslationDecoder(parts.dim, parts.word_dim, parts.languages, layers=settings.layers)
+
+    def rows(self, size: BatchSize) -> VocabularyRows:
+        """All words of both languages."""
+        return VocabularyRows(words=size.words, singles=size.words)
+
+    def operations(self, size: BatchSize) -> int:
+        """Of the decoder, which reads all positions but the last of every sentence."""
+        sentences, start = 2 * size.pairs, self.decoder.start.weight.numel()
+        reading = linear_operations(size.positions - sentences, matrix_entries(self.decoder.lstm))
+        return reading + linear_operations(sentences, start)
 
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
         """One for each direction, with a row for each word of the translations."""
