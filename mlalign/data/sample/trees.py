@@ -35,7 +35,9 @@ def grown(*parts: tuple[str, Branch]) -> Branch:
     starts = accumulate((len(part.words) for _, part in parts), initial=0)
     placed = list(zip(starts, parts, strict=False))
     root = next(start + part.heads.index(-1) for start, (relation, part) in placed if relation == HEAD)
-    words, heads, relations = [], [], []
+    words: list[str] = []
+    heads: list[int] = []
+    relations: list[str] = []
     for start, (relation, part) in placed:
         words += part.words
         for head, own in zip(part.heads, part.relations, strict=True):
