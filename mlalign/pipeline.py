@@ -31,6 +31,7 @@ from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.learning import configure_training
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.progress import bar
 from mlalign.reporting import results as results_file
 from mlalign.reporting.curves import stage_curves
@@ -40,9 +41,8 @@ from mlalign.stages.chain import encoder_folders, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.parse import require_trees
 from mlalign.stages.preparation import prepare
-from mlalign.stages.registry import build_stages
+from mlalign.stages.registry import build_stages, require_stage_resources
 from mlalign.tasks.data import TaskDataModule
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
@@ -77,7 +77,7 @@ class Aligned:
         notes: what is to be said of them.
     """
 
-    encoder: Encoder
+    encoder: TaskEncoder
     layout: SequenceBuilder
     folder: Path | None
     made: dict[str, Any]
@@ -136,7 +136,7 @@ def prepare_data(config: Train) -> Corpus:
     text, task = ParallelText(config), task_files(config)
     resources = Resources(config, task, lambda: text.files)
     require_resources(config, resources)
-    require_trees(config)
+    require_stage_resources(config, text)
     return Corpus(text, task, resources)
 
 
@@ -165,11 +165,11 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         ConfigError: the parallel text holds the task's test text.
         TrainingError: the alignment diverged or ended early.
     """
-    stages = config.method.stages
-    if stages and not corpus.task.learned:
+    names = config.method.stages
+    if names and not corpus.task.learned:
         refuse_seen(corpus.task, corpus.text.files)
     lines: dict[str, int] = {}
-    if stages or backbone.is_built:  # whose tokenizer is trained on the text
+    if names or backbone.is_built:  # whose tokenizer is trained on the text
         lines = corpus.text.log_files()
         record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
     chain = build_stages(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
@@ -178,9 +178,9 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     made: Any = {}
     reads: set[str] = set()
     notes: set[str] = set()
-    if set(stages) <= {Stage.parse}:  # others note what they read themselves
+    if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
-    for stage, folder in zip(stages, folders, strict=True):
+    for stage, folder in zip(names, folders, strict=True):
         found: Any = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
         made = {"budget": made.get("budget"), **found}
         reads |= set(found.get("reads", ("parallel text",)))
@@ -190,19 +190,25 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     last = folders[-1] if folders else None
     if last is None:
         model, tokenizer = backbone.load(record.computing.attention)
-        encoder = Encoder(model, pool=config.backbone.pool.value)
+        encoder: TaskEncoder = Encoder(model, pool=config.backbone.pool.value)
     else:
         encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
     tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
-    facts = {
-        "backbone": config.backbone.name,
-        "backbone_commit": backbone.source.commit,
-        "backbone_files": backbone.file_hashes,
-        "backbone_tokenizer": backbone.tokenizer_identity,
-        "backbone_dropout": dropouts(encoder.backbone.config),
-    }
+    facts = _facts(config, backbone, encoder)
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
+
+
+def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> dict[str, Any]:
+    """What results say of the backbone; no more than its name where the encoder has none."""
+    used = isinstance(encoder, Encoder)
+    return {
+        "backbone": config.backbone.name,
+        "backbone_commit": backbone.source.commit if used else None,
+        "backbone_files": backbone.file_hashes if used else None,
+        "backbone_tokenizer": backbone.tokenizer_identity if used else None,
+        "backbone_dropout": dropouts(encoder.backbone.config) if isinstance(encoder, Encoder) else {},
+    }
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
@@ -229,11 +235,12 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         )
         steps = settings.epochs * data.batches
         module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps, tunings=tunings)
-        configure_training(
-            aligned.encoder.backbone,
-            gradient_checkpointing=config.backbone.gradient_checkpointing,
-            compiled=config.trainer.compile,
-        )
+        if isinstance(aligned.encoder, Encoder):
+            configure_training(
+                aligned.encoder.backbone,
+                gradient_checkpointing=config.backbone.gradient_checkpointing,
+                compiled=config.trainer.compile,
+            )
         keeper = CheckpointKeeper(
             record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
         )

@@ -6,7 +6,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch
 from mlalign.errors import TrainingError
 from mlalign.metrics.held_out import HeldOutPairs, held_out_measures, prototype_cosines
-from mlalign.models.encoder import Encoder
+from mlalign.models.task_encoder import TaskEncoder
 
 
 class HeldOut:
@@ -17,7 +17,7 @@ class HeldOut:
         seed: of the language probe.
     """
 
-    def __init__(self, encoder: Encoder, seed: int) -> None:
+    def __init__(self, encoder: TaskEncoder, seed: int) -> None:
         self.encoder, self.seed = encoder, seed
         self._parts: dict[str, list[HeldOutPairs]] = {}
 

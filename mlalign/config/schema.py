@@ -32,6 +32,7 @@ from mlalign.config.enums import (
     Representation,
     Selection,
     Stage,
+    VectorForm,
     Vocabulary,
     WeightingForm,
     WeightingPer,
@@ -210,6 +211,23 @@ class Method(Settings):
 
 
 @dataclass
+class Vectors(Settings):
+    """The stage ``vectors``: word vectors by CBOW with negative sampling, known by these settings and its text."""
+
+    form: VectorForm = VectorForm.multi_cca
+    dim: int = setting(200, at_least(1))
+    window: int = setting(5, at_least(1))  # words on either side at most, drawn anew for each word
+    negatives: int = setting(25, at_least(1))
+    epochs: int = setting(15, at_least(1))
+    batch_size: int = setting(1024, at_least(1))  # words
+    learning_rate: float = setting(0.005, POSITIVE)  # falls to 0
+    subsample: float | None = setting(1e-4, POSITIVE)  # share of a language's text above which a word is left out often
+    regularisation: float = setting(0.01, at_least(0))  # joint_subword: keeps a word's two vectors together
+    min_count: int = setting(2, at_least(1))  # occurrences in a language
+    vocabulary: int = setting(200000, at_least(1))  # forms of all languages
+
+
+@dataclass
 class Ablation(Settings):
     """What is taken away from the method, whatever it is; ``ablation=[a,b]`` takes away both."""
 
@@ -290,6 +308,7 @@ class Train(Settings):
     prepare: Prepare = setting(Prepare, affects=NOTHING)  # its files are known by their content
     method: Method = setting(Method)
     losses: dict[str, Any] = setting(dict)  # name -> what its objective's Settings hold
+    vectors: Vectors = setting(Vectors, affects=RUN)  # a stage that reads them has them in its name
     ablation: Ablation = setting(Ablation, affects=RUN)  # its losses and fusion are gone already
     fusion: Fusion = setting(Fusion)
     weighting: Weighting = setting(Weighting)

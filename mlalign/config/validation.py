@@ -201,8 +201,17 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
     resume, stages = config.resume, config.method.stages
-    aligns = Stage.align in stages
+    aligns, makes_words = Stage.align in stages, Stage.vectors in stages
     return [
+        (
+            makes_words and len(stages) > 1,
+            f"method.stages={list(map(str, stages))}: word vectors start from text alone, and no other stage "
+            "starts from them; set method.stages=[vectors]",
+        ),
+        (
+            makes_words and not config.method.language_tokens,
+            "method.stages=[vectors] needs method.language_tokens=true: a word's vector is that of its language",
+        ),
         (
             aligns and not present(losses),
             f"method.stages={list(map(str, stages))} with method={config.method.name}, which has no losses: "

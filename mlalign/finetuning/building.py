@@ -20,7 +20,7 @@ from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import Parts
 from mlalign.finetuning.validation import tuning_settings
 from mlalign.models.classifier import perceptron
-from mlalign.models.encoder import Encoder
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.tasks.registry import LEARNED, learned_task
 from mlalign.training.seeding import seed_everything_for
 
@@ -126,7 +126,7 @@ def require_resources(config: Train, resources: Resources) -> None:
 
 def finetuning_module(
     config: Train,
-    encoder: Encoder,
+    encoder: TaskEncoder,
     *,
     dev: Sequence[Any] = (),
     steps: int = 1,

@@ -15,9 +15,8 @@ from mlalign.data.languages import ENGLISH
 from mlalign.distributed import all_gather_object
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
-from mlalign.models.encoder import Encoder, Represented
 from mlalign.models.subwords import padded_percent
-from mlalign.models.vocabulary_head import head_parameters
+from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, LearnedTask, Piece, TaskBatch
 from mlalign.tasks.updates import PairBatch, UpdateBatch
 from mlalign.training.clipping import clip_gradients
@@ -53,7 +52,7 @@ class FinetuningModule(L.LightningModule):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: TaskEncoder,
         task: LearnedTask[Any, Any],
         *,
         dev: Sequence[Any],
@@ -87,25 +86,8 @@ class FinetuningModule(L.LightningModule):
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
         self.divergence = DivergenceMonitor("finetune")
         self._pieces: list[Piece[Any]] = []
-        for parameter in self._frozen():
+        for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=task.on_tokens):
             parameter.requires_grad_(False)
-
-    def _frozen(self) -> list[nn.Parameter]:
-        """What is to stay, and what has no part in the task and would wait for a gradient."""
-        encoder = self.encoder
-        if self.frozen == "encoder":
-            return list(encoder.parameters())
-        frozen = head_parameters(encoder.backbone)
-        if self.frozen == "embeddings":
-            frozen.append(encoder.backbone.get_input_embeddings().weight)
-        fused = self.representation != "backbone"
-        for fusion, is_used in (
-            (encoder.sentence_fusion, not self.task.on_tokens or encoder.word_fusion is not None),
-            (encoder.word_fusion, self.task.on_tokens),
-        ):
-            if fusion is not None and not (fused and is_used):
-                frozen += fusion.parameters()
-        return frozen
 
     def train(self, mode: bool = True) -> "FinetuningModule":
         """Switch dropout on or off; a frozen encoder keeps giving the vectors of evaluation."""

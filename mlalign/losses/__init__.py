@@ -1,6 +1,7 @@
 """The losses: pure functions of tensors, one file per level; and how they are weighted."""
 
 from mlalign.losses.alignment import self_alignment_loss
+from mlalign.losses.cbow import cbow_loss
 from mlalign.losses.consistency import consistency_loss
 from mlalign.losses.distillation import distillation_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
@@ -15,6 +16,7 @@ __all__ = [
     "MaskedWords",
     "UncertaintyWeights",
     "WordDistribution",
+    "cbow_loss",
     "clamped_entries",
     "confusion_loss",
     "consistency_loss",

@@ -1,10 +1,7 @@
 """The encoder that is aligned: a backbone, its two fusions and the language prototypes."""
 
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -15,40 +12,13 @@ from mlalign.models.fusion import AttentionFusion
 from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, max_pool, mean_pool
+from mlalign.models.task_encoder import Represented, TaskEncoder
+from mlalign.models.vocabulary_head import head_parameters
 
 ONE_MASK = ("bert", "roberta", "xlm-roberta")  # all layers attend alike
 
 
-class Represented:
-    """What a task's head sees: one vector per sentence, and one per position if it asks.
-
-    Args:
-        sentence: fused sentence vectors ``[batch, dim]``.
-        make_words: makes the fused vectors of all positions ``[batch, length, dim]``.
-        make_mean: makes the mean of each sentence's words before any fusion ``[batch, dim]``.
-    """
-
-    def __init__(
-        self,
-        sentence: Tensor,
-        make_words: Callable[[], Tensor],
-        make_mean: Callable[[], Tensor],
-    ) -> None:
-        self.sentence: Float[Tensor, "batch dim"] = sentence
-        self._make_words, self._make_mean = make_words, make_mean
-
-    @cached_property
-    def words(self) -> Float[Tensor, "batch length dim"]:
-        """Fused vectors of all positions."""
-        return self._make_words()
-
-    @cached_property
-    def mean(self) -> Float[Tensor, "batch dim"]:
-        """The mean of the words, before any fusion."""
-        return self._make_mean()
-
-
-class Encoder(nn.Module):
+class Encoder(TaskEncoder):
     """A backbone and what alignment adds to it.
 
     Args:
@@ -60,6 +30,8 @@ class Encoder(nn.Module):
         prototypes: the fusions' keys where there is no translation; needed with a fusion.
         maps: what moves the vectors of each language where there is no fusion, or None.
     """
+
+    kind = "transformer"
 
     def __init__(
         self,
@@ -85,14 +57,15 @@ class Encoder(nn.Module):
         return int(self.backbone.config.hidden_size)
 
     @property
+    def embeddings(self) -> nn.Module:
+        """Of the backbone."""
+        embeddings: nn.Module = self.backbone.get_input_embeddings()
+        return embeddings
+
+    @property
     def padding(self) -> int:
         """The id that fills short sequences."""
         return int(self.backbone.config.pad_token_id)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters lie."""
-        return next(self.parameters()).device
 
     def forward(self, subwords: Subwords, *, is_padded: bool = True) -> Float[Tensor, "batch length dim"]:
         """The last hidden states, before any fusion.
@@ -185,27 +158,33 @@ class Encoder(nn.Module):
             return Represented(fused, lambda: states, mean)
         return Represented(fused, lambda: word_fusion(states, key, key), mean)
 
-    def embed(self, subwords: Subwords, target: str, language: str | None = None) -> Float[Tensor, "batch dim"]:
-        """Sentence vectors as at inference, for retrieval and probes; see ``embedded``."""
-        return self.embedded(subwords, target, language).sentence
-
-    def embedded(self, subwords: Subwords, target: str, language: str | None = None) -> Represented:
-        """Sentences and words as at inference.
-
-        Args:
-            subwords: sentences of one language.
-            target: the target language of the pair, for English sentences too: these are the keys
-                that both sides had in alignment.
-            language: of the sentences; only maps need it.
-        """
-        partner = None if self.prototypes is None else self.prototypes.of(target)
-        return self.represent(subwords, partner=partner, representation="prototype", language=language)
-
-    def fitted_additions(self) -> dict[str, Tensor]:
-        """Everything besides the backbone, as it goes into ``mlalign.safetensors``."""
-        prefix = "backbone."
-        return {
-            name: value.detach().cpu().contiguous()
-            for name, value in self.state_dict().items()
-            if not name.startswith(prefix)
+    @property
+    def shape(self) -> dict[str, Any]:
+        """How sentences are pooled, fused and mapped, and the languages with prototypes."""
+        fusion, maps = self.sentence_fusion, self.maps
+        found: dict[str, Any] = {
+            "pool": self.pool,
+            "languages": list(self.prototypes.languages) if self.prototypes else [],
+            "fusion": fusion.form if fusion is not None else "off",
+            "temperature": fusion.temperature if fusion is not None else None,
+            "word_fusion": self.word_fusion is not None,
         }
+        if maps is not None:
+            found["maps"] = {"languages": list(maps.languages[1:]), "linear": maps.matrices is not None}
+        return found
+
+    def frozen_part(self, rule: str, *, representation: str, on_tokens: bool) -> list[nn.Parameter]:
+        """The masked-word head always, and fusions that the task does not see; see ``TaskEncoder.frozen_part``."""
+        if rule == "encoder":
+            return list(self.parameters())
+        frozen = head_parameters(self.backbone)
+        if rule == "embeddings":
+            frozen += self.embeddings.parameters()
+        fused = representation != "backbone"
+        for fusion, is_used in (
+            (self.sentence_fusion, not on_tokens or self.word_fusion is not None),
+            (self.word_fusion, on_tokens),
+        ):
+            if fusion is not None and not (fused and is_used):
+                frozen += fusion.parameters()
+        return frozen

@@ -16,12 +16,14 @@ from mlalign.models.finite import non_finite_weights
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.prototypes import LanguagePrototypes
+from mlalign.models.task_encoder import TaskEncoder
+from mlalign.models.word_encoder import WordEncoder
 
 ADDITIONS = "mlalign.safetensors"
 RECIPE = "alignment.yaml"
 
 
-def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
+def save_encoder(encoder: TaskEncoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
     """Write backbone, tokenizer, additions and how they were made.
 
     Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
@@ -33,23 +35,13 @@ def save_encoder(encoder: Encoder, tokenizer: Any, folder: Path, recipe: dict[st
     """
     if sick := non_finite_weights(encoder):
         raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
-    encoder.backbone.save_pretrained(folder)
+    if isinstance(encoder, Encoder):
+        encoder.backbone.save_pretrained(folder)
+        write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     tokenizer.save_pretrained(folder)
     _check_ids(tokenizer, folder)
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
-    write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
-    fusion = encoder.sentence_fusion
-    shape: dict[str, object] = {
-        "pool": encoder.pool,
-        "languages": list(encoder.prototypes.languages) if encoder.prototypes else [],
-        "fusion": fusion.form if fusion is not None else "off",
-        "temperature": fusion.temperature if fusion is not None else None,
-        "word_fusion": encoder.word_fusion is not None,
-    }
-    if encoder.maps is not None:
-        languages = list(encoder.maps.languages[1:])
-        shape["maps"] = {"languages": languages, "linear": encoder.maps.matrices is not None}
-    OmegaConf.save(OmegaConf.create({"encoder": shape, **recipe}), folder / RECIPE)
+    OmegaConf.save(OmegaConf.create({"encoder": {"kind": encoder.kind, **encoder.shape}, **recipe}), folder / RECIPE)
 
 
 def _check_ids(tokenizer: Any, folder: Path) -> None:
@@ -67,7 +59,7 @@ def _check_ids(tokenizer: Any, folder: Path) -> None:
         )
 
 
-def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
+def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, Any]:
     """The encoder and tokenizer that ``save_encoder`` wrote.
 
     Raises:
@@ -83,6 +75,19 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
     if "encoder" not in recipe:
         raise DataError(f"{folder / RECIPE}: no entry `encoder`; align again with resume=false")
     shape = recipe["encoder"]
+    load = KINDS.get(kind := shape.get("kind", Encoder.kind))
+    if load is None:
+        raise DataError(
+            f"{folder / RECIPE}: encoder.kind={kind}: expected {' or '.join(KINDS)}; align again with resume=false"
+        )
+    encoder, tokenizer = load(folder, shape, attention)
+    problem = _load_additions(encoder, folder / ADDITIONS)
+    if problem:
+        raise DataError(f"{folder / ADDITIONS}: does not fit {RECIPE}: {problem}; align again with resume=false")
+    return encoder, tokenizer
+
+
+def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, Any]:
     backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
     dim = int(backbone.config.hidden_size)
     languages = list(shape["languages"])
@@ -99,13 +104,19 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[Encoder, Any]:
         prototypes=LanguagePrototypes(languages, dim) if languages else None,
         maps=LanguageMaps(maps.languages, dim, linear=maps.linear) if maps else None,
     )
-    problem = _load_additions(encoder, folder / ADDITIONS)
-    if problem:
-        raise DataError(f"{folder / ADDITIONS}: does not fit {RECIPE}: {problem}; align again with resume=false")
     return encoder, tokenizer
 
 
-def _load_additions(encoder: Encoder, path: Path) -> str:
+def _words(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, Any]:
+    settings: Any = OmegaConf.to_container(shape)
+    del settings["kind"]
+    return WordEncoder(**settings), AutoTokenizer.from_pretrained(folder)
+
+
+KINDS = {Encoder.kind: _transformer, WordEncoder.kind: _words}
+
+
+def _load_additions(encoder: TaskEncoder, path: Path) -> str:
     """Load everything besides the backbone; what is wrong with the file, or nothing."""
     try:
         missing, unexpected = encoder.load_state_dict(load_file(path), strict=False)

@@ -15,6 +15,7 @@ from mlalign.errors import DataError
 from mlalign.models.backbone import quiet_transformers
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.progress import bar
 from mlalign.reporting.runs import Run
 from mlalign.stages.backbone import Backbone
@@ -26,7 +27,7 @@ from mlalign.training.computing import attention
 class Ready(NamedTuple):
     """An encoder in evaluation mode on the CPU, and what makes its sequences."""
 
-    encoder: Encoder
+    encoder: TaskEncoder
     layout: SequenceBuilder
 
 
@@ -100,6 +101,6 @@ class BeforeAfter:
             held_out.add(batch)
         return held_out.measures()
 
-    def _ready(self, encoder: Encoder, tokenizer: PreTrainedTokenizerBase, tokens: dict[str, int]) -> Ready:
+    def _ready(self, encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, tokens: dict[str, int]) -> Ready:
         layout = SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length)
         return Ready(encoder.eval(), layout)

@@ -85,6 +85,13 @@ class ParallelText:
         """Language -> SHA-256 of its parallel files."""
         return {language: [self.hashes[str(path)] for path in paths] for language, paths in self.files.items()}
 
+    def all_sentences(self) -> Iterator[str]:
+        """Both sides of all pairs of every file."""
+        dropped: Counter[str] = Counter()
+        for path in self.hashes:
+            for pair in read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped):
+                yield from pair
+
     def sentences(self) -> Iterator[str]:
         """Both sides of the first pairs of every file: enough to train a tokenizer on."""
         dropped: Counter[str] = Counter()

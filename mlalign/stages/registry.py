@@ -13,14 +13,27 @@ from mlalign.stages.backbone import Backbone, EarlierEncoder, Start
 from mlalign.stages.chain import EncoderStage
 from mlalign.stages.maps import CentredStage, LinearMapStage, MapStage
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.parse import ParsingStage
+from mlalign.stages.parse import ParsingStage, require_trees
+from mlalign.stages.word_vectors import VectorStage, require_dictionary
 
-STAGES: dict[Stage, type[AlignmentStage] | type[MapStage] | type[ParsingStage]] = {
+STAGES: dict[Stage, type[AlignmentStage] | type[MapStage] | type[ParsingStage] | type[VectorStage]] = {
     Stage.align: AlignmentStage,
     Stage.parse: ParsingStage,
     Stage.centred: CentredStage,
     Stage.linear_map: LinearMapStage,
+    Stage.vectors: VectorStage,
 }
+
+
+def require_stage_resources(config: Train, text: ParallelText) -> None:
+    """Look for what the stages of a configuration read besides parallel text.
+
+    Raises:
+        UserError: it is not there.
+    """
+    require_trees(config)
+    if Stage.vectors in config.method.stages:
+        require_dictionary(config, text)
 
 
 def build_stages(

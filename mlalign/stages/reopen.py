@@ -18,8 +18,8 @@ from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.metrics.tasks import METRICS
 from mlalign.models.backbone import known_languages
-from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.training.computing import attention
 
@@ -45,7 +45,7 @@ class OpenedRun:
     step: int
 
     @property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> TaskEncoder:
         """The fine-tuned encoder."""
         return self.module.encoder
 

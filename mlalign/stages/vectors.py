@@ -9,8 +9,8 @@ from jaxtyping import Float
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import mean_pool
+from mlalign.models.task_encoder import TaskEncoder
 
 Array = np.ndarray
 BATCH = 128
@@ -18,7 +18,7 @@ BATCH = 128
 
 @torch.no_grad()
 def word_cloud(
-    encoder: Encoder, batches: Iterable[HeldOutBatch], words: int
+    encoder: TaskEncoder, batches: Iterable[HeldOutBatch], words: int
 ) -> tuple[Float[Array, "n d"], list[str], list[int]]:
     """Vectors of every language's most frequent subwords, each averaged over its sentences.
 
@@ -52,7 +52,9 @@ def word_cloud(
 
 
 @torch.no_grad()
-def words_alone(encoder: Encoder, layout: SequenceBuilder, words: Sequence[str], language: str) -> Float[Array, "n d"]:
+def words_alone(
+    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str
+) -> Float[Array, "n d"]:
     """The vector of each word, or short phrase, by itself: the mean of its subwords."""
     vectors = []
     for start in range(0, len(words), BATCH):
@@ -64,7 +66,7 @@ def words_alone(encoder: Encoder, layout: SequenceBuilder, words: Sequence[str],
 
 @torch.no_grad()
 def sentence_and_words(
-    encoder: Encoder, layout: SequenceBuilder, words: Sequence[str], language: str, target: str
+    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str, target: str
 ) -> Float[Array, "n d"]:
     """The fused vector of a sentence, and behind it the fused vectors of its words.
 

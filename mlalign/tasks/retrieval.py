@@ -22,7 +22,7 @@ from mlalign.errors import DataError, TrainingError
 from mlalign.metrics.retrieval import nearest, retrieval_accuracy
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
-from mlalign.models.encoder import Encoder
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.data import TaskText, scoring_loader
 from mlalign.tasks.scoring import write_predictions
@@ -65,7 +65,7 @@ class SentenceVectors(L.LightningModule):
         target: the language of the translations: both sides had its key in alignment.
     """
 
-    def __init__(self, encoder: Encoder, target: str) -> None:
+    def __init__(self, encoder: TaskEncoder, target: str) -> None:
         super().__init__()
         self.encoder, self.target = encoder, target
 
@@ -99,7 +99,7 @@ class Retrieval(TaskType[SentencePair]):
     def score(
         self,
         files: TaskFiles,
-        encoder: Encoder,
+        encoder: TaskEncoder,
         layout: SequenceBuilder,
         trainer: L.Trainer,
         folder: Path,

@@ -16,7 +16,7 @@ from mlalign.config.schema import Train
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
-from mlalign.models.encoder import Represented
+from mlalign.models.task_encoder import Represented
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.registry import LEARNED
 from mlalign.tasks.updates import PairBatch, Pairs, Row

@@ -99,8 +99,7 @@ class Consistency(Tuning):
         """The divergence, summed over the labels of the part."""
         other = part if view is None else view
         is_noise = self.settings.view == View.noise
-        embeddings = module.encoder.backbone.get_input_embeddings()
-        with noisy(embeddings, self.settings.noise) if is_noise else nullcontext():
+        with noisy(module.encoder.embeddings, self.settings.noise) if is_noise else nullcontext():
             again = module(other)
         first, second = (
             module.task.logits(one, batch)[batch.labels != IGNORED] for one, batch in ((outputs, part), (again, other))

@@ -1,0 +1,352 @@
+"""A stage that needs no backbone: word vectors from running text, brought into one space by a dictionary."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerFast
+
+import mlalign
+from mlalign.config.enums import VectorForm
+from mlalign.config.identity import fingerprint
+from mlalign.config.plain import plain
+from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
+from mlalign.data.lexicon import INDUCED, Lexicon, Translations, dictionary_files, lexicon_path
+from mlalign.data.readers.languages import same_form
+from mlalign.data.token_cache import Tokenised
+from mlalign.distributed import is_rank_zero
+from mlalign.errors import ConfigError, DataError
+from mlalign.files import JsonObject
+from mlalign.models.backbone import language_token
+from mlalign.models.cca import canonical_map
+from mlalign.models.io import save_encoder
+from mlalign.models.word_encoder import WordEncoder
+from mlalign.models.word_tokenizer import INSIDE, SPECIAL, add_languages, grams, with_pieces, word_tokenizer
+from mlalign.progress import bar
+from mlalign.stages.cbow import Cbow, Rows, RunningText, WindowSampler, train_cbow
+from mlalign.stages.code import code_hashes
+from mlalign.stages.dictionary import lexicon_of
+from mlalign.stages.parallel_text import ParallelText
+
+log = logging.getLogger(__name__)
+
+TRANSLATIONS = 5  # of a word into a language, at most
+SHARED = 2  # words of a language that an n-gram is in, at least
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """Which row the vector of a form in a language has.
+
+    Attributes:
+        languages: English first.
+        rows: ``[languages, ids]``; 0 for forms that a language does not have often enough.
+        bounds: of each language, the first of its rows and the first that is not.
+        tokens: of the running text, those of unknown words included.
+    """
+
+    languages: list[str]
+    rows: Rows
+    bounds: list[tuple[int, int]]
+    tokens: int
+
+    def rows_of(self, language: str, ids: Sequence[int]) -> list[int]:
+        """The rows of the words of an expression; empty where one of them is not known."""
+        rows: list[int] = self.rows[self.languages.index(language), ids].tolist()
+        return rows if all(rows) else []
+
+
+def require_dictionary(config: Train, text: ParallelText) -> None:
+    """Look for the dictionary of a configuration that learns word vectors.
+
+    Raises:
+        UserError: there is none of a target language.
+    """
+    choice = config.data.lexicon
+    if choice is None:
+        raise ConfigError(
+            "method.stages=[vectors] reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
+            "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
+        )
+    if choice == INDUCED:
+        if together := sorted(WITHOUT_SPACES.intersection(text.languages)):
+            raise ConfigError(
+                f"data.lexicon=induced: {', '.join(together)} writes no spaces between words, so that no dictionary "
+                "can be learned; name a file or folder, or choose other languages with data.languages"
+            )
+        return
+    path = lexicon_path(choice, config.data.root)
+    there = set(dictionary_files(path).values())
+    missing = [language for language in text.languages if same_form(language) not in there]
+    if missing:
+        raise DataError(
+            f"{path}: method.stages=[vectors] needs a dictionary of English with {', '.join(missing)}, found "
+            f"{', '.join(sorted(there))}; add files, or choose other languages with data.languages"
+        )
+
+
+class VectorStage:
+    """Makes word vectors of all languages by CBOW with negative sampling.
+
+    With ``vectors.form=multi_cca`` each language is learned by itself and then mapped onto English, which stays as
+    it is; with ``joint_subword`` a word is also told by its translations, and has the mean of its n-grams' vectors.
+
+    Args:
+        config: checked.
+        text: parallel, whose sides are read as unpaired sentences.
+        backbone: not used, like the arguments behind it.
+    """
+
+    def __init__(self, config: Train, text: ParallelText, backbone: object, trainer: object, *, precision: str) -> None:
+        self.config, self.text, self.settings = config, text, config.vectors
+        self.code = code_hashes()
+        assert config.align.seed is not None  # resolved
+        self.seed = config.align.seed
+
+    @cached_property
+    def recipe(self) -> JsonObject:
+        """Everything that the vectors follow from."""
+        data = self.config.data
+        read = ("on_bad_line", "max_pairs", "min_tokens", "max_ratio")
+        return {
+            "version": mlalign.__version__,
+            "stage": "vectors",
+            "settings": {
+                **{f"vectors.{key}": value for key, value in plain(self.settings).items()},
+                **{f"data.{key}": getattr(data, key) for key in read},
+                "align.max_length": self.config.align.max_length,
+                "align.seed": self.seed,
+            },
+            "lexicon": fingerprint(self.lexicon),
+            "text": self.text.identity,
+        }
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The dictionaries that ``data.lexicon`` names."""
+        return lexicon_of(self.config, self.text)
+
+    def make(self, folder: Path, resume_from: Path) -> None:
+        """Learn the vectors and fill a folder; nothing is resumed.
+
+        Raises:
+            DataError: the dictionary has too few words of the text.
+        """
+        if not is_rank_zero():
+            return
+        started = time.perf_counter()
+        settings = self.settings
+        tokenizer = word_tokenizer(self.text.all_sentences(), least=settings.min_count, most=settings.vocabulary)
+        tables = self.text.tables(tokenizer)
+        table, text = running_text(tables, len(tokenizer), least=settings.min_count)
+        log.info("Learning vectors of %s words from %s tokens", f"{table.bounds[-1][1] - 1:,}", f"{table.tokens:,}")
+        translated = _Translated(tokenizer, table)
+        joint = settings.form == VectorForm.joint_subword
+        units = Units(tokenizer, table, with_grams=joint)
+        model = Cbow(
+            units.of_rows,
+            settings.dim,
+            regularisation=settings.regularisation if joint else 0.0,
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+        meanings = translated.table(self.lexicon) if joint else np.zeros((0, table.bounds[-1][1], 0), np.int64)
+        sampler = WindowSampler(text, settings, meanings, seed=self.seed)
+        epochs = bar(self.config.trainer.progress, "word vectors")(range(settings.epochs))
+        train_cbow(model, sampler, epochs)
+        with torch.no_grad():
+            vectors = model.composed(torch.arange(len(units.of_rows)))
+        if not joint:
+            vectors = self._mapped(vectors, table, translated)
+        encoder, tokenizer = word_encoder(vectors, model.read.weight.detach(), table, tokenizer, units)
+        record = {
+            "backbone": None,
+            "recipe": self.recipe,
+            "code": self.code,
+            "computing": {"precision": "32-true"},
+            "seconds": time.perf_counter() - started,
+            "files": {path: info for one in tables.values() for path, info in one.files.items()},
+            "warnings": [],
+            "reads": ["parallel text", "dictionary"],
+            "notes": [f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text"],
+        }
+        save_encoder(encoder, tokenizer, folder, record)
+
+    def _mapped(self, vectors: torch.Tensor, table: WordTable, translated: "_Translated") -> torch.Tensor:
+        """The vectors with every language mapped onto English, which is not touched."""
+        mapped = vectors.clone()
+        for language, (first, last) in zip(table.languages[1:], table.bounds[1:], strict=True):
+            pairs = translated.pairs(self.lexicon.get(language, {}), language)
+            if len(pairs) <= self.settings.dim:
+                raise DataError(
+                    f"data.lexicon={self.config.data.lexicon}: {len(pairs)} of its pairs of English and {language} are "
+                    f"words of the parallel text, expected more than vectors.dim={self.settings.dim}; take a larger "
+                    "dictionary, or smaller vectors"
+                )
+            english, other = (
+                torch.stack([vectors[rows].double().mean(0) for rows in side]).numpy()
+                for side in zip(*pairs, strict=True)
+            )
+            onto_english, correlations = canonical_map(other, english)
+            moved = onto_english(vectors[first:last].double().numpy())
+            mapped[first:last] = torch.from_numpy(moved).to(vectors.dtype)
+            log.info("en-%s: %d pairs, mean canonical correlation %.2f", language, len(pairs), correlations.mean())
+        return mapped
+
+
+def running_text(tables: Mapping[str, Tokenised], vocabulary: int, *, least: int) -> tuple[WordTable, RunningText]:
+    """The sides of parallel text as text of their languages, in which every English sentence counts once.
+
+    Args:
+        tables: tokenised pairs by language.
+        vocabulary: ids of the tokenizer.
+        least: occurrences of a word in a language that it has a vector in.
+    """
+    sides = {ENGLISH: _english(tables.values())} | {name: _side(table, "target") for name, table in tables.items()}
+    rows = np.zeros((len(sides), vocabulary), np.int64)
+    bounds, place = [], 1
+    for number, (ids, _) in enumerate(sides.values()):
+        counts = np.bincount(ids, minlength=vocabulary)
+        counts[: len(SPECIAL)] = 0
+        (known,) = np.nonzero(counts >= least)
+        rows[number, known] = np.arange(place, place + len(known))
+        bounds.append((place, place + len(known)))
+        place += len(known)
+    found = [(rows[number, ids], lengths) for number, (ids, lengths) in enumerate(sides.values())]
+    lengths = np.concatenate([one for _, one in found])
+    words, sentence = np.concatenate([one for one, _ in found]), np.repeat(np.arange(len(lengths)), lengths)
+    is_known = words > 0
+    table = WordTable(list(sides), rows, bounds, len(words))
+    return table, RunningText(words[is_known], sentence[is_known], bounds)
+
+
+def _side(table: Tokenised, side: str, chosen: Sequence[int] | Rows | None = None) -> tuple[Rows, Rows]:
+    """Ids of all sentences of one side, and how many each has."""
+    column = table.take(np.arange(len(table)) if chosen is None else chosen)[side].combine_chunks()
+    return column.flatten().to_numpy().astype(np.int64), column.value_lengths().to_numpy().astype(np.int64)
+
+
+def _english(tables: "Sequence[Tokenised] | Any") -> tuple[Rows, Rows]:
+    seen: NDArray[np.int64] = np.zeros(0, np.int64)
+    found = []
+    for table in tables:
+        keys, first = np.unique(table.source_keys, return_index=True)
+        new = ~np.isin(keys, seen)
+        seen = np.union1d(seen, keys)
+        found.append(_side(table, "source", np.sort(first[new])))
+    ids, lengths = (np.concatenate(part) for part in zip(*found, strict=True))
+    return ids, lengths
+
+
+class Units:
+    """What the vectors of words are the means of.
+
+    Args:
+        tokenizer: of words.
+        table: of their rows.
+        with_grams: whether a word's n-grams are among its units, as far as other words of its language have them.
+
+    Attributes:
+        of_rows: ``[rows, most]``; 0 fills up. The first of a row is its own.
+        of_grams: language -> n-gram -> its unit.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, table: WordTable, *, with_grams: bool) -> None:
+        total = table.bounds[-1][1]
+        units = [[row] for row in range(total)]
+        self.of_grams: dict[str, dict[str, int]] = {language: {} for language in table.languages}
+        next_unit = total
+        for number, language in enumerate(table.languages if with_grams else []):
+            (ids,) = np.nonzero(table.rows[number])
+            parts = {one: grams(word) for one, word in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)}
+            counts: dict[str, int] = {}
+            for gram in (gram for of_word in parts.values() for gram in of_word):
+                counts[gram] = counts.get(gram, 0) + 1
+            shared = [gram for gram, count in counts.items() if count >= SHARED]
+            self.of_grams[language] = {gram: next_unit + place for place, gram in enumerate(shared)}
+            next_unit += len(shared)
+            own = self.of_grams[language]
+            for one, of_word in parts.items():
+                units[table.rows[number, one]] += [own[gram] for gram in of_word if gram in own]
+        self.of_rows = torch.zeros(total, max(map(len, units)), dtype=torch.long)
+        for row, found in enumerate(units):
+            self.of_rows[row, : len(found)] = torch.tensor(found)
+
+
+class _Translated:
+    """The words of a dictionary as rows.
+
+    Args:
+        tokenizer: of words.
+        table: of their rows.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, table: WordTable) -> None:
+        self.tokenizer, self.word_table = tokenizer, table
+
+    def pairs(self, translations: Translations, language: str) -> list[tuple[list[int], list[int]]]:
+        """Rows of English words and of their translations, of which either may be several; those that are known."""
+        both = [(word, other) for word, others in translations.items() for other in others]
+        sides = [self._rows([pair[side] for pair in both], of) for side, of in enumerate((ENGLISH, language))]
+        return [(one, two) for one, two in zip(*sides, strict=True) if one and two]
+
+    def table(self, lexicon: Lexicon) -> Rows:
+        """``[languages, rows, most]``: translations of each row into each language by one word; 0 fills up."""
+        languages, total = self.word_table.languages, self.word_table.bounds[-1][1]
+        found = np.zeros((len(languages), total, TRANSLATIONS), np.int64)
+        used = np.zeros((len(languages), total), np.int64)
+        for number, language in enumerate(languages[1:], start=1):
+            for english, other in self.pairs(lexicon.get(language, {}), language):
+                for to, row, translation in ((number, english, other), (0, other, english)):
+                    if len(row) == len(translation) == 1 and used[to, row[0]] < TRANSLATIONS:
+                        found[to, row[0], used[to, row[0]]] = translation[0]
+                        used[to, row[0]] += 1
+        return found
+
+    def _rows(self, expressions: list[str], language: str) -> list[list[int]]:
+        ids = self.tokenizer(expressions, add_special_tokens=False)["input_ids"] if expressions else []
+        return [self.word_table.rows_of(language, one) if one else [] for one in ids]
+
+
+def word_encoder(
+    vectors: torch.Tensor, units: torch.Tensor, table: WordTable, tokenizer: PreTrainedTokenizerFast, named: Units
+) -> tuple[WordEncoder, PreTrainedTokenizerFast]:
+    """The encoder of learned vectors, and the tokenizer that goes with it.
+
+    Args:
+        vectors: of the rows.
+        units: vectors of the units, those of n-grams behind those of the rows.
+        table: of the rows.
+        tokenizer: of words.
+        named: the units.
+    """
+    pieces = {gram for of in named.of_grams.values() for gram in of}
+    if pieces:
+        characters = {character for gram in pieces for character in gram.removeprefix(INSIDE)}
+        singles = sorted(characters | {f"{INSIDE}{one}" for one in characters})
+        tokenizer = with_pieces(tokenizer, [*sorted(pieces), *singles])
+    add_languages(tokenizer, table.languages)
+    ids: dict[str, int] = tokenizer.get_vocab()
+    encoder = WordEncoder(
+        rows=len(units), dim=vectors.shape[1], languages=table.languages, vocabulary=max(ids.values()) + 1
+    )
+    with torch.no_grad():
+        encoder.vectors.weight[len(vectors) :] = units[len(vectors) :]
+        encoder.vectors.weight[: len(vectors)] = vectors
+        encoder.vectors.weight[0] = 0
+    encoder.words[: len(table.languages), : table.rows.shape[1]] = torch.from_numpy(table.rows)
+    for number, language in enumerate(table.languages):
+        encoder.language_ids[number] = ids[language_token(language)]
+        encoder.pieces[number] = encoder.words[number]  # an unknown word may begin with a known one
+        for gram, unit in named.of_grams[language].items():
+            encoder.pieces[number, ids[gram]] = unit
+    inside = [place for token, place in ids.items() if token.startswith(INSIDE) and place >= table.rows.shape[1]]
+    encoder.continues[inside] = True
+    return encoder, tokenizer
