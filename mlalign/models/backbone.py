@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +17,9 @@ from transformers import (
     AutoConfig,
     AutoModelForMaskedLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 from transformers.utils import logging as transformers_logging
 
@@ -71,7 +72,7 @@ def load_backbone(
     called: str | None = None,
     dropout: float | None = None,
     tokenizer_folder: str | Path | None = None,
-) -> tuple[PreTrainedModel, Any]:
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A masked-language model in float32 and its fast tokenizer.
 
     A head that the weights lack starts at random, see ``word_head.untrained_head``.
@@ -139,7 +140,7 @@ def _errors_in_words(called: str) -> Iterator[None]:
         raise DataError(f"{called}: transformers cannot load it: {lines[0]}") from error
 
 
-def _supported_attention(config: Any, attention: str, called: str) -> str:
+def _supported_attention(config: PreTrainedConfig, attention: str, called: str) -> str:
     """What the family runs: sdpa where it has it, else eager."""
     family = MODEL_FOR_MASKED_LM_MAPPING.get(type(config), None)
     if family is None:
@@ -174,7 +175,7 @@ def language_token(language: str) -> str:
     return f"[LANG_{language}]"
 
 
-def vocabulary_size(tokenizer: Any) -> int:
+def vocabulary_size(tokenizer: PreTrainedTokenizerBase) -> int:
     """How many ids ordinary text can have: all in front of the first language token.
 
     The matrix of embeddings may have more rows: padding, or language tokens of an alignment before.
@@ -186,7 +187,7 @@ def vocabulary_size(tokenizer: Any) -> int:
 
 def add_language_tokens(
     model: PreTrainedModel,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     counts: Mapping[str, Int[Tensor, " vocabulary"]],
     *,
     start: str,
@@ -250,14 +251,14 @@ def language_rows(
     return torch.cat([rows, rows.mean(0, keepdim=True)])
 
 
-def known_languages(tokenizer: Any, languages: Sequence[str]) -> dict[str, int]:
+def known_languages(tokenizer: PreTrainedTokenizerBase, languages: Sequence[str]) -> dict[str, int]:
     """Ids of the language tokens that this tokenizer has, ``unk`` among them."""
     vocabulary = tokenizer.get_vocab()
     wanted = {language: language_token(language) for language in (*languages, UNKNOWN)}
     return {language: vocabulary[token] for language, token in wanted.items() if token in vocabulary}
 
 
-def languages_of(tokenizer: Any) -> list[str]:
+def languages_of(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """The languages that this tokenizer has a token for, in the order of their ids."""
     added: dict[str, int] = tokenizer.get_added_vocab()
     found = [LANGUAGE_TOKEN.fullmatch(piece) for piece in sorted(added, key=added.__getitem__)]

@@ -1,9 +1,9 @@
 """The dropout inside a backbone, whatever its family calls it."""
 
-from typing import Any
+from transformers import PreTrainedConfig
 
 
-def dropouts(config: Any) -> dict[str, float]:
+def dropouts(config: PreTrainedConfig) -> dict[str, float]:
     """Name -> rate of every dropout of the encoder; those of classifiers on top are left out.
 
     Args:
@@ -18,7 +18,7 @@ def dropouts(config: Any) -> dict[str, float]:
     }
 
 
-def set_dropout(config: Any, rate: float) -> None:
+def set_dropout(config: PreTrainedConfig, rate: float) -> None:
     """Give hidden states and attention the same rate; before the model is built from it."""
     for name in dropouts(config):
         setattr(config, name, rate)

@@ -5,6 +5,7 @@ from typing import Any
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from mlalign.data.languages import ENGLISH
 from mlalign.models.backbone import first_position
@@ -81,7 +82,7 @@ class Encoder(TaskEncoder):
         outputs = self._outputs(subwords, is_padded, output_hidden_states=True)
         return (*outputs.hidden_states[:-1], outputs.last_hidden_state)
 
-    def _outputs(self, subwords: Subwords, is_padded: bool, **options: Any) -> Any:
+    def _outputs(self, subwords: Subwords, is_padded: bool, **options: Tensor | bool) -> BaseModelOutput:
         if subwords.token_types is not None:
             options["token_type_ids"] = subwords.token_types
         if subwords.positions is not None:

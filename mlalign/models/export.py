@@ -7,15 +7,17 @@ here.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from transformers import PreTrainedTokenizerBase
+
+from mlalign.files import Json
 from mlalign.models.backbone import UNKNOWN, known_languages, language_token, languages_of
 
 MODULES = "modules.json"
 CLASSES = "sentence_transformers.models"
 
 
-def write_sentence_transformers(folder: Path, tokenizer: Any, *, pool: str, dim: int) -> None:
+def write_sentence_transformers(folder: Path, tokenizer: PreTrainedTokenizerBase, *, pool: str, dim: int) -> None:
     """Make ``SentenceTransformer(folder)`` give the backbone's sentence vectors.
 
     With language tokens a prompt per language puts its token in front of the text; without a
@@ -63,7 +65,7 @@ def write_sentence_transformers(folder: Path, tokenizer: Any, *, pool: str, dim:
     )
 
 
-def _write_word_weights(folder: Path, tokenizer: Any, language_tokens: Sequence[int]) -> None:
+def _write_word_weights(folder: Path, tokenizer: PreTrainedTokenizerBase, language_tokens: Sequence[int]) -> None:
     """Weight 0 for what frames a sentence, 1 for every other piece."""
     by_id = {place: piece for piece, place in tokenizer.get_vocab().items()}
     vocabulary = [by_id.get(place, "") for place in range(max(by_id) + 1)]
@@ -79,6 +81,6 @@ def _write_word_weights(folder: Path, tokenizer: Any, language_tokens: Sequence[
     _write(folder / "config.json", content)
 
 
-def _write(path: Path, content: Any) -> None:
+def _write(path: Path, content: Json) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

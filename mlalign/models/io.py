@@ -1,14 +1,14 @@
 """An aligned encoder on disk: a folder that transformers' AutoModel loads as it is."""
 
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mlalign.errors import DataError, TrainingError
+from mlalign.files import Json, JsonObject
 from mlalign.models.backbone import LANGUAGE_TOKEN, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
@@ -23,7 +23,7 @@ ADDITIONS = "mlalign.safetensors"
 RECIPE = "alignment.yaml"
 
 
-def save_encoder(encoder: TaskEncoder, tokenizer: Any, folder: Path, recipe: dict[str, Any]) -> None:
+def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folder: Path, recipe: JsonObject) -> None:
     """Write backbone, tokenizer, additions and how they were made.
 
     Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
@@ -44,7 +44,7 @@ def save_encoder(encoder: TaskEncoder, tokenizer: Any, folder: Path, recipe: dic
     OmegaConf.save(OmegaConf.create({"encoder": {"kind": encoder.kind, **encoder.shape}, **recipe}), folder / RECIPE)
 
 
-def _check_ids(tokenizer: Any, folder: Path) -> None:
+def _check_ids(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Refuse a folder whose embeddings would be looked up by other ids than in memory."""
     before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
     moved = sorted(
@@ -59,7 +59,7 @@ def _check_ids(tokenizer: Any, folder: Path) -> None:
         )
 
 
-def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, Any]:
+def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
     """The encoder and tokenizer that ``save_encoder`` wrote.
 
     Raises:
@@ -71,7 +71,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, Any]:
                 f"{folder}: no {name} there; expected a folder that an alignment wrote. For a "
                 "plain backbone set backbone.path"
             )
-    recipe: Any = OmegaConf.load(folder / RECIPE)
+    recipe: Json = OmegaConf.load(folder / RECIPE)
     if "encoder" not in recipe:
         raise DataError(f"{folder / RECIPE}: no entry `encoder`; align again with resume=false")
     shape = recipe["encoder"]
@@ -87,7 +87,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, Any]:
     return encoder, tokenizer
 
 
-def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, Any]:
+def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
     backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
     dim = int(backbone.config.hidden_size)
     languages = list(shape["languages"])
@@ -107,7 +107,7 @@ def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder,
     return encoder, tokenizer
 
 
-def _words(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, Any]:
+def _words(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
     settings: Any = OmegaConf.to_container(shape)
     del settings["kind"]
     return WordEncoder(**settings), AutoTokenizer.from_pretrained(folder)

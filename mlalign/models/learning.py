@@ -1,7 +1,5 @@
 """How a backbone computes while it learns: compiled, or with its activations computed again."""
 
-from typing import Any
-
 from transformers import PreTrainedModel
 
 
@@ -26,5 +24,4 @@ def configure_training(
         settings = {"use_reentrant": False}
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
     if compiled:
-        base: Any = model.base_model
-        base.compile(dynamic=True, backend=backend)
+        model.base_model.compile(dynamic=True, backend=backend)

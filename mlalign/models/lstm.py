@@ -1,7 +1,6 @@
 """LASER's encoder as one of transformers' own, so that folders with it are read and written as all others."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -42,7 +41,7 @@ class BiLstmConfig(PreTrainedConfig):
         max_position_embeddings: int = 512,
         initializer_range: float = 0.02,
         tie_word_embeddings: bool = True,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.vocab_size, self.embedding_size, self.hidden_size = vocab_size, embedding_size, hidden_size
         self.num_hidden_layers, self.hidden_dropout_prob = num_hidden_layers, hidden_dropout_prob
@@ -83,7 +82,7 @@ class BiLstmModel(BiLstmPreTrained):
         input_ids: Int[Tensor, "batch length"],
         attention_mask: Int[Tensor, "batch length"] | None = None,
         output_hidden_states: bool = False,
-        **_: Any,
+        **_: object,
     ) -> BaseModelOutput:
         """States ``[batch, length, hidden_size]``, zero at padding, which changes nothing else.
 
@@ -137,7 +136,7 @@ class BiLstmForMaskedLM(BiLstmPreTrained):
         self,
         input_ids: Int[Tensor, "batch length"],
         attention_mask: Int[Tensor, "batch length"] | None = None,
-        **_: Any,
+        **_: object,
     ) -> MaskedLMOutput:
         """Logits of every position."""
         states = self.encoder(input_ids, attention_mask).last_hidden_state

@@ -1,17 +1,17 @@
 """What a backbone's tokenizer must have, and how every stage and every later user shall see it."""
 
 import json
-from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.errors import DataError
 
 NEEDED = ("cls", "sep", "pad", "mask", "unk")
 
 
-def settle(tokenizer: Any, called: str, *, positions: int, token_types: int) -> None:
+def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, token_types: int) -> None:
     """Make a fast tokenizer frame sentences as ``Layout`` does: [CLS] words [SEP], padded behind.
 
     Gemma's, which mmBERT has, knows its first and last token by other names and may leave out the
@@ -57,7 +57,7 @@ def settle(tokenizer: Any, called: str, *, positions: int, token_types: int) -> 
         )
 
 
-def fill_gaps(tokenizer: Any) -> None:
+def fill_gaps(tokenizer: PreTrainedTokenizerBase) -> None:
     """Name the ids below the highest one that no piece has.
 
     A new token gets the number of pieces as its id: with a gap, that is the id of another piece,

@@ -1,4 +1,4 @@
-"""The figures of a single run, which its tracker may show."""
+"""The figures of a single run, which its tracker may log."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ from mlalign.tracking.tracker import Figures
 
 
 def figures_of(results: Results, folder: Path) -> Figures:
-    """What a single run's figures are and how they are drawn."""
+    """Name -> function that draws it, of every figure of a single run."""
     run = Run(folder, results)
     figures: dict[str, Callable[[], Figure]] = {"curves": partial(_curves, run)}
     if METRICS[results.metric].has_labels:
@@ -37,7 +37,7 @@ def _curves(run: Run) -> Figure:
 
 
 def _confusion(run: Run) -> Figure:
-    """A matrix for each language."""
+    """One confusion matrix per language."""
     labels = labels_of(run)
     return confusion.draw(
         pd.concat(
@@ -48,7 +48,7 @@ def _confusion(run: Run) -> Figure:
 
 
 def _correlation(run: Run) -> Figure:
-    """A held-out pair before its alignment and after it."""
+    """A held-out pair before and after alignment."""
     encoders = BeforeAfter(run)
     shown = {"before alignment": (encoders, False), "after alignment": (encoders, True)}
     words, vectors = pair_vectors(shown, encoders.text.languages[0], None)

@@ -1,6 +1,4 @@
-"""Lightning's numbers go into a stage's wandb run."""
-
-from typing import Any
+"""Lightning's metrics are logged to a stage's wandb run."""
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -9,7 +7,7 @@ from mlalign.tracking.stage import Stage
 
 
 class StageLogger(Logger):
-    """What Lightning reports, drawn against the stage's own step.
+    """Lightning's metrics, logged against the stage's own step.
 
     Args:
         stage: to log to.
@@ -22,7 +20,7 @@ class StageLogger(Logger):
 
     @property
     def name(self) -> str:
-        """Of the stage."""
+        """The stage's name."""
         return self._name
 
     @property
@@ -37,5 +35,5 @@ class StageLogger(Logger):
             {name: value for name, value in metrics.items() if name != "epoch"} | {f"{self._name}/step": step}
         )
 
-    def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """The whole configuration is there already."""
+    def log_hyperparams(self, *_: object, **__: object) -> None:
+        """Nothing: the whole configuration is logged already."""

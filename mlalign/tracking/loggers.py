@@ -3,15 +3,15 @@
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger
 
 from mlalign.errors import ConfigError
+from mlalign.files import Json
 from mlalign.reporting.curves import CURVES
 
 
-def build_loggers(name: str, options: Mapping[str, Any], *, folder: Path, stage: str) -> list[Any]:
+def build_loggers(name: str, options: Mapping[str, Json], *, folder: Path, stage: str) -> list[Logger]:
     """Lightning's loggers for one stage of a run.
 
     Args:
@@ -27,10 +27,10 @@ def build_loggers(name: str, options: Mapping[str, Any], *, folder: Path, stage:
     while (folder / CURVES / version).exists():  # a resumed run keeps its earlier curves
         number += 1
         version = f"{stage}-{number}"
-    loggers: list[Any] = [CSVLogger(folder, name=CURVES, version=version)]
+    loggers: list[Logger] = [CSVLogger(folder, name=CURVES, version=version)]
     if name == "tensorboard":
         try:
-            loggers.append(_tensorboard(dict(options), folder, stage))
+            loggers.append(_tensorboard(options, folder, stage))
         except TypeError as error:
             raise ConfigError(f"logger.options={dict(options)}: {error}") from error
     return loggers
@@ -46,7 +46,7 @@ def check_logger(name: str) -> None:
         raise ConfigError(f"logger={name}: not installed; pip install {name}")
 
 
-def _tensorboard(options: dict[str, Any], folder: Path, stage: str) -> Any:
+def _tensorboard(options: Mapping[str, Json], folder: Path, stage: str) -> Logger:
     from lightning.pytorch.loggers import TensorBoardLogger
 
     return TensorBoardLogger(folder, name="tensorboard", version=stage, **options)

@@ -1,4 +1,4 @@
-"""What is known of a run while it lasts: where it is, how it computes, what it read, how long it took."""
+"""The record of a run while it lasts: its folder, device and precision, files read, seconds taken."""
 
 import shutil
 import time
@@ -36,7 +36,7 @@ BARS = {"align": "aligning", "parse": "parsing", "finetune": "fine-tuning"}
 
 
 class RunRecord:
-    """Replaces what a run's folder holds, and closes the tracker in the end, whatever happens.
+    """Clears a run's folder at the start, and closes the tracker at the end, whatever happens.
 
     Args:
         config: checked.
@@ -45,14 +45,14 @@ class RunRecord:
     Attributes:
         data: path of a file that was read -> rows and SHA-256.
         parallel: language -> the parallel files that were read.
-        seconds: stage -> seconds that it took.
+        seconds: stage -> seconds it took.
     """
 
     def __init__(self, config: Train, folder: Path) -> None:
         self.config, self.folder = config, folder
         self.computing = set_up(config)
         self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
-        self.code = code_hashes()  # as it is now: a checkout can change while it runs
+        self.code = code_hashes()  # now: a checkout can change while it runs
         self.tracker = tracker_of(config, folder)
         self.data: dict[str, FileRecord] = {}
         self.parallel: dict[str, list[str]] = {}
@@ -80,13 +80,13 @@ class RunRecord:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Note the seconds that a stage takes."""
+        """Record the seconds that a stage takes."""
         started = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - started
 
     def trainer(self, stage: str) -> Callable[..., L.Trainer]:
-        """Makes the trainer of a stage, with loggers of its own."""
+        """Function that makes the trainer of a stage, with its loggers."""
 
         def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
             return make_trainer(
@@ -103,7 +103,7 @@ class RunRecord:
 
 
 def tracker_of(config: Train, folder: Path) -> Tracker:
-    """Where the numbers of a run that begins go.
+    """The tracker of a run that starts.
 
     Raises:
         ConfigError: the logger is not installed, or has no such option.
@@ -111,7 +111,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
     logger = config.logger
     check_logger(logger.name.value)
     if not is_rank_zero():
-        return Tracker(LoggerName.csv.value, {})  # which writes nothing elsewhere
+        return Tracker(LoggerName.csv.value, {})  # nothing outside csv files
     if logger.name != LoggerName.wandb:
         return Tracker(logger.name.value, logger.options)
     found = container(config)
@@ -132,5 +132,5 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
 
 
 def is_watched(config: Train) -> bool:
-    """Whether somebody waits for this run's results even if it was finished before."""
+    """Whether the results must be logged even if the run was finished before."""
     return config.logger.name == LoggerName.wandb and in_sweep()

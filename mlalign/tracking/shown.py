@@ -1,24 +1,29 @@
-"""What a tested run shows: its predictions, row by row, and which class it took for which."""
+"""The predictions of a tested run as a wandb table, and its confusion matrix as a wandb chart."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyExample, Part
+from mlalign.files import Json
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
 
+if TYPE_CHECKING:
+    import wandb
+    from wandb.plot import CustomChart
+
 COLUMNS = ("language", "id", "text", "gold", "predicted", "probability", "right")
-LONGEST = 500  # letters of a text
+LONGEST = 500  # characters of a text
 
 
 def prediction_table(
-    tested: Mapping[str, tuple[Path, Part[Any]]], metric: TaskMetric, *, rows: int, texts: bool
-) -> Any:
-    """One of wandb's tables with the first examples of every language."""
+    tested: Mapping[str, tuple[Path, Part[AnyExample]]], metric: TaskMetric, *, rows: int, texts: bool
+) -> "wandb.Table":
+    """A wandb table of the first examples of every language."""
     import wandb
 
     data = [
@@ -30,16 +35,16 @@ def prediction_table(
 
 
 def prediction_rows(
-    path: Path, part: Part[Any], metric: TaskMetric, language: str, *, rows: int, texts: bool
-) -> list[list[Any]]:
-    """The first examples of a language, in file order, as ``COLUMNS`` says.
+    path: Path, part: Part[AnyExample], metric: TaskMetric, language: str, *, rows: int, texts: bool
+) -> list[list[Json]]:
+    """The first examples of a language, in file order, one value per column of ``COLUMNS``.
 
     Args:
-        path: of the predictions, a line for each example.
+        path: of the predictions, one line per example.
         part: the examples.
         metric: of their task.
-        language: theirs.
-        rows: at most.
+        language: of the examples.
+        rows: maximum number.
         texts: whether their text may be shown.
 
     Returns:
@@ -62,8 +67,8 @@ def prediction_rows(
     return found
 
 
-def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> Any:
-    """Wandb's chart of which label all examples of a language have and got."""
+def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], language: str) -> "CustomChart":
+    """Wandb's confusion matrix of a language."""
     import wandb
 
     place = {label: number for number, label in enumerate(labels)}
@@ -76,8 +81,8 @@ def confusion_chart(path: Path, metric: TaskMetric, labels: Sequence[str], langu
     )
 
 
-def image(draw: Callable[[], Figure]) -> Any:
-    """A figure as wandb shows it."""
+def image(draw: Callable[[], Figure]) -> "wandb.Image":
+    """A figure as a wandb image."""
     import wandb
 
     figure = draw()

@@ -1,42 +1,45 @@
-"""A wandb run that cannot hurt the training: what fails there is told of once, and is left."""
+"""A wandb run that cannot interrupt training: its first error is logged, and nothing is sent after it."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlalign.reporting.keys import STEP_OF, WARNINGS
 
+if TYPE_CHECKING:
+    import wandb
+
 log = logging.getLogger(__name__)
 
-WATCHED = "mlalign.alignment"  # whose warnings are of a run's health
-TITLE = 60  # letters of an alert's title
+WATCHED = "mlalign.alignment"  # the logger whose warnings become alerts
+TITLE = 60  # characters of an alert's title
 
 
 class Warnings(logging.Handler):
-    """Hands on what is logged as a warning."""
+    """Passes the messages of logged warnings to a function."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, receive: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self.tell = tell
+        self.receive = receive
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One warning."""
-        self.tell(record.getMessage())
+        """Pass on one warning."""
+        self.receive(record.getMessage())
 
 
 class Stage:
-    """A wandb run while it lasts.
+    """An open wandb run.
 
-    Warnings that training logs meanwhile become alerts, and a list in its summary.
+    Warnings that alignment logs meanwhile become alerts, and a list in the run's summary.
 
     Args:
-        run: wandb's.
+        run: as ``wandb.init`` returns it.
     """
 
-    def __init__(self, run: Any) -> None:
-        self.run = run
+    def __init__(self, run: "wandb.Run") -> None:
+        self.run: wandb.Run | None = run
         self.id: str = run.id
         self.warnings: list[str] = []
         self._watching = Warnings(self.warn)
@@ -47,33 +50,33 @@ class Stage:
 
     @property
     def is_offline(self) -> bool:
-        """Whether it is to be sent later."""
+        """Whether it still has to be synced."""
         return self.run is not None and self.run.offline and not self.run.disabled
 
-    def log(self, values: Mapping[str, Any]) -> None:
-        """Show numbers."""
+    def log(self, values: Mapping[str, object]) -> None:
+        """Log values."""
         self._do(lambda run: run.log(dict(values)))
 
-    def show(self, name: str, make: Callable[[], Any]) -> None:
-        """Show what is made of files, a table, a chart or a figure; or say why there is none."""
+    def show(self, name: str, make: Callable[[], object]) -> None:
+        """Log a table, chart or image; if it cannot be made, log why."""
         if self.run is None:
             return
         try:
             made = make()
-        except Exception as error:  # whatever it is made of may be missing
+        except Exception as error:  # the files it is made from may be missing
             log.warning("wandb: no %s: %s", name, " ".join(f"{type(error).__name__}: {error}".split()))
         else:
             self.log({name: made})
 
-    def summarise(self, values: Mapping[str, Any]) -> None:
-        """Show what a run is compared by."""
+    def summarise(self, values: Mapping[str, object]) -> None:
+        """Add values to the run's summary."""
         self._do(lambda run: run.summary.update(dict(values)))
 
     def keep(self, name: str, kind: str, paths: Sequence[Path]) -> None:
-        """Send files, and all that folders hold, along as an artifact."""
+        """Log files and whole folders as an artifact."""
         import wandb
 
-        def send(run: Any) -> None:
+        def send(run: "wandb.Run") -> None:
             artifact = wandb.Artifact(name, type=kind)
             for path in paths:
                 if path.is_dir():
@@ -85,28 +88,28 @@ class Stage:
         self._do(send)
 
     def warn(self, message: str) -> None:
-        """Of a run's health."""
+        """Send an alert, and add it to the summary."""
         self.warnings.append(message)
         self._do(lambda run: run.alert(message[:TITLE], message, level="WARN", wait_duration=0))
         self.summarise({WARNINGS: self.warnings})
 
     def finish(self, error: BaseException | None = None) -> None:
-        """End it; with an error it counts as failed. Waits a minute for the network at most."""
+        """Finish the run, as failed if there is an error; waits at most a minute for the network."""
         logging.getLogger(WATCHED).removeHandler(self._watching)
         if error is not None:
             self.summarise({"error": f"{type(error).__name__}: {error}"})
         self._do(lambda run: run.finish(exit_code=0 if error is None else 1))
         self.run = None
 
-    def _do(self, what: Callable[[Any], Any]) -> None:
+    def _do(self, action: Callable[["wandb.Run"], object]) -> None:
         if self.run is None:
             return
         try:
-            what(self.run)
-        except Exception as error:  # of any library below: nothing there is worth a training
+            action(self.run)
+        except Exception as error:  # whatever wandb raises, training continues
             lost, self.run = self.run, None
             log.warning(
-                "wandb: %s; the run goes on without it, its curves are in csv files",
+                "wandb: %s; training continues without wandb, the curves are in the csv files",
                 " ".join(f"{type(error).__name__}: {error}".split()),
             )
             with suppress(Exception):

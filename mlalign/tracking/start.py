@@ -1,14 +1,18 @@
-"""A wandb run begins: online with an account, else offline; what is wrong with it in one line."""
+"""Starts a wandb run: online with an account, else offline; an error is one line."""
 
 import logging
 import netrc
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from mlalign.errors import ConfigError
+from mlalign.files import Json
+
+if TYPE_CHECKING:
+    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -20,31 +24,31 @@ MODES = {
     "disabled": "disabled",
 }
 HOST = "api.wandb.ai"
-START_TIMEOUT, FINISH_TIMEOUT = 30, 60  # seconds that a network may take
+START_TIMEOUT, FINISH_TIMEOUT = 30, 60  # seconds to wait for the network
 NO_ANSWER = ("imed out", "deadline exceeded", "dial tcp", "no such host", "connection re", "EOF")
-OURS = {  # arguments of wandb.init that have keys of their own here, or follow from the run
+OURS = {  # arguments of wandb.init that other keys set, or that follow from the run
     "group": "logger.group",
     "config": "none: it is the whole configuration",
     "dir": "output",
     "id": "none: it follows from the run",
     "job_type": "none: it is the stage",
     "name": "none: it is the run's and the stage's",
-    "reinit": "none: every stage is a run of its own",
-    "resume": "none: an alignment that goes on does so in its own run",
+    "reinit": "none: every stage is a wandb run",
+    "resume": "none: a resumed alignment continues its own run",
     "settings": "none: use wandb's environment variables",
 }
 
 
 def in_sweep() -> bool:
-    """Whether ``wandb agent`` started this process: it has one run, which the agent chose."""
+    """Whether ``wandb agent`` started this process, which then has one wandb run, the agent's."""
     return bool(os.environ.get("WANDB_SWEEP_ID"))
 
 
-def mode_of(options: Mapping[str, Any]) -> str:
-    """``online``, ``offline`` or ``disabled``: as asked for, else by whether there is an account.
+def mode_of(options: Mapping[str, Json]) -> str:
+    """``online``, ``offline`` or ``disabled``: as set, else ``online`` if there is an account.
 
     Raises:
-        ConfigError: another word.
+        ConfigError: the mode is unknown.
     """
     for place, typed in (
         ("logger.options.mode", options.get("mode")),
@@ -70,8 +74,8 @@ def _has_account() -> bool:
         return False
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse what ``wandb.init`` does not take, before anything slow is done.
+def check_options(options: Mapping[str, Json]) -> None:
+    """Refuse arguments that ``wandb.init`` does not have, before anything slow runs.
 
     Raises:
         ConfigError: naming the option.
@@ -92,39 +96,39 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def start(
-    options: Mapping[str, Any],
+    options: Mapping[str, Json],
     *,
     identity: str,
     name: str,
     group: str,
     job: str,
     folder: Path,
-    config: Mapping[str, Any],
-) -> Any:
-    """The wandb run of that identity, new or gone on with.
+    config: Mapping[str, Json],
+) -> "wandb.Run":
+    """The wandb run with that id, new or resumed.
 
-    Without an answer from the network it is kept offline.
+    If the server does not answer, the run is offline.
 
     Args:
         options: arguments of ``wandb.init``: project, entity, mode, tags, ...
-        identity: a run of this id is gone on with; another project may have it too.
-        name: what readers call it.
-        group: of runs that belong together.
+        identity: a run with this id is resumed; another project may have one too.
+        name: the name it is shown under.
+        group: name of the runs that belong together.
         job: ``align``, ``finetune`` or ``test``.
-        folder: wandb's own folder is made in it.
+        folder: where wandb's own folder is created.
         config: of the whole run.
 
     Raises:
-        ConfigError: the entity, the project or the key is not accepted.
+        ConfigError: the server refuses the entity, the project or the API key.
     """
     import wandb
 
     wanted = {**options, "id": identity}
-    if in_sweep():  # the agent chose these
+    if in_sweep():  # the agent sets these
         wanted = {key: one for key, one in wanted.items() if key not in ("id", "project", "entity")}
     wanted |= {"name": name, "group": group, "job_type": job, "resume": "allow"}
 
-    def init(mode: str) -> Any:
+    def init(mode: str) -> "wandb.Run":
         limits = wandb.Settings(
             silent=True,
             reinit="create_new",
@@ -144,6 +148,6 @@ def start(
                 f"logger=wandb: {reason}; check logger.options.entity, logger.options.project and "
                 "`wandb login`, or set logger.options.mode=offline"
             ) from error
-    log.warning("wandb: no answer; kept offline")
-    wanted["id"] = f"{identity}-offline"  # wandb's service still holds the other one
+    log.warning("wandb: no answer from the server; logging offline")
+    wanted["id"] = f"{identity}-offline"  # wandb's service process still holds the first one
     return init("offline")

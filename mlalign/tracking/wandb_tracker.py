@@ -1,4 +1,4 @@
-"""A run on Weights & Biases: a run of theirs for each stage, in one group."""
+"""A run on Weights & Biases: one wandb run per stage, all in one group."""
 
 import json
 import logging
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlalign.data.readers import Part
-from mlalign.files import write_whole
+from mlalign.data.readers import AnyExample, Part
+from mlalign.files import Json, write_whole
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.keys import (
     CONFUSION,
@@ -32,18 +32,18 @@ from mlalign.tracking.tracker import Figures, Tracker
 log = logging.getLogger(__name__)
 
 SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes")  # of the results
-IDENTITY = "wandb.json"  # in the folder of what a stage makes
+IDENTITY = "wandb.json"  # in the output folder of a stage
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown of a tested run, besides its scores.
+    """What is logged of a tested run, besides its scores.
 
     Attributes:
-        rows: of each language, in the table of predictions.
-        texts: whether test texts go into it.
+        rows: per language in the table of predictions.
+        texts: whether the table contains the test texts.
         figures: whether figures are drawn.
-        artifacts: whether results, predictions and the aligned encoder are sent along.
+        artifacts: whether results, predictions and the aligned encoder are logged as artifacts.
     """
 
     rows: int
@@ -59,24 +59,24 @@ class WandbTracker(Tracker):
 
     Args:
         options: arguments of ``wandb.init``.
-        folder: of the run; wandb's own folder is made in it.
-        group: of runs that belong together.
+        folder: of the run; wandb's own folder is created in it.
+        group: name of the runs that belong together.
         config: of the run, as results hold it.
         metric: of the task.
         labels: of the task.
-        shown: what is shown of it.
+        shown: what is logged of the tested run.
 
     Raises:
-        ConfigError: an option is not wandb's.
+        ConfigError: ``wandb.init`` does not have an option.
     """
 
     def __init__(
         self,
-        options: Mapping[str, Any],
+        options: Mapping[str, Json],
         *,
         folder: Path,
         group: str,
-        config: Mapping[str, Any],
+        config: Mapping[str, Json],
         metric: TaskMetric,
         labels: list[str],
         shown: Shown,
@@ -88,10 +88,10 @@ class WandbTracker(Tracker):
         self.metric, self.labels = metric, labels
         self.stage: Stage | None = None
         self.is_unsent = False
-        self._tested: dict[str, tuple[Path, Part[Any]]] = {}
+        self._tested: dict[str, tuple[Path, Part[AnyExample]]] = {}
 
-    def loggers(self, stage: str, folder: Path) -> list[Any]:
-        """Curves as csv, and as a wandb run that begins now; one that was stopped goes on."""
+    def loggers(self, stage: str, folder: Path) -> list[Logger]:
+        """Loggers to csv files and to a wandb run that starts now; a resumed alignment continues its run."""
         loggers = super().loggers(stage, folder)
         self._begin(stage, folder)
         if self.stage is not None:
@@ -99,23 +99,23 @@ class WandbTracker(Tracker):
         return loggers
 
     def end_stage(self) -> None:
-        """Ends its wandb run; the agent's goes on."""
+        """Finish the stage's wandb run, unless it is the agent's."""
         if self.stage is not None and not in_sweep():
             self._finish(self.stage, None)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Ends what is left, and says how to send what was kept offline."""
+        """Finish the open wandb run, and log how to sync offline runs."""
         if self.stage is not None:
             self._finish(self.stage, error)
         if self.is_unsent:
-            log.info("wandb: kept offline; wandb sync %s/wandb/offline-run-*", self.folder)
+            log.info("wandb: logged offline; to upload: wandb sync %s/wandb/offline-run-*", self.folder)
 
     def test(self) -> None:
-        """Opens its wandb run."""
+        """Start the wandb run of the test."""
         self._begin("test", self.folder)
 
-    def scored(self, scores: Mapping[str, float], language: str, part: Part[Any]) -> None:
-        """Its scores and confusion at once; its predictions wait for the other languages."""
+    def scored(self, scores: Mapping[str, float], language: str, part: Part[AnyExample]) -> None:
+        """Log scores and confusion matrix now; predictions are logged with those of the other languages."""
         if self.stage is None:
             return
         self.stage.log({score_key(metric, language): one for metric, one in scores.items()})
@@ -126,8 +126,8 @@ class WandbTracker(Tracker):
         self._tested[language] = path, part
 
     def show(self, results: Results, figures: Figures) -> None:
-        """Averages, the table of predictions, figures, artifacts."""
-        if self.stage is None:  # the run was found
+        """Log averages, the table of predictions, figures and artifacts."""
+        if self.stage is None:  # the run was finished before
             self._begin("test", self.folder)
             scores = results.scores.items()
             self._log({score_key(results.metric, one): score for one, score in scores})
@@ -143,7 +143,7 @@ class WandbTracker(Tracker):
         for files in self._files(results) if self.shown.artifacts else ():
             self.stage.keep(*files)
 
-    def _log(self, values: Mapping[str, Any]) -> None:
+    def _log(self, values: Mapping[str, object]) -> None:
         if self.stage is not None:
             self.stage.log(values)
 
@@ -173,17 +173,17 @@ class WandbTracker(Tracker):
     def _files(self, results: Results) -> Iterator[tuple[str, str, list[Path]]]:
         """Name, type and content of each artifact."""
         folder, aligned = self.folder, results.aligned
-        name = folder.name.replace("+", ".")  # of a joint ablation; wandb allows none in a name
+        name = folder.name.replace("+", ".")  # of a joint ablation; wandb allows no + in a name
         yield f"{name}-results", "results", [folder / FILE, folder / "predictions"]
         if aligned is not None:
             yield f"aligned-{Path(aligned).name}", "encoder", [Path(aligned)]
 
 
 def _identity(folder: Path, stage: str) -> str:
-    """The id of an alignment that goes on, else a new one, which is noted in the folder.
+    """The id of a resumed alignment, else a new one; an alignment's is saved in its folder.
 
-    The folder of an alignment is named by all that shapes it, and goes when it is begun anew; the
-    other stages always begin anew.
+    The folder of an alignment is named by its fingerprint and deleted when it starts from scratch; the
+    other stages always start from scratch.
     """
     path = folder / IDENTITY
     name = folder.name.removesuffix(".partial").rpartition("-")[2]
@@ -191,7 +191,7 @@ def _identity(folder: Path, stage: str) -> str:
         try:
             return str(json.loads(path.read_text(encoding="utf-8"))[stage])
         except (ValueError, KeyError, TypeError):
-            log.info("%s: cannot be read; a new wandb run begins", path)
+            log.info("%s: cannot be read; starting a new wandb run", path)
     known = f"{stage}-{name}-{secrets.token_hex(3)}"
     if stage == "align":
         write_whole(path, json.dumps({stage: known}) + "\n")

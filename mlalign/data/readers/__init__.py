@@ -1,17 +1,23 @@
 """Readers of task and parallel files, each in the form of its original release."""
 
-from typing import Any
-
 from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots, squad
 from mlalign.data.readers.format import WITHOUT_LABELS, Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
-from mlalign.data.readers.records import UNLABELLED, LabelledText, Part, Question, SentencePair, TaggedSentence
+from mlalign.data.readers.records import (
+    UNLABELLED,
+    AnyExample,
+    LabelledText,
+    Part,
+    Question,
+    SentencePair,
+    TaggedSentence,
+)
 from mlalign.data.readers.table import Columns, Table
 
 # `table` is made from a task's own settings, see Table.format.
-FORMATS: dict[str, Format[Any]] = {
+FORMATS: dict[str, Format[AnyExample]] = {
     "bitext": bitext.FORMAT,
     "entities": entities.FORMAT,
     "mldoc": mldoc.FORMAT,
@@ -25,6 +31,7 @@ __all__ = [
     "FORMATS",
     "UNLABELLED",
     "WITHOUT_LABELS",
+    "AnyExample",
     "Columns",
     "Format",
     "LabelledText",

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Generic, Literal, Protocol
 
 from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.records import UNLABELLED, Example, Part
+from mlalign.data.readers.records import UNLABELLED, Part, Read
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
 PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
 HOLE = "{}"  # where the language stands in a file's name
 
 
-class Reader(Protocol[Example]):
+class Reader(Protocol[Read]):
     """Reads one part of a release in one language."""
 
     def __call__(
@@ -25,7 +25,7 @@ class Reader(Protocol[Example]):
         language: str,
         part: PartName,
         on_bad_line: OnBadLine,
-    ) -> Part[Example]:
+    ) -> Part[Read]:
         """Return the examples of a file and what was left out.
 
         Args:
@@ -83,7 +83,7 @@ def _form(name: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)
-class Format(Generic[Example]):
+class Format(Generic[Read]):
     """Finds and reads the files of one release.
 
     Args:
@@ -97,7 +97,7 @@ class Format(Generic[Example]):
     """
 
     names: Mapping[PartName, Sequence[str]]
-    read: Reader[Example]
+    read: Reader[Read]
     codes: Mapping[str, str] = field(default_factory=dict)
     inside: Callable[[Path], Collection[str]] | None = None
 

@@ -1,5 +1,6 @@
 """What the readers of task files return."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -77,14 +78,16 @@ class Question:
         return self.question, self.context
 
 
-Example = TypeVar("Example", LabelledText, TaggedSentence, SentencePair, Question)
+AnyExample = LabelledText | TaggedSentence | SentencePair | Question
+Example = TypeVar("Example", bound=AnyExample)
+Read = TypeVar("Read", bound=AnyExample, covariant=True)  # in what only gives examples
 
 
-class Part(NamedTuple, Generic[Example]):
+class Part(NamedTuple, Generic[Read]):
     """One part read: its examples in file order, and how many were left out for which reason."""
 
     path: Path
-    examples: list[Example]
+    examples: Sequence[Read]
     dropped: dict[str, int]
     beside: Path | None = None  # the other language's file, where each has one
 
