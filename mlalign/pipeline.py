@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -22,6 +21,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
+from mlalign.files import Json, JsonObject
 from mlalign.finetuning.building import build_tunings, finetuning_module, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
@@ -80,8 +80,8 @@ class Aligned:
     encoder: TaskEncoder
     layout: SequenceBuilder
     folder: Path | None
-    made: dict[str, Any]
-    facts: dict[str, Any]
+    made: JsonObject
+    facts: JsonObject
     reads: frozenset[str]
     notes: frozenset[str]
 
@@ -92,7 +92,7 @@ class Classifier:
 
     data: TaskDataModule | None = None
     module: FinetuningModule | None = None
-    kept: dict[str, Any] = field(default_factory=dict)  # which weights stay in the folder
+    kept: JsonObject = field(default_factory=dict)  # which weights stay in the folder
 
 
 def run(config: Train) -> Path:
@@ -175,13 +175,13 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     chain = build_stages(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
     folders = encoder_folders(chain, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
-    made: Any = {}
+    made: JsonObject = {}
     reads: set[str] = set()
     notes: set[str] = set()
     if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     for stage, folder in zip(names, folders, strict=True):
-        found: Any = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
+        found: Json = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
         made = {"budget": made.get("budget"), **found}
         reads |= set(found.get("reads", ("parallel text",)))
         notes |= set(found.get("notes", ()))
@@ -199,7 +199,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
 
 
-def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> dict[str, Any]:
+def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObject:
     """What results say of the backbone; no more than its name where the encoder has none."""
     used = isinstance(encoder, Encoder)
     return {

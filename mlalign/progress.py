@@ -1,50 +1,30 @@
-"""One progress bar per stage."""
+"""Progress bars."""
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Never, TypeVar
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-import lightning as L
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 
 
-def bar(shown: bool, what: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
+class Progress(Protocol):
+    """Wraps an iterable in a progress bar."""
+
+    def __call__(self, items: Iterable[Item], /) -> Iterable[Item]:
+        """The same items; the bar shows how many were taken."""
+
+
+def bar(shown: bool, what: str) -> Progress:
     """Wraps an iterable in a progress bar, where one is wanted."""
-    return lambda items: tqdm(items, what, disable=not shown, leave=False, mininterval=_pace())
+
+    def wrapped(items: Iterable[Item], /) -> Iterable[Item]:
+        return tqdm(items, what, disable=not shown, leave=False, mininterval=pace())
+
+    return wrapped
 
 
-class StageBar(L.Callback):
-    """Counts the batches of a stage and shows what the module puts on the bar.
-
-    Args:
-        what: the stage, in front of the bar.
-    """
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.bar: tqdm[Never] | None = None
-
-    def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
-        """Open the bar where the run stands."""
-        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
-        done = trainer.fit_loop.total_batch_idx + 1
-        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), mininterval=_pace())
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
-        """One more."""
-        assert self.bar is not None
-        self.bar.update()
-        shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
-        self.bar.set_postfix(shown, refresh=False)
-
-    def on_train_end(self, *_: object) -> None:
-        """Leave the finished bar."""
-        assert self.bar is not None
-        self.bar.close()
-
-
-def _pace() -> float:
+def pace() -> float:
     """Seconds between two drawings: a log file gets a line now and then, a terminal a live bar."""
     return 0.2 if sys.stderr.isatty() else 15.0

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mlalign.alignment.companions import Companion
 from mlalign.alignment.module import AlignmentModule
@@ -61,7 +61,7 @@ class Assembly:
         self.seed = config.align.seed
 
     def module(
-        self, model: Any, tokenizer: Any, tables: dict[str, Tokenised], vocabulary: int
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tables: dict[str, Tokenised], vocabulary: int
     ) -> tuple[AlignmentModule, ParallelDataModule]:
         """What is trained, and on what."""
         config = self.config
@@ -122,7 +122,7 @@ class Assembly:
         )
         return module, data
 
-    def _objectives(self, model: Any, languages: list[str], layout: SequenceBuilder) -> ObjectiveSet:
+    def _objectives(self, model: PreTrainedModel, languages: list[str], layout: SequenceBuilder) -> ObjectiveSet:
         shape, words = model.config, model.get_input_embeddings().weight
         types = objective_types()
         parts = Parts(
@@ -135,7 +135,7 @@ class Assembly:
         )
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 
-    def _encoder(self, model: Any, languages: list[str]) -> Encoder:
+    def _encoder(self, model: PreTrainedModel, languages: list[str]) -> Encoder:
         fusion, dim = self.config.fusion, int(model.config.hidden_size)
         fused = fusion.form != FusionForm.off
 
@@ -155,7 +155,7 @@ class Assembly:
             else None,
         )
 
-    def _head(self, model: Any, vocabulary: int, counts: Mapping[str, Tensor]) -> VocabularyHead:
+    def _head(self, model: PreTrainedModel, vocabulary: int, counts: Mapping[str, Tensor]) -> VocabularyHead:
         output = model.get_output_embeddings()
         ids = None
         if self.config.align.vocabulary == Vocabulary.seen:
@@ -163,7 +163,7 @@ class Assembly:
             log.info("%s of %s vocabulary ids occur in the parallel text", f"{len(ids):,}", f"{vocabulary:,}")
         if self.config.align.word_head == WordHead.layer_norm:
             unused_head(model)
-            transform: Any = torch.nn.LayerNorm(int(model.config.hidden_size))
+            transform = torch.nn.LayerNorm(int(model.config.hidden_size))
             return VocabularyHead(transform, output.weight, None, vocabulary, vocabulary_ids=ids)
         untrained = untrained_head(model)
         if untrained:

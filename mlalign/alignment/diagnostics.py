@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Diagnostics:
         self._in_batch = 0.0
         self._in_a_row: Counter[str] = Counter()
 
-    def watch(self, values: Mapping[str, Any]) -> None:
+    def watch(self, values: Mapping[str, float]) -> None:
         """Look at what one step reports."""
         self._in_batch = float(values.get("in_batch_accuracy", 0.0))
         for name, value in values.items():

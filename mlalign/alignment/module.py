@@ -1,13 +1,15 @@
 """The first stage: two players align an encoder on parallel text."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning as L
 import torch
 from jaxtyping import Float
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -28,7 +30,7 @@ from mlalign.models.vocabulary_head import VocabularyHead
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
-from mlalign.training.optimizers import ParameterGroup, build_optimizers, uncounted
+from mlalign.training.optimizers import ParameterGroup, build_optimizers, optimizers_of, schedules_of, uncounted
 from mlalign.training.schedules import Optimisation, warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
@@ -144,7 +146,7 @@ class AlignmentModule(L.LightningModule):
             average_gradients(self.head.untrained)
             self.generator_optimizer.step()
             self.generator_optimizer.zero_grad()
-            self.schedules()[0].step()
+            schedules_of(self)[0].step()
 
     def encode(self, batch: ParallelBatch) -> EncodedBatch:
         """Every view once; whether masked tokens may attend to their translation is drawn here."""
@@ -195,7 +197,7 @@ class AlignmentModule(L.LightningModule):
 
     # Updates
 
-    def synchronised_at(self, place: int) -> AbstractContextManager[Any]:
+    def synchronised_at(self, place: int) -> AbstractContextManager[None]:
         """Ranks exchange gradients in the last backward of an update only."""
         return nullcontext() if self.optimisation.ends_update(place) else unsynchronised(self.trainer)
 
@@ -212,9 +214,9 @@ class AlignmentModule(L.LightningModule):
         self.objectives.updated(self.encoded.companions)
         if self.weighting is not None:
             self.weighting.clamp_()
-        for schedule in self.schedules():
+        for schedule in schedules_of(self):
             schedule.step()
-        for optimizer in self._optimizers():
+        for optimizer in optimizers_of(self):
             optimizer.zero_grad()
 
     def step_discriminator(self) -> None:
@@ -223,24 +225,14 @@ class AlignmentModule(L.LightningModule):
         self.discriminator_optimizer.step()
 
     @property
-    def generator_optimizer(self) -> Any:
+    def generator_optimizer(self) -> LightningOptimizer:
         """Of all but the opponents."""
-        return self._optimizers()[0]
+        return optimizers_of(self)[0]
 
     @property
-    def discriminator_optimizer(self) -> Any:
+    def discriminator_optimizer(self) -> LightningOptimizer:
         """Of the opponents; only the generator's steps count, so that checkpoints, loggers and limits mean updates."""
-        return uncounted(self._optimizers()[1], self.trainer)
-
-    def _optimizers(self) -> list[Any]:
-        """The generator's, then the opponents' where there are any."""
-        optimizers = self.optimizers()
-        return optimizers if isinstance(optimizers, list) else [optimizers]
-
-    def schedules(self) -> list[Any]:
-        """Of the learning rates, in the order of the optimizers."""
-        schedules: Any = self.lr_schedulers()
-        return schedules if isinstance(schedules, list) else [schedules]
+        return uncounted(optimizers_of(self)[1], self.trainer)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip each player by itself; learned weights are left as they are."""
@@ -256,7 +248,7 @@ class AlignmentModule(L.LightningModule):
         """A diverged run is never a checkpoint to resume from."""
         self.divergence.check()
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> list[OptimizerLRSchedulerConfig]:
         """The generator's optimizer, whose groups have rates of their own, and the opponents'."""
         rates = self.optimisation
         opponents = [
@@ -297,11 +289,11 @@ class AlignmentModule(L.LightningModule):
         if not every or place % every:
             return
         self.divergence.check()
-        values: dict[str, Any] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
+        values: dict[str, Tensor | float] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
         weights = {} if self.weighting is None else self.weighting.weights()
         values |= {f"weight/{name}": weight for name, weight in weights.items()}
         values |= {f"gradient_norm/{name}": norm for name, norm in self._norms.items()}
-        for optimizer in self._optimizers():
+        for optimizer in optimizers_of(self):
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
         values |= self.objectives.measures(encoded)
@@ -314,13 +306,13 @@ class AlignmentModule(L.LightningModule):
             pairs = (place - before) * len(encoded.same)
             values["pairs_per_second"] = pairs / (now - then)
         self._since = (place, now)
-        values = mean_over_ranks(on_host(values, self.device))
-        self.diagnostics.watch(values)
+        shown = mean_over_ranks(on_host(values, self.device))
+        self.diagnostics.watch(shown)
         for logger in self.loggers:  # `self.log` would repeat these numbers after every batch
-            logger.log_metrics({f"align/{name}": value for name, value in values.items()}, place)
+            logger.log_metrics({f"align/{name}": value for name, value in shown.items()}, place)
             logger.save()
         if encoded.first is not None:
-            self.log("in_batch", values["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
+            self.log("in_batch", shown["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Pairs never trained on, encoded as at inference."""
@@ -335,14 +327,14 @@ class AlignmentModule(L.LightningModule):
             self.diagnostics.compare(measures)
 
 
-def on_host(values: Mapping[str, Any], device: torch.device) -> dict[str, float]:
+def on_host(values: Mapping[str, Tensor | float], device: torch.device) -> dict[str, float]:
     """Numbers and scalar tensors as numbers; the host waits for the device once."""
     tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     stacked = torch.stack([value.to(device, torch.float64) for value in tensors.values()])
     known = dict(zip(tensors, stacked.tolist(), strict=True))
-    return {name: known.get(name, value) for name, value in values.items()}
+    return {name: known[name] if isinstance(value, Tensor) else value for name, value in values.items()}
 
 
-def _schedule(optimizer: Optimizer, factor: Any) -> dict[str, Any]:
+def _schedule(optimizer: Optimizer, factor: Callable[[int], float]) -> LRSchedulerConfigType:
     name = f"learning_rate/{optimizer.param_groups[0]['name']}"
     return {"scheduler": LambdaLR(optimizer, factor), "name": name}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Needs, Objective
@@ -11,6 +10,7 @@ from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import INDUCED, SAMPLE, dictionary_files
 from mlalign.errors import ConfigError
+from mlalign.files import Json
 
 
 def check_losses(config: Train) -> Train:
@@ -46,7 +46,7 @@ def _check_resources(name: str, needs: Needs, config: Train) -> None:
         dictionary_files(Path(choice))
 
 
-def settings_of(name: str, given: Mapping[str, Any]) -> Objective.Settings:
+def settings_of(name: str, given: Mapping[str, Json]) -> Objective.Settings:
     """The typed settings of a loss.
 
     Raises:

@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
@@ -37,6 +37,7 @@ from mlalign.reporting.tables import score_table
 from mlalign.stages.code import code_hashes
 from mlalign.stages.preparation import prepare, prepare_task
 from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
+from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.data import scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
@@ -206,11 +207,13 @@ class Evaluation:
             for key in scores[self.files.languages[0]]
         }
 
-    def _score(self, part: Part[Any], batches: Any, path: Path | None, language: str) -> dict[str, float]:
+    def _score(
+        self, part: Part[AnyExample], batches: DataLoader[TaskBatch], path: Path | None, language: str
+    ) -> dict[str, float]:
         module = self.run.module
         return score_part(self.trainer, module, module.task, part, batches, path, language=language)
 
-    def _part(self, files: TaskFiles, language: str) -> tuple[Part[Any], Any]:
+    def _part(self, files: TaskFiles, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
         """What is scored in a language, and its batches."""
         trainer = self.config.trainer
         tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)

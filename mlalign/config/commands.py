@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -11,7 +10,7 @@ from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
 from mlalign.config.schema import Trainer
 from mlalign.config.settings import Group
 from mlalign.config.task import Task
-from mlalign.files import JsonObject
+from mlalign.files import Json, JsonObject
 
 
 @dataclass
@@ -43,7 +42,7 @@ class Tables:
 class Compare(Tables):
     """One call of ``evaluate.py runs=...``."""
 
-    format: Any = None  # one or several of reporting.formats; null: as the output is named
+    format: Json = None  # one or several of reporting.formats; null: as the output is named
     output: str | None = None  # files that the tables are written to as well
 
 
@@ -80,7 +79,7 @@ class Rescore:
     data: RescoredData = field(default_factory=RescoredData)
     task: Task = field(default_factory=partial(unset, Task))
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
-    finetune: Any = None  # what a task's file says of learning; not used
+    finetune: Json = None  # what a task's file says of learning; not used
 
 
 def every_form() -> list[FigureForm]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -11,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mlalign.config.folder import CONF
 from mlalign.config.settings import CLOSED_SHARE, Settings, at_least, setting
 from mlalign.errors import ConfigError
+from mlalign.files import Json
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Prepare(Settings):
     """How a released corpus becomes files of ``<root>/parallel``."""
 
     path: str | None = None  # a release on disk, file or folder, for the one corpus data.parallel
-    columns: list[Any] = setting(list)  # English and the other, names or numbers
+    columns: list[Json] = setting(list)  # English and the other, names or numbers
     codes: dict[str, str] = setting(dict)  # language -> what the release calls it
     min_characters: int = setting(1, at_least(1))
     max_characters: int = 1000

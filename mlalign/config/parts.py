@@ -15,6 +15,7 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import freeze
 from mlalign.config.validation import nearest, present, refuse_out_of_range
 from mlalign.errors import ConfigError
+from mlalign.files import Json, JsonObject
 
 Part = TypeVar("Part")
 
@@ -61,9 +62,9 @@ class PartGroup:
             ConfigError: a part is unknown; a setting is unknown, missing, mistyped, out of range or
                 contradicts another: with the full key, what was found and what to do.
         """
-        given: Mapping[str, Any] = getattr(config, self.key)
+        given: Mapping[str, Json] = getattr(config, self.key)
         found = {name: self.settings(name, given[name]) for name in present(given)}
-        typed: dict[str, Any] = {self.key: {name: plain(settings) for name, settings in found.items()}}
+        typed: JsonObject = {self.key: {name: plain(settings) for name, settings in found.items()}}
         config = freeze(replace(config, **typed))
         for name, settings in found.items():
             refuse_out_of_range(settings, f"{self.key}.{name}.")
@@ -72,7 +73,7 @@ class PartGroup:
                 raise ConfigError(message)
         return config
 
-    def settings(self, name: str, given: Mapping[str, Any]) -> Any:
+    def settings(self, name: str, given: Mapping[str, Json]) -> Any:
         """The typed settings of a part.
 
         Raises:

@@ -1,7 +1,6 @@
 """Everything a user can type at ``train.py``, typed, with its range and what it affects: the schema of ``conf/``."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from omegaconf import MISSING
 
@@ -50,6 +49,7 @@ from mlalign.config.settings import (
     setting,
 )
 from mlalign.config.task import Task
+from mlalign.files import Json, JsonObject
 
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
 BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
@@ -85,7 +85,7 @@ class Data(Settings):
     root: str = setting(affects=RUN)
     cache: str = setting("data/cache", affects=NOTHING)
     parallel: list[str] = setting(affects=RUN)  # corpora under <root>/parallel
-    languages: Any = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
+    languages: Json = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
     lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
     trees: str | None = setting(None, affects=RUN)  # English dependency trees in CoNLL-U, for method.stages=[parse]
@@ -281,9 +281,9 @@ class Trainer(Settings):
     workers: int = setting(0, at_least(0), affects=NOTHING)
     compile: bool = setting(False, affects=NOTHING)  # torch.compile for the encoder while it learns
     # Processes of this machine; auto: all GPUs, or what torchrun or SLURM started.
-    devices: Any = setting(1, DEVICES, affects=NOTHING)
+    devices: Json = setting(1, DEVICES, affects=NOTHING)
     progress: bool = setting(True, affects=NOTHING)
-    options: dict[str, Any] = setting(dict)
+    options: JsonObject = setting(dict)
 
 
 @dataclass
@@ -291,7 +291,7 @@ class Logger(Settings):
     """Where curves go; ``options`` are passed on to TensorBoard's logger or ``wandb.init``."""
 
     name: LoggerName = setting(LoggerName.csv, affects=RUN)
-    options: dict[str, Any] = setting(dict, affects=RUN)
+    options: JsonObject = setting(dict, affects=RUN)
     group: str | None = None  # this and the rest: wandb only; null: sweep, experiment, or setting
     rows: int = setting(200, at_least(0))  # of each language in the table of predictions
     texts: bool = False  # test texts in it, where their licence lets them leave this machine
@@ -307,7 +307,7 @@ class Train(Settings):
     data: Data = setting(Data)
     prepare: Prepare = setting(Prepare, affects=NOTHING)  # its files are known by their content
     method: Method = setting(Method)
-    losses: dict[str, Any] = setting(dict)  # name -> what its objective's Settings hold
+    losses: JsonObject = setting(dict)  # name -> what its objective's Settings hold
     vectors: Vectors = setting(Vectors, affects=RUN)  # a stage that reads them has them in its name
     ablation: Ablation = setting(Ablation, affects=RUN)  # its losses and fusion are gone already
     fusion: Fusion = setting(Fusion)
@@ -316,12 +316,12 @@ class Train(Settings):
     parse: Parse = setting(Parse, affects=RUN)  # its stage's encoder too, which knows them itself
     task: Task = setting(Task, affects=RUN)
     finetune: Finetune = setting(Finetune, affects=RUN)
-    tuning: dict[str, Any] = setting(dict, affects=RUN)  # name -> what its tuning's Settings hold
+    tuning: JsonObject = setting(dict, affects=RUN)  # name -> what its tuning's Settings hold
     trainer: Trainer = setting(Trainer, affects=RUN, compared=False)
     logger: Logger = setting(Logger, affects=NOTHING, compared=False)
     seed: int = setting(1, affects=RUN)  # the alignment has `align.seed`
     # Weights that stay: none | tested | best_and_last | all evaluations.
     keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
-    resume: Any = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
+    resume: Json = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
     output: str = setting("outputs", affects=NOTHING)  # runs; `multirun` in a sweep
     aligned: str = setting("outputs/aligned", affects=NOTHING)  # encoders that later runs find again

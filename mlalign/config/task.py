@@ -1,12 +1,12 @@
 """What a user can say of a task: the schema of ``conf/task/``."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
 from mlalign.config.settings import Settings, at_least, setting
+from mlalign.files import Json
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Task(Settings):
     english_folder: str | None = None  # English train and dev where the release has none
     labels: list[str] = MISSING
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
-    languages: Any = MISSING  # a list, or `available`
+    languages: Json = MISSING  # a list, or `available`
     metric: str = MISSING
     translated_test: bool = False  # score the test parts of other languages as they are said in English
     train_size: int | None = setting(None, at_least(1))

@@ -1,7 +1,5 @@
 """English, and languages by the name of a list or one by one; any floor may import it."""
 
-from typing import Any
-
 from mlalign.errors import ConfigError, did_you_mean
 
 ENGLISH = "en"  # the source of every pair, and the language of the labels
@@ -14,7 +12,7 @@ LANGUAGE_SETS = {
 }
 
 
-def language_list(key: str, value: Any) -> list[str] | None:
+def language_list(key: str, value: object) -> list[str] | None:
     """The codes that a setting stands for.
 
     Args:

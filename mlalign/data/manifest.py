@@ -3,10 +3,9 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mlalign.errors import DataError
-from mlalign.files import sha256_of, write_whole
+from mlalign.files import Json, JsonObject, sha256_of, write_whole
 
 FILE = "manifest.json"
 SCHEMA = 1
@@ -23,8 +22,8 @@ class Manifest:
     """
 
     folder: Path
-    source: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: JsonObject = field(default_factory=dict)
+    files: dict[str, JsonObject] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> "Manifest":
@@ -70,7 +69,7 @@ class Manifest:
         for name in self.files:
             (self.folder / name).unlink(missing_ok=True)
 
-    def record(self, name: str, **entry: Any) -> None:
+    def record(self, name: str, **entry: Json) -> None:
         """Note on disk what a file is, before it takes its name."""
         self.files[name] = entry
         files = dict(sorted(self.files.items()))

@@ -1,7 +1,7 @@
 """Batches of translation pairs, one language pair each, and held-out pairs for the curves."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import lightning as L
 import numpy as np
@@ -259,13 +259,13 @@ class ParallelDataModule(L.LightningDataModule):
                     part = table.take(rows[start : start + EVALUATION_BATCH])
                     yield of, sentences_of(part[side], of, self.layout)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, int]:
         """How many batches of the run are done."""
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         return {"batch": progress.processed}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, int]) -> None:
         """Resume after the last finished batch."""
         self._resume_at = state["batch"]
 
@@ -284,6 +284,9 @@ def rows_of(side: Side, rows: slice, layout: SequenceBuilder) -> Side:
     return Side(side.subwords.rows(rows, width), *cut)
 
 
-def as_it_is(batch: Any) -> Any:
+Batch = TypeVar("Batch")
+
+
+def as_it_is(batch: Batch) -> Batch:
     """A batch that needs no collating."""
     return batch

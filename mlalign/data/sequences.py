@@ -1,11 +1,12 @@
 """From text to the ids of a sequence: ``[CLS] [LANG_x] words [SEP]``, for every stage the same."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.data.languages import WITHOUT_SPACES
 from mlalign.models.backbone import UNKNOWN
@@ -34,7 +35,7 @@ class SequenceBuilder:
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         language_tokens: Mapping[str, int],
         *,
         max_length: int,

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlalign.config.enums import OnBadLine
 from mlalign.data.languages import ENGLISH
-from mlalign.data.readers import WITHOUT_LABELS, Format, Part, PartName, positions
+from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartName, positions
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
@@ -46,14 +46,14 @@ class TaskFiles:
     def __init__(
         self,
         folder: Path,
-        format: Format[Any],
+        format: Format[AnyExample],
         labels: Sequence[str],
         languages: Sequence[str] | str,
         *,
         label_names: Mapping[str, str] | None = None,
         train_size: int | None,
         on_bad_line: OnBadLine,
-        english: tuple[Path, Format[Any]] | None = None,
+        english: tuple[Path, Format[AnyExample]] | None = None,
         sizes: Sizes | None = None,
         is_official: bool = False,
         learned: bool = True,
@@ -88,9 +88,9 @@ class TaskFiles:
         for language, part in self.needed():
             self.path(language, part)
 
-    def needed(self) -> list[tuple[str, str]]:
+    def needed(self) -> list[tuple[str, PartName]]:
         """Language and part of every file of a run."""
-        english = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
+        english: list[tuple[str, PartName]] = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
         return [*english, *((language, self.scored_part(language)) for language in self.languages)]
 
     def scored_part(self, language: str) -> PartName:
@@ -102,17 +102,17 @@ class TaskFiles:
         """The language in which the scored part of a language is said."""
         return ENGLISH if self.scored_part(language) == "translated_test" else spoken(language)
 
-    def place(self, language: str, part: Any) -> tuple[Path, Format[Any]]:
+    def place(self, language: str, part: PartName) -> tuple[Path, Format[AnyExample]]:
         """The folder and format of a part: what is learned from can come from elsewhere."""
         is_learned = language == ENGLISH and part != "test"
         return self.english if is_learned else (self.folder, self.format)
 
-    def path(self, language: str, part: Any) -> Path:
+    def path(self, language: str, part: PartName) -> Path:
         """The file of a part."""
         folder, format = self.place(language, part)
         return format.path(folder, language, part, self.train_size)
 
-    def read(self, language: str, part: Any) -> Part[Any]:
+    def read(self, language: str, part: PartName) -> Part[Any]:
         """One part, whole."""
         return self._read(language, part, self.positions)
 
@@ -128,9 +128,9 @@ class TaskFiles:
                 f"unlabelled text of {language} {part}: only the train parts of target languages are read without "
                 "labels; what is scored, and what weights are chosen by, is never learned from"
             )
-        return self._read(language, part, WITHOUT_LABELS)
+        return self._read(language, "train", WITHOUT_LABELS)
 
-    def _read(self, language: str, part: Any, labels: Mapping[str, int]) -> Part[Any]:
+    def _read(self, language: str, part: PartName, labels: Mapping[str, int]) -> Part[Any]:
         format = self.place(language, part)[1]
         read = format.read(
             self.path(language, part),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import compress, islice
@@ -18,6 +18,7 @@ from datasets import Sequence as ListOf
 from datasets.arrow_writer import ArrowWriter
 from filelock import FileLock
 from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
 
 from mlalign.data.hub.faults import FULL
 from mlalign.data.readers.leftovers import OnBadLine
@@ -25,7 +26,8 @@ from mlalign.data.readers.parallel import parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
-from mlalign.files import sha256_of, write_whole
+from mlalign.files import FileRecord, JsonObject, sha256_of, write_whole
+from mlalign.progress import Progress
 
 FORM = 2  # raise it when what is written below changes
 FEATURES = Features(
@@ -37,7 +39,6 @@ FEATURES = Features(
     }
 )
 CHUNK = 2000
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Tokenised:
     target_lengths: NDArray[np.int32]
     source_keys: NDArray[np.int64]
     dropped: dict[str, int]
-    files: dict[str, dict[str, Any]]  # path -> rows, sha256
+    files: dict[str, FileRecord]  # path -> rows, sha256
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -145,7 +146,7 @@ def tokenise(
                 ) from error
             write_whole(report, json.dumps(done, ensure_ascii=False, indent=1))
     done = json.loads(report.read_text(encoding="utf-8"))
-    files = {
+    files: dict[str, FileRecord] = {
         path: {"rows": read, "sha256": digest}
         for (path, digest), read in zip(digests.items(), done["rows"], strict=True)
     }
@@ -159,7 +160,7 @@ def tokenise(
     return tokenised
 
 
-def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, dict[str, Any]]) -> Tokenised:
+def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, FileRecord]) -> Tokenised:
     """The pairs of a memory-mapped table that ``tokenise`` wrote; see ``Tokenised``."""
     rows = Dataset.from_file(str(table))
     keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
@@ -174,7 +175,7 @@ def _write(
     keep: Filter,
     on_bad_line: OnBadLine,
     progress: Progress,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Fill the table; it takes its final name only when it is whole."""
     dropped: Counter[str] = Counter()
     read: list[int] = []
@@ -243,7 +244,7 @@ def sentence_key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "big") >> 1
 
 
-def tokenizer_fingerprint(tokenizer: Any) -> str:
+def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """Equal for tokenizers that cut text alike; added language tokens do not change it."""
     whole = json.loads(tokenizer.backend_tokenizer.to_str())
     whole["added_tokens"] = [token for token in whole["added_tokens"] if not token["special"]]

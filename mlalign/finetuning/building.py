@@ -11,7 +11,7 @@ from torch import nn
 from mlalign.config.enums import HeadForm, TaskFormat
 from mlalign.config.schema import Finetune, Train
 from mlalign.config.task import Task
-from mlalign.data.readers import CODES, FORMATS, Columns, Format, PartName, Table
+from mlalign.data.readers import CODES, FORMATS, AnyExample, Columns, Format, PartName, Table
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError
 from mlalign.finetuning.module import FinetuningModule
@@ -73,13 +73,13 @@ def task_folder(config: Train) -> Path:
     return Path(config.data.root) / kind / config.task.folder
 
 
-def plain_format(task: Task) -> Format[Any]:
+def plain_format(task: Task) -> Format[AnyExample]:
     """A reader of files of the same kind from another release, with ISO codes in their names."""
     files = task.files if task.table is not None else None
     return replace(task_format(replace(task, files=files)), codes={})
 
 
-def task_format(task: Task) -> Format[Any]:
+def task_format(task: Task) -> Format[AnyExample]:
     """A reader of the task's files, and their names."""
     names: Any = None if task.files is None else asdict(task.files)
     known = None if task.language_codes is None else CODES[task.language_codes.value]
@@ -128,7 +128,7 @@ def finetuning_module(
     config: Train,
     encoder: TaskEncoder,
     *,
-    dev: Sequence[Any] = (),
+    dev: Sequence[AnyExample] = (),
     steps: int = 1,
     tunings: TuningSet | None = None,
 ) -> FinetuningModule:

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 from safetensors import SafetensorError
@@ -11,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import barrier, broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.errors import DataError, TrainingError
+from mlalign.files import JsonObject
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.io import load_encoder, save_encoder
@@ -86,7 +86,7 @@ class CheckpointKeeper(L.Callback):
             for old in (self.folder, self.partial):
                 shutil.rmtree(old, ignore_errors=True)
 
-    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep what may be asked for later, and no more."""
         step, score = trainer.global_step, float(trainer.callback_metrics["finetune/dev"])
         better = self.best is None or score > self._score
@@ -96,9 +96,10 @@ class CheckpointKeeper(L.Callback):
             self.best, self._score = step, score
         wanted = ENGLISH_DEV in (self.rules | {self.selection})
         if (self.every or (better and wanted)) and is_rank_zero():
+            assert isinstance(pl_module, FinetuningModule)
             save_weights(pl_module, self.layout, self._at(step))
 
-    def finish(self, module: FinetuningModule, last: int) -> dict[str, Any]:
+    def finish(self, module: FinetuningModule, last: int) -> JsonObject:
         """Leave the module as it is to be tested, and on disk what is to be kept.
 
         Args:

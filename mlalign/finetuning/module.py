@@ -2,27 +2,36 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
 
 import lightning as L
 import torch
 from jaxtyping import Float
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.data.languages import ENGLISH
+from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.models.subwords import padded_percent
 from mlalign.models.task_encoder import Represented, TaskEncoder
-from mlalign.tasks.base import IGNORED, LearnedTask, Piece, TaskBatch
+from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import PairBatch, UpdateBatch
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor
 from mlalign.training.gathering import average_gradients, per_rank, unsynchronised
-from mlalign.training.optimizers import ParameterGroup, build_optimizers, separate_optimizer, uncounted
+from mlalign.training.optimizers import (
+    ParameterGroup,
+    build_optimizers,
+    optimizers_of,
+    schedules_of,
+    separate_optimizer,
+    uncounted,
+)
 from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import own_stream, seed_everything_for
 
@@ -53,9 +62,9 @@ class FinetuningModule(L.LightningModule):
     def __init__(
         self,
         encoder: TaskEncoder,
-        task: LearnedTask[Any, Any],
+        task: AnyTask,
         *,
-        dev: Sequence[Any],
+        dev: Sequence[AnyExample],
         representation: str,
         partner: str,
         freeze: str,
@@ -85,7 +94,7 @@ class FinetuningModule(L.LightningModule):
         theirs = {id(one) for one in self.tunings.parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
         self.divergence = DivergenceMonitor("finetune")
-        self._pieces: list[Piece[Any]] = []
+        self._pieces: list[Piece[object]] = []
         for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=task.on_tokens):
             parameter.requires_grad_(False)
 
@@ -143,7 +152,7 @@ class FinetuningModule(L.LightningModule):
         of one part are held.
         """
         step, separate = self.global_step, self.tunings.separate()
-        optimizer, *others = self._optimizers()
+        optimizer, *others = optimizers_of(self)  # the task's, those of tunings that are apart, those of opponents
         optimizer.zero_grad()
         losses = {
             name: self.learn_pairs(name, pairs, step) for name, pairs in update.pairs.items() if name not in separate
@@ -161,7 +170,7 @@ class FinetuningModule(L.LightningModule):
             average_gradients(_parameters(opponent))
             uncounted(opponent, self.trainer).step()
             opponent.zero_grad()
-        for schedule in self._schedules():
+        for schedule in schedules_of(self):
             schedule.step()
         self.report(update, losses)
 
@@ -223,15 +232,6 @@ class FinetuningModule(L.LightningModule):
         padded = padded_percent([part.subwords for part in update.parts])
         self.log("finetune/padded_percent", padded, batch_size=examples, sync_dist=True)
 
-    def _optimizers(self) -> list[Any]:
-        """The task's, those of tunings that are apart, those of opponents."""
-        optimizers = self.optimizers()
-        return optimizers if isinstance(optimizers, list) else [optimizers]
-
-    def _schedules(self) -> list[Any]:
-        schedules: Any = self.lr_schedulers()
-        return schedules if isinstance(schedules, list) else [schedules]
-
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip all that an optimizer trains as one vector."""
         norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.max_grad_norm)
@@ -253,11 +253,11 @@ class FinetuningModule(L.LightningModule):
         predictions = self.task.predictions(self.dev, self.task.merged(pieces))
         self.log("finetune/dev", self.task.metric.score(predictions), prog_bar=True)
 
-    def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[Piece[Any]]:
+    def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[Piece[object]]:
         """Example, its first word or token, and what was decoded, of every sequence of a batch."""
         return list(zip(batch.examples, batch.firsts, self.task.decode(self(batch), batch), strict=True))
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> list[OptimizerLRSchedulerConfig]:
         """The task's optimizer, and those that tunings have for themselves; all along one schedule."""
         opponents = [
             {"params": one.opponent.parameters(), "lr": one.opponent_rate, "name": f"{name}/opponent"}
@@ -276,7 +276,7 @@ class FinetuningModule(L.LightningModule):
             {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)} for optimizer in (task, *apart, *others)
         ]
 
-    def _schedule(self, optimizer: Optimizer) -> dict[str, Any]:
+    def _schedule(self, optimizer: Optimizer) -> LRSchedulerConfigType:
         name = optimizer.param_groups[0].get("name")
         scheduler = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
         return {"scheduler": scheduler, "interval": "step", "name": name and f"learning_rate/{name}"}
@@ -287,7 +287,7 @@ class FinetuningModule(L.LightningModule):
         return [{"params": part, "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
 
 
-def _parameters(optimizer: Any) -> list[nn.Parameter]:
+def _parameters(optimizer: Optimizer | LightningOptimizer) -> list[nn.Parameter]:
     return [one for group in optimizer.param_groups for one in group["params"]]
 
 

@@ -6,18 +6,17 @@ from enum import StrEnum
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from mlalign.config.schema import Train
 from mlalign.data.languages import ENGLISH
 from mlalign.data.lexicon import Lexicon, dictionary_files, induced, read_lexicon
-from mlalign.data.readers import Part, read_pairs
+from mlalign.data.readers import AnyExample, LabelledText, Part, PartName, read_pairs
 from mlalign.data.readers.languages import spoken
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import FileRecord, sha256_of
-from mlalign.tasks.base import LearnedTask
+from mlalign.tasks.base import AnyTask
 from mlalign.tasks.registry import learned_task
 
 SAMPLE, INDUCED = "sample", "induced"  # values of data.lexicon that are no paths
@@ -48,15 +47,15 @@ class Resources:
 
     def __init__(self, config: Train, files: TaskFiles, parallel: Callable[[], Mapping[str, Sequence[Path]]]) -> None:
         self.config, self.files, self._parallel = config, files, parallel
-        self.parts: list[Part[Any]] = []  # of the task, as far as they were read
-        self.texts: Callable[[TextSource, str], Sequence[Any]] = cache(self._texts)
-        self.translations: Callable[[str], Mapping[str, Any]] = cache(self._translations)
+        self.parts: list[Part[AnyExample]] = []  # of the task, as far as they were read
+        self.texts: Callable[[TextSource, str], Sequence[AnyExample]] = cache(self._texts)
+        self.translations: Callable[[str], Mapping[str, AnyExample]] = cache(self._translations)
         self.files_read: dict[str, FileRecord] = {}  # besides
         self.lexicon: Callable[[tuple[str, ...]], Lexicon] = cache(self._lexicon)
         self.sentences: Callable[[str], Sequence[tuple[str, str]]] = cache(self._sentences)
 
     @cached_property
-    def task(self) -> LearnedTask[Any, Any]:
+    def task(self) -> AnyTask:
         """The type of the task."""
         return learned_task(self.config.task.metric, self.config.task.labels)
 
@@ -161,14 +160,14 @@ class Resources:
         named = str(self.config.data.lexicon)
         return Path(self.config.data.root) / "lexicon" if named == SAMPLE else Path(named)
 
-    def translation(self, example: Any, language: str) -> Any | None:
+    def translation(self, example: AnyExample, language: str) -> AnyExample | None:
         """The translation of an English train example, None where there is none.
 
         Raises:
             DataError: it has another label.
         """
         found = self.translations(language).get(example.id)
-        if found is not None and not self.task.on_tokens and found.label != example.label:
+        if isinstance(found, LabelledText) and isinstance(example, LabelledText) and found.label != example.label:
             names = self.config.task.labels
             raise DataError(
                 f"{self.files.path(language, 'translated_train')}: example {example.id} has the label "
@@ -176,20 +175,20 @@ class Resources:
             )
         return found
 
-    def _require(self, key: str, languages: Sequence[str], part: str, otherwise: str) -> None:
+    def _require(self, key: str, languages: Sequence[str], part: PartName, otherwise: str) -> None:
         for language in languages:
             try:
                 self.files.path(language, part)
             except DataError as error:
                 raise DataError(f"{key}: {error}.\n{otherwise}") from error
 
-    def _texts(self, source: TextSource, language: str) -> Sequence[Any]:
+    def _texts(self, source: TextSource, language: str) -> Sequence[AnyExample]:
         """Examples in a target language, without labels."""
         if source == TextSource.task:
             return self._noted(self.files.read_unlabelled(language)).examples
         return [self.task.example_of(target, spoken(language)) for _, target in self.sentences(language)]
 
-    def _translations(self, language: str) -> Mapping[str, Any]:
+    def _translations(self, language: str) -> Mapping[str, AnyExample]:
         """Id of an English train example -> its translation."""
         return {one.id: one for one in self._noted(self.files.read(language, "translated_train")).examples}
 
@@ -210,6 +209,6 @@ class Resources:
             self.files_read[str(path)] = {"rows": sum(1 for _ in read_lines(path)), "sha256": sha256_of(path)}
         return read_lexicon(self.lexicon_path, languages)
 
-    def _noted(self, part: Part[Any]) -> Part[Any]:
+    def _noted(self, part: Part[AnyExample]) -> Part[AnyExample]:
         self.parts.append(part)
         return part

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.readers.records import Example
-from mlalign.tasks.base import LearnedTask
+from mlalign.tasks.base import Decoded, LearnedTask
 
 CORE = re.compile(r"(\W*)(.*?)(\W*)$", re.DOTALL)  # a word between punctuation
 
 
 def switched(
-    task: LearnedTask[Example, Any],
+    task: LearnedTask[Example, Decoded],
     example: Example,
     lexicon: Lexicon,
     languages: Sequence[str],

@@ -1,7 +1,7 @@
 """The tunings of a run together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from mlalign.finetuning.tunings.base import Tuning
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.updates import Changes, Pairs, Row
+
+Found = TypeVar("Found")
 
 
 class TuningSet(nn.ModuleDict, Changes):
@@ -53,6 +55,6 @@ class TuningSet(nn.ModuleDict, Changes):
         tunings = [one for name, one in self.named().items() if name not in separate]
         return [parameter for one in tunings for parameter in one.own_parameters()]
 
-    def _found(self, ask: Callable[[Tuning], Any]) -> dict[str, Any]:
+    def _found(self, ask: Callable[[Tuning], Found | None]) -> dict[str, Found]:
         found = {name: ask(one) for name, one in self.named().items()}
         return {name: one for name, one in found.items() if one is not None}

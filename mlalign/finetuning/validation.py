@@ -1,12 +1,12 @@
 """The settings of the tunings, which every tuning checks for itself."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.errors import ConfigError
+from mlalign.files import Json
 from mlalign.finetuning.resources import INDUCED
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS, Tuning
@@ -56,7 +56,7 @@ def notes_on_tunings(config: Train) -> set[str]:
     return {f"{name}: {note}" for name, note in found.items() if note is not None}
 
 
-def settings_of(name: str, given: Mapping[str, Any]) -> Tuning.Settings:
+def settings_of(name: str, given: Mapping[str, Json]) -> Tuning.Settings:
     """The typed settings of a tuning.
 
     Raises:

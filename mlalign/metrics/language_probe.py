@@ -1,7 +1,7 @@
 """Whether a fresh classifier can tell the language of a frozen vector."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +28,7 @@ class Probe(NamedTuple):
 
 
 def language_probe(
-    vectors: Float[Array, "n d"], languages: Sequence[str], sentences: Sequence[Any], *, seed: int
+    vectors: Float[Array, "n d"], languages: Sequence[str], sentences: Sequence[object], *, seed: int
 ) -> Probe:
     """Train a logistic regression on some sentences' vectors and test it on others'.
 

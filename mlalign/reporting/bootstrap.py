@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,9 @@ def resampled_test(differences: Floats) -> BootstrapResult:
     return BootstrapResult((float(low), float(high)), p)
 
 
-def mean_difference(ours: Mapping[Any, Floats], baseline: Mapping[Any, Floats], seeds: Sequence[Any]) -> Floats:
+Seed = TypeVar("Seed")
+
+
+def mean_difference(ours: Mapping[Seed, Floats], baseline: Mapping[Seed, Floats], seeds: Sequence[Seed]) -> Floats:
     """Mean over seeds of the difference of scores, resample by resample."""
     return np.mean([ours[seed] - baseline[seed] for seed in seeds], axis=0)

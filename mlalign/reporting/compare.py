@@ -1,5 +1,6 @@
 """From patterns of runs to tables on the terminal and in files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from mlalign.reporting.formats import FORMATS, chosen_formats, write_tables
 from mlalign.reporting.runs import find_runs, find_unfinished
 
 
-def compare_runs(patterns: str, *, formats: Any = None, output: str | None = None, **settings: Any) -> list[Path]:
+def compare_runs(
+    patterns: str, *, formats: str | Sequence[str] | None = None, output: str | None = None, **settings: Any
+) -> list[Path]:
     """Show the tables of some runs, and write them where that is asked for.
 
     Args:

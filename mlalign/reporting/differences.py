@@ -51,7 +51,7 @@ def differences(scores: Scores, baseline: str, resampled: Mapping[Key, Bootstrap
 
 
 def _adjusted(p: Mapping[Key, float | None]) -> dict[Key, float | None]:
-    families: dict[Any, list[Key]] = {}
+    families: dict[object, list[Key]] = {}
     for row, column in p:
         family = column if column in SUMMARIES else ("languages of", row)
         families.setdefault(family, []).append((row, column))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from scipy import stats
 
@@ -22,7 +22,10 @@ class Paired:
     p: float | None = None  # two-sided
 
 
-def paired_t_test(scores: Mapping[Any, float], baseline: Mapping[Any, float]) -> Paired | None:
+Seed = TypeVar("Seed")
+
+
+def paired_t_test(scores: Mapping[Seed, float], baseline: Mapping[Seed, float]) -> Paired | None:
     """Two-sided paired t-test over the seeds that both have.
 
     With five seeds a mean difference must exceed 1.24 standard deviations of the differences to

@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
+
+from mlalign.files import Json
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
+def dumps(value: object, *, indent: int | None = None) -> str:
     """As text.
 
     Raises:
@@ -15,7 +17,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
-def loads(text: str) -> Any:
+def loads(text: str) -> Json:
     """From text.
 
     Raises:
@@ -24,7 +26,7 @@ def loads(text: str) -> Any:
     return json.loads(text, parse_constant=_refuse)
 
 
-def not_finite(node: Any, name: str = "") -> Iterator[str]:
+def not_finite(node: object, name: str = "") -> Iterator[str]:
     """Full keys and values of the numbers that are not finite."""
     if isinstance(node, float) and not math.isfinite(node):
         yield f"{name}={node}"

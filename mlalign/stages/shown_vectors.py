@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
+from mlalign.data.readers import LabelledText
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sequences import SPACE
@@ -189,6 +190,6 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
             )
             vectors[batch.examples] = seen.sentence.float().numpy()
     names = [TOPICS.get(label, label) for label in run.config.task.labels]
-    labels = [names[one.label] for one in part.examples]
+    labels = [names[one.label] for one in part.examples if isinstance(one, LabelledText)]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
     return vectors[chosen], [labels[place] for place in chosen]

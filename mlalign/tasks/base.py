@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlalign.data.readers.records import Example
+from mlalign.data.readers.records import AnyExample, Example
 from mlalign.data.sequences import SequenceBuilder, Sequenced
 from mlalign.metrics.tasks import Prediction, TaskMetric
 from mlalign.models.subwords import Subwords
@@ -157,7 +157,7 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     def merged(self, pieces: Sequence[Piece[Decoded]]) -> list[Decoded]:
         """All examples in file order; a piece that several ranks have decoded counts once."""
         once = {(example, first): decoded for example, first, decoded in pieces}
-        whole: dict[int, list[Any]] = {}
+        whole: dict[int, list[Decoded]] = {}
         for example, first in sorted(once):
             whole.setdefault(example, []).append(once[example, first])
         return [self.merge(parts) for parts in whole.values()]
@@ -169,3 +169,6 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
             ValueError: there are not as many of both.
         """
         return [self.prediction(*both) for both in zip(examples, decoded, strict=True)]
+
+
+AnyTask = LearnedTask[AnyExample, object]  # whichever a configuration names

@@ -1,14 +1,15 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyExample, Part
+from mlalign.data.readers.records import Example
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -17,14 +18,15 @@ from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.placeholders import refuse_placeholders
 from mlalign.tasks.updates import Changes, Row, UpdateBatch, Updates
 
+Batch = TypeVar("Batch")
 TOKENS = 1024  # of a batch, padding included
 
 
-class TaskText(Dataset[TaskBatch]):
+class TaskText(Dataset[TaskBatch], Generic[Example]):
     """Makes batches of encoded examples from lists of their places."""
 
     def __init__(
-        self, task: TaskType[Any], prepared: Sequence[Prepared], language: str, layout: SequenceBuilder
+        self, task: TaskType[Example], prepared: Sequence[Prepared], language: str, layout: SequenceBuilder
     ) -> None:
         self.task, self.prepared, self.language, self.layout = task, prepared, language, layout
 
@@ -48,7 +50,7 @@ class TaskDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        task: TaskType[Any],
+        task: TaskType[AnyExample],
         files: TaskFiles,
         layout: SequenceBuilder,
         *,
@@ -81,20 +83,20 @@ class TaskDataModule(L.LightningDataModule):
         text = TaskText(self.task, self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
-    def test_loader(self, language: str) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+    def test_loader(self, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""
         return scored_part(self.task, self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
 
 
 def scored_part(
-    task: TaskType[Any],
+    task: TaskType[Example],
     files: TaskFiles,
     layout: SequenceBuilder,
     language: str,
     *,
     tokens: int = TOKENS,
     workers: int = 0,
-) -> tuple[Part[Any], DataLoader[TaskBatch]]:
+) -> tuple[Part[Example], DataLoader[TaskBatch]]:
     """What is scored in a language, and its batches; the file is read now.
 
     Raises:
@@ -111,7 +113,7 @@ def widths(prepared: Sequence[Prepared], layout: SequenceBuilder) -> list[int]:
     return [layout.width(len(one.sequence.ids)) for one in prepared]
 
 
-def scoring_loader(text: TaskText, *, tokens: int, workers: int = 0) -> DataLoader[TaskBatch]:
+def scoring_loader(text: TaskText[Example], *, tokens: int, workers: int = 0) -> DataLoader[TaskBatch]:
     """All examples once, the shortest first, in batches as large as the budget allows.
 
     Batches are dealt out to the ranks; one that gets none repeats the first, which counts once.
@@ -121,7 +123,7 @@ def scoring_loader(text: TaskText, *, tokens: int, workers: int = 0) -> DataLoad
     return loader(text, [batch.tolist() for batch in own], workers)
 
 
-def loader(text: Dataset[Any], sampler: Any, workers: int) -> DataLoader[Any]:
+def loader(text: Dataset[Batch], sampler: Iterable[object], workers: int) -> DataLoader[Batch]:
     """What a data set makes of the items of a sampler."""
     return DataLoader(
         text,

@@ -1,7 +1,7 @@
 """Each sentence's translation is to be found among all others."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mlalign.metrics.retrieval import nearest, retrieval_accuracy
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
 from mlalign.models.task_encoder import TaskEncoder
+from mlalign.progress import Progress
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.data import TaskText, scoring_loader
 from mlalign.tasks.scoring import write_predictions
@@ -106,8 +107,8 @@ class Retrieval(TaskType[SentencePair]):
         *,
         tokens: int,
         workers: int = 0,
-        progress: Callable[[Iterable[Any]], Iterable[Any]],
-        note: Callable[[Part[Any]], None],
+        progress: Progress,
+        note: Callable[[Part[SentencePair]], None],
     ) -> dict[str, dict[str, float]]:
         """Score every language, and write what was found for each sentence.
 

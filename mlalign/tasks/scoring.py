@@ -7,20 +7,21 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader
 
-from mlalign.data.readers import Part
+from mlalign.data.readers import AnyExample, Part
+from mlalign.data.readers.records import Example
 from mlalign.distributed import all_gather_object, is_rank_zero
 from mlalign.errors import TrainingError
 from mlalign.files import FileRecord, sha256_of, write_whole
 from mlalign.metrics.tasks import Prediction
 from mlalign.reporting import strict_json
-from mlalign.tasks.base import LearnedTask, TaskBatch
+from mlalign.tasks.base import Decoded, LearnedTask, TaskBatch
 
 HEADLINE = "scores"  # the key of the metric itself in the results
 
 
 def predict(
-    trainer: L.Trainer, module: L.LightningModule, task: LearnedTask[Any, Any], loader: DataLoader[TaskBatch]
-) -> list[Any]:
+    trainer: L.Trainer, module: L.LightningModule, task: LearnedTask[Example, Decoded], loader: DataLoader[TaskBatch]
+) -> list[Decoded]:
     """What the module says of every example, decoded, in file order, those of all ranks."""
     batches: Any = trainer.predict(module, loader)
     return task.merged([piece for part in all_gather_object(batches) for batch in part for piece in batch])
@@ -29,8 +30,8 @@ def predict(
 def score_part(
     trainer: L.Trainer,
     module: L.LightningModule,
-    task: LearnedTask[Any, Any],
-    part: Part[Any],
+    task: LearnedTask[Example, Decoded],
+    part: Part[Example],
     loader: DataLoader[TaskBatch],
     path: Path | None,
     *,
@@ -63,7 +64,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     write_whole(path, "".join(strict_json.dumps(one.to_json()) + "\n" for one in predictions))
 
 
-def add_records(data: dict[str, FileRecord], part: Part[Any]) -> None:
+def add_records(data: dict[str, FileRecord], part: Part[AnyExample]) -> None:
     """Note the files of a part for the results; one file can hold several parts and languages."""
     for path in (part.path, part.beside):
         if path is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from mlalign.data.languages import ENGLISH
+from mlalign.data.readers import AnyExample
 from mlalign.data.sampling import UpdateKey, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import rank, world_size
@@ -19,15 +20,15 @@ from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
 class Row(NamedTuple):
     """An example to learn from, and the language that it is in."""
 
-    example: Any
+    example: AnyExample
     language: str = ENGLISH
 
 
 class Pairs(NamedTuple):
     """What an update sees beside its rows: as many English examples as ones of another language."""
 
-    source: Sequence[Any]
-    target: Sequence[Any]
+    source: Sequence[AnyExample]
+    target: Sequence[AnyExample]
     language: str
 
 
@@ -95,7 +96,7 @@ class EpochRows:
         return [len(one.sequence.ids) for one in self.prepared]
 
 
-def encode_rows(task: TaskType[Any], rows: Sequence[Row], builder: SequenceBuilder) -> EpochRows:
+def encode_rows(task: TaskType[AnyExample], rows: Sequence[Row], builder: SequenceBuilder) -> EpochRows:
     """Sequences of examples in several languages, in the order of the rows."""
     found: list[tuple[Prepared, str]] = []
     for language in dict.fromkeys(row.language for row in rows):
@@ -121,7 +122,7 @@ class Updates(Dataset[UpdateBatch]):
 
     def __init__(
         self,
-        task: TaskType[Any],
+        task: TaskType[AnyExample],
         rows: Sequence[Row],
         builder: SequenceBuilder,
         tokens: int,

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +88,7 @@ class RunRecord:
     def trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Function that makes the trainer of a stage, with its loggers."""
 
-        def make(*, folder: Path, callbacks: Any, **options: Any) -> L.Trainer:
+        def make(*, folder: Path, callbacks: Sequence[L.Callback], **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
                 accelerator=self.computing.accelerator,

@@ -8,13 +8,12 @@ value and the gradient of one process with the whole batch (docs/devices.md).
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import lightning as L
 import torch
 from jaxtyping import Float
 from torch import Tensor, distributed, nn
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function, FunctionCtx, once_differentiable
 
 from mlalign.distributed import all_gather_object, rank, world_size
 
@@ -80,11 +79,17 @@ def _sizes(rows: Tensor) -> list[int]:
     return torch.cat(everywhere).tolist()
 
 
+class _Sizes(FunctionCtx):
+    """What the backward pass needs."""
+
+    sizes: list[int]
+
+
 class _Gather(Function):
     """Uneven parts are padded on their way, since collectives need equal ones."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, sizes: list[int]) -> Tensor:
+    def forward(ctx: _Sizes, rows: Tensor, sizes: list[int]) -> Tensor:
         """The parts behind one another."""
         ctx.sizes = sizes
         padded = rows.new_zeros(max(sizes), *rows.shape[1:])
@@ -95,7 +100,7 @@ class _Gather(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Sizes, gradient: Tensor) -> tuple[Tensor, None]:
         """What all ranks' losses say about this rank's rows."""
         gradient = gradient.clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(gradient)

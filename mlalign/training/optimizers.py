@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import lightning as L
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 ParameterGroup = dict[str, Any]  # `params`, `lr` and, where it is reported, `name`
 
@@ -62,7 +65,19 @@ def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
     return all(parameter.is_cuda for group in groups for parameter in group["params"])
 
 
-def uncounted(optimizer: Any, trainer: Any) -> Any:
+def optimizers_of(module: L.LightningModule) -> list[LightningOptimizer]:
+    """A module's optimizers as a list, also where there is only one."""
+    found: Any = module.optimizers()
+    return found if isinstance(found, list) else [found]
+
+
+def schedules_of(module: L.LightningModule) -> list[LRScheduler]:
+    """Their schedules, in the same order, as a list too."""
+    found: Any = module.lr_schedulers()
+    return found if isinstance(found, list) else [found]
+
+
+def uncounted(optimizer: LightningOptimizer, trainer: Any) -> LightningOptimizer:
     """An optimizer whose steps ``global_step`` leaves out, so that it means updates.
 
     Lightning counts every optimizer's step (its issue 17958), and puts its counting hooks back

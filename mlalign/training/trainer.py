@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from mlalign.distributed import local_world_size, world_size
 from mlalign.errors import TrainingError
 from mlalign.files import Json
-from mlalign.progress import StageBar
+from mlalign.training.progress_bar import StageBar
 
 
 def make_trainer(

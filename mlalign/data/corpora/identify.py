@@ -1,7 +1,6 @@
 """Which language a sentence is in, by a small model that comes with its package."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from mlalign.data.corpora.filters import Identify
 from mlalign.errors import ConfigError
@@ -25,7 +24,6 @@ def identifier() -> tuple[str, Identify]:
     model = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))  # in the package
 
     def identify(sentence: str) -> str:
-        found: list[dict[str, Any]] = model.detect(sentence[:ENOUGH], k=1)
-        return str(found[0]["lang"])
+        return str(model.detect(sentence[:ENOUGH], k=1)[0]["lang"])
 
     return name, identify

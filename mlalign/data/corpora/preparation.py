@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,13 +25,13 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
-from mlalign.files import sha256_of
+from mlalign.files import JsonObject, sha256_of
+from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it when other lines would be written for the same recipe
 BEYOND = "beyond max_pairs"
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def prepare_corpus(
     identify: Identify | None = None,
     keep_downloads: bool = True,
     progress: Callable[[str], Progress],
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, JsonObject]:
     """Write ``<root>/parallel/<corpus>/en-<xx>.tsv.gz`` and ``manifest.json`` beside them.
 
     What was prepared before with the same recipe is left as it is. Memory does not grow with the
@@ -109,7 +108,7 @@ def prepare_corpus(
             return {language: manifest.files[_name(language)] for language in languages}
 
 
-def _is_done(manifest: Manifest, language: str, recipe: dict[str, Any]) -> bool:
+def _is_done(manifest: Manifest, language: str, recipe: JsonObject) -> bool:
     name = _name(language)
     return manifest.has(name) and manifest.files[name]["recipe"] == recipe
 
@@ -118,7 +117,7 @@ def _name(language: str) -> str:
     return f"en-{language}.tsv.gz"
 
 
-def _recipe(source: Source, language: str, settings: Settings) -> dict[str, Any]:
+def _recipe(source: Source, language: str, settings: Settings) -> JsonObject:
     """Equal recipes give equal files."""
     codes = {one: code for one, code in source.form.codes.items() if one in (ENGLISH, language)}
     form = {"columns": list(source.form.columns), "codes": codes}
@@ -137,7 +136,7 @@ class _Files:
     def __init__(self, source: Source, language: str, on_bad_line: OnBadLine, keep: bool) -> None:
         self.source, self.language = source, language
         self.on_bad_line, self.keep = on_bad_line, keep
-        self.inputs: dict[str, dict[str, Any]] = {}
+        self.inputs: dict[str, JsonObject] = {}
         self.left: list[Leftovers] = []
 
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -159,7 +158,7 @@ def _prepare(
     settings: Settings,
     judge: Judge,
     progress: Callable[[str], Progress],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Read, filter, sort and write; the result lies in the working folder."""
     work = _work(folder, language)
     shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
@@ -241,7 +240,7 @@ def _write(path: Path, lines: Iterable[bytes]) -> int:
     return count
 
 
-def _finish(folder: Path, language: str, manifest: Manifest, entry: dict[str, Any]) -> None:
+def _finish(folder: Path, language: str, manifest: Manifest, entry: JsonObject) -> None:
     """Both take their final form; a file that its entry does not describe is prepared anew."""
     work, name = _work(folder, language), _name(language)
     manifest.record(name, **entry)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from mlalign.data.corpora.released import Form, find_release
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo
 from mlalign.data.hub.web import fetch
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
-from mlalign.files import sha256_of
+from mlalign.files import JsonObject, sha256_of
 
 OPUS = "https://object.pouta.csc.fi"  # what OPUS itself links to
 OPUS_VARIABLE = "MLALIGN_OPUS"  # another address with the same folders
@@ -30,7 +30,7 @@ class Source(Protocol):
     def licence(self) -> str:
         """Of the text."""
 
-    def identity(self, language: str) -> dict[str, Any]:
+    def identity(self, language: str) -> JsonObject:
         """What the files are, without fetching them; equal for the same release."""
 
     def version(self) -> str:
@@ -55,7 +55,7 @@ class OnDisk:
     form: Form
     licence: str = "as the release says"
 
-    def identity(self, language: str) -> dict[str, Any]:
+    def identity(self, language: str) -> JsonObject:
         """Names and content."""
         return {path.name: sha256_of(path) for paths in self.files(language) for path in paths}
 
@@ -89,7 +89,7 @@ class Opus:
     form: Form
     licence: str
 
-    def identity(self, language: str) -> dict[str, Any]:
+    def identity(self, language: str) -> JsonObject:
         """The path on the server: a version of OPUS does not change."""
         return {"opus": self._path(language)}
 
@@ -140,7 +140,7 @@ class Hub:
     def _names(self) -> list[str]:
         return hub_files(self._repo)
 
-    def identity(self, language: str) -> dict[str, Any]:
+    def identity(self, language: str) -> JsonObject:
         """Repository, revision as it was asked for, and names: known without a network."""
         return {"hub": self.repo, "revision": self.revision, "files": self._pattern(language)}
 

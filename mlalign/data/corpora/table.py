@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,7 +107,7 @@ def read_parquet(
 
 def _columns(
     path: Path,
-    schema: Any,
+    schema: pa.Schema,
     language: str,
     columns: Sequence[str],
     codes: Mapping[str, str],
@@ -126,7 +125,7 @@ def _columns(
 
 def _names_of_columns(
     path: Path,
-    schema: Any,
+    schema: pa.Schema,
     language: str,
     columns: Sequence[str],
     codes: Mapping[str, str],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from mlalign.data.corpora.codes import release_code
@@ -63,7 +62,7 @@ class Units:
         if self.segment is not None and not self.instructions:
             self.segment.append(text)
 
-    def _entity(self, name: str, *_: Any) -> None:
+    def _entity(self, name: str, *_: object) -> None:
         raise DataError(
             f"{self.path}, line {self.parser.CurrentLineNumber}: it declares the XML entity "
             f"{name!r}, which no translation memory needs and which can fill any memory; remove "

@@ -2,21 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from mlalign.data.sample import write_sample
 from mlalign.errors import DataError
+from mlalign.progress import Progress
 
 SEED = 1
 MARK = "generated.json"
 
 
-def ensure_sample(root: Path, *, progress: Callable[[Iterable[Any]], Iterable[Any]]) -> None:
+def ensure_sample(root: Path, *, progress: Progress) -> None:
     """Write the sample to ``root`` unless this version of its generator did so before.
 
     Raises:

@@ -80,7 +80,7 @@ class Question:
 
 AnyExample = LabelledText | TaggedSentence | SentencePair | Question
 Example = TypeVar("Example", bound=AnyExample)
-Read = TypeVar("Read", bound=AnyExample, covariant=True)  # in what only gives examples
+Read = TypeVar("Read", bound=AnyExample, covariant=True)  # for types that only produce examples
 
 
 class Part(NamedTuple, Generic[Read]):

@@ -7,13 +7,13 @@ learned from SQuAD's own ``train-v1.1.json`` and ``dev-v1.1.json``.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import Part, Question
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError
+from mlalign.files import Json
 
 SOURCE = "en"  # of SQuAD
 
@@ -67,7 +67,7 @@ def _questions(path: Path) -> Iterator[Question]:
         ) from error
 
 
-def _question(one: Mapping[str, Any], context: str) -> Question:
+def _question(one: Mapping[str, Json], context: str) -> Question:
     answers = tuple(str(answer["text"]) for answer in one["answers"])
     starts = tuple(int(answer["answer_start"]) for answer in one["answers"])
     return Question(str(one["id"]), str(one["question"]).strip(), context, answers, starts)

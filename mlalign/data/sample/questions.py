@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.languages import REALISERS
 from mlalign.data.sample.lexicon import concepts
 from mlalign.data.sample.plans import Place, Sentence
 from mlalign.data.sample.scenes import everyday_clause
+from mlalign.files import JsonObject
 
 FILES = {"train": "train-v1.1.json", "dev": "dev-v1.1.json", "test": "xquad.{}.json"}
 EVENTS = 3  # of a context
@@ -39,7 +40,7 @@ def questions(language: str, choices: Choices, count: int) -> Iterator[str]:
     yield json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def paragraph(language: str, choices: Choices, number: int) -> dict[str, Any]:
+def paragraph(language: str, choices: Choices, number: int) -> JsonObject:
     """Return a context, in which every answer is there once, and its questions."""
     gap = "" if language == "zh" else " "
     while True:
@@ -76,6 +77,6 @@ def event(language: str, choices: Choices) -> Event:
     return Event(realiser.text(words), realiser.text(realiser.words(Sentence(clause))), answers)
 
 
-def _placed(context: str, answer: str) -> dict[str, Any]:
+def _placed(context: str, answer: str) -> JsonObject:
     start = context.lower().index(answer.lower())
     return {"answer_start": start, "text": context[start : start + len(answer)]}

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.dictionary import word_pairs
@@ -14,6 +13,7 @@ from mlalign.data.sample.questions import FILES, questions
 from mlalign.data.sample.tasks import PARTS, TASKS, Language, Row, task_path, translated_paths
 from mlalign.data.sample.translations import translations
 from mlalign.data.sample.trees import treebank
+from mlalign.progress import Progress
 
 TREES, TREE_DOCUMENTS = "trees/en.conllu", 150
 Sizes = tuple[int, int, int]
@@ -29,7 +29,7 @@ def write_sample(
     paraphrases: Sizes = (3000, 300, 400),
     sentences: Sizes = (2000, 300, 400),
     questions: Sizes = (1200, 200, 200),
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = lambda files: files,
+    progress: Progress = lambda files: files,
 ) -> None:
     """Write parallel text, four tasks, a dictionary and trees, all at once: the folder is complete or not there.
 

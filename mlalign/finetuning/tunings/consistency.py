@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -111,7 +111,7 @@ class Consistency(Tuning):
 def noisy(embeddings: nn.Module, deviation: float) -> AbstractContextManager[None]:
     """Normal noise on what a module gives, while the context is open."""
 
-    def noise(_: nn.Module, given: Any, output: Tensor) -> Tensor:
+    def noise(_: nn.Module, given: object, output: Tensor) -> Tensor:
         return output + deviation * torch.randn_like(output)
 
     @contextmanager

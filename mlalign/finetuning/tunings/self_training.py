@@ -4,19 +4,20 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import MISSING
 from torch import Tensor
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, OPEN_SHARE, POSITIVE, setting
+from mlalign.data.readers import LabelledText
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import stream
 from mlalign.finetuning.evaluating import read_all
 from mlalign.finetuning.resources import Resources, TextSource
 from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_spans
-from mlalign.tasks.base import IGNORED, LearnedTask, Piece, TaskBatch
+from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import Row, encode_rows
 
 if TYPE_CHECKING:
@@ -105,25 +106,26 @@ class SelfTraining(Tuning):
 
 def guessed(module: "FinetuningModule", data: "TaskDataModule", rows: Sequence[Row]) -> Iterator[Guess]:
     """Rows with the labels that a model gives them."""
-    task: LearnedTask[Any, Any] = module.task
+    task = module.task
     blank = [row._replace(example=task.blank(row.example)) for row in rows]
 
-    def read(batch: TaskBatch) -> tuple[list[Any], list[float]]:
+    def read(batch: TaskBatch) -> tuple[list[object], list[float]]:
         outputs = module(batch)
         return task.decode(outputs, batch), _confidence(task, outputs, batch)
 
-    pieces: list[Piece[Any]] = []
+    pieces: list[Piece[object]] = []
     confidence = [1.0] * len(rows)
     for batch, (decoded, sure) in read_all(module, data, encode_rows(task, blank, data.layout), read):
         pieces += zip(batch.examples, batch.firsts, decoded, strict=True)
         for example, one in zip(batch.examples, sure, strict=True):
             confidence[example] = min(confidence[example], one)
     for row, whole, one in zip(rows, task.merged(pieces), confidence, strict=True):
-        example = task.labelled(row.example, whole)
-        yield Guess(row._replace(example=example), one, None if task.on_tokens else example.label)
+        labelled = task.labelled(row.example, whole)
+        kind = labelled.label if isinstance(labelled, LabelledText) else None
+        yield Guess(row._replace(example=labelled), one, kind)
 
 
-def _confidence(task: LearnedTask[Any, Any], outputs: Tensor, batch: TaskBatch) -> list[float]:
+def _confidence(task: AnyTask, outputs: Tensor, batch: TaskBatch) -> list[float]:
     """The probability of the least likely of the labels of each row."""
     best = task.logits(outputs.float(), batch).softmax(-1).amax(-1)
     return best.masked_fill(batch.labels == IGNORED, 1.0).reshape(len(batch.examples), -1).amin(1).tolist()

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mlalign.files import Json, JsonObject
+
 Answer = str | list[str]  # as a file of predictions holds it
 Outcome = str | tuple[tuple[str, int, int], ...]  # a text, or entities: type, first, last word
 
@@ -26,9 +28,9 @@ class Prediction:
     id: str
     gold: Answer
     predicted: Answer
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Json] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As one line of a file holds it."""
         return {"id": self.id, "gold": self.gold, "predicted": self.predicted, **self.more}
 
@@ -69,7 +71,7 @@ class TaskMetric(ABC):
     has_labels: ClassVar[bool] = False
     _precision: ClassVar[type[np.floating[Any]]] = np.float64  # of the division
 
-    def from_json(self, row: Mapping[str, Any]) -> Prediction:
+    def from_json(self, row: Mapping[str, Json]) -> Prediction:
         """One line of a file of predictions.
 
         Raises:

@@ -1,10 +1,15 @@
 """A dashboard as wandb's own specification: a saved view of a project, its workspace."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
+from mlalign.files import JsonObject
 from mlalign.reporting.dashboard.panels import sections
 from mlalign.reporting.keys import TASK, average_key
+
+if TYPE_CHECKING:
+    import wandb_workspaces.workspaces as ws
+    from wandb_workspaces.reports.v2.interface import Panel
 
 PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}", "summary:reads")
 COLUMNS, ROWS = 3, 2  # of panels in a section
@@ -20,7 +25,7 @@ def workspace(
     metric: str,
     languages: Sequence[str],
     losses: Sequence[str],
-) -> Any:
+) -> "ws.Workspace":
     """A saved view of the project's runs of a task, a ``wandb_workspaces`` ``Workspace``."""
     import wandb_workspaces.workspaces as ws
 
@@ -41,12 +46,12 @@ def workspace(
     )
 
 
-def specification(made: Any) -> dict[str, Any]:
+def specification(made: "ws.Workspace") -> JsonObject:
     """What would be sent, as plain data."""
     return made._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _placed(panels: Sequence[Any]) -> list[Any]:
+def _placed(panels: Sequence["Panel"]) -> list["Panel"]:
     """Row by row."""
     import wandb_workspaces.reports.v2 as wr
 

@@ -3,11 +3,14 @@
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlalign.errors import ConfigError
 from mlalign.files import write_whole
 from mlalign.reporting.dashboard.build import specification
+
+if TYPE_CHECKING:
+    from wandb_workspaces.workspaces import Workspace
 
 PACKAGE = "wandb_workspaces"
 
@@ -22,7 +25,7 @@ def check_package() -> None:
         raise ConfigError(f"{PACKAGE}: not installed; pip install 'mlalign[dashboard]'")
 
 
-def write(made: Any, path: Path) -> None:
+def write(made: "Workspace", path: Path) -> None:
     """The specification as JSON; no account, no network.
 
     Raises:
@@ -53,7 +56,7 @@ def account(entity: str | None) -> str:
     return str(found)
 
 
-def save(made: Any) -> str:
+def save(made: "Workspace") -> str:
     """Save it; returns its address.
 
     Raises:

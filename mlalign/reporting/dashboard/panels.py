@@ -1,7 +1,7 @@
 """Which panels a dashboard has, in sections that follow a run from alignment to test."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlalign.reporting.keys import (
     AVERAGES,
@@ -15,6 +15,9 @@ from mlalign.reporting.keys import (
     average_key,
     score_key,
 )
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2.interface import Panel
 
 PER_LANGUAGE = {  # of the measures of held-out pairs
     "retrieval": "P@1, mean of both ways (%)",
@@ -38,7 +41,7 @@ HEALTH = {
 }
 LEARNING = {"finetune/loss": "English, training loss", "finetune/dev": "English dev (%)"}
 
-Sections = list[tuple[str, list[Any]]]  # name, panels of wandb_workspaces
+Sections = list[tuple[str, list["Panel"]]]  # name, panels
 
 
 def sections(metric: str, languages: Sequence[str], losses: Sequence[str]) -> Sections:
@@ -81,7 +84,7 @@ def sections(metric: str, languages: Sequence[str], losses: Sequence[str]) -> Se
     ]
 
 
-def _lines(title: str, key: str | None = None, *, pattern: str | None = None) -> Any:
+def _lines(title: str, key: str | None = None, *, pattern: str | None = None) -> "Panel":
     """One number, or all whose names fit a pattern, against its stage's step."""
     import wandb_workspaces.reports.v2 as wr
 
@@ -90,7 +93,7 @@ def _lines(title: str, key: str | None = None, *, pattern: str | None = None) ->
     return wr.LinePlot(title=title, x=axis, y=[key] if key else [], metric_regex=pattern)
 
 
-def _compared(key: str, title: str) -> Any:
+def _compared(key: str, title: str) -> "Panel":
     """A bar for each method and ablation, the mean over its runs with their spread."""
     import wandb_workspaces.reports.v2 as wr
 

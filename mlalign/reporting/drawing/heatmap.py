@@ -1,12 +1,15 @@
 """Matrices as coloured cells with their values in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from mlalign.reporting.drawing.labels import drawable
 from mlalign.reporting.drawing.style import SEQUENTIAL
@@ -34,7 +37,7 @@ def letters(cell: float) -> float:
 
 
 def cells(
-    axis: Any,
+    axis: Axes,
     matrix: pd.DataFrame,
     *,
     low: float,
@@ -43,7 +46,7 @@ def cells(
     size: float,
     rows: bool,
     top: bool = False,
-) -> Any:
+) -> AxesImage:
     """Draw a matrix; returns the image, for its colour bar.
 
     Cells without a value stay light grey and empty.
@@ -86,14 +89,14 @@ def cells(
     return image
 
 
-def bar(figure: Figure, image: Any, axes: Sequence[Any], label: str) -> None:
+def bar(figure: Figure, image: AxesImage, axes: Sequence[Axes], label: str) -> None:
     """One colour bar for all panels."""
     drawn = figure.colorbar(image, ax=list(axes), shrink=min(0.8, 2.5 / figure.get_figheight()), pad=0.02)
     drawn.set_label(label)
     drawn.outline.set_visible(False)
 
 
-def _label(axis: Any, names: Any, turned: str = "") -> None:
+def _label(axis: Axis, names: Iterable[object], turned: str = "") -> None:
     """Label rows, or columns aslant with the given end of the text at the cell."""
     labels = [drawable(str(name), LONGEST) for name in names]
     axis.set_ticks(range(len(labels)), labels)

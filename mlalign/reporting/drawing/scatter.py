@@ -1,9 +1,9 @@
 """Points in a plane by kind, and labels that do not cover one another."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,7 +27,7 @@ PLACES = (
 POINT = 2.0  # points around a dot's centre that no label may cover
 
 
-def points(axis: Any, frame: pd.DataFrame, by: str, order: Sequence[str]) -> None:
+def points(axis: Axes, frame: pd.DataFrame, by: str, order: Sequence[str]) -> None:
     """Draw columns ``x`` and ``y``; a kind of ``by`` has its colour and its marker.
 
     Points are drawn in the order of the rows, so that no kind hides another: rows of all kinds
@@ -52,7 +52,7 @@ def points(axis: Any, frame: pd.DataFrame, by: str, order: Sequence[str]) -> Non
     plain(axis)
 
 
-def plain(axis: Any) -> None:
+def plain(axis: Axes) -> None:
     """A plane whose coordinates mean nothing: no ticks, a box around it."""
     axis.set_xticks([])
     axis.set_yticks([])
@@ -75,7 +75,7 @@ def legend(figure: Figure, order: Sequence[str], counts: Sequence[int] | None = 
 
 
 def label_points(
-    axis: Any,
+    axis: Axes,
     places: Sequence[tuple[float, float]],
     texts: Sequence[str],
     colours: Sequence[str],
@@ -93,11 +93,13 @@ def label_points(
     Returns:
         How many were written.
     """
-    canvas = FigureCanvasAgg(axis.figure)
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()  # lays the panels out, so that boxes are where they will be
-    renderer: Any = canvas.get_renderer()
+    renderer = canvas.get_renderer()
     inside = axis.get_window_extent(renderer)
-    reach = POINT * axis.figure.dpi / 72
+    reach = POINT * figure.dpi / 72
     dots = axis.transData.transform(places)
     taken = [Bbox.from_extents(*(dot - reach), *(dot + reach)) for dot in dots]
     written = 0

@@ -10,18 +10,20 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import LineStyleType
 
 from mlalign.reporting.drawing.labels import families
 
 # Okabe and Ito 2008, "Color universal design", from dark to light where neighbours must differ
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C8C")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
-LINES = ("-", "--", "-.", ":")
+LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":")
 SEQUENTIAL = "Blues"  # one hue: read alike by everybody and in grey; dark is much
 WIDTH = 6.9  # inches: a page with two columns
 FORMS = ("png", "svg", "pdf")
-UNDATED: dict[str, dict[str, Any]] = {
+UNDATED: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -71,12 +73,12 @@ def marker(place: int) -> str:
     return MARKERS[place % len(MARKERS)]
 
 
-def line(place: int) -> Any:
+def line(place: int) -> LineStyleType:
     """Of the n-th kind."""
     return LINES[place % len(LINES)]
 
 
-def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> tuple[Figure, list[Any]]:
+def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> tuple[Figure, list[Axes]]:
     """A figure with panels side by side, ``most`` of them in a row, and all its axes.
 
     Args:
@@ -95,7 +97,7 @@ def panels(count: int, *, height: float, most: int = 3, wide: bool = False) -> t
     return figure, axes[:count]
 
 
-def kinds(column: "pd.Series[Any]") -> list[str]:
+def kinds(column: "pd.Series[str]") -> list[str]:
     """Distinct values in the order in which they come."""
     return [str(value) for value in column.drop_duplicates()]
 

@@ -44,7 +44,7 @@ class Request:
     """
 
     vectors: Vectors
-    encoders: Callable[[Panels], Any]
+    encoders: Callable[[Panels], object]
     measures: Callable[[Run], Mapping[str, float]]
     language: str | None = None
     seed: int = 1

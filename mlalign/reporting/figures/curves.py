@@ -1,9 +1,8 @@
 """Figure 5: loss and accuracy while training, several runs in one panel."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -65,7 +64,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(axis: Any, frame: pd.DataFrame, stage: str, quantity: str, runs: list[str]) -> None:
+def _panel(axis: Axes, frame: pd.DataFrame, stage: str, quantity: str, runs: list[str]) -> None:
     one = frame[(frame["stage"] == stage) & (frame["quantity"] == quantity)]
     for place, run in enumerate(runs):
         mine = one[one["run"] == run]
@@ -97,7 +96,7 @@ def _panel(axis: Any, frame: pd.DataFrame, stage: str, quantity: str, runs: list
     _limits(axis, one["value"])
 
 
-def _limits(axis: Any, values: "pd.Series[float]") -> None:
+def _limits(axis: Axes, values: "pd.Series[float]") -> None:
     """Per cent begin at 0; a single wild value does not flatten everything else."""
     finite = values[np.isfinite(values)]
     if finite.empty:

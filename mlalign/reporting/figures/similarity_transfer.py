@@ -1,6 +1,6 @@
 """Figure 9: the nearer the translations of a language, the better the transfer to it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -93,14 +93,18 @@ def draw(frame: pd.DataFrame) -> Figure:
         runs = kinds(frame["run"])
         means = frame.groupby(["run", "language"], sort=False)[["similarity", "score"]].mean()
         for place, run in enumerate(runs):
-            style: dict[str, Any] = {"color": colour(place), "marker": marker(place)}
+            shade, shape = colour(place), marker(place)
             seeds = frame[frame["run"] == run]
             count = seeds["seed"].nunique()
             if count > 1:
-                axis.scatter(seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, **style)
+                axis.scatter(
+                    seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, color=shade, marker=shape
+                )
             one = means.query("run == @run")
             name = f"{run}, {count} seed{'s' * (count > 1)}{_in_words(one)}"
-            axis.scatter(one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, **style)
+            axis.scatter(
+                one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, color=shade, marker=shape
+            )
         axis.set_title(_title(means))
         axis.set_xlabel("similarity of translations: cosine of pairs minus cosine of non-pairs")
         axis.set_ylabel(f"zero-shot {frame['metric'].iloc[0]} on {frame['task'].iloc[0]} (%)")

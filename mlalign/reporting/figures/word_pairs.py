@@ -1,10 +1,10 @@
 """Figure 10: words and their translations, joined by lines, before alignment and after."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -81,7 +81,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _label(axis: Any, one: pd.DataFrame, languages: Sequence[str]) -> None:
+def _label(axis: Axes, one: pd.DataFrame, languages: Sequence[str]) -> None:
     """The same pairs in every panel, spread evenly over the list."""
     chosen = set(np.linspace(0, one["pair"].max(), LABELLED).astype(int).tolist())
     label_points(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlalign.errors import ConfigError
 from mlalign.files import write_whole
@@ -36,7 +35,7 @@ FORMATS = {
 }
 
 
-def chosen_formats(wanted: Any, output: str | None) -> list[str]:
+def chosen_formats(wanted: str | Sequence[str] | None, output: str | None) -> list[str]:
     """Names of formats, from one name or several; None takes the one that the file is named by.
 
     Raises:

@@ -5,10 +5,10 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mlalign.data.languages import WITHOUT_SPACES
 from mlalign.data.readers.languages import spoken
+from mlalign.files import JsonObject
 from mlalign.reporting.report.cases import Cases, Texts
 
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"})
@@ -87,9 +87,9 @@ def cut_text(parts: Sequence[str], length: int) -> list[str]:
     return kept
 
 
-def _columns(cases: Cases, texts: Mapping[str, Texts], length: int, seeds: int) -> dict[str, Any]:
+def _columns(cases: Cases, texts: Mapping[str, Texts], length: int, seeds: int) -> JsonObject:
     """An answer is 0 where it is the gold one, else its outcome's place plus one."""
-    languages: list[dict[str, Any]] = []
+    languages: list[JsonObject] = []
     column: list[list[str] | None] = []
     for language, count in cases.languages.items():
         found = texts.get(language, Texts())

@@ -4,10 +4,9 @@ import fnmatch
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
@@ -16,9 +15,10 @@ from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo, scrip
 from mlalign.data.hub.releases.converter import Converter
 from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
-from mlalign.data.readers import Format, PartName
+from mlalign.data.readers import AnyExample, Format, PartName
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import DataError, did_you_mean
+from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Layout:
     """
 
     folder: Path
-    format: Format[Any]
+    format: Format[AnyExample]
     converter: Converter
     labels: Sequence[str]
     sizes: Sizes
@@ -86,7 +86,7 @@ def prepare_release(
     languages: Sequence[str] | None,
     *,
     licence: str,
-    progress: Callable[[Iterable[Any]], Iterable[Any]],
+    progress: Progress,
 ) -> list[str]:
     """Write what a run needs and the folder lacks: English train and dev, and every test part.
 
@@ -130,7 +130,7 @@ class Preparation:
     def make(
         self,
         languages: Sequence[str] | None,
-        progress: Callable[[Iterable[Any]], Iterable[Any]],
+        progress: Progress,
     ) -> list[str]:
         """See ``prepare_release``."""
         if languages is None:

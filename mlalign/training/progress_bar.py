@@ -1,0 +1,38 @@
+"""The progress bar of a stage that trains."""
+
+from typing import Never
+
+import lightning as L
+from tqdm import tqdm
+
+from mlalign.progress import pace
+
+
+class StageBar(L.Callback):
+    """Counts the batches of a stage and shows what the module puts on the bar.
+
+    Args:
+        what: the stage, in front of the bar.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.bar: tqdm[Never] | None = None
+
+    def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
+        """Open the bar where the run stands."""
+        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        done = trainer.fit_loop.total_batch_idx + 1
+        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), mininterval=pace())
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+        """One more."""
+        assert self.bar is not None
+        self.bar.update()
+        shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
+        self.bar.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, *_: object) -> None:
+        """Leave the finished bar."""
+        assert self.bar is not None
+        self.bar.close()
