@@ -32,7 +32,7 @@ def in_full_precision(loss: Loss) -> Loss:
     return cast(Loss, wrapped)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def _tensors(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mlalign.tasks.base import LearnedTask
+from mlalign.tasks.base import AnyTask, LearnedTask
 from mlalign.tasks.classification import Classification
 from mlalign.tasks.question_answering import QuestionAnswering
 from mlalign.tasks.tagging import Tagging
@@ -13,7 +13,7 @@ LEARNED: dict[str, type[LearnedTask[Any, Any]]] = {
 }
 
 
-def learned_task(metric: str, labels: Sequence[str]) -> LearnedTask[Any, Any]:
+def learned_task(metric: str, labels: Sequence[str]) -> AnyTask:
     """The type of task that a metric, ``task.metric``, scores.
 
     Args:
