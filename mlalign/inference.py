@@ -42,7 +42,7 @@ class AlignedEncoder:
     @torch.inference_mode()
     def encode(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str] | str,
         language: str,
         *,
         partner: str | None = None,
@@ -52,7 +52,7 @@ class AlignedEncoder:
         """One vector per text, float32 on the CPU, not normalised.
 
         Args:
-            texts: in one language.
+            texts: in one language, or a single one.
             language: of the texts; one that alignment has not seen is treated as unknown.
             partner: with a fusion, the language of the texts that these are compared with, where
                 one side is English: it is the second key of both sides. None: the texts' own, and
@@ -63,6 +63,8 @@ class AlignedEncoder:
         Raises:
             DataError: no texts.
         """
+        if isinstance(texts, str):  # which is a sequence of letters, too
+            texts = [texts]
         if not texts:
             raise DataError("encode: no texts; expected at least one")
         words = self.layout.words(texts)

@@ -60,6 +60,10 @@ def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path
         np.testing.assert_allclose(found.numpy(), given, atol=1e-5)
 
 
+def test_a_single_text_is_no_list_of_letters(aligned):
+    assert_close(aligned.encode("Der Hund", "de"), aligned.encode(["Der Hund"], "de"))
+
+
 def test_no_texts_are_refused(aligned):
     with pytest.raises(DataError, match="no texts"):
         aligned.encode([], "de")
@@ -81,5 +85,9 @@ def test_every_backbone_is_in_the_documentation():
     text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
     for path in (ROOT / "conf" / "backbone").glob("*.yaml"):
         name = re.search(r"^  name: (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
-        expected = {"tiny": "built on the spot", "custom": "`backbone.name`, or `backbone.path`"}
+        expected = {
+            "tiny": "built on the spot",
+            "bilstm": "built on the spot",
+            "custom": "`backbone.name`, or `backbone.path`",
+        }
         assert f"| `{path.stem}` | {expected.get(name, name)} |" in text

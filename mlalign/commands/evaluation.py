@@ -43,10 +43,21 @@ def compare(composed: DictConfig) -> None:
         )
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Compare)
+    refuse_empty(settings.runs)
 
     from mlalign.reporting.compare import compare_runs
 
     compare_runs(settings.runs, formats=settings.format, output=settings.output, **settings.of_comparison)
+
+
+def refuse_empty(runs: str) -> None:
+    """An empty pattern would walk over the whole folder.
+
+    Raises:
+        ConfigError: it is empty.
+    """
+    if not runs.strip(" ,"):
+        raise ConfigError("runs= is empty: name the folders of finished runs, as runs='outputs/**'")
 
 
 def rescore(composed: DictConfig) -> None:
@@ -65,6 +76,7 @@ def report_on(composed: DictConfig) -> None:
     refuse_missing(composed)
     settings = OmegaConf.to_object(composed)
     assert isinstance(settings, Report)
+    refuse_empty(settings.runs)
 
     from mlalign.commands.report import make_report
 

@@ -39,11 +39,27 @@ USAGE = 2
 INTERRUPTED = 130
 TERMINATED = 143
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
+PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
 
 TRAIN = OmegaConf.structured(Train)
 for _old in RENAMED:
     OmegaConf.update(TRAIN, _old, placeholder(_old), force_add=True)
+
+
+def _open_dictionaries(node: DictConfig, prefix: str = "") -> None:
+    """Let users type ``prepare.codes={he: iw}``: such keys are names of theirs, none that could be misspelt."""
+    for name in map(str, node):
+        child, key = node._get_node(name), f"{prefix}{name}"
+        if not isinstance(child, DictConfig) or child._is_none() or child._is_missing():
+            continue
+        if is_dataclass(OmegaConf.get_type(child)):
+            _open_dictionaries(child, f"{key}.")
+        elif key not in (*FREE, *PARTS):
+            OmegaConf.set_struct(child, False)
+
+
+_open_dictionaries(TRAIN)
 ConfigStore.instance().store("train_schema", TRAIN)
 
 
@@ -97,7 +113,7 @@ class Command:
             sys.argv[1:] = renamed_words(sys.argv[1:])
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
                 print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
-                sys.exit()
+                sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
                 sys.argv.append(f"{FOLDER}{self.sweep.folder}")

@@ -165,6 +165,8 @@ def check(config: Train) -> None:
     for key, value in flattened(values(config)).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key}={value}: expected a finite number")
+        if key == "task.languages" and isinstance(value, list) and any(isinstance(one, bool) for one in value):
+            raise ConfigError(f'{key}={value}: YAML reads no as false; write the language in quotes: ["no"]')
     for message in task_faults(config.task, config.finetune.epochs):
         raise ConfigError(message)
     for wrong, message in _contradictions(config):

@@ -11,6 +11,15 @@ from typing import BinaryIO, cast
 from mlalign.errors import DataError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MARKS = {  # first bytes of a file -> what to do with it
+    b"\x1f\x8b": "This is gzip: give it a name that ends in .gz",
+    b"PK\x03\x04": "This is a zip: unpack it, or give it a name that ends in .zip",
+    b"\x28\xb5\x2f\xfd": "This is Zstandard: unpack it with unzstd",
+    b"\xfd7zXZ": "This is xz: unpack it with unxz",
+    b"BZh": "This is bzip2: unpack it with bunzip2",
+    b"\xff\xfe": "Convert it with: iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "Convert it with: iconv -f UTF-16 -t UTF-8",
+}
 DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
@@ -55,7 +64,7 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
         raise DataError(
             f"{name}, line {number}: expected UTF-8, found the byte "
             f"0x{error.object[error.start]:02x} at byte {error.start + 1} of the line.\n"
-            "Convert the file, for example with: iconv -f LATIN1 -t UTF-8"
+            f"{_advice(error.object if number == 1 else b'')}"
         ) from None
     except DAMAGED as error:
         raise DataError(
@@ -66,6 +75,14 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
         raise DataError(f"{name}: cannot be read ({error.strerror})") from None
     if not number:
         raise DataError(f"{name}: expected lines of text, found an empty file; get it anew")
+
+
+def _advice(start: bytes) -> str:
+    """What to do with a file that is no UTF-8, by its first bytes."""
+    for mark, found in MARKS.items():
+        if start.startswith(mark):
+            return found
+    return "Find out which encoding it has, and convert it with: iconv -f ENCODING -t UTF-8"
 
 
 def open_bytes(path: Path) -> BinaryIO:

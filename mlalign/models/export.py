@@ -46,12 +46,15 @@ def write_sentence_transformers(folder: Path, tokenizer: PreTrainedTokenizerBase
             "pooling_mode_mean_sqrt_len_tokens": False,
         },
     )
+    prompts = {language: f"{language_token(language)} " for language in tokens}
+    if tokens:  # which encode_query and encode_document look for; an empty prompt would leave the token out
+        prompts |= dict.fromkeys(("query", "document"), prompts[UNKNOWN])
     limit = {"max_seq_length": tokenizer.model_max_length, "do_lower_case": False}
     _write(folder / "sentence_bert_config.json", limit)
     _write(
         folder / "config_sentence_transformers.json",
         {
-            "prompts": {language: f"{language_token(language)} " for language in tokens},
+            "prompts": prompts,
             "default_prompt_name": UNKNOWN if tokens else None,
             "similarity_fn_name": "cosine",
         },

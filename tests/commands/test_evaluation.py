@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from mlalign.commands.evaluation import compare, quoted, select_command
+from mlalign.commands.evaluation import compare, quoted, refuse_empty, select_command
 from mlalign.config.commands import Compare
 from mlalign.errors import ConfigError
 
@@ -40,3 +40,9 @@ def test_several_patterns_are_one_text(word, expected):
 def test_who_names_no_runs_is_told_what_there_is():
     with pytest.raises(ConfigError, match=r"runs='GLOB'.*run=FOLDER"):
         compare(OmegaConf.structured(Compare))
+
+
+@pytest.mark.parametrize("runs", ["", " ", ","])
+def test_an_empty_pattern_does_not_walk_over_the_disk(runs):
+    with pytest.raises(ConfigError, match="runs= is empty"):
+        refuse_empty(runs)

@@ -7,6 +7,7 @@ from typing import Any
 import lightning as L
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
@@ -37,6 +38,20 @@ def test_no_group_of_a_checked_configuration_can_be_changed():
             setattr(group, one, getattr(group, one))
         assert name
     assert replace(config.trainer, progress=False).progress is False
+
+
+def test_names_of_ones_own_are_typed_as_a_dictionary_and_other_keys_are_none():
+    assert composed("prepare.codes={he: iw}").prepare.codes == {"he": "iw"}
+    assert composed("prepare.codes.he=iw").prepare.codes == {"he": "iw"}
+    assert composed("task.label_names={sport: GCAT}").task.label_names == {"sport": "GCAT"}
+    for typed in ("losses.inter_sentence.temp=1", "prepare.cods={he: iw}", "trainer.options.depth=1"):
+        with pytest.raises(HydraException, match=typed.split("=")[0]):
+            composed(typed)
+
+
+def test_a_language_that_yaml_takes_for_false_is_told_of():
+    with pytest.raises(ConfigError, match=r'task\.languages=\[False\]: .* in quotes: \["no"\]'):
+        composed("task.languages=[false]")
 
 
 def test_every_option_of_lightnings_trainer_is_decided():

@@ -49,6 +49,21 @@ def test_broken_utf8_names_line_and_byte(tmp_path):
         lines(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (gzip.compress(b"text\n"), r"This is gzip: .* ends in \.gz"),
+        ("text\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        ("текст\n".encode("cp1251"), "which encoding it has, .* iconv -f ENCODING"),
+    ],
+)
+def test_the_advice_fits_what_the_file_begins_with(content, advice, tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=advice):
+        lines(path)
+
+
 def test_lines_before_a_fault_are_read(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(b"fine\n\xff\n")

@@ -31,7 +31,8 @@ def test_a_prompt_gives_the_vectors_of_its_language(family_folder, tmp_path, sen
         found = model.encode(texts, prompt_name=language)
         np.testing.assert_allclose(found, vectors_here(made, texts, language), atol=1e-5)
     unnamed = vectors_here(made, sentences["de"][:3], "xx")
-    np.testing.assert_allclose(model.encode(sentences["de"][:3]), unnamed, atol=1e-5)
+    for encode in (model.encode, model.encode_query, model.encode_document):
+        np.testing.assert_allclose(encode(sentences["de"][:3]), unnamed, atol=1e-5)
 
 
 def test_without_language_tokens_no_prompt_is_needed(family_folder, tmp_path, sentences):

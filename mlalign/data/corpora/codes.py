@@ -5,6 +5,10 @@ from collections.abc import Collection, Mapping
 from mlalign.errors import DataError, did_you_mean
 
 
+class AmbiguousCodeError(DataError):
+    """A release holds a language in several regions or scripts."""
+
+
 def release_code(language: str, there: Collection[str], codes: Mapping[str, str], where: str) -> str:
     """Find the code under which a release holds a language.
 
@@ -19,7 +23,8 @@ def release_code(language: str, there: Collection[str], codes: Mapping[str, str]
         script behind it.
 
     Raises:
-        DataError: there is none, or there are several with different regions.
+        DataError: there is none.
+        AmbiguousCodeError: there are several with different regions.
     """
     wanted = codes.get(language, language)
     exact = [code for code in there if _plain(code) == _plain(wanted)]
@@ -28,7 +33,7 @@ def release_code(language: str, there: Collection[str], codes: Mapping[str, str]
         return near[0]
     found = ", ".join(sorted(there)) or "none"
     if near:
-        raise DataError(
+        raise AmbiguousCodeError(
             f"{where}: {language} is there as {' and '.join(sorted(near))}; say which is meant, "
             f"for example with prepare.codes={{{language}: {sorted(near)[0]}}}"
         )

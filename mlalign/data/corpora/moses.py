@@ -83,6 +83,8 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
     """The names of both sides: the only ``X.en`` and ``X.de`` with the same ``X``."""
     by_stem: dict[str, dict[str, str]] = {}
     for name in names:
+        if PurePosixPath(name).name.startswith("._"):  # macOS keeps a file's attributes so, __MACOSX/ is full of them
+            continue
         stem, code = split_name(name)
         if code and code.casefold() not in BESIDES:
             by_stem.setdefault(stem, {})[code] = name

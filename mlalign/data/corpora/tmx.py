@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from mlalign.data.corpora.codes import release_code
+from mlalign.data.corpora.codes import AmbiguousCodeError, release_code
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import DAMAGED, open_bytes
@@ -80,7 +80,8 @@ def read_tmx(path: Path, language: str, codes: Mapping[str, str], left: Leftover
         left: counts the units that lack a language.
 
     Raises:
-        DataError: the file is damaged, no TMX, declares entities, or no unit holds both languages.
+        DataError: the file is damaged, no TMX, declares entities, or no unit holds both languages; or one holds a
+            language in several regions.
     """
     found: set[str] = set()
     kept = 0
@@ -88,6 +89,8 @@ def read_tmx(path: Path, language: str, codes: Mapping[str, str], left: Leftover
         found |= unit.keys()
         try:
             english, other = (unit[release_code(one, unit, codes, str(path))] for one in (ENGLISH, language))
+        except AmbiguousCodeError:
+            raise  # leaving such units out would lose text that is there
         except DataError:
             left.drop(line, "not in both languages", f"a unit in {', '.join(unit) or 'none'}")
             continue

@@ -65,7 +65,10 @@ class Leftovers:
 
 def unexpected(kind: str, found: str, choices: Collection[str]) -> str:
     """Say that a label or tag is none of the task's."""
-    return f"expected the {kind} {', '.join(choices)}, found {excerpt(found)}{did_you_mean(found, choices)}"
+    hint = did_you_mean(found, choices)
+    if {"True", "False"} & set(choices):
+        hint += '. YAML reads yes, no, on and off as true and false: write labels in quotes, as "no"'
+    return f"expected the {kind} {', '.join(choices)}, found {excerpt(found)}{hint}"
 
 
 def refuse_single_label(path: Path, used: Collection[int], rows: int) -> None:

@@ -240,6 +240,25 @@ def test_lines_with_other_columns_are_refused_or_counted(tmp_path):
         read(place, columns=("english", "german"))
 
 
+def test_what_macos_puts_beside_files_is_no_text(tmp_path):
+    forks = {"__MACOSX/._X.en": b"\x00\x05\x16\x07", "__MACOSX/._X.de": b"\x00\x05\x16\x07"}
+    members = {"X.en": lines(one for one, _ in PAIRS), "X.de": lines(two for _, two in PAIRS)}
+    assert read(write_zip(tmp_path / "x.zip", members | forks)) == PAIRS
+    folder = plain_files(tmp_path / "plain")
+    for name in ("._corpus.en", "._corpus.de"):
+        (folder / name).write_bytes(b"\x00\x05\x16\x07")
+    assert read(folder) == PAIRS
+
+
+def test_a_unit_in_two_regions_is_asked_about_and_not_left_out(tmp_path):
+    place = tmx(tmp_path / "x.tmx", PAIRS)
+    british = '<tuv xml:lang="EN-GB"><seg>a colour</seg></tuv></tu>'
+    place.write_text(place.read_text().replace("</tu>", british, 1))
+    with pytest.raises(DataError, match=r"en is there as EN-GB and EN-US; .* prepare\.codes=\{en: EN-GB\}"):
+        read(place)
+    assert read(place, codes={"en": "EN-US"}) == PAIRS
+
+
 def test_units_without_both_languages_are_counted(tmp_path):
     place = tmx(tmp_path / "x.tmx", PAIRS)
     text = place.read_text().replace("EN-US", "fr", 1)
