@@ -87,7 +87,7 @@ def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, PreTrain
     return encoder, tokenizer
 
 
-def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
+def _transformer(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
     backbone, tokenizer = load_backbone(folder, attention=attention, called=str(folder))
     dim = int(backbone.config.hidden_size)
     languages = list(shape["languages"])
@@ -107,8 +107,8 @@ def _transformer(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder,
     return encoder, tokenizer
 
 
-def _words(folder: Path, shape: Any, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
-    settings: Any = OmegaConf.to_container(shape)
+def _words(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
+    settings: Json = OmegaConf.to_container(shape)
     del settings["kind"]
     return WordEncoder(**settings), AutoTokenizer.from_pretrained(folder)
 
