@@ -68,6 +68,7 @@ class Backbone(Settings):
     tokenizer_revision: str | None = None  # of a hub id
     dropout: float | None = setting(None, SHARE)  # of hidden states and attention; null: the weights' own
     pool: Pool = MISSING
+    layer: int | None = setting(None, at_least(1))  # that all vectors are of; null: the last
     # Activations of a layer are recomputed, not kept.
     gradient_checkpointing: bool = setting(False, affects=NOTHING)
     attention: Attention = setting(Attention.auto, affects=RUN)

@@ -27,6 +27,7 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.models import lstm as lstm  # known to transformers from here on
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
+from mlalign.models.layers import cut_layers
 from mlalign.models.tokenizer import fill_gaps, settle
 from mlalign.models.vocabulary_head import mark_untrained_head
 
@@ -71,6 +72,7 @@ def load_backbone(
     attention: str,
     called: str | None = None,
     dropout: float | None = None,
+    layer: int | None = None,
     tokenizer_folder: str | Path | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A masked-language model in float32 and its fast tokenizer.
@@ -83,12 +85,13 @@ def load_backbone(
             family has none.
         called: what messages call it; None: ``backbone.path``.
         dropout: of hidden states and attention; None: as config.json says.
+        layer: the last that is loaded, see ``layers``; None: all.
         tokenizer_folder: of the tokenizer; None: the same folder.
 
     Raises:
         DataError: the folder does not hold an encoder with a fast tokenizer and finite weights, or
             the tokenizer has ids that the encoder has no embeddings for.
-        ConfigError: the family has not this attention.
+        ConfigError: the family has not this attention, or the backbone not so many layers.
     """
     called = called or f"backbone.path={folder}"
     check_folder(folder, called)
@@ -99,6 +102,8 @@ def load_backbone(
         config.legacy = True  # the other form of the head gives resizing the wrong matrix
     if dropout is not None:
         set_dropout(config, dropout)
+    if layer is not None:
+        cut_layers(config, layer, called)
     attention = _supported_attention(config, attention, called)
     with _errors_in_words(called):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder)

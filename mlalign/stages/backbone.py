@@ -123,7 +123,7 @@ class Backbone:
             attention: transformers' name of its implementation.
 
         Raises:
-            ConfigError: a sequence would be longer than the model has positions.
+            ConfigError: a sequence would be longer than the model has positions, or it has not so many layers.
         """
         settings, seed = self.settings, self.config.align.seed
         assert seed is not None  # resolved
@@ -133,6 +133,7 @@ class Backbone:
             attention=attention,
             called=None if settings.path else f"backbone {settings.name}",
             dropout=settings.dropout,
+            layer=settings.layer,
             tokenizer_folder=self.tokenizer and self.tokenizer.folder,
         )
         if settings.gradient_checkpointing and not model.supports_gradient_checkpointing:
