@@ -242,6 +242,18 @@ class EncodedBatch:
         companion, side = self.companions["momentum"], self.pair(view).target.given
         return EncodedSide(side, dict(enumerate(companion(side.subwords))), companion.encoder)
 
+    @torch.no_grad()
+    def start_vectors(self, view: str) -> tuple[Float[Tensor, "all dim"], Float[Tensor, "all dim"]]:
+        """Sentence vectors of all ranks by the encoder as it began, which sees both sides without masks."""
+        start, pair = self.companions["start"], self.pair(view)
+
+        def vectors(side: Side) -> Tensor:
+            ids = side.original.to(side.subwords.input_ids.device, non_blocking=True)
+            shown = side.subwords._replace(input_ids=ids)
+            return all_gather(start.encoder.pooled(start(shown)[-1], shown))
+
+        return vectors(pair.source.given), vectors(pair.target.given)
+
     @property
     def first(self) -> EncodedPair | None:
         """The pair that is reported; None where every view has a single side."""

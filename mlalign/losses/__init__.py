@@ -7,7 +7,7 @@ from mlalign.losses.distillation import distillation_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
 from mlalign.losses.links import link_contrast_loss, link_distance_loss
 from mlalign.losses.momentum import momentum_contrast_loss
-from mlalign.losses.sentence import clamped_entries, inter_sentence_loss, intra_sentence_loss
+from mlalign.losses.sentence import clamped_entries, false_negatives, inter_sentence_loss, intra_sentence_loss
 from mlalign.losses.weighting import UncertaintyWeights
 from mlalign.losses.word import masked_word_loss, mean, word_distribution_loss, word_divergences
 from mlalign.losses.word_terms import MaskedWords, WordDistribution
@@ -22,6 +22,7 @@ __all__ = [
     "consistency_loss",
     "discriminator_loss",
     "distillation_loss",
+    "false_negatives",
     "inter_sentence_loss",
     "intra_sentence_loss",
     "link_contrast_loss",

@@ -63,6 +63,36 @@ def inter_sentence_loss(
 
 
 @in_full_precision
+def false_negatives(
+    source: Float[Tensor, "pairs dim"], target: Float[Tensor, "pairs dim"], *, margin: float = 0.0
+) -> Bool[Tensor, "pairs pairs"]:
+    r"""Pairs of the batch that a guide finds as near as translations, and that are therefore no negatives.
+
+    .. math::
+        F_{ij} = \cos(x_i, y_j) > \min(\cos(x_i, y_i), \cos(x_j, y_j)) - m \quad\text{for } i \ne j
+
+    Solatorio 2024 (arXiv:2402.16829), section 3.1; there each anchor is compared with its own translation
+    alone, here a pair is left out of both directions as soon as one of them would leave it out.
+
+    Args:
+        source: the guide's sentence vectors.
+        target: of their translations; row i translates row i of ``source``.
+        margin: m; larger leaves out more.
+
+    Returns:
+        ``same`` of ``inter_sentence_loss``, false on the diagonal; false everywhere for equal vectors at m = 0.
+
+    Raises:
+        ValueError: shapes that don't pair up, or fewer than two pairs.
+    """
+    _check_pairs("false_negatives", source, target, temperature=1)
+    similarity = _similarities(source, target, "cosine")
+    own = similarity.diagonal()
+    near = similarity > torch.minimum(own[:, None], own) - margin
+    return near & ~torch.eye(len(own), dtype=torch.bool, device=own.device)
+
+
+@in_full_precision
 def intra_sentence_loss(
     source: Float[Tensor, "pairs dim"],
     target: Float[Tensor, "pairs dim"],

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from mlalign.losses import clamped_entries, inter_sentence_loss, intra_sentence_loss
+from mlalign.losses import clamped_entries, false_negatives, inter_sentence_loss, intra_sentence_loss
 
 SIMILARITIES = ("cosine", "dot", "scaled_dot")
 BOTH = pytest.mark.parametrize("loss", [inter_sentence_loss, intra_sentence_loss])
@@ -229,3 +229,27 @@ def test_same_must_say_yes_or_no_for_all_pairs(pairs):
         inter_sentence_loss(*pairs, temperature=0.1, same=torch.ones(5, 4) > 0)
     with pytest.raises(ValueError, match=r"bool tensor .*found torch.float64"):
         inter_sentence_loss(*pairs, temperature=0.1, same=torch.ones(5, 5))
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+def test_false_negatives_are_what_the_guide_finds_nearer_than_one_of_both_translations(margin):
+    generator = torch.Generator().manual_seed(5)
+    source = torch.randn(9, 4, dtype=torch.float64, generator=generator)
+    target = source + torch.randn(9, 4, dtype=torch.float64, generator=generator)
+
+    def cosine(i, j):
+        return float(source[i] @ target[j] / (source[i].norm() * target[j].norm()))
+
+    expected = [
+        [i != j and (cosine(i, j) > cosine(i, i) - margin or cosine(i, j) > cosine(j, j) - margin) for j in range(9)]
+        for i in range(9)
+    ]
+    found = false_negatives(source, target, margin=margin)
+    assert found.tolist() == expected
+    assert 0 < found.sum() < 72
+    torch.testing.assert_close(false_negatives(3 * source, target / 7, margin=margin), found)
+    torch.testing.assert_close(false_negatives(target, source, margin=margin), found.T)
+
+
+def test_a_guide_that_tells_nothing_apart_leaves_out_nothing():
+    assert not false_negatives(torch.ones(5, 3), torch.ones(5, 3)).any()

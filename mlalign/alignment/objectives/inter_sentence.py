@@ -10,9 +10,9 @@ from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.config.enums import Similarity, View
 from mlalign.config.plain import plain
-from mlalign.config.settings import POSITIVE, setting
+from mlalign.config.settings import POSITIVE, at_least, setting
 from mlalign.cost import BatchSize, similarity_operations
-from mlalign.losses import inter_sentence_loss
+from mlalign.losses import false_negatives, inter_sentence_loss
 
 
 class InterSentence(Objective):
@@ -28,20 +28,25 @@ class InterSentence(Objective):
         similarity: Similarity = MISSING
         temperature: float = setting(MISSING, POSITIVE)
         margin: float = MISSING
+        # Margin of `losses.false_negatives`, whose guide is the encoder as it began; null: none are looked for.
+        false_negatives: float | None = setting(None, at_least(0))
 
         def needs(self) -> Needs:
-            """The sentence vectors of one view."""
-            return Needs(frozenset({self.view.value}), fused=True, only_sentences=True)
+            """The sentence vectors of one view, and the guide."""
+            guide = frozenset[str]() if self.false_negatives is None else frozenset({"start"})
+            return Needs(frozenset({self.view.value}), fused=True, only_sentences=True, companions=guide)
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings, self.options = settings, plain(settings)
-        del self.options["view"], self.options["weight"]
+        del self.options["view"], self.options["weight"], self.options["false_negatives"]
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """Both directions summed."""
-        pair = batch.pair(self.settings.view)
-        return inter_sentence_loss(pair.source.sentences, pair.target.sentences, same=batch.same, **self.options)
+        pair, same, margin = batch.pair(self.settings.view), batch.same, self.settings.false_negatives
+        if margin is not None:
+            same = same | false_negatives(*batch.start_vectors(self.settings.view), margin=margin)
+        return inter_sentence_loss(pair.source.sentences, pair.target.sentences, same=same, **self.options)
 
     def operations(self, size: BatchSize) -> int:
         """All pairs of sentences."""
