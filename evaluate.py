@@ -1,4 +1,4 @@
-"""Compare finished runs, or score one of them again.
+"""Compare finished runs, score one of them again, or link words by an aligned encoder.
 
 python evaluate.py runs='outputs/**'                      mean and spread over seeds, tests
 python evaluate.py runs='multirun/**' baseline=mlm paper=true
@@ -6,6 +6,7 @@ python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] out
 python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
 python evaluate.py runs='multirun/NAME/**' report=FOLDER  a page with tables, figures and cases
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
+python evaluate.py align_words=FILE encoder=FOLDER languages=[en,de] output=LINKS gold=GOLD
 """
 
 import sys

@@ -1,17 +1,24 @@
-"""Sentence vectors from an aligned folder, fused as alignment left them."""
+"""Sentence vectors and word links from an aligned folder, fused as alignment left them."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from mlalign.data.languages import ENGLISH
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
+from mlalign.metrics.word_links import Link, mutual_argmax
 from mlalign.models.backbone import known_languages, languages_of
 from mlalign.models.io import load_encoder
+from mlalign.models.task_encoder import Represented
+
+log = logging.getLogger(__name__)
 
 
 class AlignedEncoder:
@@ -73,11 +80,75 @@ class AlignedEncoder:
         key = self._key(language if partner is None else partner)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = self.layout.batch([self.layout.single(words[row], language) for row in rows])
-            moved = batch.to(self.encoder.device)
-            found = self.encoder.represent(moved, partner=key, representation=representation, language=language)
+            found = self._represent([words[row] for row in rows], language, key, representation)
             vectors[rows] = found.sentence.float().cpu()
         return vectors
+
+    @torch.inference_mode()
+    def align_words(
+        self,
+        source: Sequence[Sequence[str]],
+        target: Sequence[Sequence[str]],
+        source_language: str,
+        target_language: str,
+        *,
+        representation: str = "prototype",
+        batch_size: int = 64,
+    ) -> list[list[Link]]:
+        """Links of words that are each other's nearest by cosine; a word is the mean of its subwords.
+
+        Words that do not fit into ``max_length`` are not linked, and a warning says in how many sentences.
+
+        Args:
+            source: the words of each sentence.
+            target: those of its translation.
+            source_language: of all source sentences.
+            target_language: of their translations; with a fusion both sides have the keys of the one
+                that is not English.
+            representation: see ``Encoder.represent``.
+            batch_size: sentences at a time.
+
+        Returns:
+            For each pair ``(i, j)``: source word i and target word j, from 0 on.
+
+        Raises:
+            ValueError: there are not as many sentences as translations.
+        """
+        key = self._key(source_language if target_language == ENGLISH else target_language)
+        sides = [
+            self._words(sentences, language, key, representation, batch_size)
+            for sentences, language in ((source, source_language), (target, target_language))
+        ]
+        return [mutual_argmax(one @ other.T) for one, other in zip(*sides, strict=True)]
+
+    def _words(
+        self,
+        sentences: Sequence[Sequence[str]],
+        language: str,
+        key: Tensor | None,
+        representation: str,
+        batch_size: int,
+    ) -> Iterator[Tensor]:
+        """Unit vectors of the words of each sentence, ``[words, dim]``, as far as it is not cut."""
+        pieces = self.layout.split_words(sentences, language)
+        if cut := sum(sum(map(len, words)) > self.layout.budget for words in pieces):
+            log.warning("%d of %d sentences of %s are cut: their last words are not linked", cut, len(pieces), language)
+        for start in range(0, len(pieces), batch_size):
+            rows = pieces[start : start + batch_size]
+            found = self._represent([list(chain(*words)) for words in rows], language, key, representation).words
+            first = self.layout.overhead - 1  # of the tokens that stand for words
+            for words, states in zip(rows, found.float().cpu(), strict=True):
+                ends = accumulate(map(len, words), initial=0)
+                spans = [(one, min(end, self.layout.budget)) for one, end in pairwise(ends) if one < self.layout.budget]
+                means = [states[first + one : first + end].mean(0) for one, end in spans]
+                yield normalize(torch.stack(means), dim=-1) if means else states[:0]
+
+    def _represent(
+        self, pieces: Sequence[Sequence[int]], language: str, key: Tensor | None, representation: str
+    ) -> Represented:
+        batch = self.layout.batch([self.layout.single(one, language) for one in pieces])
+        moved = batch.to(self.encoder.device)
+        return self.encoder.represent(moved, partner=key, representation=representation, language=language)
 
     def _key(self, language: str) -> Tensor | None:
         prototypes = self.encoder.prototypes

@@ -1,4 +1,4 @@
-"""What ``evaluate.py`` can be asked: compare runs, score one again, show them, report on them."""
+"""What ``evaluate.py`` can be asked: compare runs, score one again, show them, report on them, link words."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import Compare, Report, Rescore, Show
+from mlalign.config.commands import AlignWords, Compare, Report, Rescore, Show
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.errors import ConfigError
 
@@ -16,6 +16,8 @@ Job = Callable[[DictConfig], None]
 def select_command(words: Sequence[str]) -> tuple[str, Job]:
     """The name of the configuration and the job that typed words ask for."""
     keys = {word.split("=")[0] for word in words}
+    if "align_words" in keys:
+        return "align_words", link_words
     if "report" in keys:
         return "report", report_on
     if keys & {"figure", "measures"}:
@@ -81,6 +83,17 @@ def report_on(composed: DictConfig) -> None:
     from mlalign.commands.report import make_report
 
     make_report(settings)
+
+
+def link_words(composed: DictConfig) -> None:
+    """Word alignments of sentence pairs."""
+    refuse_missing(composed)
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, AlignWords)
+
+    from mlalign.commands.word_links import align_words
+
+    align_words(settings)
 
 
 def draw_figure(composed: DictConfig) -> None:

@@ -106,6 +106,18 @@ class Show:
 
 
 @dataclass
+class AlignWords:
+    """One call of ``evaluate.py align_words=FILE``."""
+
+    align_words: str = MISSING  # a file of sentence pairs
+    encoder: str = MISSING  # the folder of an aligned encoder
+    languages: list[str] = MISSING  # of source and target
+    output: str = MISSING  # a file for the links
+    gold: str | None = None  # a file of links that people made
+    device: str = "cpu"
+
+
+@dataclass
 class Dashboard:
     """One call of ``python -m mlalign.reporting.dashboard``."""
 
@@ -124,6 +136,7 @@ for _name, _schema in {
     "report": Report,
     "rescore": Rescore,
     "show": Show,
+    "align_words": AlignWords,
     "dashboard": Dashboard,
 }.items():
     ConfigStore.instance().store(f"{_name}_schema", _schema)
