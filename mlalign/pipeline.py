@@ -43,7 +43,7 @@ from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.preparation import prepare
 from mlalign.stages.registry import build_stages, require_stage_resources
-from mlalign.tasks.data import TaskDataModule
+from mlalign.tasks.data import TaskDataModule, covered
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
@@ -195,6 +195,8 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
     tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
+    if last is not None:
+        record.coverage["parallel"] = corpus.text.coverage(layout)
     facts = _facts(config, backbone, encoder)
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
 
@@ -276,6 +278,7 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
         for language in bar(config.trainer.progress, "testing")(corpus.task.languages):
             part, loader = classifier.data.test_loader(language)
             add_records(record.data, part)
+            record.coverage["scored"][language] = covered(part, corpus.task, aligned.layout, language)
             path = record.folder / "predictions" / f"{language}.jsonl"
             for key, score in score_part(loop, module, module.task, part, loader, path, language=language).items():
                 results.setdefault(key, {})[language] = score
@@ -303,7 +306,9 @@ def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord
     )
     record.tracker.test()
     for language in corpus.task.languages:
-        record.tracker.scored(_by_metric(config, results, language), language, corpus.task.read(language, "test"))
+        part = corpus.task.read(language, "test")
+        record.coverage["scored"][language] = covered(part, corpus.task, aligned.layout, language)
+        record.tracker.scored(_by_metric(config, results, language), language, part)
     return results
 
 
@@ -340,6 +345,7 @@ def write_results(
             aligned=None if folder is None else str(folder),
             weights=classifier.kept,
             curves=stage_curves(record.folder, folder),
+            coverage=record.coverage,
             warnings=aligned.made.get("warnings", []),
             reads=sorted(reads),
             notes=sorted(notes),

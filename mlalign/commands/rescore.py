@@ -15,6 +15,7 @@ from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
+from mlalign.data.coverage import Coverage
 from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.readers.languages import others
@@ -38,7 +39,7 @@ from mlalign.stages.code import code_hashes
 from mlalign.stages.preparation import prepare, prepare_task
 from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
 from mlalign.tasks.base import TaskBatch
-from mlalign.tasks.data import scored_part
+from mlalign.tasks.data import covered, scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
@@ -163,6 +164,7 @@ class Evaluation:
         self.computing, self.code = set_up(config), code_hashes()
         quiet_transformers()
         self.data: dict[str, FileRecord] = {}
+        self.coverage: dict[str, Coverage] = {}
         self.trainer = make_trainer(
             folder=folder,
             accelerator=self.computing.accelerator,
@@ -221,6 +223,7 @@ class Evaluation:
             self.run.module.task, files, self.run.layout, language, tokens=tokens, workers=trainer.workers
         )
         add_records(self.data, part)
+        self.coverage[language] = covered(part, files, self.run.layout, language)
         return part, batches
 
     def _results(
@@ -249,5 +252,6 @@ class Evaluation:
             computing=asdict(self.computing),
             seconds={"test": round(seconds, 2), "total": round(seconds, 2)},
             peak_memory_bytes=peak_memory_bytes(),
+            coverage={"scored": self.coverage},
             data=self.data,
         )

@@ -73,6 +73,7 @@ class Results:
         aligned: folder of the aligned encoder; None without alignment.
         weights: rule of selection -> its step; ``kept`` -> the steps whose weights are in the folder.
         curves: stage -> a csv file in the folder.
+        coverage: ``scored`` or ``parallel`` -> language -> how the tokenizer covers that text, see ``data.coverage``.
         warnings: of the alignment.
         reads: what the system saw, English labels included; empty where it was not recorded.
         notes: how the system differs from its publication.
@@ -110,6 +111,7 @@ class Results:
     aligned: str | None = None
     weights: Mapping[str, Json] = field(default_factory=dict)
     curves: Mapping[str, str | None] = field(default_factory=dict)
+    coverage: Mapping[str, Mapping[str, Mapping[str, float | None]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

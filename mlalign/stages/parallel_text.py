@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
+from mlalign.data.coverage import TEXTS, Coverage, coverage
 from mlalign.data.languages import ENGLISH
 from mlalign.data.links import with_links
 from mlalign.data.manifest import FILE as MANIFEST
@@ -99,6 +100,16 @@ class ParallelText:
             pairs = read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped)
             for pair in islice(pairs, TOKENIZER_PAIRS):
                 yield from pair
+
+    def coverage(self, builder: SequenceBuilder) -> dict[str, Coverage]:
+        """Language -> how the tokenizer covers the first sentences of its first file; English beside the first."""
+        found: dict[str, Coverage] = {}
+        for language, (path, *_) in self.files.items():
+            pairs = list(islice(read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter()), TEXTS))
+            for place, one in enumerate((ENGLISH, language)):
+                if one not in found:
+                    found[one] = coverage((pair[place] for pair in pairs), one, builder, str(path))
+        return found
 
     def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
         """Tokenised pairs of every target language, from the cache where they are in it.

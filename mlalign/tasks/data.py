@@ -6,9 +6,10 @@ from typing import Generic, TypeVar
 import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
+from mlalign.data.coverage import Coverage, coverage
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import as_it_is
-from mlalign.data.readers import AnyExample, Part
+from mlalign.data.readers import AnyExample, Part, SentencePair
 from mlalign.data.readers.records import Example
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
@@ -106,6 +107,14 @@ def scored_part(
     refuse_placeholders(part, files.labels)
     text = TaskText(task, task.encode(part.examples, code, layout), code, layout)
     return part, scoring_loader(text, tokens=tokens, workers=workers)
+
+
+def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, language: str) -> Coverage:
+    """How the tokenizer covers the texts that are scored in a language; of an English pair the other side alone."""
+    texts = (
+        example.other if isinstance(example, SentencePair) else " ".join(example.parts) for example in part.examples
+    )
+    return coverage(texts, files.scored_language(language), layout, str(part.path))
 
 
 def widths(prepared: Sequence[Prepared], layout: SequenceBuilder) -> list[int]:

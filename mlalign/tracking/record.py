@@ -16,6 +16,7 @@ from mlalign.config.identity import setting_name
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.coverage import Coverage
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, write_whole
@@ -46,6 +47,7 @@ class RunRecord:
         data: path of a file that was read -> rows and SHA-256.
         parallel: language -> the parallel files that were read.
         seconds: stage -> seconds it took.
+        coverage: ``scored`` or ``parallel`` -> language -> how the tokenizer covers that text.
     """
 
     def __init__(self, config: Train, folder: Path) -> None:
@@ -57,6 +59,7 @@ class RunRecord:
         self.data: dict[str, FileRecord] = {}
         self.parallel: dict[str, list[str]] = {}
         self.seconds: dict[str, float] = {}
+        self.coverage: dict[str, dict[str, Coverage]] = {"scored": {}, "parallel": {}}
         quiet_transformers()
 
     def __enter__(self) -> "RunRecord":

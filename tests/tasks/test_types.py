@@ -125,6 +125,7 @@ def test_scores_are_those_of_the_predictions(finished):
         for key, value in metric.scores_beside(predictions).items():
             assert results.beside[key][language] == value
     assert all(results.beside[key].keys() == results.scores.keys() for key in metric.beside)
+    assert results.coverage["scored"].keys() == results.scores.keys()
 
 
 def test_a_run_is_scored_again_to_the_last_bit(finished):
@@ -134,6 +135,7 @@ def test_a_run_is_scored_again_to_the_last_bit(finished):
     again = rescore(folder, {})
     before, after = read_results(folder), read_results(again)
     assert (after.scores, after.beside) == (before.scores, before.beside)
+    assert after.coverage["scored"] == before.coverage["scored"]
     for language in before.scores:
         name = f"predictions/{language}.jsonl"
         assert (again / name).read_bytes() == (folder / name).read_bytes()
