@@ -58,6 +58,16 @@ class EncodedSide:
         states = self.states if layer is None else self.layer(layer)
         return self.encoder.pooled(states, self.given.subwords)
 
+    @torch.no_grad()
+    def unmasked_layers(self) -> tuple[Float[Tensor, "batch length dim"], ...]:
+        """Hidden states of all layers, without masks, dropout or gradient; a pass of its own."""
+        encoder, was_training = self.encoder, self.encoder.training
+        encoder.eval()
+        try:
+            return encoder.layers(self.given.subwords._replace(input_ids=self.on_device(self.given.original)))
+        finally:
+            encoder.train(was_training)
+
     @cached_property
     def flat(self) -> Float[Tensor, "positions dim"]:
         """The states of all positions, sentence by sentence."""
@@ -268,7 +278,7 @@ class EncodedBatch:
     @property
     def languages_apart(self) -> EncodedPair | None:
         """A pair whose sides hold one language each; None where there is none."""
-        return next((pair for view, pair in self.pairs.items() if view != "mixed"), None)
+        return next((pair for view, pair in self.pairs.items() if view not in ("mixed", "either")), None)
 
     @property
     def vocabulary(self) -> VocabularyHead:

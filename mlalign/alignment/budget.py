@@ -81,6 +81,7 @@ def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule) ->
 def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) -> Iterator[Spent]:
     """What is spent after each update of the encoder, of a run without end; a head that learns alone goes before."""
     plan = module.optimisation
+    again = [view for one in module.objectives.named().values() for view in one.encodes_again]
     steps = pairs = flops = 0
     tokens = 0.0
     for key in _batches(data):
@@ -95,6 +96,7 @@ def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) ->
         alone = plan.is_head_warmup(key.batch)
         passes = [positions_of(view, size, data.layout) for view in data.views]
         keys = [size.target + size.overhead] if "momentum" in module.companions else []
+        keys += [positions_of(view, size, data.layout) for view in again]
         fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
         pairs += size.pairs
         for share, read in ((1.0, fast), (FORWARD, slow)):

@@ -19,7 +19,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.subwords import Subwords
 
 AGAIN = "again:"  # in front of a view: the same ids in another pass, with another dropout
-ORDER = ("masked", "clean", "english", "tlm", "mixed")  # of the passes, which dropout depends on
+ORDER = ("masked", "clean", "english", "tlm", "mixed", "either")  # of the passes, which dropout depends on
 
 
 def unmasked(subwords: Subwords) -> Side:
@@ -67,6 +67,12 @@ class Masks:
             order = in_any_order(rows, self._stream("tlm order", key, key.language))
         joined = self._joined(*text, order, restart=options.positions == Positions.restart)
         return (self._hidden(joined.subwords, self._stream("tlm masks", key, key.language), joined.half),)
+
+    def either(self, text: Sentences, key: BatchKey) -> Sides:
+        """The text as it is, in any row the other language first: either is the source."""
+        swapped = in_any_order(len(key.rows), self._stream("either", key, key.language))
+        source, target = exchanged(*text, swapped, padding=self.layout.padding)
+        return Sides(unmasked(source), unmasked(target))
 
     def mixed(self, text: Sentences, key: BatchKey) -> Sides:
         """Two pairs a row in any order, the languages' sides swapped in any row, masked.
@@ -146,5 +152,6 @@ def build_views(names: Iterable[str], layout: SequenceBuilder, align: Align, *, 
         "masked": masks.masked,
         "tlm": masks.tlm,
         "mixed": masks.mixed,
+        "either": masks.either,
     }
     return {name: makers[name.removeprefix(AGAIN)] for name in names}

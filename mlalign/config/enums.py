@@ -18,8 +18,8 @@ Pool = StrEnum("Pool", "first mean max")
 Attention = StrEnum("Attention", "auto eager sdpa flash_attention_2")
 # The text that an objective reads: with masks, where a loss predicts them, or as it is.
 View = StrEnum("View", "masked clean")
-# As ``View``, or two pairs a row in any order.
-ContrastView = StrEnum("ContrastView", "masked clean mixed")
+# As ``View``, clean with the languages exchanged in any row, or two pairs a row in any order.
+ContrastView = StrEnum("ContrastView", "masked clean either mixed")
 # From a sentence vector to what is compared.
 Projection = StrEnum("Projection", "none linear")
 # Which language of a joined pair comes first: drawn for every row, or English.

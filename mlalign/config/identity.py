@@ -5,7 +5,7 @@ Every setting of the schema says what it affects; a key that the schema does not
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import cache
 
@@ -83,9 +83,14 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
         files: full key of a local folder -> what identifies its content.
     """
     settings = {key: value for key, value in values(config).items() if leaf_of(key).affects != Affects.nothing}
-    words = [config.backbone.name.split("/")[-1], "+".join([config.method.name, *sorted(config.tuning)])]
+    words = [config.backbone.name.split("/")[-1], system_name(config.method.name, config.tuning)]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     return "-".join([*words, f"seed{config.seed}", fingerprint({**settings, **files})[:8]])
+
+
+def system_name(method: str, tunings: Iterable[str]) -> str:
+    """A method with what fine-tuning does besides; a tuning that is the method itself is not named twice."""
+    return "+".join(dict.fromkeys([method, *sorted(tunings)]))
 
 
 def is_compared(key: str, groups: Collection[str] | None = None) -> bool:

@@ -49,8 +49,17 @@ def present(losses: Mapping[str, object]) -> list[str]:
 
 def loss_names() -> list[str]:
     """Every loss that ``conf/losses`` has settings of."""
-    texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / "losses").glob("*.yaml")]
-    return sorted({name for text in texts for name in re.findall(r"^# @package losses\.(\w+)", text)})
+    return _settings_in("losses")
+
+
+def tuning_names() -> list[str]:
+    """Every tuning that ``conf/tuning`` has settings of."""
+    return _settings_in("tuning")
+
+
+def _settings_in(group: str) -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / group).glob("*.yaml")]
+    return sorted({name for text in texts for name in re.findall(rf"^# @package {group}\.(\w+)", text)})
 
 
 def apply_ablation(config: Train) -> None:

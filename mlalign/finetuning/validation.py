@@ -16,9 +16,15 @@ def check_tunings(config: Train) -> Train:
     """The configuration with typed and complete settings of every tuning that is present.
 
     Raises:
-        ConfigError: see ``PartGroup.checked``; nothing is learned; or what is read is scored.
+        ConfigError: see ``PartGroup.checked``; nothing is learned or left; or what is read is scored.
     """
+    given = config.tuning
     config = _tunings().checked(config)
+    if given and not config.tuning and not config.method.stages:
+        raise ConfigError(
+            f"tuning.{next(iter(given))}=null takes away all that method={config.method.name} has; "
+            "the run without it is method=none"
+        )
     names = ", ".join(config.tuning)
     if names and not config.finetune.epochs:
         raise ConfigError(f"tuning={names}: task={config.task.name} learns nothing; set tuning=none")

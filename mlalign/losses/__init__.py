@@ -7,6 +7,7 @@ from mlalign.losses.distillation import distillation_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
 from mlalign.losses.links import link_contrast_loss, link_distance_loss
 from mlalign.losses.momentum import momentum_contrast_loss
+from mlalign.losses.pointer import mutual_links, pointer_loss, sinkhorn
 from mlalign.losses.sentence import clamped_entries, false_negatives, inter_sentence_loss, intra_sentence_loss
 from mlalign.losses.weighting import UncertaintyWeights
 from mlalign.losses.word import masked_word_loss, mean, word_distribution_loss, word_divergences
@@ -30,7 +31,10 @@ __all__ = [
     "masked_word_loss",
     "mean",
     "momentum_contrast_loss",
+    "mutual_links",
+    "pointer_loss",
     "self_alignment_loss",
+    "sinkhorn",
     "word_distribution_loss",
     "word_divergences",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
+from mlalign.config.identity import system_name
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.format import PartName
@@ -172,7 +173,7 @@ class Results:
 
 def row_name(method: str, tunings: Iterable[str], ablation: str) -> str:
     """Method with what fine-tuning does besides and, where something was left out, ablation."""
-    return "+".join([method, *sorted(tunings)]) + ("" if ablation == "none" else f" {ablation}")
+    return system_name(method, tunings) + ("" if ablation == "none" else f" {ablation}")
 
 
 def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:

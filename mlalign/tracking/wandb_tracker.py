@@ -31,7 +31,7 @@ from mlalign.tracking.tracker import Figures, Tracker
 
 log = logging.getLogger(__name__)
 
-SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes")  # of the results
+SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes", "budget")  # of the results
 IDENTITY = "wandb.json"  # in the output folder of a stage
 
 
@@ -134,7 +134,8 @@ class WandbTracker(Tracker):
         if self.stage is None:
             return
         self.stage.log({average_key(name): mean for name, mean in results.summary.items() if mean is not None})
-        self.stage.summarise({name: getattr(results, name) for name in SUMMARISED})
+        written = results.to_json()
+        self.stage.summarise({name: written[name] for name in SUMMARISED})
         if self._tested and self.shown.rows:
             table = partial(prediction_table, self._tested, self.metric, rows=self.shown.rows, texts=self.shown.texts)
             self.stage.show(PREDICTIONS, table)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ def made(languages=("en", "de", "ur")):
         metric="entity_f1",
         languages=list(languages),
         losses=["masked_words"],
+        tunings=["xero_align", "consistency"],
     )
 
 
@@ -34,6 +36,13 @@ def test_each_language_has_its_panel():
     found = panels(made())["Test, by language"]
     keys = [panel["config"]["metrics"] for panel in found]
     assert keys == [[f"test/entity_f1/{language}"] for language in ("en", "de", "ur")]
+
+
+def test_the_terms_of_all_tunings_are_in_one_panel():
+    patterns = [panel["config"].get("metricRegex") for panel in panels(made())["Fine-tuning"]]
+    (pattern,) = filter(None, patterns)
+    assert re.fullmatch(pattern, "finetune/xero_align")
+    assert not re.fullmatch(pattern, "finetune/padded_percent")
 
 
 def test_no_two_panels_of_a_section_lie_on_each_other():

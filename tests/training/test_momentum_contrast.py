@@ -97,6 +97,23 @@ def test_mixed_rows_are_half_as_many_queries(toy):
     assert batch.languages_apart is None
 
 
+def test_either_language_finds_the_other(toy):
+    """A row whose languages are exchanged has the very terms of the other direction."""
+    module, data = built(
+        toy, *PLAIN, "losses.momentum_contrast.view=either", "losses.momentum_contrast.queue=0",
+        "losses.momentum_contrast.normalise=true",
+    )  # fmt: skip
+    exact(module).eval()
+    batch = batches(data, 1)[0]
+    encoder, sides = module.encoder, [side.subwords for side in batch.views["either"]]
+    source, target = (encoder.pooled(encoder(side), side) for side in sides)
+    logits = functional.normalize(source) @ functional.normalize(target).T / 0.25
+    expected = functional.cross_entropy(logits.masked_fill(batch.same, -torch.inf), torch.arange(8))
+    seen = encoded(module, batch)
+    torch.testing.assert_close(of(module)(seen), expected)
+    assert seen.languages_apart is None
+
+
 def test_a_layer_that_the_encoder_has_is_read_and_another_is_refused(toy):
     module, data = built(toy, *PLAIN, "losses.momentum_contrast.layer=0")
     batch = encoded(exact(module), batches(data, 1)[0])

@@ -146,6 +146,31 @@ def test_an_epoch_switches_anew_and_labels_never_change(toy):
         assert 0.2 * len(english) < same < 0.8 * len(english)
 
 
+@pytest.mark.parametrize("texts", [1, 2])
+def test_of_two_texts_one_is_said_in_another_language_and_a_single_one_is(toy, texts):
+    module, _ = tuned(toy, "tuning=code_switch", "tuning.code_switch.unit=sentence")
+    rows = [Row(LabelledText(str(n), tuple(f"{n}.{place}" for place in range(texts)), n % 2)) for n in range(40)]
+    said = {
+        language: {one.example.id: replace(one.example, texts=tuple(f"{language} {text}" for text in one.example.texts))
+        for one in rows[1:]}
+        for language in ("de", "fr")
+    }  # fmt: skip
+    only(module).parts.resources.translations = said.__getitem__
+    found = only(module).examples(rows, 0)
+    assert found[0] == rows[0]  # has no translation
+    kinds = set()
+    for row, english in zip(found[1:], rows[1:], strict=True):
+        places = [place for place, text in enumerate(row.example.texts) if text != english.example.texts[place]]
+        assert len(places) == 1
+        language = row.example.texts[places[0]].split()[0]
+        assert row.example.texts[places[0]] == said[language][row.example.id].texts[places[0]]
+        assert (row.example.id, row.example.label) == (english.example.id, english.example.label)
+        assert row.language == (language if texts == 1 else "en")
+        kinds.add((places[0], language))
+    assert len(kinds) == 2 * texts
+    assert only(module).examples(rows, 0) == found != only(module).examples(rows, 1)
+
+
 # Translations that are learned from
 
 

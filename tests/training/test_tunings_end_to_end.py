@@ -10,6 +10,7 @@ from training.tuned import TASK_OF
 from typed import call
 
 from mlalign.data.sample import write_sample
+from mlalign.reporting.results import read_results
 
 SMALL = (
     "data=files", "data.parallel=[sample]", "data.languages=[de]", "method=none", "backbone.vocabulary_size=600",
@@ -41,11 +42,49 @@ def test_it_runs_as_it_is_typed(root, tmp_path, name):
 
 
 @pytest.mark.parametrize(
+    ("words", "name", "reads", "noted"),
+    [
+        (["method=language_adversary"], "language_adversary", ["unlabelled task text"], ["language_adversary"]),
+        (
+            ["method=instance_weighting", "tuning=translate_train"],
+            "instance_weighting+translate_train",
+            ["translated task text", "unlabelled task text"],
+            ["instance_weighting", "translate_train"],
+        ),
+        (
+            [
+                "method=ppa",
+                "task=pawsx",
+                "align.steps=2",
+                "align.batch_size=8",
+                "align.max_length=32",
+                "data.held_out=5",
+            ],
+            "ppa+code_switch",
+            ["parallel text", "translated task text"],
+            ["momentum_contrast", "ppa", "translation_masked_words"],
+        ),
+    ],
+)
+def test_a_method_with_a_tuning_says_what_it_is_and_read(root, tmp_path, words, name, reads, noted):
+    small = [one for one in SMALL if one != "method=none"]
+    ended = call("train.py", [*small, f"data.root={root}", f"data.cache={root.parent}/cache", *words], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (path,) = (tmp_path / "outputs").glob("*/*/results.json")
+    results = read_results(path.parent)
+    assert results.name == name
+    assert f"-{name}-seed1-" in path.parent.name
+    assert results.reads == ["English labels", *reads]
+    assert [note.split(":")[0] for note in results.notes] == noted
+
+
+@pytest.mark.parametrize(
     ("file", "words", "message"),
     [
         ("tasks/mldoc/german.train.1000", ["tuning=language_adversary"], "tuning.language_adversary.unlabelled=task: "),
         ("tasks/mldoc/english.train.1000.german", ["tuning=xero_align"], "tuning.xero_align.source=translations: "),
         ("tasks/mldoc/english.train.1000.german", ["tuning=translate_train"], "tuning.translate_train.languages: "),
+        ("tasks/mldoc/english.train.1000.german", ["method=ppa"], "tuning.code_switch.unit=sentence: "),
         (
             "lexicon/en-de.tsv",
             ["tuning=code_switch", "data.lexicon=nowhere/en-de.tsv"],

@@ -9,7 +9,7 @@ from mlalign.alignment.views import build_views, views_read
 from mlalign.config.schema import Align, Tlm
 from mlalign.data.parallel import ParallelText
 
-EVERY = ["masked", "clean", "english", "tlm", "mixed", "again:masked"]
+EVERY = ["masked", "clean", "english", "tlm", "mixed", "either", "again:masked"]
 
 
 def made(toy, *names, rank=0, world_size=1, **settings):
@@ -78,6 +78,17 @@ def test_a_mixed_row_holds_two_pairs_that_translate_each_other(toy):
         orders |= {side in pairs for side in found}
         assert all(side.masked[row].any() for side in mixed)
     assert firsts == orders == {True, False}
+
+
+def test_either_language_is_the_source_of_a_row_and_the_other_its_target(toy):
+    batch, _ = made(toy, "clean", "either")
+    orders = set()
+    for row in range(8):
+        clean, found = ([words(side, row) for side in batch.views[name]] for name in ("clean", "either"))
+        assert sorted(found) == sorted(clean)
+        orders.add(found == clean)
+    assert orders == {True, False}
+    assert not any(side.masked.any() for side in batch.views["either"])
 
 
 @pytest.mark.parametrize("view", EVERY)

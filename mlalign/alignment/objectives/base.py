@@ -22,8 +22,8 @@ class Needs:
     """What has to be built for an objective.
 
     Attributes:
-        views: of the batch that it reads: ``masked``, ``clean``, ``english``, ``tlm``, ``mixed``, and
-            ``again:`` in front of one of these, see ``views``.
+        views: of the batch that it reads: ``masked``, ``clean``, ``english``, ``tlm``, ``mixed``,
+            ``either``, and ``again:`` in front of one of these, see ``views``.
         masking: whether it predicts the masks of ``masked``. Without such an objective that view is ``clean``.
         fused: whether it reads fused sentence vectors, and with ``vocabulary`` fused tokens.
         only_sentences: whether of the encoder it reads sentence vectors alone, see ``align.cached``.
@@ -73,6 +73,7 @@ class Objective(nn.Module, ABC):
         level: of the paper; ``weighting.per=level`` adds the losses of a level up.
         rules: when its measures are worth a warning.
         reads: what it sees besides parallel text, as ``dictionary``, for the results.
+        encodes_again: views that it encodes once more without gradient, for budgets.
         faithful: how it differs from its publication, for the results; None where it does not.
         weight: fixed; a learned weight multiplies it.
         has_learned_weight: whether its loss is among those with learned weights.
@@ -81,6 +82,7 @@ class Objective(nn.Module, ABC):
     level: ClassVar[Literal["language", "sentence", "word"]]
     rules: ClassVar[tuple[Rule, ...]] = ()
     reads: ClassVar[frozenset[str]] = frozenset()
+    encodes_again: ClassVar[frozenset[str]] = frozenset()
     faithful: ClassVar[str | None] = None
 
     @dataclass

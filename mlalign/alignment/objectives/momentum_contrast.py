@@ -26,13 +26,14 @@ log = logging.getLogger(__name__)
 class MomentumContrast(Objective):
     """Chi et al. 2021 (arXiv:2007.07834); the source is the query, the target the key.
 
-    Until the queue is full the keys of the batch are the negatives. All ranks hold the same queue.
+    With ``view=either`` the source of a row is either language. Until the queue is full the keys of
+    the batch are the negatives. All ranks hold the same queue.
     """
 
     level = "sentence"
     faithful = (
-        "queue, batch and steps are this run's (published: 131,072 keys, 200,000 steps of 2,048 pairs), vectors are "
-        "of the last layer unless `layer` is set (published: 8 of 12), and until the queue is full the batch stands in"
+        "queue, batch and steps are this run's (InfoXLM: 131,072 keys, 200,000 steps of 2,048 pairs), vectors are "
+        "of the last layer unless `layer` is set (InfoXLM: 8 of 12), and until the queue is full the batch stands in"
     )
 
     @dataclass

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import Dashboard
 from mlalign.config.hydra import Command, given
-from mlalign.config.validation import loss_names
+from mlalign.config.validation import loss_names, tuning_names
 from mlalign.reporting.dashboard.build import workspace
 from mlalign.reporting.dashboard.make import account, check_package, save, write
 from mlalign.reporting.results import read_results
@@ -38,6 +38,7 @@ def job(composed: DictConfig) -> None:
         metric=metric,
         languages=languages,
         losses=[name for name in loss_names() if name != ADVERSARIAL],
+        tunings=tuning_names(),
     )
     if settings.output is None:
         print(f"dashboard  {save(made)}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces.reports.v2.interface import Panel
 
-PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}", "summary:reads")
+PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}", "summary:reads", "summary:budget.flops")
 COLUMNS, ROWS = 3, 2  # of panels in a section
 WIDTH, HEIGHT = 8, 6  # of a panel; a row is 24 wide
 
@@ -25,6 +25,7 @@ def workspace(
     metric: str,
     languages: Sequence[str],
     losses: Sequence[str],
+    tunings: Sequence[str] = (),
 ) -> "ws.Workspace":
     """A saved view of the project's runs of a task, a ``wandb_workspaces`` ``Workspace``."""
     import wandb_workspaces.workspaces as ws
@@ -40,7 +41,7 @@ def workspace(
                 is_open=place < 2,
                 layout_settings=ws.SectionLayoutSettings(columns=COLUMNS, rows=ROWS),
             )
-            for place, (name, panels) in enumerate(sections(metric, languages, losses))
+            for place, (name, panels) in enumerate(sections(metric, languages, losses, tunings))
         ],
         runset_settings=ws.RunsetSettings(filters=[ws.Config(TASK) == task], pinned_columns=list(PINNED)),
     )

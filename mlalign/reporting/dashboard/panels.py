@@ -44,13 +44,14 @@ LEARNING = {"finetune/loss": "English, training loss", "finetune/dev": "English 
 Sections = list[tuple[str, list["Panel"]]]  # name, panels
 
 
-def sections(metric: str, languages: Sequence[str], losses: Sequence[str]) -> Sections:
+def sections(metric: str, languages: Sequence[str], losses: Sequence[str], tunings: Sequence[str]) -> Sections:
     """Sections by name, the results first.
 
     Args:
         metric: of the task.
         languages: tested ones, in the order of their panels.
         losses: of the method.
+        tunings: whose terms are shown together; none for no panel.
     """
     import wandb_workspaces.reports.v2 as wr
 
@@ -76,7 +77,13 @@ def sections(metric: str, languages: Sequence[str], losses: Sequence[str]) -> Se
         ("Alignment: learned weights", [_lines("weights", pattern=f"{WEIGHTS}.*")]),
         ("Alignment: discriminator", [_lines(title, key) for key, title in GAME.items()]),
         ("Alignment: health", [_lines(title, key) for key, title in HEALTH.items()]),
-        ("Fine-tuning", [_lines(title, key) for key, title in LEARNING.items()]),
+        (
+            "Fine-tuning",
+            [
+                *(_lines(title, key) for key, title in LEARNING.items()),
+                *([_lines("tunings", pattern=f"finetune/({'|'.join(tunings)})")] if tunings else []),
+            ],
+        ),
         (
             "Figures",
             [wr.MediaBrowser(media_keys=[f"{FIGURES}{one}"]) for one in ("curves", "correlation")],
