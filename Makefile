@@ -5,10 +5,10 @@ FIRST := outputs/first
 BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu_check table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check bench tables figures clean
+.PHONY: help setup train test test-long check bench tables figures clean
 
 help:  ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 setup: $(READY)  ## create .venv with the pinned dependencies, once
 
@@ -25,6 +25,9 @@ train: setup  ## the whole road on generated data, without alignment and with it
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: setup  ## run the proofs that take minutes each and that `make test` leaves out
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 check: setup  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .
