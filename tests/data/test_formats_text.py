@@ -56,6 +56,7 @@ def test_broken_utf8_names_line_and_byte(tmp_path):
         ("text\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
         ("текст\n".encode("cp1251"), "which encoding it has, .* iconv -f ENCODING"),
     ],
+    ids=["gzip", "UTF-16", "another"],
 )
 def test_the_advice_fits_what_the_file_begins_with(content, advice, tmp_path):
     path = tmp_path / "text"
