@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mlalign.config.commands import AlignWords
 from mlalign.data.pharaoh import read_gold, read_sentence_pairs, written
+from mlalign.device import choose_device
 from mlalign.errors import ConfigError
 from mlalign.files import write_whole
 from mlalign.inference import AlignedEncoder
@@ -18,7 +19,7 @@ def align_words(settings: AlignWords) -> Path:
     """Link the words of each line; says how far that is from gold links where there are some.
 
     Raises:
-        ConfigError: there are not two languages.
+        ConfigError: there are not two languages, or there is no GPU.
         DataError: a file or the encoder's folder is not there, or a line is not as it should be.
     """
     if len(settings.languages) != 2:
@@ -27,7 +28,8 @@ def align_words(settings: AlignWords) -> Path:
     pairs = read_sentence_pairs(Path(settings.align_words))
     gold = None if settings.gold is None else read_gold(Path(settings.gold), pairs)
     quiet_transformers()
-    encoder = AlignedEncoder(settings.encoder, device=settings.device)
+    device = "cuda" if choose_device(settings.accelerator.value) else "cpu"
+    encoder = AlignedEncoder(settings.encoder, device=device)
     for language in settings.languages:
         if encoder.languages and language not in encoder.languages:
             log.warning("languages: alignment has not seen %s, only %s", language, ", ".join(encoder.languages))

@@ -6,7 +6,7 @@ from functools import partial
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from mlalign.config.enums import FigureForm, OnBadLine, Rule, Split, TableKind
+from mlalign.config.enums import Accelerator, FigureForm, OnBadLine, Rule, Split, TableKind
 from mlalign.config.schema import Trainer
 from mlalign.config.settings import Group
 from mlalign.config.task import Task
@@ -114,7 +114,7 @@ class AlignWords:
     languages: list[str] = MISSING  # of source and target
     output: str = MISSING  # a file for the links
     gold: str | None = None  # a file of links that people made
-    device: str = "cpu"
+    accelerator: Accelerator = Accelerator.auto
 
 
 @dataclass

@@ -6,8 +6,10 @@ from models.made import make
 from torch.nn.functional import cosine_similarity
 from typed import call
 
+from mlalign.commands.word_links import align_words
+from mlalign.config.commands import AlignWords
 from mlalign.data.pharaoh import read_gold, read_sentence_pairs
-from mlalign.errors import DataError
+from mlalign.errors import ConfigError, DataError
 from mlalign.inference import AlignedEncoder
 from mlalign.models.io import save_encoder
 
@@ -99,10 +101,12 @@ def test_gold_links_are_read_or_named(tmp_path):
 
 def test_bad_settings_end_in_a_message(made, tmp_path):
     (tmp_path / "pairs").write_text("a ||| b\n", encoding="utf-8")
-    for words, message in {
-        "align_words=pairs encoder=aligned languages=[en] output=x": "expected those of source and target",
-        "align_words=pairs languages=[en,de] output=x": "encoder",
-    }.items():
-        done = call("evaluate.py", words.split(), tmp_path)
+    paths = {"align_words": str(tmp_path / "pairs"), "output": str(tmp_path / "links")}
+    with pytest.raises(ConfigError, match="expected those of source and target"):
+        align_words(AlignWords(**paths, encoder=str(tmp_path / "aligned"), languages=["en"]))
+    with pytest.raises(DataError, match="nowhere"):
+        align_words(AlignWords(**paths, encoder=str(tmp_path / "nowhere"), languages=["en", "de"]))
+    for word in ("accelerator=cud", "accelerator=cpu"):
+        done = call("evaluate.py", ["align_words=pairs", "languages=[en,de]", "output=x", word], tmp_path)
         assert done.returncode == 2
-        assert message in done.stderr
+        assert ("accelerator" if word.endswith("cud") else "encoder") in done.stderr
