@@ -31,7 +31,7 @@ AFFECT_NOTHING = {
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
 SINGLE = {
-    "data.held_out", "data.max_pairs", "data.max_ratio", "data.min_tokens", "data.on_bad_line",
+    "data.held_out", "data.links", "data.max_pairs", "data.max_ratio", "data.min_tokens", "data.on_bad_line",
     "data.sampling_exponent",
     "method.language_tokens", "trainer.precision",
 }  # fmt: skip
