@@ -64,9 +64,25 @@ def on_all_devices(job: Job, config: Train) -> None:
 
 
 def started_by() -> ClusterEnvironment | None:
-    """What started this process as one of several, if anything did."""
+    """What started this process as one of several, if anything did.
+
+    Raises:
+        ConfigError: SLURM gave a job several tasks, and the job started one of them: it would wait for the others;
+            or the job asks for tasks in a way that Lightning does not know.
+    """
     for kind in (TorchElasticEnvironment, SLURMEnvironment):
-        if kind.detect() and (cluster := kind()).world_size() > 1:
+        if not kind.detect():
+            continue
+        try:
+            cluster = kind()
+        except RuntimeError as error:
+            raise ConfigError(str(error)) from error
+        if cluster.world_size() > 1:
+            if kind is SLURMEnvironment and "SLURM_STEP_ID" not in os.environ:
+                raise ConfigError(
+                    f"SLURM allotted {cluster.world_size()} tasks to this job and one process runs: start it with "
+                    "`srun python train.py ...`, or allot one task (--ntasks=1) and set trainer.devices"
+                )
             return cluster
     return None
 

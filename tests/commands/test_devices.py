@@ -32,6 +32,27 @@ def processes(job: Callable[[int], None], number: int) -> list[BaseProcess]:
     return [multiprocessing.get_context("spawn").Process(target=job, args=(rank,)) for rank in range(number)]
 
 
+def test_one_process_of_several_that_slurm_allotted_does_not_wait_for_the_others(monkeypatch):
+    allotted = {
+        "NTASKS": "4",
+        "JOB_ID": "7",
+        "JOB_NAME": "train",
+        "PROCID": "0",
+        "LOCALID": "0",
+        "NTASKS_PER_NODE": "4",
+    }
+    for name, value in allotted.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
+    with pytest.raises(ConfigError, match=r"4 tasks .*srun.*--ntasks=1"):
+        devices.started_by()
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    assert devices.started_by().world_size() == 4
+    monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
+    with pytest.raises(ConfigError, match="--ntasks-per-node=4"):
+        devices.started_by()
+
+
 def test_the_first_failure_ends_all_processes():
     assert run_together(processes(ranks.second_fails, 3)) == 7
 
