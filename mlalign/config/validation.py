@@ -17,6 +17,8 @@ from mlalign.config.enums import (
     FusionKeys,
     Representation,
     Stage,
+    Vocabulary,
+    WordHead,
 )
 from mlalign.config.folder import CONF
 from mlalign.config.schema import Ablation, Train
@@ -213,6 +215,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
     resume, stages = config.resume, config.method.stages
     aligns, makes_words = Stage.align in stages, Stage.vectors in stages
+    swaps = Stage.swap in stages
     return [
         (
             makes_words and len(stages) > 1,
@@ -222,6 +225,26 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         (
             makes_words and not config.method.language_tokens,
             "method.stages=[vectors] needs method.language_tokens=true: a word's vector is that of its language",
+        ),
+        (
+            swaps and stages.index(Stage.swap) < len(stages) - 1,
+            f"method.stages={list(map(str, stages))}: swap must be the last, for no other stage starts from embeddings "
+            "of each language's own",
+        ),
+        (
+            swaps and not config.method.language_tokens,
+            "method.stages=[swap] needs method.language_tokens=true: a sentence's language token names its embeddings",
+        ),
+        (
+            swaps and (config.align.word_head, config.align.vocabulary) != (WordHead.backbone, Vocabulary.full),
+            f"align.word_head={config.align.word_head} align.vocabulary={config.align.vocabulary}: "
+            "method.stages=[swap] trains the backbone's own head on all of its words; set align.word_head=backbone "
+            "align.vocabulary=full",
+        ),
+        (
+            swaps and config.align.budget.unit != BudgetUnit.steps,
+            f"align.budget.unit={config.align.budget.unit}: method.stages=[swap] divides align.steps among the "
+            "languages; set align.budget.unit=steps",
         ),
         (
             aligns and not present(losses),

@@ -11,6 +11,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.models.backbone import first_position
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.language_maps import LanguageMaps
+from mlalign.models.language_rows import LanguageRows
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.subwords import Subwords, max_pool, mean_pool
 from mlalign.models.task_encoder import Represented, TaskEncoder
@@ -30,6 +31,7 @@ class Encoder(TaskEncoder):
         word_fusion: Eqs. 10 and 11, or None.
         prototypes: the fusions' keys where there is no translation; needed with a fusion.
         maps: what moves the vectors of each language where there is no fusion, or None.
+        rows: of the embeddings that each language has of its own, or None.
     """
 
     kind = "transformer"
@@ -43,6 +45,7 @@ class Encoder(TaskEncoder):
         word_fusion: AttentionFusion | None = None,
         prototypes: LanguagePrototypes | None = None,
         maps: LanguageMaps | None = None,
+        rows: LanguageRows | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -51,6 +54,7 @@ class Encoder(TaskEncoder):
         self.word_fusion = word_fusion
         self.prototypes = prototypes
         self.maps = maps
+        self.rows = rows
 
     @property
     def dim(self) -> int:
@@ -90,7 +94,7 @@ class Encoder(TaskEncoder):
             assert start is not None  # others are refused
             options["position_ids"] = subwords.positions + start
         return self.backbone.base_model(
-            input_ids=subwords.input_ids,
+            input_ids=subwords.input_ids if self.rows is None else self.rows(subwords.input_ids),
             attention_mask=self._mask(subwords.attention_mask) if is_padded else None,
             **options,
         )
@@ -161,7 +165,7 @@ class Encoder(TaskEncoder):
 
     @property
     def shape(self) -> dict[str, Any]:
-        """How sentences are pooled, fused and mapped, and the languages with prototypes."""
+        """How sentences are embedded, pooled, fused and mapped, and the languages with prototypes."""
         fusion, maps = self.sentence_fusion, self.maps
         found: dict[str, Any] = {
             "pool": self.pool,
@@ -172,6 +176,8 @@ class Encoder(TaskEncoder):
         }
         if maps is not None:
             found["maps"] = {"languages": list(maps.languages[1:]), "linear": maps.matrices is not None}
+        if self.rows is not None:
+            found["rows"] = len(self.rows.offsets)
         return found
 
     def frozen_part(self, rule: str, *, representation: str, on_tokens: bool) -> list[nn.Parameter]:

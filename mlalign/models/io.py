@@ -15,6 +15,7 @@ from mlalign.models.export import write_sentence_transformers
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.language_maps import LanguageMaps
+from mlalign.models.language_rows import LanguageRows
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.models.word_encoder import WordEncoder
@@ -103,6 +104,7 @@ def _transformer(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder
         word_fusion=fusion() if shape["word_fusion"] else None,
         prototypes=LanguagePrototypes(languages, dim) if languages else None,
         maps=LanguageMaps(maps.languages, dim, linear=maps.linear) if maps else None,
+        rows=LanguageRows(rows) if (rows := shape.get("rows")) else None,
     )
     return encoder, tokenizer
 

@@ -14,14 +14,18 @@ from mlalign.stages.chain import EncoderStage
 from mlalign.stages.maps import CentredStage, LinearMapStage, MapStage
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.parse import ParsingStage, require_trees
+from mlalign.stages.swap import SwapStage, require_steps
 from mlalign.stages.word_vectors import VectorStage, require_dictionary
 
-STAGES: dict[Stage, type[AlignmentStage] | type[MapStage] | type[ParsingStage] | type[VectorStage]] = {
+STAGES: dict[
+    Stage, type[AlignmentStage] | type[MapStage] | type[ParsingStage] | type[SwapStage] | type[VectorStage]
+] = {
     Stage.align: AlignmentStage,
     Stage.parse: ParsingStage,
     Stage.centred: CentredStage,
     Stage.linear_map: LinearMapStage,
     Stage.vectors: VectorStage,
+    Stage.swap: SwapStage,
 }
 
 
@@ -32,6 +36,7 @@ def require_stage_resources(config: Train, text: ParallelText) -> None:
         UserError: it is not there.
     """
     require_trees(config)
+    require_steps(config, text)
     if Stage.vectors in config.method.stages:
         require_dictionary(config, text)
 

@@ -1,0 +1,229 @@
+"""The stage that learns English, and then embeddings of each other language under the same body."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from mlalign.alignment.assembly import counted
+from mlalign.alignment.masked_side import MaskedSideModule
+from mlalign.alignment.views import build_views, ordinary_ids
+from mlalign.config.enums import Stage
+from mlalign.config.identity import alignment_recipe
+from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH
+from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Tokenised
+from mlalign.device import padding_multiple
+from mlalign.distributed import is_rank_zero, rank_zero_first
+from mlalign.errors import ConfigError, DataError
+from mlalign.files import JsonObject
+from mlalign.models.backbone import add_language_tokens, vocabulary_size
+from mlalign.models.encoder import Encoder
+from mlalign.models.io import save_encoder
+from mlalign.models.language_rows import LanguageRows, set_blocks
+from mlalign.models.learning import configure_training
+from mlalign.stages.backbone import Start
+from mlalign.stages.code import code_hashes
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.training.computing import attention, takes_gpu
+from mlalign.training.optimizers import ParameterGroup
+from mlalign.training.seeding import seed_everything_for
+from mlalign.training.trainer import require_finished
+
+log = logging.getLogger(__name__)
+
+
+def require_steps(config: Train, text: ParallelText) -> None:
+    """Look whether every language gets a step of a configuration that swaps embeddings.
+
+    Raises:
+        ConfigError: one gets none.
+    """
+    least = 2 * len(text.languages)
+    if Stage.swap in config.method.stages and config.align.steps < least:
+        raise ConfigError(
+            f"align.steps={config.align.steps}: method.stages=[swap] gives English half of the steps and each other "
+            f"language its part of the rest; expected {least} or more"
+        )
+
+
+def shares(steps: int, languages: int) -> tuple[int, list[int]]:
+    """Steps of English, half of them, and of each other language; none is lost."""
+    rest = steps // 2
+    return steps - rest, [rest // languages + (place < rest % languages) for place in range(languages)]
+
+
+class SwapStage:
+    """Makes an encoder with embeddings of each language's own; arguments as of ``AlignmentStage``.
+
+    Artetxe et al. 2020 (arXiv:1910.11856): masked words of English train body and embeddings. Then each other
+    language gets new embeddings, which its masked words train while the body stays as it is.
+    """
+
+    def __init__(
+        self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str
+    ) -> None:
+        self.config, self.text, self.backbone = config, text, backbone
+        self.trainer, self.precision, self.attention = trainer, precision, attention(config)
+        self.code = code_hashes()
+        assert config.align.seed is not None  # resolved
+        self.seed = config.align.seed
+
+    @cached_property
+    def recipe(self) -> JsonObject:
+        """Everything that the folder follows from."""
+        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
+        return {**recipe, "stage": Stage.swap.value}
+
+    def make(self, folder: Path, resume_from: Path) -> None:
+        """Learn all languages and fill a folder; an interrupted run begins again.
+
+        Raises:
+            DataError: the backbone's head has embeddings apart from those that are read.
+            TrainingError: the training ended early or diverged; nothing is saved.
+        """
+        started = time.perf_counter()
+        config, align = self.config, self.config.align
+        model, tokenizer = self.backbone.load(self.attention)
+        if model.get_input_embeddings().weight is not model.get_output_embeddings().weight:
+            raise DataError(
+                f"backbone {config.backbone.name}: its head predicts words with other embeddings than it reads, and "
+                "method.stages=[swap] learns one matrix for both; choose a backbone with tied embeddings"
+            )
+        vocabulary = vocabulary_size(tokenizer)
+        with rank_zero_first():
+            tables = self.text.tables(tokenizer)
+        torch.manual_seed(self.seed)
+        counts = counted(tables, vocabulary)
+        add_language_tokens(model, tokenizer, counts, start=align.language_token_start.value)
+        layout = SequenceBuilder(
+            tokenizer,
+            self.text.language_tokens(tokenizer),
+            max_length=align.max_length,
+            multiple=padding_multiple(gpu=takes_gpu(config)),
+        )
+        configure_training(
+            model, gradient_checkpointing=config.backbone.gradient_checkpointing, compiled=config.trainer.compile
+        )
+        encoder = Encoder(model, pool=config.backbone.pool.value)
+        learner = _Learner(self, encoder, layout, vocabulary, folder)
+        steps, steps_of = shares(align.steps, len(tables))
+        learner.learn_english(tables, steps)
+        blocks = [learner.embeddings.detach().clone()]
+        for (language, table), its_steps in zip(tables.items(), steps_of, strict=True):
+            blocks.append(learner.new_embeddings(blocks[0], language, table, its_steps))
+        set_blocks(model, blocks)
+        tokens = {language: layout.language_tokens[language] for language in tables}
+        encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary)
+        read = ", ".join(f"{language} {int(count.sum()):,}" for language, count in counts.items())
+        record = {
+            "backbone": config.backbone.name,
+            "recipe": self.recipe,
+            "code": self.code,
+            "computing": {"precision": self.precision, "attention": self.attention},
+            "seconds": time.perf_counter() - started,
+            "files": {path: info for table in tables.values() for path, info in table.files.items()},
+            "warnings": [],
+            "reads": ["sides of the parallel text"],
+            "notes": [f"{Stage.swap.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
+        }
+        if is_rank_zero():
+            save_encoder(encoder, tokenizer, folder, record)
+
+
+class _Learner:
+    """Trains an encoder on the masked words of one language after the other."""
+
+    def __init__(
+        self, stage: SwapStage, encoder: Encoder, layout: SequenceBuilder, vocabulary: int, folder: Path
+    ) -> None:
+        self.stage, self.encoder, self.layout = stage, encoder, layout
+        self.vocabulary, self.folder = vocabulary, folder
+        self.ordinary = ordinary_ids(layout)
+        self.embeddings: Parameter = encoder.backbone.get_input_embeddings().weight
+
+    def learn_english(self, tables: Mapping[str, Tokenised], steps: int) -> None:
+        """Train body, head and embeddings."""
+        rates = self.stage.config.align.learning_rate
+        body = [one for one in self.encoder.parameters() if one is not self.embeddings]
+        of_embeddings = rates.backbone if rates.embeddings is None else rates.embeddings
+        groups = [{"params": [self.embeddings], "lr": of_embeddings}, {"params": body, "lr": rates.backbone}]
+        self._fit(ENGLISH, tables, groups, steps, fixed=self.ordinary[:0])
+
+    def new_embeddings(self, english: Tensor, language: str, table: Tokenised, steps: int) -> Tensor:
+        """Train embeddings from random ones, those of special tokens and the body kept; the head's bias is lent."""
+        self.encoder.requires_grad_(False)
+        bias: Parameter | None = self.encoder.backbone.get_output_embeddings().bias
+        trained = [self.embeddings] if bias is None else [self.embeddings, bias]
+        before = [one.detach().clone() for one in trained]
+        is_fixed = torch.ones(len(english), dtype=torch.bool)
+        is_fixed[self.ordinary] = False
+        seed_everything_for(self.stage.seed, "new embeddings", language)
+        with torch.no_grad():
+            fresh = torch.randn_like(english) * english[self.ordinary].std()
+            self.embeddings.copy_(torch.where(is_fixed[:, None], english, fresh))
+            for one in trained[1:]:
+                one.zero_()
+        for one in trained:
+            one.requires_grad_(True)
+        groups: list[ParameterGroup] = [{"params": trained, "lr": self.stage.config.align.learning_rate.heads}]
+        self._fit(language, {language: table}, groups, steps, fixed=is_fixed.nonzero()[:, 0])
+        learned = self.embeddings.detach().clone()
+        self.encoder.requires_grad_(True)
+        with torch.no_grad():
+            for one, value in zip(trained, before, strict=True):
+                one.copy_(value)
+        return learned
+
+    def _fit(
+        self,
+        language: str,
+        tables: Mapping[str, Tokenised],
+        groups: list[ParameterGroup],
+        steps: int,
+        *,
+        fixed: Tensor,
+    ) -> None:
+        config, align, seed = self.stage.config, self.stage.config.align, self.stage.seed
+        log.info("Masked words of %s for %d steps", language, steps)
+        data = ParallelDataModule(
+            tables,
+            self.layout,
+            build_views(["masked"], self.layout, align, seed=seed),
+            pairs=align.batch_size,
+            batches=steps * align.accumulate,
+            exponent=config.data.sampling_exponent,
+            held_out=config.data.held_out,
+            seed=seed,
+            workers=config.trainer.workers,
+        )
+        module = MaskedSideModule(
+            self.encoder,
+            self.vocabulary,
+            align,
+            side="source" if language == ENGLISH else "target",
+            language=language,
+            groups=groups,
+            steps=steps,
+            fixed=fixed,
+            seed=seed,
+        )
+        loop = self.stage.trainer(
+            folder=self.folder,
+            callbacks=[],
+            max_epochs=1,
+            accumulate_grad_batches=align.accumulate,
+            enable_checkpointing=False,
+            precision=self.stage.precision,
+        )
+        loop.fit(module, data.train_dataloader())
+        require_finished(Stage.swap.value, loop, steps)
+        module.divergence.check()
