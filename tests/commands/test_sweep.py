@@ -124,6 +124,7 @@ def until(process: subprocess.Popen[str], folder: Path, number: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
     typed = sweep("method=inter_sentence", "seed=1,2,3,4")
     before: dict[str, int] = {}
@@ -148,6 +149,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(world, tmp_path):
     assert ended.stderr.count("This run is finished") == len(before)
 
 
+@pytest.mark.long
 def test_runs_in_processes_of_their_own_share_an_aligned_encoder_and_tell_of_failures(world, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "method=inter_sentence"]
