@@ -72,6 +72,7 @@ def release(hub, xlmr_folder, sentences, pawsx, tmp_path, monkeypatch):
     return tmp_path / "work"
 
 
+@pytest.mark.long
 def test_a_run_needs_nothing_but_the_hub(hub, release):
     run = start("train.py", SMALL, release)
     assert run.returncode == 0, run.stderr

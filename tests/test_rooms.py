@@ -38,6 +38,7 @@ def alone() -> dict[str, str]:
     return json.loads(python(EACH_ALONE).splitlines()[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_can_be_imported_by_itself(name, alone):
     assert alone[name] == ""

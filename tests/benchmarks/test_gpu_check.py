@@ -53,6 +53,7 @@ def test_it_ends_on_a_cpu_and_says_what_it_could_not_measure(tmp_path: Path) -> 
     assert "pooled: step / bare encoder's" in ended.stdout
 
 
+@pytest.mark.long
 def test_a_smoke_that_kills_and_resumes_runs_on_a_cpu(
     gpu_check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

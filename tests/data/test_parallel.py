@@ -159,7 +159,7 @@ def test_masks_differ_between_batches_epochs_seeds_languages_and_ranks(tables, l
     reseeded = ParallelText(tables, rows, layout, masked_only(layout, 0.5, seed=2))
     assert not reseeded[BatchKey(0, 0, "de", same)].first.source.masked.equal(first)
     words = parallel.sentences_of(pa.chunked_array([[list(range(20, 40))]]), "de", layout)
-    sides = [long.views["masked"](words, name, BatchKey(0, 0, "de", same)) for name in ("en", "de")]
+    sides = long.views["masked"](parallel.Sentences(words, words), BatchKey(0, 0, "de", same))
     assert not sides[0].masked.equal(sides[1].masked)
     key = BatchKey(0, 0, "de", np.arange(8))
     ranks = [

@@ -159,6 +159,7 @@ def test_checked_settings_are_whole_and_typed(toy):
     config = replace(config, losses={"inter_sentence": WHOLE, "masked_words": None})
     checked = check_losses(config).losses
     expected = {"weight": 1.0, "view": "masked", "similarity": "dot", "temperature": 1.0, "margin": 0.0}
+    expected |= {"false_negatives": None}
     assert checked == {"inter_sentence": expected}
     assert isinstance(checked["inter_sentence"]["temperature"], float)
 
