@@ -21,9 +21,9 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import distributed
 
+from mlalign.config.frozen import freeze
 from mlalign.config.hydra import quiet_libraries
 from mlalign.config.schema import Train
-from mlalign.config.settings import freeze
 from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
 from mlalign.distributed import is_rank_zero, local_world_size

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from mlalign.config.enums import Accelerator, Keep
+from mlalign.config.frozen import freeze
 from mlalign.config.identity import fingerprint
-from mlalign.config.plain import container
+from mlalign.config.plain import container, structured
 from mlalign.config.schema import Train
 from mlalign.data.coverage import Coverage
 from mlalign.data.readers import AnyExample, Part
@@ -71,10 +72,12 @@ def rescore(
     selection = selection or before.finetune.selection.value
     config = changed(before, changes)
     refuse_other_labels(before, config)
+    config.task.labels = list(before.task.labels)  # in the head's order
     refuse_oracle_without_weights(before, folder, split, selection)
     (prepare_task if config.data.source == "hub" else prepare)(config)
     files = task_files(config, learned=False, scored=split)
     config.task.languages = files.languages
+    freeze(config)
     run = load_run(folder, selection=None if selection == ORACLE else selection)
     place = folder / EVALUATIONS / name_of(config, split, selection)
     evaluation = Evaluation(run, config, files, place)
@@ -91,7 +94,7 @@ def changed(config: Train, changes: Mapping[str, Json]) -> Train:
     A whole task replaces the run's; another root holds files of the user's own; the accelerator is
     whatever there is unless it is typed.
     """
-    base = OmegaConf.structured(config)
+    base = structured(config)
     if "root" in changes.get("data", {}):
         base.data.source = "files"
     base.trainer.accelerator = Accelerator.auto
@@ -103,7 +106,7 @@ def changed(config: Train, changes: Mapping[str, Json]) -> Train:
 
 
 def refuse_other_labels(before: Train, config: Train) -> None:
-    """The head knows the labels it learned; their order stays its own.
+    """The head knows the labels it learned.
 
     Raises:
         ConfigError: with both sets.
@@ -120,7 +123,6 @@ def refuse_other_labels(before: Train, config: Train) -> None:
             f"task.metric={config.task.metric}: the run was made for {before.task.metric}; score "
             "it on a task with the same metric"
         )
-    config.task.labels = list(learned)
 
 
 def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selection: str) -> None:

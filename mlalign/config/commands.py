@@ -7,8 +7,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from mlalign.config.enums import Accelerator, FigureForm, OnBadLine, Rule, Split, TableKind
+from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
-from mlalign.config.settings import Group
 from mlalign.config.task import Task
 from mlalign.files import Json, JsonObject
 

@@ -8,7 +8,8 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.folder import CONF
-from mlalign.config.settings import CLOSED_SHARE, Settings, at_least, setting
+from mlalign.config.frozen import Settings
+from mlalign.config.settings import CLOSED_SHARE, at_least, setting
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 

@@ -23,10 +23,11 @@ from omegaconf.errors import OmegaConfBaseException
 from mlalign.config.enums import BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
+from mlalign.config.frozen import freeze
 from mlalign.config.plain import typed
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
-from mlalign.config.settings import flattened, freeze
+from mlalign.config.settings import flattened
 from mlalign.config.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config.validation import apply_ablation, check, nearest
 from mlalign.data.languages import language_list

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mlalign.config.frozen import freeze, thawed
 from mlalign.config.hydra import explain_key
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
-from mlalign.config.settings import freeze
 from mlalign.config.validation import nearest, present, refuse_out_of_range
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
@@ -83,7 +83,7 @@ class PartGroup:
             raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
         typed = OmegaConf.create({self.key: {name: OmegaConf.structured(self.types[name].Settings)}})
         try:
-            merged = OmegaConf.merge(typed, {self.key: {name: given}})
+            merged = OmegaConf.merge(typed, {self.key: {name: thawed(given)}})
         except OmegaConfBaseException as error:
             raise ConfigError(explain_key(error)) from error
         missing = sorted(OmegaConf.missing_keys(merged))

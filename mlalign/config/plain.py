@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from mlalign.config.frozen import thawed
 from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
 from mlalign.files import Json, JsonObject
@@ -19,9 +20,14 @@ def plain(settings: "DataclassInstance") -> JsonObject:
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
 
 
+def structured(config: Train) -> DictConfig:
+    """A copy of a configuration for OmegaConf."""
+    return OmegaConf.structured(thawed(config))
+
+
 def container(config: Train) -> JsonObject:
     """A configuration as results and trackers hold it."""
-    found: Json = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    found: Json = OmegaConf.to_container(structured(config), enum_to_str=True)
     return found
 
 

@@ -37,6 +37,7 @@ from mlalign.config.enums import (
     WeightingPer,
     WordHead,
 )
+from mlalign.config.frozen import Settings
 from mlalign.config.settings import (
     CLOSED_SHARE,
     OPEN_SHARE,
@@ -44,7 +45,6 @@ from mlalign.config.settings import (
     SHARE,
     Affects,
     Range,
-    Settings,
     at_least,
     setting,
 )

@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING
 
+from mlalign.config.frozen import thawed
 from mlalign.files import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -41,30 +42,6 @@ POSITIVE = Range(lambda value: value > 0, "above 0")
 SHARE = Range(lambda value: 0 <= value < 1, "a share in [0, 1)")
 CLOSED_SHARE = Range(lambda value: 0 <= value <= 1, "a share in [0, 1]")
 OPEN_SHARE = Range(lambda value: 0 < value < 1, "a share in (0, 1)")
-
-
-class Settings:
-    """A group of settings; once frozen it cannot be changed, only ``dataclasses.replace`` copies it."""
-
-    _frozen: ClassVar[bool] = False
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Json]]]  # every group is a dataclass
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if self._frozen:
-            raise FrozenInstanceError(f"{type(self).__name__}.{name}: a checked configuration is not changed")
-        super().__setattr__(name, value)
-
-
-Group = TypeVar("Group", bound=Settings)
-
-
-def freeze(settings: Group) -> Group:
-    """The same group, which refuses changes from now on, with all groups in it."""
-    for one in fields(settings):
-        if isinstance(value := getattr(settings, one.name), Settings):
-            freeze(value)
-    object.__setattr__(settings, "_frozen", True)
-    return settings
 
 
 def setting(
@@ -128,12 +105,12 @@ def _group_in(hint: object) -> "type[DataclassInstance] | None":
 
 
 def values(settings: "DataclassInstance", prefix: str = "") -> JsonObject:
-    """Full key -> value of every setting; a group that is null is one itself."""
+    """Full key -> value of every setting, copied; a group that is null is one itself."""
     found: JsonObject = {}
     for one in fields(settings):
         key, value = f"{prefix}{one.name}", getattr(settings, one.name)
         is_group = is_dataclass(value) and not isinstance(value, type)
-        found |= values(value, f"{key}.") if is_group else {key: value}
+        found |= values(value, f"{key}.") if is_group else {key: thawed(value)}
     return found
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
-from mlalign.config.settings import Settings, at_least, setting
+from mlalign.config.frozen import Settings
+from mlalign.config.settings import at_least, setting
 from mlalign.files import Json
 
 

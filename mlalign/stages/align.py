@@ -18,9 +18,9 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
+from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.schema import Train
-from mlalign.config.settings import freeze
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
 from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero, rank_zero_first

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from transformers import PreTrainedTokenizerBase
 
+from mlalign.config.frozen import freeze
 from mlalign.config.plain import typed
 from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
@@ -150,7 +151,7 @@ def config_of(results: Results, folder: Path) -> Train:
         DataError: it was written by another version of mlalign.
     """
     try:
-        return typed(results.config)
+        return freeze(typed(results.config))
     except OmegaConfBaseException as error:
         raise DataError(
             f"{folder / FILE}: the configuration does not fit this version of mlalign "

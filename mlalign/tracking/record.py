@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from mlalign.config.enums import LoggerName
 from mlalign.config.identity import setting_name
-from mlalign.config.plain import container
+from mlalign.config.plain import container, structured
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.coverage import Coverage
@@ -69,7 +69,7 @@ class RunRecord:
                 (self.folder / RESULTS).unlink(missing_ok=True)
                 for old in ("predictions", CURVES, EVALUATIONS):
                     shutil.rmtree(self.folder / old, ignore_errors=True)
-                write_whole(self.folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(self.config)))
+                write_whole(self.folder / CONFIG, OmegaConf.to_yaml(structured(self.config)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
