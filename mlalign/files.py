@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 Json = Any  # what JSON or YAML may hold: typed where it is read
 JsonObject = dict[str, Json]
@@ -17,6 +17,7 @@ class FileRecord(TypedDict):
 
     rows: int
     sha256: str
+    left_out: NotRequired[dict[str, int]]  # of the rows: reason -> count
 
 
 def sha256_of(path: Path) -> str:

@@ -141,6 +141,9 @@ class TaskFiles:
         )
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
+        elsewhere = {what: count for what, count in read.besides.items() if what.startswith("another")}
+        if elsewhere:
+            log.info("%s: %d rows of %s (%s)%s", read.path, read.rows, language, part, _listed(elsewhere))
         check_rows(
             len(read.examples) + sum(read.dropped.values()),
             self.sizes,
@@ -150,3 +153,7 @@ class TaskFiles:
             strict=self.is_official,
         )
         return read
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return "".join(f", {count} of {what}" for what, count in counts.items())

@@ -1,29 +1,46 @@
 """Lines of UTF-8 text files, plain or gzip, and words for what is wrong with them."""
 
 import gzip
+import json
+import lzma
+import math
+import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from mlalign.errors import DataError
+from mlalign.files import Json
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-MARKS = {  # first bytes of a file -> what to do with it
-    b"\x1f\x8b": "This is gzip: give it a name that ends in .gz",
-    b"PK\x03\x04": "This is a zip: unpack it, or give it a name that ends in .zip",
-    b"\x28\xb5\x2f\xfd": "This is Zstandard: unpack it with unzstd",
-    b"\xfd7zXZ": "This is xz: unpack it with unxz",
-    b"BZh": "This is bzip2: unpack it with bunzip2",
-    b"\xff\xfe": "Convert it with: iconv -f UTF-16 -t UTF-8",
-    b"\xfe\xff": "Convert it with: iconv -f UTF-16 -t UTF-8",
+LONGEST = 1 << 24  # bytes of a line: no sentence and no document has as many, a bomb of a small archive has more
+LARGEST = 1 << 27  # bytes of a text that is held whole
+START = 512  # bytes by which a file is known
+DISGUISES = {  # what a file begins with -> what it is, and what to do with it
+    re.compile(rb"\x1f\x8b"): "This is gzip: give it a name that ends in .gz",
+    re.compile(rb"PK\x03\x04"): "This is a zip: unpack it, or give it a name that ends in .zip",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "This is Zstandard: unpack it with unzstd",
+    re.compile(rb"\xfd7zXZ\x00"): "This is xz: unpack it with unxz",
+    re.compile(rb"BZh[1-9]1AY&SY"): "This is bzip2: unpack it with bunzip2",
+    re.compile(rb"PAR1"): "This is parquet: give it a name that ends in .parquet",
+    re.compile(rb"%PDF-"): "This is a PDF: get the text itself",
+    re.compile(rb"\xff\xfe|\xfe\xff"): "This is UTF-16: convert it with: iconv -f UTF-16 -t UTF-8",
+    re.compile(rb"version https://git-lfs\.github\.com/"): (
+        "This is a pointer of Git LFS and not the file: get the file with git lfs pull"
+    ),
+    re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html[\s>])", re.IGNORECASE): (
+        "This is a web page, perhaps a server's error: get the file itself"
+    ),
 }
-DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
+DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON half of a character beyond U+FFFF
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, *, longest: int = LONGEST) -> Iterator[tuple[int, str]]:
     r"""Yield ``(line number, line)``, the first line being 1, without the line end.
 
     Lines end in ``\n`` or ``\r\n`` and in nothing else: U+2028, form feeds and their like are
@@ -32,19 +49,22 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Args:
         path: a UTF-8 file, compressed with gzip if its name ends in ``.gz``.
+        longest: bytes of a line.
 
     Raises:
-        DataError: the file is missing, a folder, unreadable, empty, no UTF-8 or broken gzip.
+        DataError: the file is missing, a folder, a pipe, unreadable, empty, no UTF-8, broken gzip or of another kind
+            than its name says; its lines end in carriage returns, or one is longer than ``longest``.
     """
-    yield from lines_of(str(path), partial(open_bytes, path))
+    yield from lines_of(str(path), partial(open_bytes, path), longest=longest)
 
 
-def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[int, str]]:
+def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = LONGEST) -> Iterator[tuple[int, str]]:
     """The lines of anything that opens as bytes; ``read_lines`` says what a line is.
 
     Args:
         name: of the file, or of the archive and the member in it, for the messages.
         open_stream: called once, when the first line is asked for.
+        longest: bytes of a line.
 
     Raises:
         DataError: see ``read_lines``; or the archive is damaged.
@@ -52,10 +72,14 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
     number = 0
     try:
         with open_stream() as stream:
-            for number, raw in enumerate(stream, start=1):
+            for number, raw in enumerate(iter(partial(stream.readline, longest + 1), b""), start=1):
+                content = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if len(raw) > longest or (number == 1 and raw[-1:] != b"\n" and b"\r" in content):
+                    raise DataError(f"{name}, line {number}: {_no_line(content, longest)}")
                 if number == 1:
-                    raw = raw.removeprefix(BYTE_ORDER_MARK)
-                yield number, raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+                    refuse_disguise(name, raw)
+                    content = content.removeprefix(BYTE_ORDER_MARK)
+                yield number, content.decode("utf-8")
     except FileNotFoundError:
         raise DataError(f"{name}: no such file; check data.root and the name") from None
     except IsADirectoryError:
@@ -64,7 +88,7 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
         raise DataError(
             f"{name}, line {number}: expected UTF-8, found the byte "
             f"0x{error.object[error.start]:02x} at byte {error.start + 1} of the line.\n"
-            f"{_advice(error.object if number == 1 else b'')}"
+            "Find out which encoding it has, and convert it with: iconv -f ENCODING -t UTF-8"
         ) from None
     except DAMAGED as error:
         raise DataError(
@@ -77,17 +101,91 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO]) -> Iterator[tuple[i
         raise DataError(f"{name}: expected lines of text, found an empty file; get it anew")
 
 
-def _advice(start: bytes) -> str:
-    """What to do with a file that is no UTF-8, by its first bytes."""
-    for mark, found in MARKS.items():
-        if start.startswith(mark):
-            return found
-    return "Find out which encoding it has, and convert it with: iconv -f ENCODING -t UTF-8"
+def _no_line(content: bytes, longest: int) -> str:
+    """What is wrong with a line that must be several, or none."""
+    if b"\r" in content:
+        return "expected line ends \\n or \\r\\n, found \\r alone; convert the file with: tr '\\r' '\\n'"
+    return f"expected at most {longest} bytes in a line, found more; this is no text in lines, get the file anew"
+
+
+def read_text(path: Path, *, most: int = LARGEST) -> str:
+    """The whole of a file of lines, for formats whose lines mean nothing.
+
+    Raises:
+        DataError: see ``read_lines``; or it has more than ``most`` bytes.
+    """
+    lines, size = [], 0
+    for _, line in read_lines(path, longest=most):
+        lines.append(line)
+        size += len(line) + 1
+        if size > most:
+            raise DataError(f"{path}: expected at most {most} bytes, found more; check that this is the right file")
+    return "\n".join(lines)
+
+
+def refuse_disguise(name: str, start: bytes) -> None:
+    """Refuse what is of another kind than its name says, known by its first bytes.
+
+    Raises:
+        DataError: with what it is and what to do with it.
+    """
+    for form, found in DISGUISES.items():
+        if form.match(start):
+            line = excerpt(start.decode("utf-8", "replace").split("\n")[0])
+            raise DataError(f"{name}: found {line}, which is not what the name says. {found}")
+
+
+def start_of(path: Path) -> bytes:
+    """The first bytes of a file as it lies on the disk.
+
+    Raises:
+        DataError: it is neither a file nor a folder: a pipe would be waited for, and a device need not end.
+        OSError: it cannot be read.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"{path}: expected a file, found a pipe or device; write what it gives into a file first")
+    with path.open("rb") as file:
+        return file.read(START)
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """The content of a file, without gzip if its name ends in ``.gz``."""
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    """The content of a file, without gzip if its name ends in ``.gz``.
+
+    Raises:
+        DataError: it is no file, or no gzip but of another known kind.
+        OSError: it cannot be read.
+    """
+    start = start_of(path)
+    if path.suffix != ".gz":
+        return path.open("rb")
+    if not start.startswith(b"\x1f\x8b"):
+        refuse_disguise(str(path), start)
+    return cast(BinaryIO, gzip.open(path))
+
+
+def parse_json(text: str) -> Json:
+    """A value of strict JSON: finite numbers, whole characters, no deeper than can be read.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()  # a character that is half is no UTF-8
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return value
+
+
+def _no_number(found: str) -> NoReturn:
+    raise ValueError(f"{found} is no number of JSON")
+
+
+def _finite(found: str) -> float:
+    value = float(found)
+    return value if math.isfinite(value) else _no_number(found)
 
 
 def excerpt(text: str, length: int = 40) -> str:

@@ -71,3 +71,6 @@ def add_records(data: dict[str, FileRecord], part: Part[AnyExample]) -> None:
             if str(path) not in data:
                 data[str(path)] = {"rows": 0, "sha256": sha256_of(path)}
             data[str(path)]["rows"] += part.rows
+            for reason, count in part.dropped.items():
+                left_out = data[str(path)].setdefault("left_out", {})
+                left_out[reason] = left_out.get(reason, 0) + count

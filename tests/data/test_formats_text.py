@@ -1,11 +1,14 @@
 """``read_lines``: what a line is, and what is said of files that hold none."""
 
+import bz2
 import gzip
+import lzma
+import os
 import tracemalloc
 
 import pytest
 
-from mlalign.data.text import read_lines
+from mlalign.data.text import LONGEST, parse_json, read_lines, read_text
 from mlalign.errors import DataError, did_you_mean
 
 
@@ -63,6 +66,83 @@ def test_the_advice_fits_what_the_file_begins_with(content, advice, tmp_path):
     path.write_bytes(content)
     with pytest.raises(DataError, match=advice):
         lines(path)
+
+
+@pytest.mark.parametrize("name", ["text", "text.gz"])
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"PK\x03\x04\n", "zip: unpack it"),
+        (bz2.compress(b"text"), "bunzip2"),
+        (lzma.compress(b"text"), "unxz"),
+        (b"PAR1\n", "parquet"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"  <!DOCTYPE html>\n", "web page"),
+        (b"<HTML><head>", "web page"),
+    ],
+    ids=["zip", "bzip2", "xz", "parquet", "pdf", "lfs", "doctype", "html"],
+)
+def test_a_file_that_is_not_what_its_name_says_is_told_so(name, content, advice, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=advice):
+        lines(path)
+
+
+def test_a_disguise_inside_gzip_is_seen(tmp_path):
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(gzip.compress(b"text")))
+    with pytest.raises(DataError, match="This is gzip"):
+        lines(path)
+
+
+@pytest.mark.parametrize("name", ["text", "text.gz"])
+def test_a_pipe_or_device_is_no_file(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=r"text.*: expected a file, found a pipe or device"):
+        lines(tmp_path / name)
+    link = tmp_path / f"link-{name}"
+    link.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="found a pipe or device"):
+        lines(link)
+
+
+@pytest.mark.parametrize("content", [b"a\rb\rc\r", b"a\rb"])
+def test_carriage_returns_alone_are_no_line_ends(content, tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"line 1: expected line ends .* found .r alone"):
+        lines(path)
+
+
+def test_a_line_without_end_is_refused_in_little_memory(tmp_path):
+    path = tmp_path / "text.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"fine\n")
+        for _ in range(10):
+            file.write(bytes(LONGEST))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=f"line 2: expected at most {LONGEST} bytes in a line, found more"):
+        lines(path)
+    with pytest.raises(DataError, match="expected at most 1000000 bytes"):
+        read_text(path, most=1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * LONGEST
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a": NaN}', "[1e999]", "-Infinity", r'"\ud800"', r'"\udc00\ud800"', "1" * 5000, "{", "[1] 2", ""],
+)
+def test_json_that_nothing_can_hold_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
+
+
+def test_json_keeps_whole_characters():
+    assert parse_json(r'{"a": "\ud83d\ude00 \u00fc", "b": [1, 2.5e3]}') == {"a": "😀 ü", "b": [1, 2500.0]}
 
 
 def test_lines_before_a_fault_are_read(tmp_path):

@@ -47,4 +47,5 @@ def test_rows_of_a_file_are_summed_over_its_parts(tmp_path):
     for dropped in ({}, {"empty side": 2}):
         add_records(data, Part(one, [SentencePair("1", "One.", "Eins.")], dropped, other))
     assert {name: record["rows"] for name, record in data.items()} == {str(one): 4, str(other): 4}
+    assert all(record["left_out"] == {"empty side": 2} for record in data.values())
     assert all(len(record["sha256"]) == 64 for record in data.values())

@@ -13,12 +13,13 @@ Tags are taken as they are, also where IOB2 would forbid an ``I-``.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mlalign.data.readers.format import Format, PartName
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, unexpected
+from mlalign.data.readers.leftovers import CARRIAGE_RETURN, Leftovers, OnBadLine, refuse_single_label, unexpected
 from mlalign.data.readers.records import Part, TaggedSentence
 from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError
@@ -27,6 +28,10 @@ Line = tuple[int, str]
 PREFIX = re.compile(r"[a-z]{2,}(?:-[a-z]+)*:")
 TAG = re.compile(r"O|[BIES]-\S+")
 DOCUMENT = "-DOCSTART-"
+NO_WORDS = {  # what an indexed line is that is no word -> its index
+    "range of words": re.compile(r"\d+-\d+"),
+    "word that is not written": re.compile(r"\d+\.\d+"),
+}
 
 
 class Columns(NamedTuple):
@@ -64,7 +69,7 @@ def read(
     left = Leftovers(path, on_bad_line)
     examples: list[TaggedSentence] = []
     columns, prefix = PLAIN, ""
-    for number, sentence in enumerate(_sentences(path), start=1):
+    for number, sentence in enumerate(_sentences(path, left.besides), start=1):
         if number == 1:
             columns = _columns(path, [content for _, content in sentence])
             prefix = _prefix(path, sentence, language) if columns is PLAIN else ""
@@ -72,29 +77,34 @@ def read(
         tags: list[int] = []
         for line, content in sentence:
             fields = columns.split(content)
-            if columns is INDEXED and _is_no_word(fields):
+            besides = _besides(fields, columns)
+            if besides is not None:
+                left.besides[besides] += 1
                 continue
-            fault = _fault(fields, columns, prefix, labels)
+            fault = CARRIAGE_RETURN if "\r" in content else _fault(fields, columns, prefix, labels)
             if fault is not None:
                 left.bad(line, *fault)
+                left.besides["rest of a sentence left out"] += len(words) + sentence[-1][0] - line
                 break
             words.append(fields[columns.word][len(prefix) :])
             tags.append(labels[fields[columns.tag]])
         else:
-            if words and words[0] != DOCUMENT:
+            if words:
                 examples.append(TaggedSentence(str(number), tuple(words), tuple(tags)))
     left.check(len(examples))
     refuse_single_label(path, {tag for example in examples for tag in example.tags}, len(examples))
-    return Part(path, examples, dict(left.dropped))
+    return Part(path, examples, dict(left.dropped), besides=dict(left.besides))
 
 
-def _sentences(path: Path) -> Iterator[list[Line]]:
-    """Group the lines between blank ones; runs of blank lines make no empty sentence."""
+def _sentences(path: Path, besides: Counter[str]) -> Iterator[list[Line]]:
+    """Group the lines between blank ones, which are counted; runs of blank lines make no empty sentence."""
     sentence: list[Line] = []
     for line, content in read_lines(path):
         if content.strip(" "):
             sentence.append((line, content))
-        elif sentence:
+            continue
+        besides["blank line"] += 1
+        if sentence:
             yield sentence
             sentence = []
     if sentence:
@@ -130,9 +140,15 @@ def _prefix(path: Path, sentence: list[Line], language: str) -> str:
     return ""
 
 
-def _is_no_word(fields: Sequence[str]) -> bool:
-    """Whether a line of an indexed file is a comment, or a range (``3-4``) of words below it."""
-    return (len(fields) == 1 and fields[0].startswith("#")) or not fields[0].isdecimal()
+def _besides(fields: Sequence[str], columns: Columns) -> str | None:
+    """What a line is that is no word and yet no fault."""
+    if fields[0] == DOCUMENT and columns in (SPACED, CONLL):
+        return "mark of a document"
+    if columns is not INDEXED:
+        return None
+    if fields[0].startswith("#"):
+        return "comment"
+    return next((kind for kind, index in NO_WORDS.items() if index.fullmatch(fields[0])), None)
 
 
 def _fault(fields: Sequence[str], columns: Columns, prefix: str, labels: Mapping[str, int]) -> tuple[str, str] | None:
@@ -144,6 +160,11 @@ def _fault(fields: Sequence[str], columns: Columns, prefix: str, labels: Mapping
         return (
             "wrong number of fields",
             f"expected {needed} {kind}-separated fields ({names}), found {len(fields)}",
+        )
+    if columns is INDEXED and not fields[0].isdecimal():
+        return (
+            "no index",
+            f"expected the number of a word, a range such as 3-4 or a comment, found {excerpt(fields[0])}",
         )
     word, tag = fields[columns.word], fields[columns.tag]
     if not word.startswith(prefix):

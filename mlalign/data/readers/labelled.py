@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, unexpected
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, repeated, unexpected
 from mlalign.data.readers.records import LabelledText, Part
 
 
@@ -35,11 +35,7 @@ class LabelledRows:
         elif not all(texts):
             self.left.bad(line, "empty text", "expected text, found nothing")
         elif identifier in self._line_of:
-            self.left.bad(
-                line,
-                "repeated id",
-                f"expected a new id, found {identifier} of line {self._line_of[identifier]} again",
-            )
+            self.left.bad(line, *repeated(identifier, self._line_of))
         else:
             self._line_of[identifier] = line
             self._examples.append(LabelledText(identifier, texts, self.labels[label]))
@@ -66,7 +62,7 @@ class LabelledRows:
         self.left.check(len(self._examples))
         used = {example.label for example in self._examples}
         refuse_single_label(self.left.path, used, len(self._examples))
-        return Part(self.left.path, self._examples, dict(self.left.dropped))
+        return Part(self.left.path, self._examples, dict(self.left.dropped), besides=dict(self.left.besides))
 
 
 def quoted_fields(line: str) -> list[str]:

@@ -1,14 +1,20 @@
 """What a reader cannot use: refused at once, or left out, counted and reported."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
 from mlalign.data.readers.records import UNLABELLED
-from mlalign.data.text import excerpt
+from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError, did_you_mean
+
+# The reason, for the count, and the problem of a line that may be several.
+CARRIAGE_RETURN = (
+    "carriage return",
+    "expected one entry, found a carriage return inside the line: an old line end, or a stray character",
+)
 
 
 @dataclass(slots=True)
@@ -20,6 +26,10 @@ class Leftovers:
         on_bad_line: ``error`` stops at the first fault, ``skip`` counts it.
         dropped: reason -> count; may be shared by the files of a corpus.
         unit: what is numbered, for the messages.
+
+    Attributes:
+        besides: what -> lines that are no entries of what is read: headers, comments, rows of other languages. Every
+            line of a file is kept, dropped or one of these.
     """
 
     path: Path
@@ -28,6 +38,19 @@ class Leftovers:
     unit: str = "line"
     count: int = field(default=0, init=False)
     first: str = field(default="", init=False)
+    besides: Counter[str] = field(default_factory=Counter, init=False)
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The lines of the file but for those with a carriage return inside, which may hide other lines.
+
+        Raises:
+            DataError: see ``read_lines``; or there is such a line and ``on_bad_line`` is ``error``.
+        """
+        for line, content in read_lines(self.path):
+            if "\r" in content:
+                self.bad(line, *CARRIAGE_RETURN)
+            else:
+                yield line, content
 
     def bad(self, line: int, reason: str, problem: str) -> None:
         """Refuse a faulty line, or leave it out where the user asked for that.
@@ -61,6 +84,11 @@ class Leftovers:
             )
         if not kept:
             raise DataError(f"{self.path}: expected entries, found none; get the file anew")
+
+
+def repeated(identifier: str, line_of: Mapping[str, int]) -> tuple[str, str]:
+    """The reason, for the count, and the problem of an id that an earlier line has."""
+    return "repeated id", f"expected a new id, found {identifier[:40]} of line {line_of[identifier]} again"
 
 
 def unexpected(kind: str, found: str, choices: Collection[str]) -> str:

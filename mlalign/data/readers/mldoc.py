@@ -8,6 +8,7 @@ here too.
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.labelled import LabelledRows
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.records import LabelledText, Part
-from mlalign.data.text import excerpt, read_lines
+from mlalign.data.text import excerpt
 from mlalign.errors import DataError
 
 COPYRIGHT = re.compile(r"\([cC]\) Reuters Limited 199[0-9]\.")
 INDEX_LINE = re.compile(r"\w+-\d+")
+LITERAL = re.compile(r"""b'(?:[^'\\]++|\\.)*+'|b"(?:[^"\\]++|\\.)*+\"""")  # and no other expression of Python
 
 
 def read(
@@ -32,7 +34,7 @@ def read(
 ) -> Part[LabelledText]:
     """Read one file; an example's id is its line number. See ``format.Reader``."""
     rows = LabelledRows(path, labels, on_bad_line)
-    for line, content in read_lines(path):
+    for line, content in rows.left.lines():
         label, tab, document = content.partition("\t")
         if line == 1 and INDEX_LINE.fullmatch(content):
             raise DataError(
@@ -59,9 +61,10 @@ def read(
 def _decoded(document: str) -> str:
     if not document.startswith(("b'", 'b"')):
         return document
-    literal = ast.literal_eval(document)
-    if not isinstance(literal, bytes):
-        raise ValueError("something follows the literal")
+    if not LITERAL.fullmatch(document):
+        raise ValueError("no bytes literal, or something follows it")
+    with warnings.catch_warnings(action="ignore"):  # a backslash before an ordinary character stays
+        literal: bytes = ast.literal_eval(document)
     return literal.decode("utf-8")
 
 

@@ -12,7 +12,7 @@ from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.labelled import LabelledRows, quoted_fields
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.records import LabelledText, Part
-from mlalign.data.text import excerpt, read_lines
+from mlalign.data.text import excerpt
 from mlalign.errors import DataError
 
 HEADER = ["id", "sentence1", "sentence2", "label"]
@@ -36,10 +36,11 @@ def read(
     """
     rows = LabelledRows(path, labels, on_bad_line)
     columns = HEADER
-    for line, content in read_lines(path):
+    for line, content in rows.left.lines():
         if line == 1:
             columns = _columns(path, content)
             if columns is HEADER:
+                rows.left.besides["header"] += 1
                 continue
         fields = content.split("\t") if columns is HEADER else quoted_fields(content)
         if len(fields) != len(columns):

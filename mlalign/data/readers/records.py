@@ -1,8 +1,9 @@
 """What the readers of task files return."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 UNLABELLED = -100  # the position of a label that was dropped; torch's losses leave it out
@@ -84,12 +85,17 @@ Read = TypeVar("Read", bound=AnyExample, covariant=True)  # for types that only 
 
 
 class Part(NamedTuple, Generic[Read]):
-    """One part read: its examples in file order, and how many were left out for which reason."""
+    """One part read: its examples in file order, and how many were left out for which reason.
+
+    Attributes:
+        besides: what -> lines of the file that are no entries of this part, see ``Leftovers``.
+    """
 
     path: Path
     examples: Sequence[Read]
     dropped: dict[str, int]
     beside: Path | None = None  # the other language's file, where each has one
+    besides: Mapping[str, int] = MappingProxyType({})
 
     @property
     def rows(self) -> int:

@@ -5,18 +5,18 @@ fünf uhr] auf``. Words are cut as the release's ``create_hf_dataset.py`` does: 
 Japanese and Chinese by characters, but for words of ASCII. A slot's first word is tagged ``B-``.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.languages import CODES
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, unexpected
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, repeated, unexpected
 from mlalign.data.readers.records import Part, TaggedSentence
-from mlalign.data.text import excerpt, read_lines
+from mlalign.data.text import excerpt, parse_json
 
 KEYS = ("id", "partition", "annot_utt")
+PARTITIONS = ("train", "dev", "test")
 PIECES = re.compile(r"(?:\[\s*(?P<slot>\w+)\s*:(?P<inside>[^\[\]]*)\]|(?P<outside>[^\[\]]+))")
 BY_CHARACTER = ("ja-JP", "zh-CN", "zh-TW")
 OUTSIDE = "O"
@@ -33,27 +33,36 @@ def read(
     """Read one part of a locale's file. See ``format.Reader``."""
     left = Leftovers(path, on_bad_line)
     examples: list[TaggedSentence] = []
-    for line, content in read_lines(path):
+    line_of: dict[str, int] = {}
+    for line, content in left.lines():
         try:
-            identifier, partition, annotated = (json.loads(content)[key] for key in KEYS)
-            if partition != part:
-                continue
+            row = parse_json(content)
+            identifier, partition, annotated = str(row["id"]), row["partition"], row["annot_utt"]
             words, tags = tagged(annotated, by_character=language in BY_CHARACTER)
         except (ValueError, KeyError, TypeError):
             problem = f"expected a JSON object with {', '.join(KEYS)}, found {excerpt(content)}"
             left.bad(line, "broken annotation", problem)
+            continue
+        if partition not in PARTITIONS:
+            left.bad(line, "unknown partition", unexpected("partition", str(partition), PARTITIONS))
+            continue
+        if partition != part:
+            left.besides["another part"] += 1
             continue
         unknown = next((tag for tag in tags if tag not in labels), None)
         if unknown is not None:
             left.bad(line, "unknown tag", unexpected("tag", unknown, labels))
         elif not words:
             left.bad(line, "empty text", "expected words, found none")
+        elif identifier in line_of:
+            left.bad(line, *repeated(identifier, line_of))
         else:
+            line_of[identifier] = line
             tag_numbers = tuple(labels[tag] for tag in tags)
-            examples.append(TaggedSentence(str(identifier), tuple(words), tag_numbers))
+            examples.append(TaggedSentence(identifier, tuple(words), tag_numbers))
     left.check(len(examples))
     refuse_single_label(path, {tag for example in examples for tag in example.tags}, len(examples))
-    return Part(path, examples, dict(left.dropped))
+    return Part(path, examples, dict(left.dropped), besides=dict(left.besides))
 
 
 def tagged(annotated: str, *, by_character: bool) -> tuple[list[str], list[str]]:

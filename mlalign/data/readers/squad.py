@@ -4,14 +4,13 @@ XQuAD (Artetxe et al., ACL 2020) has one such file for each language, ``xquad.de
 learned from SQuAD's own ``train-v1.1.json`` and ``dev-v1.1.json``.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import Part, Question
-from mlalign.data.text import read_lines
+from mlalign.data.text import parse_json, read_text
 from mlalign.errors import DataError
 from mlalign.files import Json
 
@@ -39,10 +38,13 @@ def read(
     examples: list[Question] = []
     known: set[str] = set()
     for number, found in enumerate(_questions(path), start=1):
-        if not (found.question and found.context and found.answers and all(found.answers)):
+        if found is None:
+            expected = "expected id, question, answers with text and answer_start, in a paragraph with its context"
+            left.bad(number, "broken question", f"{expected}; found another form")
+        elif not (found.question and found.context and found.answers and all(found.answers)):
             left.bad(number, "empty text", "expected a question, a context and answers, found an empty one")
         elif found.id in known:
-            left.bad(number, "repeated id", f"expected a new id, found {found.id} again")
+            left.bad(number, "repeated id", f"expected a new id, found {found.id[:40]} again")
         elif part == "train" and not found.context.startswith(found.answers[0], found.starts[0]):
             problem = f"expected the answer at character {found.starts[0]} of its context"
             left.drop(number, "answer elsewhere", problem)
@@ -53,13 +55,14 @@ def read(
     return Part(path, examples, dict(left.dropped))
 
 
-def _questions(path: Path) -> Iterator[Question]:
-    text = "\n".join(line for _, line in read_lines(path))
+def _questions(path: Path) -> Iterator[Question | None]:
+    """All questions; None for one of another form."""
+    text = read_text(path)
     try:
-        for article in json.loads(text)["data"]:
+        for article in parse_json(text)["data"]:
             for paragraph in article["paragraphs"]:
                 for one in paragraph["qas"]:
-                    yield _question(one, str(paragraph["context"]))
+                    yield _question(one, paragraph["context"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected SQuAD's JSON (data, paragraphs, context, qas, answers, text, answer_start), "
@@ -67,10 +70,15 @@ def _questions(path: Path) -> Iterator[Question]:
         ) from error
 
 
-def _question(one: Mapping[str, Json], context: str) -> Question:
-    answers = tuple(str(answer["text"]) for answer in one["answers"])
-    starts = tuple(int(answer["answer_start"]) for answer in one["answers"])
-    return Question(str(one["id"]), str(one["question"]).strip(), context, answers, starts)
+def _question(one: Json, context: Json) -> Question | None:
+    try:
+        texts = [one["id"], context, one["question"], *(answer["text"] for answer in one["answers"])]
+        starts = tuple(answer["answer_start"] for answer in one["answers"])
+    except (KeyError, TypeError):
+        return None
+    if not all(isinstance(text, str) for text in texts) or any(type(start) is not int or start < 0 for start in starts):
+        return None
+    return Question(texts[0], texts[2].strip(), context, tuple(texts[3:]), starts)
 
 
 FORMAT = Format(

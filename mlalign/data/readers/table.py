@@ -1,15 +1,15 @@
 """Texts and their labels in rows: tab-separated, as pandas quotes them or plain, or JSON lines."""
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.labelled import LabelledRows, quoted_fields
-from mlalign.data.readers.leftovers import OnBadLine
+from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import LabelledText, Part
-from mlalign.data.text import excerpt, read_lines
+from mlalign.data.text import excerpt, parse_json
 from mlalign.errors import DataError
 
 
@@ -63,17 +63,21 @@ class Table:
         """Read the rows of one language and part."""
         rows = LabelledRows(path, labels, on_bad_line)
         for line, row, columns in self._rows(path, rows):
-            elsewhere = columns.language is not None and row[columns.language] != language
-            if elsewhere or (columns.part is not None and row[columns.part] != part):
+            if not _is_wanted(columns.language, "language", language, row, line, rows.left):
+                continue
+            if not _is_wanted(columns.part, "part", part, row, line, rows.left):
                 continue
             identifier = str(line) if columns.id is None else row[columns.id]
             rows.add(line, identifier, [row[name] for name in columns.texts], row[columns.label])
         return rows.part()
 
     def languages(self, path: Path) -> set[str]:
-        """The languages of a file that holds several."""
-        left = LabelledRows(path, {}, OnBadLine.skip)
-        return {row[columns.language] for _, row, columns in self._rows(path, left) if columns.language is not None}
+        """The languages of a file that holds several; of two spellings that differ in case or space the usual one."""
+        rows = LabelledRows(path, {}, OnBadLine.skip)
+        found = Counter(
+            row[columns.language] for _, row, columns in self._rows(path, rows) if columns.language is not None
+        )
+        return set({_folded(name): name for name, _ in reversed(found.most_common()) if _folded(name)}.values())
 
     def format(self, names: Mapping[PartName, Sequence[str]], codes: Mapping[str, str]) -> Format[LabelledText]:
         """The release whose files are such tables."""
@@ -86,10 +90,11 @@ class Table:
     def _lines(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
         header = self.header
         columns = None if header is None else self._form(path, header, "")
-        for line, content in read_lines(path):
+        for line, content in rows.left.lines():
             fields = quoted_fields(content) if self.is_quoted else content.split("\t")
             if header is None or columns is None:
                 header, columns = fields, self._form(path, fields, content)
+                rows.left.besides["header"] += 1
             elif len(fields) != len(header):
                 rows.wrong_fields(line, header, fields)
             else:
@@ -97,9 +102,9 @@ class Table:
 
     def _objects(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
         columns = None
-        for line, content in read_lines(path):
+        for line, content in rows.left.lines():
             try:
-                row = json.loads(content)
+                row = parse_json(content)
             except ValueError:
                 row = None
             if not isinstance(row, dict):
@@ -123,3 +128,22 @@ class Table:
                 return columns
         expected = ", or ".join(", ".join(columns.all()) for columns in self.columns)
         raise DataError(f"{path}, line 1: expected the header {expected}, found {excerpt(first_line)}")
+
+
+def _is_wanted(column: str | None, kind: str, wanted: str, row: Mapping[str, str], line: int, left: Leftovers) -> bool:
+    """Whether a row is of the language or part that is read; counts it where it is not.
+
+    Raises:
+        DataError: it says so in other letters or not at all, and such lines are refused.
+    """
+    if column is None or row[column] == wanted:
+        return True
+    if _folded(row[column]) in ("", wanted.casefold()):
+        left.bad(line, f"misspelt {kind}", f"expected the {kind} {wanted} or another, found {excerpt(row[column])}")
+    else:
+        left.besides[f"another {kind}"] += 1
+    return False
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
