@@ -1,18 +1,20 @@
 """One run: align an encoder on parallel text, fine-tune it on English labels, evaluate it in every language.
 
-What is computed is in ``mlalign.alignment.module`` (the alignment) and ``mlalign.finetuning.module``.
+``stages.align`` trains the alignment, whose step is in ``alignment.module``; ``finetuning.module`` learns the labels.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+import lightning as L
 from omegaconf import OmegaConf
 
 from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.enums import Stage
+from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
@@ -36,13 +38,18 @@ from mlalign.progress import bar
 from mlalign.reporting import results as results_file
 from mlalign.reporting.curves import stage_curves
 from mlalign.reporting.tables import score_table
-from mlalign.stages.backbone import Backbone
+from mlalign.stages.align import AlignmentStage
+from mlalign.stages.backbone import Backbone, EarlierEncoder
 from mlalign.stages.chain import encoder_folders, locked
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
+from mlalign.stages.maps import CentredStage, LinearMapStage
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
-from mlalign.stages.registry import build_stages, require_stage_resources
+from mlalign.stages.stage import EncoderStage, Start
+from mlalign.stages.swap import SwapStage
+from mlalign.stages.word_vectors import VectorStage
 from mlalign.tasks.data import TaskDataModule, covered
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
@@ -52,6 +59,10 @@ from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
+
+STAGES: Mapping[Stage, type[EncoderStage]] = {  # what ``method.stages`` names
+    stage.name: stage for stage in (AlignmentStage, ParsingStage, CentredStage, LinearMapStage, VectorStage, SwapStage)
+}
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,8 @@ def prepare_data(config: Train) -> Corpus:
     text, task = ParallelText(config), task_files(config)
     resources = Resources(config, task, lambda: text.files)
     require_resources(config, resources)
-    require_stage_resources(config, text)
+    for name in config.method.stages:
+        STAGES[name].require(config, text)
     return Corpus(text, task, resources)
 
 
@@ -171,9 +183,9 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     lines: dict[str, int] = {}
     if names or backbone.is_built:  # whose tokenizer is trained on the text
         lines = corpus.text.log_files()
-        record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
-    chain = build_stages(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
-    folders = encoder_folders(chain, Path(config.aligned), resume=config.resume)
+        record.parallel |= corpus.text.paths
+    stages = chained(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
+    folders = encoder_folders(stages, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
     made: JsonObject = {}
     reads: set[str] = set()
@@ -199,6 +211,32 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         record.coverage["parallel"] = corpus.text.coverage(layout)
     facts = _facts(config, backbone, encoder)
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
+
+
+def chained(
+    config: Train,
+    text: ParallelText,
+    backbone: Backbone,
+    trainer: Callable[[str], Callable[..., L.Trainer]],
+    *,
+    precision: str,
+) -> list[EncoderStage]:
+    """The stages of a configuration, each starting from what the one before leaves.
+
+    Args:
+        config: checked.
+        text: parallel.
+        backbone: that the first starts from.
+        trainer: gives, for the name of a stage, what makes its trainer.
+        precision: Lightning's name of it.
+    """
+    stages: list[EncoderStage] = []
+    start: Start = backbone
+    for name in config.method.stages:
+        stages.append(STAGES[name](config, text, start, trainer(name.value), precision=precision))
+        folder = Path(config.aligned) / fingerprint(stages[-1].recipe)
+        start = EarlierEncoder(folder, dropout=config.backbone.dropout)
+    return stages
 
 
 def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObject:
@@ -263,7 +301,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         add_records(record.data, part)
     record.data |= corpus.resources.files_read
     if reads_parallel(config):
-        record.parallel |= {one: list(map(str, paths)) for one, paths in corpus.text.files.items()}
+        record.parallel |= corpus.text.paths
     return Classifier(data, module, kept)
 
 

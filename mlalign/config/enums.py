@@ -8,7 +8,7 @@ CUSTOM = "custom"  # backbone.name until one is given
 
 # Where a run's text comes from: generated, files of one's own, or fetched.
 DataSource = StrEnum("DataSource", "sample files hub")
-# What makes an encoder before fine-tuning, each from what the one before left; see ``mlalign.stages.registry``.
+# What makes an encoder before fine-tuning, each from what the one before left; see ``mlalign.pipeline.STAGES``.
 Stage = StrEnum("Stage", "align parse centred linear_map vectors swap")
 # How word vectors of several languages come into one space.
 VectorForm = StrEnum("VectorForm", "multi_cca joint_subword")

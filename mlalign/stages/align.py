@@ -18,23 +18,19 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
+from mlalign.config.enums import Stage
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule
-from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero, rank_zero_first
+from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero
 from mlalign.files import JsonObject, write_whole
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
-from mlalign.models.io import save_encoder
-from mlalign.models.learning import configure_training
 from mlalign.reporting.curves import CURVES, write_curves
-from mlalign.stages.backbone import Start
-from mlalign.stages.code import code_hashes
 from mlalign.stages.dictionary import lexicon_of
-from mlalign.stages.parallel_text import ParallelText
-from mlalign.training.computing import attention
+from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.training.trainer import require_finished
 
 log = logging.getLogger(__name__)
@@ -45,30 +41,10 @@ CHECKPOINTS = 20  # of an alignment at most, for resuming
 SAVING_SHARE = 0.05  # of the time, at most, goes into writing them
 
 
-class AlignmentStage:
-    """Makes the aligned encoder that a configuration describes.
+class AlignmentStage(EncoderStage):
+    """Makes the aligned encoder that a configuration describes; a resumed alignment keeps its precision."""
 
-    Args:
-        config: checked.
-        text: parallel.
-        backbone: that is aligned, as it comes or as the stage before left it.
-        trainer: makes Lightning's trainer, see ``training.trainer.make_trainer``.
-        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
-            machine chose is not, but it is recorded, and a resumed alignment keeps it.
-    """
-
-    def __init__(
-        self,
-        config: Train,
-        text: ParallelText,
-        backbone: Start,
-        trainer: Callable[..., L.Trainer],
-        *,
-        precision: str,
-    ) -> None:
-        self.asked, self.text, self.backbone = config, text, backbone
-        self.trainer, self.precision, self.attention = trainer, precision, attention(config)
-        self.code = code_hashes()  # as it is now: a checkout can change while it aligns
+    name = Stage.align
 
     @cached_property
     def config(self) -> Train:
@@ -88,9 +64,7 @@ class AlignmentStage:
     def _assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
         """What is trained, on what, and the tokenizer."""
         model, tokenizer = self.backbone.load(attention)
-        vocabulary = vocabulary_size(tokenizer)
-        with rank_zero_first():
-            tables = self.text.tables(tokenizer)
+        vocabulary, tables = vocabulary_size(tokenizer), self.tables(tokenizer)
         return *Assembly(config, self.lexicon).module(model, tokenizer, tables, vocabulary), tokenizer
 
     @cached_property
@@ -114,11 +88,7 @@ class AlignmentStage:
         config = self.config
         computing = self._computing(folder, resume_from)
         module, data, tokenizer = self._assembled(config, computing["attention"])
-        configure_training(
-            module.encoder.backbone,
-            gradient_checkpointing=config.backbone.gradient_checkpointing,
-            compiled=config.trainer.compile,
-        )
+        self.configure_training(module.encoder.backbone)
         pairs = sum(map(len, data.tables.values()))
         log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), f"{pairs:,}", config.align.steps)
         seconds = align(
@@ -130,19 +100,17 @@ class AlignmentStage:
             trainer=partial(self.trainer, precision=computing["precision"]),
             resume_from=resume_from,
         )
-        record = {
-            "backbone": config.backbone.name,
-            "recipe": self.recipe,
-            "code": self.code,
-            "computing": computing,
-            "seconds": seconds,
-            "budget": asdict(spent_by(config.align, module, data)),
-            "files": {path: info for table in data.tables.values() for path, info in table.files.items()},
-            "warnings": list(module.diagnostics.warnings.values()),
-        }
-        if is_rank_zero():
-            save_encoder(module.encoder, tokenizer, folder, record)
-            (folder / COMPUTING).unlink()
+        self.save(
+            module.encoder,
+            tokenizer,
+            folder,
+            seconds=seconds,
+            files=files_of(data.tables),
+            computing=computing,
+            budget=asdict(spent_by(config.align, module, data)),
+            warnings=list(module.diagnostics.warnings.values()),
+        )
+        on_rank_zero((folder / COMPUTING).unlink)()
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:
         """Precision and attention: as this alignment began, on whatever machine, or as chosen here."""

@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -20,17 +19,6 @@ from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.seeding import seed_everything_for
-
-
-class Start(Protocol):
-    """What a stage starts from: the backbone as it comes, or as the stage before left it."""
-
-    @property
-    def identity(self) -> JsonObject:
-        """What identifies weights and tokenizer, whatever they are called."""
-
-    def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        """The model and its tokenizer; ``attention`` is transformers' name of its implementation."""
 
 
 class Backbone:

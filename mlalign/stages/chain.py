@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock
 from omegaconf import OmegaConf
@@ -17,19 +16,9 @@ from mlalign.distributed import barrier, broadcast_object, is_rank_zero
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
 from mlalign.models.io import RECIPE
+from mlalign.stages.stage import EncoderStage
 
 log = logging.getLogger(__name__)
-
-
-class EncoderStage(Protocol):
-    """A step of a chain: makes an encoder's folder."""
-
-    @property
-    def recipe(self) -> JsonObject:
-        """Everything that the folder follows from, what it starts from included."""
-
-    def make(self, folder: Path, resume_from: Path) -> None:
-        """Fill a folder; what an interrupted run left is in ``resume_from``."""
 
 
 def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool | str) -> list[Path]:

@@ -52,7 +52,7 @@ def _has_other_texts(text: ParallelText, results: Results) -> bool:
     read = {path for paths in results.parallel.values() for path in paths}
     if not read:
         return False
-    there = {str(path) for paths in text.files.values() for path in paths}
+    there = {path for paths in text.paths.values() for path in paths}
     for path in sorted(there ^ read):
         what = "is new" if path in there else "is no longer read"
         log.info("%s %s since this run: it is recomputed.", path, what)

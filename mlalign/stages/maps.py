@@ -2,65 +2,40 @@
 
 import logging
 import time
-from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import lightning as L
 import torch
 from torch import Tensor
 
 from mlalign.config.enums import Stage
-from mlalign.config.identity import alignment_recipe
-from mlalign.config.schema import Train
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule, sentences_of
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.distributed import is_rank_zero, rank_zero_first
-from mlalign.files import JsonObject
 from mlalign.models.encoder import Encoder
-from mlalign.models.io import save_encoder
 from mlalign.models.language_maps import LanguageMaps, procrustes
 from mlalign.models.subwords import mean_pool
-from mlalign.stages.backbone import Start
-from mlalign.stages.code import code_hashes
-from mlalign.stages.parallel_text import ParallelText
-from mlalign.training.computing import attention, takes_gpu
+from mlalign.stages.stage import EncoderStage, files_of
+from mlalign.training.computing import takes_gpu
 
 log = logging.getLogger(__name__)
 
 
-class MapStage:
-    """Gives an encoder without fusion maps of its languages; arguments as of ``AlignmentStage``.
+class MapStage(EncoderStage):
+    """Gives an encoder without fusion maps of its languages.
 
     Attributes:
-        name: of the stage.
         linear: whether languages are turned, too.
     """
 
-    name: ClassVar[Stage]
     linear: ClassVar[bool]
-
-    def __init__(
-        self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str
-    ) -> None:
-        self.config, self.text, self.backbone, self.attention = config, text, backbone, attention(config)
-
-    @cached_property
-    def recipe(self) -> JsonObject:
-        """Everything that the folder follows from."""
-        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
-        return {**recipe, "stage": self.name.value}
 
     def make(self, folder: Path, resume_from: Path) -> None:
         """Fit the maps and fill a folder; nothing is resumed, it takes seconds."""
         started = time.perf_counter()
         config, align = self.config, self.config.align
-        assert align.seed is not None  # resolved
         model, tokenizer = self.backbone.load(self.attention)
-        with rank_zero_first():
-            tables = self.text.tables(tokenizer)
+        tables = self.tables(tokenizer)
         data = ParallelDataModule(
             tables,
             SequenceBuilder(tokenizer, self.text.language_tokens(tokenizer), max_length=align.max_length),
@@ -69,23 +44,14 @@ class MapStage:
             batches=1,
             exponent=config.data.sampling_exponent,
             held_out=config.data.held_out,
-            seed=align.seed,
+            seed=self.seed,
         )
         encoder = Encoder(model, pool=config.backbone.pool.value)
         encoder.to("cuda" if takes_gpu(config) else "cpu").eval()
         encoder.maps = fitted_maps(encoder, data, align.prototype_sentences, linear=self.linear)
         log.info("Fitted maps of %s to at most %d pairs each", ", ".join(tables), align.prototype_sentences)
-        record = {
-            "backbone": config.backbone.name,
-            "recipe": self.recipe,
-            "code": code_hashes(),
-            "computing": {"precision": "32-true", "attention": self.attention},
-            "seconds": time.perf_counter() - started,
-            "files": {path: info for table in tables.values() for path, info in table.files.items()},
-            "warnings": [],
-        }
-        if is_rank_zero():
-            save_encoder(encoder, tokenizer, folder, record)
+        computing, seconds = {"precision": "32-true", "attention": self.attention}, time.perf_counter() - started
+        self.save(encoder, tokenizer, folder, seconds=seconds, files=files_of(tables), computing=computing, warnings=[])
 
 
 class CentredStage(MapStage):

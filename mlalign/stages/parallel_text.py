@@ -76,15 +76,20 @@ class ParallelText:
             for language, names in self.corpora.items()
         }
 
+    @property
+    def paths(self) -> dict[str, list[str]]:
+        """Language -> the paths of its parallel files, as results name them."""
+        return {language: list(map(str, paths)) for language, paths in self.files.items()}
+
     @cached_property
     def hashes(self) -> dict[str, str]:
         """Path -> SHA-256 of every parallel file."""
-        return {str(path): sha256_of(path) for paths in self.files.values() for path in paths}
+        return {path: sha256_of(Path(path)) for paths in self.paths.values() for path in paths}
 
     @property
     def identity(self) -> dict[str, list[str]]:
         """Language -> SHA-256 of its parallel files."""
-        return {language: [self.hashes[str(path)] for path in paths] for language, paths in self.files.items()}
+        return {language: [self.hashes[path] for path in paths] for language, paths in self.paths.items()}
 
     def all_sentences(self) -> Iterator[str]:
         """Both sides of all pairs of every file."""

@@ -2,11 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 
-import lightning as L
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -15,44 +13,21 @@ from mlalign.alignment.assembly import counted
 from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.config.enums import Stage
-from mlalign.config.identity import alignment_recipe
 from mlalign.config.schema import Train
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
-from mlalign.device import padding_multiple
-from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import JsonObject
 from mlalign.models.backbone import add_language_tokens, vocabulary_size
 from mlalign.models.encoder import Encoder
-from mlalign.models.io import save_encoder
 from mlalign.models.language_rows import LanguageRows, set_blocks
-from mlalign.models.learning import configure_training
-from mlalign.stages.backbone import Start
-from mlalign.stages.code import code_hashes
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.training.computing import attention, takes_gpu
+from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.training.optimizers import ParameterGroup
 from mlalign.training.seeding import seed_everything_for
-from mlalign.training.trainer import require_finished
 
 log = logging.getLogger(__name__)
-
-
-def require_steps(config: Train, text: ParallelText) -> None:
-    """Look whether every language gets a step of a configuration that swaps embeddings.
-
-    Raises:
-        ConfigError: one gets none.
-    """
-    least = 2 * len(text.languages)
-    if Stage.swap in config.method.stages and config.align.steps < least:
-        raise ConfigError(
-            f"align.steps={config.align.steps}: method.stages=[swap] gives English half of the steps and each other "
-            f"language its part of the rest; expected {least} or more"
-        )
 
 
 def shares(steps: int, languages: int) -> tuple[int, list[int]]:
@@ -61,27 +36,28 @@ def shares(steps: int, languages: int) -> tuple[int, list[int]]:
     return steps - rest, [rest // languages + (place < rest % languages) for place in range(languages)]
 
 
-class SwapStage:
-    """Makes an encoder with embeddings of each language's own; arguments as of ``AlignmentStage``.
+class SwapStage(EncoderStage):
+    """Makes an encoder with embeddings of each language's own.
 
     Artetxe et al. 2020 (arXiv:1910.11856): masked words of English train body and embeddings. Then each other
     language gets new embeddings, which its masked words train while the body stays as it is.
     """
 
-    def __init__(
-        self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str
-    ) -> None:
-        self.config, self.text, self.backbone = config, text, backbone
-        self.trainer, self.precision, self.attention = trainer, precision, attention(config)
-        self.code = code_hashes()
-        assert config.align.seed is not None  # resolved
-        self.seed = config.align.seed
+    name = Stage.swap
 
-    @cached_property
-    def recipe(self) -> JsonObject:
-        """Everything that the folder follows from."""
-        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
-        return {**recipe, "stage": Stage.swap.value}
+    @staticmethod
+    def require(config: Train, text: ParallelText) -> None:
+        """Look whether every language gets a step.
+
+        Raises:
+            ConfigError: one gets none.
+        """
+        least = 2 * len(text.languages)
+        if config.align.steps < least:
+            raise ConfigError(
+                f"align.steps={config.align.steps}: method.stages=[swap] gives English half of the steps and each "
+                f"other language its part of the rest; expected {least} or more"
+            )
 
     def make(self, folder: Path, resume_from: Path) -> None:
         """Learn all languages and fill a folder; an interrupted run begins again.
@@ -99,20 +75,12 @@ class SwapStage:
                 "method.stages=[swap] learns one matrix for both; choose a backbone with tied embeddings"
             )
         vocabulary = vocabulary_size(tokenizer)
-        with rank_zero_first():
-            tables = self.text.tables(tokenizer)
+        tables = self.tables(tokenizer)
         torch.manual_seed(self.seed)
         counts = counted(tables, vocabulary)
         add_language_tokens(model, tokenizer, counts, start=align.language_token_start.value)
-        layout = SequenceBuilder(
-            tokenizer,
-            self.text.language_tokens(tokenizer),
-            max_length=align.max_length,
-            multiple=padding_multiple(gpu=takes_gpu(config)),
-        )
-        configure_training(
-            model, gradient_checkpointing=config.backbone.gradient_checkpointing, compiled=config.trainer.compile
-        )
+        layout = self.layout(tokenizer)
+        self.configure_training(model)
         encoder = Encoder(model, pool=config.backbone.pool.value)
         learner = _Learner(self, encoder, layout, vocabulary, folder)
         steps, steps_of = shares(align.steps, len(tables))
@@ -124,19 +92,17 @@ class SwapStage:
         tokens = {language: layout.language_tokens[language] for language in tables}
         encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary)
         read = ", ".join(f"{language} {int(count.sum()):,}" for language, count in counts.items())
-        record = {
-            "backbone": config.backbone.name,
-            "recipe": self.recipe,
-            "code": self.code,
-            "computing": {"precision": self.precision, "attention": self.attention},
-            "seconds": time.perf_counter() - started,
-            "files": {path: info for table in tables.values() for path, info in table.files.items()},
-            "warnings": [],
-            "reads": ["sides of the parallel text"],
-            "notes": [f"{Stage.swap.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
-        }
-        if is_rank_zero():
-            save_encoder(encoder, tokenizer, folder, record)
+        self.save(
+            encoder,
+            tokenizer,
+            folder,
+            seconds=time.perf_counter() - started,
+            files=files_of(tables),
+            computing={"precision": self.precision, "attention": self.attention},
+            warnings=[],
+            reads=["sides of the parallel text"],
+            notes=[f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
+        )
 
 
 class _Learner:
@@ -216,14 +182,11 @@ class _Learner:
             fixed=fixed,
             seed=seed,
         )
-        loop = self.stage.trainer(
+        self.stage.fit(
+            module,
+            data.train_dataloader(),
             folder=self.folder,
-            callbacks=[],
+            steps=steps,
             max_epochs=1,
             accumulate_grad_batches=align.accumulate,
-            enable_checkpointing=False,
-            precision=self.stage.precision,
         )
-        loop.fit(module, data.train_dataloader())
-        require_finished(Stage.swap.value, loop, steps)
-        module.divergence.check()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 import mlalign
-from mlalign.config.enums import VectorForm
+from mlalign.config.enums import Stage, VectorForm
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
@@ -27,14 +27,13 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.files import JsonObject
 from mlalign.models.backbone import language_token
 from mlalign.models.cca import canonical_map
-from mlalign.models.io import save_encoder
 from mlalign.models.word_encoder import WordEncoder
 from mlalign.models.word_tokenizer import INSIDE, SPECIAL, add_languages, grams, with_pieces, word_tokenizer
 from mlalign.progress import bar
 from mlalign.stages.cbow import Cbow, Rows, RunningText, WindowSampler, train_cbow
-from mlalign.stages.code import code_hashes
 from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.stage import EncoderStage, files_of
 
 log = logging.getLogger(__name__)
 
@@ -64,52 +63,44 @@ class WordTable:
         return rows if all(rows) else []
 
 
-def require_dictionary(config: Train, text: ParallelText) -> None:
-    """Look for the dictionary of a configuration that learns word vectors.
-
-    Raises:
-        UserError: there is none of a target language.
-    """
-    choice = config.data.lexicon
-    if choice is None:
-        raise ConfigError(
-            "method.stages=[vectors] reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
-            "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
-        )
-    if choice == INDUCED:
-        if together := sorted(WITHOUT_SPACES.intersection(text.languages)):
-            raise ConfigError(
-                f"data.lexicon=induced: {', '.join(together)} writes no spaces between words, so that no dictionary "
-                "can be learned; name a file or folder, or choose other languages with data.languages"
-            )
-        return
-    path = lexicon_path(choice, config.data.root)
-    there = set(dictionary_files(path).values())
-    missing = [language for language in text.languages if same_form(language) not in there]
-    if missing:
-        raise DataError(
-            f"{path}: method.stages=[vectors] needs a dictionary of English with {', '.join(missing)}, found "
-            f"{', '.join(sorted(there))}; add files, or choose other languages with data.languages"
-        )
-
-
-class VectorStage:
-    """Makes word vectors of all languages by CBOW with negative sampling.
+class VectorStage(EncoderStage):
+    """Makes word vectors of all languages by CBOW with negative sampling, from no backbone.
 
     With ``vectors.form=multi_cca`` each language is learned by itself and then mapped onto English, which stays as
     it is; with ``joint_subword`` a word is also told by its translations, and has the mean of its n-grams' vectors.
-
-    Args:
-        config: checked.
-        text: parallel, whose sides are read as unpaired sentences.
-        backbone: not used, like the arguments behind it.
+    The sides of the parallel text are read as unpaired sentences.
     """
 
-    def __init__(self, config: Train, text: ParallelText, backbone: object, trainer: object, *, precision: str) -> None:
-        self.config, self.text, self.settings = config, text, config.vectors
-        self.code = code_hashes()
-        assert config.align.seed is not None  # resolved
-        self.seed = config.align.seed
+    name = Stage.vectors
+
+    @staticmethod
+    def require(config: Train, text: ParallelText) -> None:
+        """Look for the dictionary.
+
+        Raises:
+            UserError: there is none of a target language.
+        """
+        choice = config.data.lexicon
+        if choice is None:
+            raise ConfigError(
+                "method.stages=[vectors] reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
+                "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
+            )
+        if choice == INDUCED:
+            if together := sorted(WITHOUT_SPACES.intersection(text.languages)):
+                raise ConfigError(
+                    f"data.lexicon=induced: {', '.join(together)} writes no spaces between words, so that no "
+                    "dictionary can be learned; name a file or folder, or choose other languages with data.languages"
+                )
+            return
+        path = lexicon_path(choice, config.data.root)
+        there = set(dictionary_files(path).values())
+        missing = [language for language in text.languages if same_form(language) not in there]
+        if missing:
+            raise DataError(
+                f"{path}: method.stages=[vectors] needs a dictionary of English with {', '.join(missing)}, found "
+                f"{', '.join(sorted(there))}; add files, or choose other languages with data.languages"
+            )
 
     @cached_property
     def recipe(self) -> JsonObject:
@@ -118,9 +109,9 @@ class VectorStage:
         read = ("on_bad_line", "max_pairs", "min_tokens", "max_ratio")
         return {
             "version": mlalign.__version__,
-            "stage": "vectors",
+            "stage": self.name.value,
             "settings": {
-                **{f"vectors.{key}": value for key, value in plain(self.settings).items()},
+                **{f"vectors.{key}": value for key, value in plain(self.config.vectors).items()},
                 **{f"data.{key}": getattr(data, key) for key in read},
                 "align.max_length": self.config.align.max_length,
                 "align.seed": self.seed,
@@ -143,7 +134,7 @@ class VectorStage:
         if not is_rank_zero():
             return
         started = time.perf_counter()
-        settings = self.settings
+        settings = self.config.vectors
         tokenizer = word_tokenizer(self.text.all_sentences(), least=settings.min_count, most=settings.vocabulary)
         tables = self.text.tables(tokenizer)
         table, text = running_text(tables, len(tokenizer), least=settings.min_count)
@@ -166,28 +157,28 @@ class VectorStage:
         if not joint:
             vectors = self._mapped(vectors, table, translated)
         encoder, tokenizer = word_encoder(vectors, model.read.weight.detach(), table, tokenizer, units)
-        record = {
-            "backbone": None,
-            "recipe": self.recipe,
-            "code": self.code,
-            "computing": {"precision": "32-true"},
-            "seconds": time.perf_counter() - started,
-            "files": {path: info for one in tables.values() for path, info in one.files.items()},
-            "warnings": [],
-            "reads": ["parallel text", "dictionary"],
-            "notes": [f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text"],
-        }
-        save_encoder(encoder, tokenizer, folder, record)
+        self.save(
+            encoder,
+            tokenizer,
+            folder,
+            seconds=time.perf_counter() - started,
+            files=files_of(tables),
+            backbone=None,
+            computing={"precision": "32-true"},
+            warnings=[],
+            reads=["parallel text", "dictionary"],
+            notes=[f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text"],
+        )
 
     def _mapped(self, vectors: torch.Tensor, table: WordTable, translated: "_Translated") -> torch.Tensor:
         """The vectors with every language mapped onto English, which is not touched."""
-        mapped = vectors.clone()
+        mapped, dim = vectors.clone(), self.config.vectors.dim
         for language, (first, last) in zip(table.languages[1:], table.bounds[1:], strict=True):
             pairs = translated.pairs(self.lexicon.get(language, {}), language)
-            if len(pairs) <= self.settings.dim:
+            if len(pairs) <= dim:
                 raise DataError(
                     f"data.lexicon={self.config.data.lexicon}: {len(pairs)} of its pairs of English and {language} are "
-                    f"words of the parallel text, expected more than vectors.dim={self.settings.dim}; take a larger "
+                    f"words of the parallel text, expected more than vectors.dim={dim}; take a larger "
                     "dictionary, or smaller vectors"
                 )
             english, other = (

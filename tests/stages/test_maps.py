@@ -12,10 +12,10 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError
 from mlalign.models.io import load_encoder
 from mlalign.models.language_maps import LanguageMaps, procrustes
+from mlalign.pipeline import chained
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.registry import build_stages
 
 PAIRS = 20  # of each language; ``align.prototype_sentences`` of the toy
 
@@ -29,7 +29,7 @@ def mapped(toy, *overrides):
     """An encoder with its maps, its text, its tokenizer and the folders of all stages."""
     config = configured(toy, *overrides)
     text = ParallelText(config)
-    chain = build_stages(config, text, Backbone(config, text), lambda name: trainer, precision="32-true")
+    chain = chained(config, text, Backbone(config, text), lambda name: trainer, precision="32-true")
     folders = encoder_folders(chain, toy / "aligned", resume=True)
     return (*load_encoder(folders[-1], attention="eager"), text, folders)
 

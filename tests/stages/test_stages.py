@@ -9,10 +9,10 @@ from training.toy import configured, trainer, write_toy
 from mlalign.config.enums import Stage
 from mlalign.config.identity import alignment_recipe, fingerprint, run_name
 from mlalign.models.io import RECIPE, load_encoder
+from mlalign.pipeline import STAGES, chained
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.registry import STAGES, build_stages
 
 STILL = (
     "method=mlm", "align.steps=2", "align.learning_rate.backbone=0", "align.learning_rate.embeddings=0",
@@ -29,7 +29,7 @@ def chain(root, *overrides):
     config = configured(root, *overrides)
     text = ParallelText(config)
     backbone = Backbone(config, text)
-    return config, backbone, build_stages(config, text, backbone, lambda _: trainer, precision="32-true")
+    return config, backbone, chained(config, text, backbone, lambda _: trainer, precision="32-true")
 
 
 def test_every_stage_that_can_be_typed_is_there():

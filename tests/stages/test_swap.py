@@ -12,11 +12,11 @@ from mlalign.errors import ConfigError
 from mlalign.models.backbone import language_token
 from mlalign.models.io import load_encoder
 from mlalign.models.language_rows import LanguageRows
+from mlalign.pipeline import chained
 from mlalign.stages import swap
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.registry import build_stages, require_stage_resources
 
 RUN = (
     "backbone=tiny", "backbone.width=32", "backbone.layers=1", "backbone.heads=2", "backbone.vocabulary_size=300",
@@ -65,7 +65,7 @@ def test_the_body_is_that_of_english_and_each_language_has_embeddings_of_its_own
     monkeypatch.setattr(swap._Learner, "_fit", watched)
     config = configured(toy, "method=embedding_swap", "align.steps=12", "align.learning_rate.heads=1e-2")
     text = ParallelText(config)
-    chain = build_stages(config, text, Backbone(config, text), lambda name: trainer, precision="32-true")
+    chain = chained(config, text, Backbone(config, text), lambda name: trainer, precision="32-true")
     with pytest.raises(KeyboardInterrupt):
         encoder_folders(chain, toy / "aligned", resume=True)
     (folder,) = encoder_folders(chain, toy / "aligned", resume=True)
@@ -126,4 +126,4 @@ def test_what_it_cannot_do_is_refused(toy, words, message):
 def test_every_language_needs_a_step(toy):
     config = configured(toy, "method=embedding_swap", "align.steps=3")
     with pytest.raises(ConfigError, match=r"align\.steps=3: .* expected 4 or more"):
-        require_stage_resources(config, ParallelText(config))
+        swap.SwapStage.require(config, ParallelText(config))

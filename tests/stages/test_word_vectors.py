@@ -16,7 +16,6 @@ from mlalign.models.io import RECIPE, load_encoder
 from mlalign.stages.cbow import Cbow, RunningText, Windows, WindowSampler, train_cbow
 from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.registry import require_stage_resources
 from mlalign.stages.word_vectors import VectorStage
 
 TEXT = RunningText(
@@ -156,7 +155,7 @@ def test_vectors_are_known_by_their_settings_text_and_dictionary_and_by_no_backb
 def test_a_missing_dictionary_is_refused_by_its_key_and_file(toy, tmp_path):
     def required(*overrides):
         config = configured(toy, "method=multi_cca", *overrides)
-        require_stage_resources(config, ParallelText(config))
+        VectorStage.require(config, ParallelText(config))
 
     with pytest.raises(ConfigError, match=r"method\.stages=\[vectors\] reads a dictionary, and data\.lexicon=null"):
         required("data.lexicon=null")

@@ -1,0 +1,145 @@
+"""What every stage that makes an encoder has: what it starts from, what names its folder, what is kept of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import lightning as L
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from mlalign.config.enums import Stage
+from mlalign.config.identity import alignment_recipe
+from mlalign.config.schema import Train
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Tokenised
+from mlalign.device import padding_multiple
+from mlalign.distributed import is_rank_zero, rank_zero_first
+from mlalign.files import FileRecord, JsonObject
+from mlalign.models.io import save_encoder
+from mlalign.models.learning import configure_training
+from mlalign.models.task_encoder import TaskEncoder
+from mlalign.stages.code import code_hashes
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.training.computing import attention, takes_gpu
+from mlalign.training.trainer import require_finished
+
+
+class Start(Protocol):
+    """What a stage starts from: the backbone as it comes, or as the stage before left it."""
+
+    @property
+    def identity(self) -> JsonObject:
+        """What identifies weights and tokenizer, whatever they are called."""
+
+    def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The model and its tokenizer; ``attention`` is transformers' name of its implementation."""
+
+
+class EncoderStage(ABC):
+    """A step of a chain: makes an encoder's folder.
+
+    Args:
+        config: checked.
+        text: parallel.
+        backbone: what the encoder is made from.
+        trainer: makes Lightning's trainer, see ``training.trainer.make_trainer``.
+        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
+            machine chose is not, but it is recorded.
+
+    Attributes:
+        name: of the stage.
+        asked: the configuration; ``config`` is what a stage makes of it.
+    """
+
+    name: ClassVar[Stage]
+
+    def __init__(
+        self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str
+    ) -> None:
+        self.asked, self.text, self.backbone = config, text, backbone
+        self.trainer, self.precision, self.attention = trainer, precision, attention(config)
+        self.code = code_hashes()  # as it is now: a checkout can change while it trains
+        assert config.align.seed is not None  # resolved
+        self.seed = config.align.seed
+
+    @staticmethod  # noqa: B027  most stages read nothing else
+    def require(config: Train, text: ParallelText) -> None:
+        """Look for what the stage reads besides parallel text.
+
+        Raises:
+            UserError: it is not there.
+        """
+
+    @cached_property
+    def config(self) -> Train:
+        """As it was asked for."""
+        return self.asked
+
+    @cached_property
+    def recipe(self) -> JsonObject:
+        """Everything that the folder follows from, what it starts from included."""
+        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
+        return {**recipe, "stage": self.name.value}
+
+    @abstractmethod
+    def make(self, folder: Path, resume_from: Path) -> None:
+        """Fill a folder; what an interrupted run left is in ``resume_from``."""
+
+    def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
+        """The parallel text; one rank tokenises it for all."""
+        with rank_zero_first():
+            return self.text.tables(tokenizer)
+
+    def layout(self, tokenizer: PreTrainedTokenizerBase) -> SequenceBuilder:
+        """Of sentences of a tokenizer that knows the language tokens."""
+        tokens, multiple = self.text.language_tokens(tokenizer), padding_multiple(gpu=takes_gpu(self.config))
+        return SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length, multiple=multiple)
+
+    def configure_training(self, model: PreTrainedModel) -> None:
+        """As the configuration asks, see ``models.learning``."""
+        checkpointing = self.config.backbone.gradient_checkpointing
+        configure_training(model, gradient_checkpointing=checkpointing, compiled=self.config.trainer.compile)
+
+    def fit(self, module: Any, *data: Any, folder: Path, steps: int, **options: Any) -> None:
+        """Train a module, of which nothing is kept before it is finished.
+
+        Raises:
+            TrainingError: the training ended early or diverged.
+        """
+        loop = self.trainer(
+            folder=folder, callbacks=[], enable_checkpointing=False, precision=self.precision, **options
+        )
+        loop.fit(module, *data)
+        require_finished(self.name.value, loop, steps)
+        module.divergence.check()
+
+    def save(
+        self,
+        encoder: TaskEncoder,
+        tokenizer: PreTrainedTokenizerBase,
+        folder: Path,
+        *,
+        seconds: float,
+        files: Mapping[str, FileRecord],
+        **facts: object,
+    ) -> None:
+        """Write the encoder and how it was made, in the first rank.
+
+        Args:
+            encoder: that was made.
+            tokenizer: its own.
+            folder: to fill.
+            seconds: that it took.
+            files: that were read.
+            **facts: what else is to be known, such as what it ``reads`` besides parallel text.
+        """
+        made = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
+        if is_rank_zero():
+            save_encoder(encoder, tokenizer, folder, {**made, "seconds": seconds, "files": dict(files), **facts})
+
+
+def files_of(tables: Mapping[str, Tokenised]) -> dict[str, FileRecord]:
+    """What is known of the files of tokenised text."""
+    return {path: info for table in tables.values() for path, info in table.files.items()}
