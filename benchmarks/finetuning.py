@@ -31,7 +31,7 @@ from transformers import (
     XLMRobertaForTokenClassification,
 )
 
-from mlalign.data.readers import FORMATS
+from mlalign.data.readers import task_formats
 from mlalign.data.sample.write import write_sample
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -233,7 +233,7 @@ def main() -> None:
         if not arguments.data:
             write_sample(root, seed=1)
         files = TaskFiles(
-            root / "tasks" / "panx", FORMATS["entities"], TAGS, ["en"],
+            root / "tasks" / "panx", task_formats()["entities"], TAGS, ["en"],
             train_size=None, on_bad_line="error",
         )  # fmt: skip
         texts = [" ".join(one.words) for one in files.read("en", "train").examples]

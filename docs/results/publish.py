@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.predictions import FOLDER, predicted_languages, predictions_file, read_predictions
 from mlalign.reporting.results import FILE
 from mlalign.reporting.runs import Run, find_runs
@@ -30,7 +30,7 @@ def published_files(run: Run) -> Iterator[tuple[str, bytes]]:
     for language in predicted_languages(run.folder):
         lines = [
             json.dumps({name: getattr(one, name) for name in PUBLISHED}, ensure_ascii=False) + "\n"
-            for one in read_predictions(predictions_file(run.folder, language), METRICS[run.results.metric])
+            for one in read_predictions(predictions_file(run.folder, language), task_metrics()[run.results.metric])
         ]
         yield f"{FOLDER}/{language}.jsonl", "".join(lines).encode()
 

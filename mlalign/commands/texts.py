@@ -10,7 +10,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.errors import UserError
 from mlalign.files import sha256_of
 from mlalign.finetuning.building import task_files
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.progress import bar
 from mlalign.reporting.report.cases import Texts
 from mlalign.reporting.runs import Run
@@ -46,5 +46,5 @@ def _texts(run: Run, config: Train, language: str, ids: Sequence[str]) -> Texts:
             return Texts(reason=f"{path} is not the file that was scored")
     if [one.id for one in part.examples] != list(ids):
         return Texts(reason=f"{part.path} is read as other examples than those that were scored")
-    sides = (ENGLISH, language) if METRICS[config.task.metric].is_bilingual else None
+    sides = (ENGLISH, language) if task_metrics()[config.task.metric].is_bilingual else None
     return Texts([one.parts for one in part.examples], sides)

@@ -79,8 +79,6 @@ Split = StrEnum("Split", "test dev")
 Keep = StrEnum("Keep", "none tested best_and_last all")
 # What to do with a line that breaks its format.
 OnBadLine = StrEnum("OnBadLine", "error skip")
-# Whose files these are; picks the reader.
-TaskFormat = StrEnum("TaskFormat", "bitext entities mldoc pawsx slots squad table")
 # What a release calls its languages.
 LanguageCodes = StrEnum("LanguageCodes", "iso639_1 iso639_3 flores locale")
 # Which of ``data.releases`` writes a release of the hub in the task's own layout.

@@ -1,10 +1,8 @@
-"""Parts that a run is put together from by name, one file each: losses and tunings, and their settings."""
+"""Parts that a run is put together from by name, one file each, as losses and tunings are: their settings."""
 
-import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,29 +14,6 @@ from mlalign.config.schema import Train
 from mlalign.config.validation import nearest, present, refuse_out_of_range
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
-
-Part = TypeVar("Part")
-
-
-def types_in(folder: Iterable[str], package: str, base: type[Part]) -> dict[str, type[Part]]:
-    """File name -> the subclass of ``base`` that a file of a package defines, in alphabetical order.
-
-    Args:
-        folder: the package's ``__path__``.
-        package: its name.
-        base: defined in its ``base.py``.
-    """
-    names = sorted(module.name for module in pkgutil.iter_modules(folder) if module.name != "base")
-    return {name: _defined_in(f"{package}.{name}", base) for name in names}
-
-
-def _defined_in(module: str, base: type[Part]) -> type[Part]:
-    (found,) = (
-        one
-        for one in vars(import_module(module)).values()
-        if isinstance(one, type) and issubclass(one, base) and one.__module__ == module
-    )
-    return found
 
 
 @dataclass(frozen=True)

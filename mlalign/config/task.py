@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from mlalign.config.enums import Conversion, LanguageCodes, TaskFormat
+from mlalign.config.enums import Conversion, LanguageCodes
 from mlalign.config.frozen import Settings
 from mlalign.config.settings import at_least, setting
 from mlalign.files import Json
@@ -78,7 +78,7 @@ class Task(Settings):
     """A task that is learned on English and tested in every language, or only tested."""
 
     name: str = MISSING
-    format: TaskFormat = MISSING
+    format: str = MISSING  # whose files these are: a reader's name, or `table`
     folder: str = MISSING  # under <root>/tasks, or <root>/retrieval for format `bitext`
     files: TaskFiles | None = None  # null: named as the format's own release does
     table: Table | None = None  # format `table` only

@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator
 
-from mlalign.config.enums import TaskFormat
 from mlalign.config.task import Task
-from mlalign.metrics.tasks import METRICS
+from mlalign.errors import did_you_mean
+from mlalign.metrics.tasks import task_metrics
+
+TABLE = "table"  # the format whose columns the task itself names
 
 
 def task_faults(task: Task, epochs: int) -> Iterator[str]:
     """Yield what is wrong, with the full key, what was found and what to do."""
-    metric = next(one for one in METRICS.values() if task.format in one.formats)
+    scored_by = {name: metric for metric in task_metrics().values() for name in metric.formats}
+    metric, known = scored_by.get(task.format), sorted(scored_by)
+    if metric is None:
+        hint = did_you_mean(task.format, known)
+        yield f"task.format={task.format}: no such format{hint}. Choices: {', '.join(known)}"
+        return
     if task.metric != metric.name:
         yield f"task.metric={task.metric}: task.format={task.format} is scored by {metric.name}"
-    if (task.format == TaskFormat.table) != (task.table is not None):
+    if (task.format == TABLE) != (task.table is not None):
         yield (
             f"task.format={task.format} with task.table={'set' if task.table else 'null'}: format "
             "table needs task.table, which says what its columns are, and no other format has it"
         )
-    if task.format == TaskFormat.table and task.files is None:
+    if task.format == TABLE and task.files is None:
         yield "task.files=null: format table needs the names of its files"
     if task.table is not None:
         for columns in task.table.columns:

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from mlalign.config.enums import HeadForm, TaskFormat
+from mlalign.config.enums import HeadForm
 from mlalign.config.schema import Finetune, Train
 from mlalign.config.task import Task
-from mlalign.data.readers import CODES, FORMATS, AnyExample, Columns, Format, PartName, Table
+from mlalign.data.readers import CODES, AnyExample, Columns, Format, PartName, Table, task_formats
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError
 from mlalign.finetuning.module import FinetuningModule
@@ -19,9 +19,10 @@ from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import Parts
 from mlalign.finetuning.validation import tuning_settings
+from mlalign.metrics.tasks import task_metrics
 from mlalign.models.classifier import perceptron
 from mlalign.models.task_encoder import TaskEncoder
-from mlalign.tasks.registry import LEARNED, learned_task
+from mlalign.tasks.registry import learned_task, learned_tasks
 from mlalign.training.seeding import seed_everything_for
 
 
@@ -38,7 +39,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         DataError: a file is not there.
     """
     task, folder = config.task, task_folder(config)
-    if task.translated_test and (task.metric not in LEARNED or LEARNED[task.metric].on_tokens):
+    if task.translated_test and (task.metric not in learned_tasks() or learned_tasks()[task.metric].on_tokens):
         raise ConfigError(
             f"task.translated_test=true with task={task.name}: only whole texts keep their label in English; "
             "set task.translated_test=false"
@@ -69,7 +70,7 @@ def official_sizes(config: Train) -> dict[str, dict[str, int]]:
 
 def task_folder(config: Train) -> Path:
     """Where the files of the task lie."""
-    kind = "retrieval" if config.task.format == TaskFormat.bitext else "tasks"
+    kind = "retrieval" if task_metrics()[config.task.metric].is_bilingual else "tasks"
     return Path(config.data.root) / kind / config.task.folder
 
 
@@ -90,7 +91,7 @@ def task_format(task: Task) -> Format[AnyExample]:
             is_quoted=task.table.quoted,
         )
         return table.format(names, {**(known or {}), **task.codes})
-    form = FORMATS[task.format.value]
+    form = task_formats()[task.format]
     codes = form.codes if known is None else known
     return replace(form, names=names or form.names, codes={**codes, **task.codes})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlalign.errors import ConfigError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.fairness import mixed_budgets, refuse_mixed_budgets, with_best
@@ -88,7 +88,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
     if baseline in rows:
-        drawn = resamples if METRICS[some.metric].is_itemised else 0
+        drawn = resamples if task_metrics()[some.metric].is_itemised else 0
         resampled = resampled_differences(rows, baseline, languages, drawn)
         against = differences(scores, baseline, resampled)
     body = [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.errors import DataError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import (
     BootstrapResult,
     Floats,
@@ -120,7 +120,8 @@ def _shared_seeds(rows: Rows, baseline: str, language: str) -> dict[str, list[Se
 
 def _items(runs: Sequence[Run], language: str) -> list[Items]:
     found = [
-        read_items(_file(run, language), METRICS[run.results.metric], run.results.scores[language]) for run in runs
+        read_items(_file(run, language), task_metrics()[run.results.metric], run.results.scores[language])
+        for run in runs
     ]
     for run, items in zip(runs, found, strict=True):
         if items.ids != found[0].ids:

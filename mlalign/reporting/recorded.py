@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import ConfigError, DataError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.predictions import (
     predicted_languages,
     predictions_file,
@@ -55,7 +55,7 @@ def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:
         raise DataError(f"{path}: no such file; predictions there: {there}. Set language=")
     gold: list[str] = []
     predicted: list[str] = []
-    metric = METRICS[run.results.metric]
+    metric = task_metrics()[run.results.metric]
     for one in read_predictions(path, metric):
         gold += metric.labels(one.gold)
         predicted += metric.labels(one.predicted)
@@ -76,7 +76,7 @@ def targets_of(run: Run) -> list[str]:
 
 def unit_of(run: Run) -> str:
     """What its scores are per cent of."""
-    return METRICS[run.results.metric].title
+    return task_metrics()[run.results.metric].title
 
 
 def language_of(panels: Mapping[str, Sequence[Run]], asked: str | None) -> str:

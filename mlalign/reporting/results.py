@@ -15,7 +15,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.format import PartName
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import RESULTS, FileRecord, Json, JsonObject, write_whole
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting import strict_json
 
 SCHEMA = 1
@@ -31,7 +31,6 @@ PACKAGES = (
     "datasets",
     "torchmetrics",
 )
-BESIDE = {key for metric in METRICS.values() for key in metric.beside}
 Scores = Mapping[str, float]  # language -> per cent
 CodeHashes = Mapping[str, str | None]
 
@@ -265,7 +264,7 @@ def read_results(folder: Path) -> Results:
 def _from_json(content: JsonObject) -> Results:
     names = {one.name for one in fields(Results)}
     found = {key: value for key, value in content.items() if key in names}
-    found["beside"] = {key: content[key] for key in METRICS[content["metric"]].beside if key in content}
+    found["beside"] = {key: content[key] for key in task_metrics()[content["metric"]].beside if key in content}
     found["config"] = renamed_settings(content["config"])
     if content.get("budget") is not None:
         of_budget = {one.name for one in fields(Budget)}
@@ -276,7 +275,8 @@ def _from_json(content: JsonObject) -> Results:
 def _faults(content: JsonObject) -> Iterator[str]:
     """What keeps the values of a file from being those of ``Results``."""
     hints = get_type_hints(Results)
-    hints |= {"budget": Mapping[str, Json] | None, **{key: Scores for key in content if key in BESIDE}}
+    beside = {key for metric in task_metrics().values() for key in metric.beside}
+    hints |= {"budget": Mapping[str, Json] | None, **{key: Scores for key in content if key in beside}}
     for name in ("task", "metric", "method", "ablation", "backbone", "seed", "selection", "scores"):
         if name not in content:
             yield f"{name} is missing"
@@ -284,8 +284,8 @@ def _faults(content: JsonObject) -> Iterator[str]:
         options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         if name in content and not any(_fits(content[name], one) for one in options):
             yield f"{name} is {strict_json.dumps(content[name])[:40]}, expected {_called(options[0])}"
-    if isinstance(content.get("metric"), str) and content["metric"] not in METRICS:
-        yield f"metric is {content['metric']}, expected one of {', '.join(METRICS)}"
+    if isinstance(content.get("metric"), str) and content["metric"] not in task_metrics():
+        yield f"metric is {content['metric']}, expected one of {', '.join(task_metrics())}"
     scores = content.get("scores")
     for language, score in scores.items() if isinstance(scores, dict) else ():
         if not isinstance(score, int | float):

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import BootstrapResult
 from mlalign.reporting.results import Results
 from mlalign.reporting.significance import LEVEL, Paired
@@ -90,12 +90,12 @@ class Table:
     @property
     def title(self) -> str:
         """What the numbers are."""
-        return f"{self.task}, {self.setting}, {METRICS[self.metric].title} in per cent, mean ± sd over seeds"
+        return f"{self.task}, {self.setting}, {task_metrics()[self.metric].title} in per cent, mean ± sd over seeds"
 
 
 def score_table(results: Results) -> str:
     """One run, language by language, in per cent."""
-    metric, unknown = METRICS[results.metric], results.never_aligned
+    metric, unknown = task_metrics()[results.metric], results.never_aligned
     columns = {results.name: results.scores} | {metric.beside[key]: found for key, found in results.beside.items()}
     rows = [["language", *columns]]
     rows += [

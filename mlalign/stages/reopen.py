@@ -17,7 +17,7 @@ from mlalign.files import CONFIG, Json
 from mlalign.finetuning.building import finetuning_module, task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import known_languages
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.task_encoder import TaskEncoder
@@ -93,7 +93,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     """
     results = finished_results(folder)
     config = config_of(results, folder)
-    if not METRICS[results.metric].is_learned:
+    if not task_metrics()[results.metric].is_learned:
         raise ConfigError(
             f"{folder}: nothing was learned in this run, task={results.task} compares vectors "
             "as they are; score other languages with train.py, which finds the encoder again"

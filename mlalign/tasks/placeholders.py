@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlalign.data.readers import LabelledText, Part, Question, SentencePair, TaggedSentence
+from mlalign.data.readers import Part
 from mlalign.data.readers.records import Example
 from mlalign.errors import DataError
 
@@ -21,7 +21,7 @@ def refuse_placeholders(part: Part[Example], labels: Sequence[str]) -> None:
     """
     found: set[str] = set()
     for example in part.examples:
-        found.update(_gold(example, labels))
+        found.update(example.gold(labels))
         if len(found) > 1:
             return
     if found and len(part.examples) > 1:
@@ -30,15 +30,3 @@ def refuse_placeholders(part: Part[Example], labels: Sequence[str]) -> None:
             "labels were taken out; a score on them would be chance. Put the file of the original release there, or "
             "leave the language out of task.languages"
         )
-
-
-def _gold(example: LabelledText | TaggedSentence | SentencePair | Question, labels: Sequence[str]) -> Sequence[str]:
-    match example:
-        case LabelledText():
-            return [labels[example.label]]
-        case TaggedSentence():
-            return [labels[tag] for tag in example.tags]
-        case Question():
-            return example.answers
-        case SentencePair():
-            return []

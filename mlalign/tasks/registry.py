@@ -1,16 +1,17 @@
-"""The type of a task, as its configuration says."""
+"""The types of tasks that are learned: one file each, found by its metric."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from mlalign import tasks
+from mlalign.discovery import types_in
 from mlalign.tasks.base import AnyTask, LearnedTask
-from mlalign.tasks.classification import Classification
-from mlalign.tasks.question_answering import QuestionAnswering
-from mlalign.tasks.tagging import Tagging
 
-LEARNED: dict[str, type[LearnedTask[Any, Any]]] = {
-    one.metric.name: one for one in (Classification, QuestionAnswering, Tagging)
-}
+
+def learned_tasks() -> dict[str, type[LearnedTask[Any, Any]]]:
+    """Name of its metric -> the type, of every file of ``mlalign.tasks`` that defines one."""
+    types = types_in(tasks.__path__, tasks.__name__, LearnedTask)  # type: ignore[type-abstract]
+    return {one.metric.name: one for one in types.values()}
 
 
 def learned_task(metric: str, labels: Sequence[str]) -> AnyTask:
@@ -20,4 +21,4 @@ def learned_task(metric: str, labels: Sequence[str]) -> AnyTask:
         metric: of a type that is learned.
         labels: of the task.
     """
-    return LEARNED[metric](labels)
+    return learned_tasks()[metric](labels)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlalign.errors import DataError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.figures import confusion, correlation, curves
 from mlalign.reporting.recorded import curves_of, labels_of, predictions_of
 from mlalign.reporting.results import Results
@@ -22,7 +22,7 @@ def figures_of(results: Results, folder: Path) -> Figures:
     """Name -> function that draws it, of every figure of a single run."""
     run = Run(folder, results)
     figures: dict[str, Callable[[], Figure]] = {"curves": partial(_curves, run)}
-    if METRICS[results.metric].has_labels:
+    if task_metrics()[results.metric].has_labels:
         figures["confusion"] = partial(_confusion, run)
     if results.aligned is not None:
         figures["correlation"] = partial(_correlation, run)

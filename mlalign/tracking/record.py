@@ -20,7 +20,7 @@ from mlalign.data.coverage import Coverage
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, write_whole
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import quiet_transformers
 from mlalign.reporting.curves import CURVES
 from mlalign.reporting.keys import ROW, TASK
@@ -128,7 +128,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
             ROW: row_name(config.method.name, found.get("tuning", ()), config.ablation.name),
             TASK: config.task.name,
         },
-        metric=METRICS[config.task.metric],
+        metric=task_metrics()[config.task.metric],
         labels=list(config.task.labels),
         shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
     )

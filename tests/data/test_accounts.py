@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlalign.data.readers import FORMATS, Columns, Table, TaggedSentence, positions
+from mlalign.data.readers import Columns, Table, TaggedSentence, positions, task_formats
 from mlalign.data.readers.parallel import read_pairs
 from mlalign.errors import DataError
 
@@ -32,11 +32,18 @@ def annotated(**row):
 
 
 # Form -> name, reader, labels, first lines, and lines that such a file can have or should not.
+READ = {name: form.read for name, form in task_formats().items()}
 FORMS = {
-    "mldoc": ("german.test", FORMATS["mldoc"].read, TOPICS, [], ["a\tText", "b\tb'Te\\xc3\\xbcxt'", "a\tb'x' + b'y'"]),
+    "mldoc": (
+        "german.test",
+        READ["mldoc"],
+        TOPICS,
+        [],
+        ["a\tText", "b\tb'Te\\xc3\\xbcxt'", "a\tb'x' + b'y'"],
+    ),
     "pawsx": (
         "test",
-        FORMATS["pawsx"].read,
+        READ["pawsx"],
         ["0", "1"],
         [joined("id", "sentence1", "sentence2", "label")],
         [joined("1", "x", "y", "0"), joined("2", "x", "NS", "1"), joined("3", "x", "", "1"), joined("4", "x", "y", "")],
@@ -55,7 +62,7 @@ FORMS = {
     "json": ("all.jsonl", TOLD, TOPICS, [told()], [told(id="2"), told(part="Test"), told(part="dev"), told(text=1)]),
     "slots": (
         "de-DE.jsonl",
-        FORMATS["slots"].read,
+        READ["slots"],
         TAGS,
         [],
         [
@@ -67,11 +74,23 @@ FORMS = {
             annotated(id="6", annot_utt=3),
         ],
     ),
-    "rahimi": ("test", FORMATS["entities"].read, TAGS, ["de:Ada\tB-PER"], ["de:lacht\tO", "", "Ada\tO", "de:x\tB-LOC"]),
-    "plain": ("test", FORMATS["entities"].read, TAGS, ["Ada\tB-PER"], ["lacht\tO", "", " ", "x", "\tO", "x\tB-LOC"]),
+    "rahimi": (
+        "test",
+        READ["entities"],
+        TAGS,
+        ["de:Ada\tB-PER"],
+        ["de:lacht\tO", "", "Ada\tO", "de:x\tB-LOC"],
+    ),
+    "plain": (
+        "test",
+        READ["entities"],
+        TAGS,
+        ["Ada\tB-PER"],
+        ["lacht\tO", "", " ", "x", "\tO", "x\tB-LOC"],
+    ),
     "uner": (
         "test",
-        FORMATS["entities"].read,
+        READ["entities"],
         TAGS,
         ["# text = Ada lacht", joined("1", "Ada", "B-PER", "-", "-")],
         [
@@ -86,7 +105,7 @@ FORMS = {
     ),
     "conll": (
         "test",
-        FORMATS["entities"].read,
+        READ["entities"],
         TAGS,
         ["-DOCSTART- -X- O O"],
         ["Ada NNP B-NP B-PER", "lacht VB B-VP O", "", "-DOCSTART- -X- O O", "x O"],
@@ -172,7 +191,7 @@ def test_every_pair_of_translations_is_accounted_for(name, tmp_path, lines):
     path = tmp_path / name
     path.write_bytes("".join(f"{line}\n" for line in lines).encode())
     path.with_suffix(".eng").write_bytes("".join(f"{line}\n" for line in reversed(lines)).encode())
-    read = partial(FORMATS["bitext"].read, path, {}, language="deu", part="test", on_bad_line="skip")
+    read = partial(READ["bitext"], path, {}, language="deu", part="test", on_bad_line="skip")
     assert is_refused(path, read) or read().rows == len(lines)
 
 

@@ -5,11 +5,11 @@ import gzip
 import pytest
 
 from mlalign.data.overlap import seen_pairs
-from mlalign.data.readers import FORMATS, SentencePair
+from mlalign.data.readers import SentencePair, task_formats
 from mlalign.data.readers.languages import spoken
 from mlalign.errors import DataError
 
-BITEXT = FORMATS["bitext"]
+BITEXT = task_formats()["bitext"]
 
 
 def read(path, on_bad_line="error"):

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from mlalign.data.readers import FORMATS, TaggedSentence, positions
+from mlalign.data.readers import TaggedSentence, positions, task_formats
 from mlalign.errors import ConfigError, DataError
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -15,7 +15,7 @@ def read(tmp_path):
     def read(text, *, language="de", labels=TAGS, on_bad_line="error"):
         path = tmp_path / "test"
         path.write_text(text, "utf-8", newline="")
-        return FORMATS["entities"].read(
+        return task_formats()["entities"].read(
             path, positions(labels), part="test", language=language, on_bad_line=on_bad_line
         )
 
@@ -42,7 +42,7 @@ def test_plain_and_prefixed_words_read_the_same(read, prefix):
 def test_compressed_files_are_read(tmp_path):
     path = tmp_path / "test.tsv.gz"
     path.write_bytes(gzip.compress(PLAIN.encode()))
-    part = FORMATS["entities"].read(path, positions(TAGS), part="test", language="de", on_bad_line="error")
+    part = task_formats()["entities"].read(path, positions(TAGS), part="test", language="de", on_bad_line="error")
     assert len(part.examples) == 2
 
 
@@ -198,7 +198,7 @@ def test_tags_of_the_release_can_stand_for_others(tmp_path):
     path = tmp_path / "test"
     path.write_text("Jumapili B-DATE\nusiku I-DATE\nVOA B-ORG\n")
     names = positions(TAGS, {"B-DATE": "O", "I-DATE": "O"})
-    read = FORMATS["entities"].read
+    read = task_formats()["entities"].read
     part = read(path, names, part="test", language="swa", on_bad_line="error")
     assert part.examples[0].tags == (0, 0, 3)
     with pytest.raises(ConfigError, match=r"task.label_names: B-DATE stands for X, which is none"):

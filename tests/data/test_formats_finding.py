@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlalign.data.readers import CODES, FORMATS, Columns, Table
+from mlalign.data.readers import CODES, Columns, Table, task_formats
 from mlalign.errors import ConfigError, DataError
 
 
@@ -20,7 +20,7 @@ def place(tmp_path):
 
 def test_mldoc_has_english_names(place):
     folder = place("german.test", "german.dev", "english.train.1000", "english.test", "notes.txt")
-    mldoc = FORMATS["mldoc"]
+    mldoc = task_formats()["mldoc"]
     assert mldoc.languages(folder) == ["de", "en"]
     assert mldoc.path(folder, "de", "dev", None) == folder / "german.dev"
     assert mldoc.path(folder, "en", "test", 1000) == folder / "english.test"
@@ -30,13 +30,13 @@ def test_mldoc_has_english_names(place):
 
 def test_mldoc_has_spanish_twice(place):
     folder = place("spanish.test", "spanish-latam.test")
-    assert FORMATS["mldoc"].languages(folder) == ["es", "es-419"]
-    assert FORMATS["mldoc"].path(folder, "es", "test").name == "spanish.test"
-    assert FORMATS["mldoc"].path(folder, "es-419", "test").name == "spanish-latam.test"
+    assert task_formats()["mldoc"].languages(folder) == ["es", "es-419"]
+    assert task_formats()["mldoc"].path(folder, "es", "test").name == "spanish.test"
+    assert task_formats()["mldoc"].path(folder, "es-419", "test").name == "spanish-latam.test"
 
 
 def test_mldoc_has_train_files_of_several_sizes(place):
-    mldoc = FORMATS["mldoc"]
+    mldoc = task_formats()["mldoc"]
     folder = place("english.train.1000")
     assert mldoc.path(folder, "en", "train", None).name == "english.train.1000"
     folder = place("english.train.10000")
@@ -53,11 +53,11 @@ def test_mldoc_has_train_files_of_several_sizes(place):
 @pytest.mark.parametrize("name", ["pawsx", "entities"])
 def test_other_releases_have_one_train_file(place, name):
     with pytest.raises(ConfigError, match=r"train_size=1000.*leave task\.train_size null"):
-        FORMATS[name].path(place("en/train.tsv"), "en", "train", 1000)
+        task_formats()[name].path(place("en/train.tsv"), "en", "train", 1000)
 
 
 def test_pawsx_in_both_forms(place):
-    pawsx = FORMATS["pawsx"]
+    pawsx = task_formats()["pawsx"]
     folder = place("en/train.tsv", "en/test_2k.tsv", "de/dev_2k.tsv", "test-fr.tsv", "dev-fr.tsv")
     assert pawsx.languages(folder) == ["en", "fr"]
     assert pawsx.path(folder, "en", "train", None) == folder / "en/train.tsv"
@@ -69,12 +69,12 @@ def test_pawsx_in_both_forms(place):
 def test_machine_translated_training_text_is_not_taken(place, language):
     folder = place(f"{language}/translated_train.tsv", f"{language}/test_2k.tsv")
     with pytest.raises(DataError, match=f"no train part for {language}"):
-        FORMATS["pawsx"].path(folder, language, "train", None)
+        task_formats()["pawsx"].path(folder, language, "train", None)
 
 
 @pytest.mark.parametrize("file", ["{}/test", "{}/test.tsv", "{}/test.gz", "{}/test.tsv.gz"])
 def test_panx_in_all_forms(place, file):
-    panx = FORMATS["entities"]
+    panx = task_formats()["entities"]
     folder = place(file.format("de"), "test-zh-yue.tsv", ".cache/test")
     assert panx.languages(folder) == ["de", "zh-yue"]
     assert panx.path(folder, "de", "test", None) == folder / file.format("de")
@@ -84,12 +84,12 @@ def test_panx_in_all_forms(place, file):
 def test_a_part_that_is_there_twice_is_refused(place):
     folder = place("de/test.tsv", "de/test.tsv.gz")
     with pytest.raises(DataError, match=r"found test\.tsv, test\.tsv\.gz; keep one of them$"):
-        FORMATS["entities"].path(folder, "de", "test", None)
+        task_formats()["entities"].path(folder, "de", "test", None)
 
 
 def test_a_folder_is_no_file(place):
     folder = place("de/test/inside.tsv", "en/test")
-    assert FORMATS["entities"].languages(folder) == ["en"]
+    assert task_formats()["entities"].languages(folder) == ["en"]
 
 
 def test_sib200_has_flores_codes(place):
@@ -107,22 +107,22 @@ def test_sib200_has_flores_codes(place):
 def test_what_is_missing_is_said_with_what_is_there(place):
     folder = place("de/dev_2k.tsv", "en/test_2k.tsv", "fr/test_2k.tsv")
     with pytest.raises(DataError) as error:
-        FORMATS["pawsx"].path(folder, "de", "test", None)
+        task_formats()["pawsx"].path(folder, "de", "test", None)
     assert "no test part for de, looked for de/test_2k.tsv, test-de.tsv" in str(error.value)
     assert "Languages with a test part there: en, fr; de has dev" in str(error.value)
     with pytest.raises(DataError, match="en, fr; did you mean 'fr'"):
-        FORMATS["pawsx"].path(folder, "fra", "test", None)
+        task_formats()["pawsx"].path(folder, "fra", "test", None)
     with pytest.raises(DataError, match="there: none"):
-        FORMATS["entities"].path(folder, "de", "train", None)
+        task_formats()["entities"].path(folder, "de", "train", None)
 
 
 def test_a_missing_folder_is_named_with_its_nearest_neighbour(place):
     folder = place("panx/de/test", "pawsx/de/test_2k.tsv")
     for act in (
-        FORMATS["entities"].languages,
-        lambda at: FORMATS["entities"].path(at, "de", "test", None),
+        task_formats()["entities"].languages,
+        lambda at: task_formats()["entities"].path(at, "de", "test", None),
     ):
         with pytest.raises(DataError, match=r"pnax: no such folder; .*did you mean 'panx'"):
             act(folder / "pnax")
     with pytest.raises(DataError, match="no such folder"):
-        FORMATS["entities"].languages(folder / "no" / "where")
+        task_formats()["entities"].languages(folder / "no" / "where")

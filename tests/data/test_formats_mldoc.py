@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlalign.data.readers import FORMATS, LabelledText, positions
+from mlalign.data.readers import LabelledText, positions, task_formats
 from mlalign.errors import DataError
 
 LABELS = ["CCAT", "ECAT", "GCAT", "MCAT"]
@@ -13,7 +13,9 @@ def read(tmp_path):
     def read(*lines, on_bad_line="error"):
         path = tmp_path / "german.test"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
-        return FORMATS["mldoc"].read(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
+        return task_formats()["mldoc"].read(
+            path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line
+        )
 
     return read
 

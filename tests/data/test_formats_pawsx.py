@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from mlalign.data.readers import FORMATS, LabelledText, positions
+from mlalign.data.readers import LabelledText, positions, task_formats
 from mlalign.errors import DataError
 
 HEADER = "id\tsentence1\tsentence2\tlabel"
@@ -16,7 +16,9 @@ def read(tmp_path):
     def read(text, *, labels=("0", "1"), on_bad_line="error"):
         path = tmp_path / "test_2k.tsv"
         path.write_text(text, "utf-8", newline="")
-        return FORMATS["pawsx"].read(path, positions(labels), part="test", language="de", on_bad_line=on_bad_line)
+        return task_formats()["pawsx"].read(
+            path, positions(labels), part="test", language="de", on_bad_line=on_bad_line
+        )
 
     return read
 

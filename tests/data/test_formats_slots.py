@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlalign.data.readers import FORMATS, positions
+from mlalign.data.readers import positions, task_formats
 from mlalign.data.readers.slots import tagged
 from mlalign.errors import DataError
 
@@ -48,7 +48,9 @@ def read(tmp_path):
         path = tmp_path / f"{locale}.jsonl"
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return FORMATS["slots"].read(path, positions(LABELS), language=locale, part=part, on_bad_line=on_bad_line)
+        return task_formats()["slots"].read(
+            path, positions(LABELS), language=locale, part=part, on_bad_line=on_bad_line
+        )
 
     return read
 
@@ -93,7 +95,7 @@ def test_bad_lines_stop_or_are_counted(read, line, message):
 def test_files_are_named_by_locale(tmp_path):
     for name in ("de-DE.jsonl", "zh-CN.jsonl", "zh-TW.jsonl", "en-US.jsonl"):
         (tmp_path / name).write_text("x")
-    form = FORMATS["slots"]
+    form = task_formats()["slots"]
     assert form.languages(tmp_path) == ["de", "en", "zh", "zh-TW"]
     assert form.path(tmp_path, "zh", "train").name == "zh-CN.jsonl"
     assert form.called("zh-TW") == "zh-TW"

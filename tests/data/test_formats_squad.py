@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlalign.data.readers import FORMATS, Question
+from mlalign.data.readers import Question, task_formats
 from mlalign.errors import DataError
 
 CONTEXT = "Köln lies on the Rhine.\nThe Rhine flows north."
@@ -32,7 +32,7 @@ def read(tmp_path):
         path = tmp_path / "xquad.de.json"
         text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=indent)
         path.write_text(text, encoding="utf-8")
-        return FORMATS["squad"].read(path, {}, part=part, language=language, on_bad_line=on_bad_line)
+        return task_formats()["squad"].read(path, {}, part=part, language=language, on_bad_line=on_bad_line)
 
     return read
 
@@ -86,10 +86,10 @@ def test_a_repeated_id_is_named_or_left_out(read):
 
 
 def test_english_parts_are_english_only(tmp_path, read):
-    assert FORMATS["squad"].is_learned
+    assert task_formats()["squad"].is_learned
     for name, content in (("dev-v1.1.json", GOOD), ("xquad.de.json", GOOD), ("xquad.zh.json", GOOD)):
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
-    assert FORMATS["squad"].languages(tmp_path) == ["de", "zh"]
-    assert FORMATS["squad"].languages(tmp_path, "dev") == ["en"]
+    assert task_formats()["squad"].languages(tmp_path) == ["de", "zh"]
+    assert task_formats()["squad"].languages(tmp_path, "dev") == ["en"]
     with pytest.raises(DataError, match=r"expected English, .* dev part, found de"):
         read(GOOD, part="dev")

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from mlalign.data.hub import release
-from mlalign.data.readers import FORMATS, find_corpora, parallel_path, positions, read_pairs
+from mlalign.data.readers import find_corpora, parallel_path, positions, read_pairs, task_formats
 from mlalign.data.sample import write_sample
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.choices import Choices
@@ -45,7 +45,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def examples(root: Path, task: str, language: str, part: str):
-    form = FORMATS["entities" if task == "panx" else task]
+    form = task_formats()["entities" if task == "panx" else task]
     path = form.path(root / "tasks" / task, language, part)
     return form.read(path, positions(LABELS[task]), language=language, part="test", on_bad_line="error").examples
 
@@ -317,8 +317,8 @@ def test_the_usual_tag_of_a_word_does_not_find_names_elsewhere(sample: Path):
 def test_every_answer_is_in_its_context_once(sample: Path, language: str):
     parts = [("test", 200), *([("train", 1200), ("dev", 200)] if language == "en" else [])]
     for part, count in parts:
-        path = FORMATS["squad"].path(sample / "tasks" / "xquad", language, part)
-        read = FORMATS["squad"].read(path, {}, language=language, part=part, on_bad_line="error")
+        path = task_formats()["squad"].path(sample / "tasks" / "xquad", language, part)
+        read = task_formats()["squad"].read(path, {}, language=language, part=part, on_bad_line="error")
         assert len(read.examples) == count
         assert not read.dropped
         for one in read.examples:

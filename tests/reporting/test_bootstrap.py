@@ -11,7 +11,7 @@ from scipy import stats
 from seqeval.metrics import f1_score
 
 from mlalign.errors import DataError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import (
     Items,
     mean_difference,
@@ -25,7 +25,7 @@ TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
 def accuracy(right) -> Items:
     counts = np.column_stack([np.asarray(right, dtype=float), np.ones(len(right))])
-    return Items(tuple(map(str, range(len(right)))), counts, METRICS["accuracy"])
+    return Items(tuple(map(str, range(len(right)))), counts, task_metrics()["accuracy"])
 
 
 def write(path, rows):
@@ -107,7 +107,7 @@ def test_entities_are_resampled_by_sentence(tmp_path):
         for number in range(3)
     ]
     gold, predicted = ([row[side] for row in rows] for side in ("gold", "predicted"))
-    items = read_items(write(tmp_path / "de.jsonl", rows), METRICS["entity_f1"], 100 * f1_score(gold, predicted))
+    items = read_items(write(tmp_path / "de.jsonl", rows), task_metrics()["entity_f1"], 100 * f1_score(gold, predicted))
     possible = {
         round(100 * f1_score([gold[i] for i in drawn], [predicted[i] for i in drawn]), 6)
         for drawn in np.ndindex(3, 3, 3)
@@ -118,7 +118,7 @@ def test_entities_are_resampled_by_sentence(tmp_path):
 
 def test_no_entity_anywhere_scores_nought(tmp_path):
     rows = [{"id": "1", "gold": ["O"], "predicted": ["O"]}]
-    items = read_items(write(tmp_path / "de.jsonl", rows), METRICS["entity_f1"], 0.0)
+    items = read_items(write(tmp_path / "de.jsonl", rows), task_metrics()["entity_f1"], 0.0)
     assert resampled_scores([items], 5).tolist() == [[0.0] * 5]
 
 
@@ -140,4 +140,4 @@ def test_predictions_that_are_none_are_named(text, words, tmp_path):
     path = tmp_path / "de.jsonl"
     path.write_text(text)
     with pytest.raises(DataError, match=rf"de\.jsonl.*{words}"):
-        read_items(path, METRICS["accuracy"], 100.0)
+        read_items(path, task_metrics()["accuracy"], 100.0)

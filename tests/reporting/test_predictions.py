@@ -6,7 +6,7 @@ import json
 import pytest
 
 from mlalign.errors import DataError
-from mlalign.metrics.tasks import METRICS, Prediction
+from mlalign.metrics.tasks import Prediction, task_metrics
 from mlalign.reporting.predictions import (
     predicted_languages,
     predictions_file,
@@ -27,7 +27,7 @@ def test_packed_or_not(tmp_path, ending):
     path.write_bytes(gzip.compress(text) if ending.endswith(".gz") else text)
     assert predictions_file(tmp_path, "de") == path
     assert predicted_languages(tmp_path) == ["de"]
-    assert list(read_predictions(path, METRICS["accuracy"])) == [
+    assert list(read_predictions(path, task_metrics()["accuracy"])) == [
         Prediction("1", "b", "a", {"probabilities": {"a": 0.6, "b": 0.4}}),
         Prediction("2", "a", "a"),
     ]
@@ -53,4 +53,4 @@ def test_a_broken_line_is_named(tmp_path, line):
     path = tmp_path / "de.jsonl"
     path.write_text(json.dumps(ROWS[0]) + f"\n{line}\n")
     with pytest.raises(DataError, match=r"de\.jsonl, line 2: expected .*gold and predicted"):
-        list(read_predictions(path, METRICS["accuracy"]))
+        list(read_predictions(path, task_metrics()["accuracy"]))

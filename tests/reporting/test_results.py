@@ -7,7 +7,7 @@ import pytest
 from reporting.made import results
 
 from mlalign.errors import DataError, TrainingError
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.predictions import read_predictions
 from mlalign.reporting.results import Budget, read_results, summary, write_results
 from mlalign.reporting.tables import score_table
@@ -130,4 +130,4 @@ def test_predictions_with_a_number_that_is_not_finite_are_refused_by_name(tmp_pa
     path = tmp_path / "de.jsonl"
     path.write_text('{"id": "1", "gold": "A", "predicted": "A", "probabilities": {"A": NaN}}\n')
     with pytest.raises(DataError, match=r"de\.jsonl, line 1"):
-        list(read_predictions(path, METRICS["accuracy"]))
+        list(read_predictions(path, task_metrics()["accuracy"]))

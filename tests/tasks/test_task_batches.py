@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlalign.data.readers import FORMATS
+from mlalign.data.readers import task_formats
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
@@ -85,7 +85,7 @@ def pawsx(tmp_path, sentences):
 def files(folder, languages=("en", "de", "ru"), **changes):
     settings = {"train_size": None, "on_bad_line": "error"}
     given = languages if isinstance(languages, str) else list(languages)
-    return TaskFiles(folder, FORMATS[KINDS[folder.name]], LABELS[folder.name], given, **(settings | changes))
+    return TaskFiles(folder, task_formats()[KINDS[folder.name]], LABELS[folder.name], given, **(settings | changes))
 
 
 def module(folder, layout, languages=("en", "de", "ru"), **changes):

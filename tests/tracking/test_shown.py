@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mlalign.data.readers import LabelledText, Part, SentencePair, TaggedSentence
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.tracking.shown import COLUMNS, prediction_rows
 
 KINDS = {
@@ -34,7 +34,7 @@ def test_a_row_says_what_an_example_is_and_was_taken_for(kind, texts, tmp_path):
     path = tmp_path / "de.jsonl"
     path.write_text(json.dumps(line) + "\n")
     part = Part(path, [example], {})
-    (row,) = prediction_rows(path, part, METRICS[kind], "de", rows=5, texts=texts)
+    (row,) = prediction_rows(path, part, task_metrics()[kind], "de", rows=5, texts=texts)
     assert dict(zip(COLUMNS, row, strict=True)) == dict(zip(COLUMNS, expected, strict=True)) | (
         {} if texts else {"text": None}
     )
@@ -47,6 +47,6 @@ def test_rows_are_capped_and_in_file_order(tmp_path):
     part = Part(path, [LabelledText(str(n), ("x" * 1000,), 0) for n in range(10)], {})
     with_shares = path.read_text().replace('"A"}', '"A", "probabilities": {"A": 1.0}}')
     path.write_text(with_shares)
-    rows = prediction_rows(path, part, METRICS["accuracy"], "de", rows=3, texts=True)
+    rows = prediction_rows(path, part, task_metrics()["accuracy"], "de", rows=3, texts=True)
     assert [row[1] for row in rows] == ["0", "1", "2"]
     assert {len(row[2]) for row in rows} == {500}

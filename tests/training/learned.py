@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from training.toy import TOPICS, Memory, built, trainer
 
-from mlalign.data.readers import FORMATS
+from mlalign.data.readers import task_formats
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.checkpoints import CheckpointKeeper
@@ -46,7 +46,7 @@ def task(
     encoder, layout = encoder_and_layout(toy, *overrides)
     labels = TAGS if name == "panx" else list(TOPICS)
     size = None if name == "panx" else 1000
-    form = FORMATS["entities" if name == "panx" else name]
+    form = task_formats()["entities" if name == "panx" else name]
     files = TaskFiles(toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error")
     kind = learned_task("entity_f1" if name == "panx" else "accuracy", labels)
     data = TaskDataModule(kind, files, layout, batch_size=batch_size, seed=4, tokens=tokens)

@@ -1,8 +1,6 @@
 """What holds for every objective, whatever it computes: a new file in the folder is tested as it is."""
 
-import csv
 import re
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from training.toy import (
-    SMALL,
     STILL,
     alone,
     batches,
@@ -22,9 +19,7 @@ from training.toy import (
     gradients,
     same_gradients,
 )
-from typed import call
 
-from mlalign.alignment import objectives
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.validation import check_losses, settings_of
 from mlalign.alignment.views import views_read
@@ -32,18 +27,9 @@ from mlalign.config.folder import CONF
 from mlalign.config.validation import loss_names
 from mlalign.errors import ConfigError
 
-ADDED = Path(__file__).parent / "added"
 NAMES = list(objective_types())
 WHOLE = {"similarity": "dot", "temperature": 1, "margin": 0}
 FILES = sorted((Path(CONF) / "losses").glob("*.yaml"))
-
-
-@pytest.fixture
-def added(monkeypatch):
-    """The folder with one more objective."""
-    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(ADDED / "objectives")])
-    yield
-    sys.modules.pop("mlalign.alignment.objectives.barlow_twins", None)
 
 
 @pytest.mark.parametrize("pairs", [2, 8])
@@ -192,32 +178,3 @@ def test_a_sentence_loss_of_clean_text_is_that_of_a_method_without_masks(toy):
     inter, intra = (module.objectives[name] for name in ("inter_sentence", "intra_sentence"))
     assert inter(batch).equal(inter(expected))
     assert not intra(batch).equal(intra(expected))  # which still reads the masked text
-
-
-# One more file
-
-
-def test_one_file_and_one_yaml_are_a_new_loss(added, toy, tmp_path):
-    """Trained by train.py itself."""
-    words = [
-        *SMALL, f"hydra.searchpath=[file://{ADDED / 'conf'}]", *alone("barlow_twins"), "align.steps=2",
-        f"data.root={toy}", f"data.cache={toy}/cache", "task=mldoc", "task.languages=[en,de]",
-        "finetune.epochs=1", "finetune.max_length=32", "+trainer.options.log_every_n_steps=1",
-    ]  # fmt: skip
-    ended = call("train.py", words, tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    (curves,) = (tmp_path / "outputs" / "aligned").rglob("curves.csv")
-    rows = list(csv.DictReader(curves.open(encoding="utf-8")))
-    assert [float(row["align/batches"]) for row in rows if row.get("align/batches")] == [0, 1]
-    assert all(float(row["align/loss/barlow_twins"]) > 0 for row in rows if row.get("align/batches"))
-
-
-def test_a_new_loss_trains_its_own_parameters(added, toy, tmp_path):
-    settings = {"weight": 1.0, "view": "masked", "redundancy": 0.01}
-    config = configured(toy, "method=inter_sentence")
-    config = replace(config, losses={"barlow_twins": settings})
-    checked = check_losses(config)
-    assert checked.losses == {"barlow_twins": settings}
-    config = replace(config, losses={"barlow_twins": settings | {"redundancy": 0}})
-    with pytest.raises(ConfigError, match=r"losses\.barlow_twins\.redundancy=0\.0: expected above 0"):
-        check_losses(config)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from mlalign.alignment.objectives.base import Objective
-from mlalign.config.parts import types_in
+from mlalign.discovery import types_in
 
 
 def objective_types() -> dict[str, type[Objective]]:

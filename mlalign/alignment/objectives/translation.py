@@ -11,7 +11,7 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize, VocabularyRows, linear_operations, matrix_entries
 from mlalign.losses import MaskedWords
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.models.decoder import TranslationDecoder
 
 
@@ -39,7 +39,7 @@ class Translation(VocabularyObjective):
 
         def check(self, config: Train) -> Iterator[str]:
             """LASER learns vectors of whole sentences alone."""
-            if config.backbone.name == BILSTM and METRICS[config.task.metric].form != "label":
+            if config.backbone.name == BILSTM and task_metrics()[config.task.metric].form != "label":
                 yield (
                     f"task={config.task.name} is about words, and LASER has vectors of whole sentences alone: choose "
                     "a transformer, as method=t_laser backbone=tiny, or a task of sentences"

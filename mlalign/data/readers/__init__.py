@@ -1,6 +1,5 @@
 """Readers of task and parallel files, each in the form of its original release."""
 
-from mlalign.data.readers import bitext, entities, mldoc, pawsx, slots, squad
 from mlalign.data.readers.format import WITHOUT_LABELS, Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
@@ -15,20 +14,19 @@ from mlalign.data.readers.records import (
     TaggedSentence,
 )
 from mlalign.data.readers.table import Columns, Table
+from mlalign.discovery import modules_in
 
-# `table` is made from a task's own settings, see Table.format.
-FORMATS: dict[str, Format[AnyExample]] = {
-    "bitext": bitext.FORMAT,
-    "entities": entities.FORMAT,
-    "mldoc": mldoc.FORMAT,
-    "pawsx": pawsx.FORMAT,
-    "slots": slots.FORMAT,
-    "squad": squad.FORMAT,
-}
+
+def task_formats() -> dict[str, Format[AnyExample]]:
+    """File name -> the ``FORMAT`` that the file says, of every file of this folder that says one.
+
+    ``table`` is made from a task's own settings, see ``Table.format``.
+    """
+    return {name: module.FORMAT for name, module in modules_in(__path__, __name__) if hasattr(module, "FORMAT")}
+
 
 __all__ = [
     "CODES",
-    "FORMATS",
     "UNLABELLED",
     "WITHOUT_LABELS",
     "AnyExample",
@@ -46,4 +44,5 @@ __all__ = [
     "parallel_path",
     "positions",
     "read_pairs",
+    "task_formats",
 ]

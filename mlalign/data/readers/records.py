@@ -4,9 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 UNLABELLED = -100  # the position of a label that was dropped; torch's losses leave it out
+
+
+class AnyExample(Protocol):
+    """What is known of an example whatever the type of its task."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the file."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a reader sees of it."""
+
+    def gold(self, labels: Sequence[str]) -> Sequence[str]:
+        """What is right, given the task's labels; nothing where that is no label or answer."""
+
+
+Example = TypeVar("Example", bound=AnyExample)
+Read = TypeVar("Read", bound=AnyExample, covariant=True)  # for types that only produce examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +40,10 @@ class LabelledText:
     def parts(self) -> tuple[str, ...]:
         """What a reader sees of it."""
         return self.texts
+
+    def gold(self, labels: Sequence[str]) -> Sequence[str]:
+        """The label."""
+        return [labels[self.label]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,10 @@ class TaggedSentence:
         """What a reader sees of it."""
         return self.words
 
+    def gold(self, labels: Sequence[str]) -> Sequence[str]:
+        """The tags."""
+        return [labels[tag] for tag in self.tags]
+
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
@@ -53,6 +80,10 @@ class SentencePair:
     def parts(self) -> tuple[str, ...]:
         """What a reader sees of it."""
         return self.english, self.other
+
+    def gold(self, labels: Sequence[str]) -> Sequence[str]:
+        """Nothing: the translation is."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +109,9 @@ class Question:
         """What a reader sees of it."""
         return self.question, self.context
 
-
-AnyExample = LabelledText | TaggedSentence | SentencePair | Question
-Example = TypeVar("Example", bound=AnyExample)
-Read = TypeVar("Read", bound=AnyExample, covariant=True)  # for types that only produce examples
+    def gold(self, labels: Sequence[str]) -> Sequence[str]:
+        """All right answers."""
+        return self.answers
 
 
 class Part(NamedTuple, Generic[Read]):

@@ -1,6 +1,6 @@
 """What fine-tuning may do besides learning English labels: one file each, found by its name."""
 
-from mlalign.config.parts import types_in
+from mlalign.discovery import types_in
 from mlalign.finetuning.tunings.base import Tuning
 
 

@@ -18,7 +18,7 @@ from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.models.task_encoder import Represented
 from mlalign.tasks.base import TaskBatch
-from mlalign.tasks.registry import LEARNED
+from mlalign.tasks.registry import learned_tasks
 from mlalign.tasks.updates import PairBatch, Pairs, Row
 
 if TYPE_CHECKING:
@@ -210,6 +210,6 @@ def refuse_frozen(name: str, config: Train) -> Iterator[str]:
 
 def refuse_spans(name: str, config: Train) -> Iterator[str]:
     """What to say where an example is not made of any text, nor said with other words."""
-    kind = LEARNED.get(config.task.metric)
+    kind = learned_tasks().get(config.task.metric)
     if kind is not None and not kind.is_plain:
-        yield f"tuning={name} with task={config.task.name}: an answer is a place in its context, which other words lack"
+        yield f"tuning={name} with task={config.task.name}: its examples cannot be said with other words"

@@ -14,7 +14,7 @@ from mlalign.config.settings import at_least, setting
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning
 from mlalign.tasks.base import TaskBatch
-from mlalign.tasks.registry import LEARNED
+from mlalign.tasks.registry import learned_tasks
 from mlalign.tasks.updates import Pairs, Row
 
 
@@ -36,7 +36,7 @@ class CrossAlign(Tuning):
 
         def check(self, config: Train) -> Iterator[str]:
             """It is about tags."""
-            kind = LEARNED.get(config.task.metric)
+            kind = learned_tasks().get(config.task.metric)
             if kind is None or not (kind.is_plain and kind.on_tokens):
                 yield f"tuning=cross_align with task={config.task.name}, whose words have no tags: choose xero_align"
 

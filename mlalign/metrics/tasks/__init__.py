@@ -1,11 +1,12 @@
 """What a type of task is scored by: plain Python, for configurations and reports to read without torch."""
 
+from mlalign.discovery import types_in
 from mlalign.metrics.tasks.base import Prediction, TaskMetric
-from mlalign.metrics.tasks.classification import Accuracy
-from mlalign.metrics.tasks.question_answering import AnswerF1
-from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
-from mlalign.metrics.tasks.tagging import EntityF1
 
-METRICS: dict[str, TaskMetric] = {one.name: one for one in (Accuracy(), EntityF1(), RetrievalAccuracy(), AnswerF1())}
 
-__all__ = ["METRICS", "Prediction", "TaskMetric"]
+def task_metrics() -> dict[str, TaskMetric]:
+    """Name -> the metric, of every file of this folder."""
+    return {one.name: one() for one in types_in(__path__, __name__, TaskMetric).values()}
+
+
+__all__ = ["Prediction", "TaskMetric", "task_metrics"]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlalign.metrics.tasks import METRICS, Prediction, TaskMetric
+from mlalign.metrics.tasks import Prediction, TaskMetric, task_metrics
 from mlalign.metrics.tasks.base import Outcome
 from mlalign.reporting.predictions import predictions_file, read_predictions
 from mlalign.reporting.recorded import TOPICS
@@ -86,7 +86,7 @@ def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[s
     """
     runs = [(row, seeds, run) for row, found in rows.items() for seeds, run in found.items()]
     seeds = sorted({seed_name(seeds) for _, seeds, _ in runs}, key=_numbers_first)
-    metric = METRICS[runs[0][2].results.metric]
+    metric = task_metrics()[runs[0][2].results.metric]
     shown = labels if metric.has_labels else ()
     places: dict[Outcome, int] = {TOPICS.get(one, one): n for n, one in enumerate(shown)}
     cases = Cases(task, metric, [], {}, [], [], list(rows), seeds, {row: {} for row in rows})

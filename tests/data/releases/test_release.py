@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from mlalign.config.folder import CONF
 from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
-from mlalign.data.readers import FORMATS, positions
+from mlalign.data.readers import positions, task_formats
 from mlalign.errors import DataError
 from mlalign.finetuning.building import task_format
 
@@ -30,7 +30,7 @@ SIB = {part: f"data/{{}}/{part}.tsv" for part in ("train", "dev", "test")}
 @pytest.fixture
 def layout(tmp_path):
     folder = tmp_path / "root" / "tasks" / "pawsx"
-    return Layout(folder, FORMATS["pawsx"], CONVERTERS["pawsx"], ["0", "1"], {})
+    return Layout(folder, task_formats()["pawsx"], CONVERTERS["pawsx"], ["0", "1"], {})
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_manifest_says_where_everything_comes_from(pawsx, layout):
 
 def test_wikiann_has_the_lines_of_the_original_splits(hub, sentences, tmp_path, layout):
     hub.repository("datasets", WIKIANN, wikiann_files(sentences, tmp_path))
-    layout = replace(layout, format=FORMATS["entities"], converter=CONVERTERS["wikiann"], labels=TAGS)
+    layout = replace(layout, format=task_formats()["entities"], converter=CONVERTERS["wikiann"], labels=TAGS)
     assert prepared(layout, release=replace(RELEASE, repo=WIKIANN)) == ["en", "de", "ru"]
     text = (layout.folder / "de" / "test").read_text()
     assert text.startswith("de:die\tB-PER\nde:Katze\tI-PER\nde:sieht\tO\n")
@@ -242,9 +242,9 @@ def test_processes_may_prepare_at_once(pawsx, layout):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from mlalign.data.readers import FORMATS\n"
+        "from mlalign.data.readers import task_formats\n"
         "from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release\n"
-        "form, converter = FORMATS['pawsx'], CONVERTERS['pawsx']\n"
+        "form, converter = task_formats()['pawsx'], CONVERTERS['pawsx']\n"
         "layout = Layout(Path(sys.argv[1]), form, converter, ['0', '1'], {})\n"
         f"release = Release({PAWSX!r}, 'main', {PARQUET!r})\n"
         "prepare_release(release, layout, None, licence='free', progress=list)\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reporting.made import results
 
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.report.cases import Cases, Texts
 from mlalign.reporting.report.facts import facts_of
@@ -44,7 +44,7 @@ def label_cases(examples: int, rows: int = 3, seeds: int = 2, task: str = "mldoc
     ids = [str(n + 1) for _ in WORDS for n in range(examples)]
     known = [str(seed) for seed in range(1, seeds + 1)]
     languages = dict.fromkeys(WORDS, examples)
-    return Cases(task, METRICS["accuracy"], list(LABELS), languages, ids, gold, names, known, said)
+    return Cases(task, task_metrics()["accuracy"], list(LABELS), languages, ids, gold, names, known, said)
 
 
 def label_texts(examples: int, words: int = 12) -> dict[str, Texts]:
@@ -67,7 +67,9 @@ def entity_cases() -> tuple[Cases, dict[str, Texts]]:
     said = {"none": {"1": [2, 2, 2, 2]}, "row1": {"1": [0, 2, 1, 0]}}
     texts = {language: Texts([WORDS[language].split()[:6], WORDS[language].split()[2:8]]) for language in ("en", "ur")}
     languages = {"en": 2, "ur": 2}
-    cases = Cases("panx", METRICS["entity_f1"], list(outcomes), languages, list("1212"), gold, list(said), ["1"], said)
+    cases = Cases(
+        "panx", task_metrics()["entity_f1"], list(outcomes), languages, list("1212"), gold, list(said), ["1"], said
+    )
     return cases, texts
 
 
