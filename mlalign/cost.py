@@ -5,7 +5,7 @@ of matrices are counted and nothing else. Padding and recomputed activations are
 is of them depends on the machine. w is the width, n the rows, v the vocabulary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -106,6 +106,10 @@ class BatchSize:
     overhead: int
     width: int
     mask_rate: float
+
+    def every(self, number: int) -> "BatchSize":
+        """Every so many-th pair of it."""
+        return replace(self, source=self.source[::number], target=self.target[::number])
 
     @property
     def pairs(self) -> int:

@@ -266,8 +266,8 @@ class EncodedBatch:
 
     @property
     def first(self) -> EncodedPair | None:
-        """The pair that is reported; None where every view has a single side."""
-        return next(iter(self.pairs.values()), None)
+        """The pair that is reported, the first of those with most rows; None where every view has a single side."""
+        return max(self.pairs.values(), key=lambda pair: len(pair.source.given.original), default=None)
 
     def linked(self, view: str) -> list[Float[Tensor, "links dim"]]:
         """Vectors of linked tokens, source and target: row i of one side is linked with row i of the other."""
@@ -278,7 +278,8 @@ class EncodedBatch:
     @property
     def languages_apart(self) -> EncodedPair | None:
         """A pair whose sides hold one language each; None where there is none."""
-        return next((pair for view, pair in self.pairs.items() if view not in ("mixed", "either")), None)
+        apart = (pair for view, pair in self.pairs.items() if view not in ("mixed", "either"))
+        return max(apart, key=lambda pair: len(pair.source.given.original), default=None)
 
     @property
     def vocabulary(self) -> VocabularyHead:

@@ -1,7 +1,8 @@
 """What an alignment spends, and how many steps a budget allows: known before it begins."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -60,6 +61,8 @@ def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule
     """
     budget, before = align.budget, Spent()
     assert budget.amount is not None
+    if not all(one.is_learned(0.0) for one in module.objectives.named().values()):
+        return _steps_of_a_share(align, module, data)
     for spent in spending(align, module, data):
         cost = getattr(spent, budget.unit.value)
         if cost > budget.amount and before.steps:
@@ -73,14 +76,41 @@ def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule
     raise AssertionError("a run that never ends spends everything")
 
 
-def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule) -> Spent:
-    """What the whole run spends."""
-    return next(islice(spending(align, module, data), module.optimisation.steps - 1, None))
+def _steps_of_a_share(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
+    """The same where a loss begins at a share of the run, so that what a step costs depends on how many there are."""
+    budget = align.budget
+    assert budget.amount is not None
+
+    def is_within(steps: int) -> bool:
+        return bool(getattr(spent_by(align, module, data, steps), budget.unit.value) <= budget.amount)
+
+    most = 1
+    while is_within(most):
+        most *= 2
+    steps = bisect_left(range(most), True, key=lambda steps: steps > 0 and not is_within(steps)) - 1
+    if steps:
+        return steps
+    raise ConfigError(f"align.budget.amount={budget.amount:g}: the first step costs more; give a larger amount")
 
 
-def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) -> Iterator[Spent]:
-    """What is spent after each update of the encoder, of a run without end; a head that learns alone goes before."""
-    plan = module.optimisation
+def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None) -> Spent:
+    """What the whole run spends, or one of so many steps."""
+    steps = module.optimisation.steps if steps is None else steps
+    return next(islice(spending(align, module, data, steps), steps - 1, None))
+
+
+def spending(
+    align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None
+) -> Iterator[Spent]:
+    """What is spent after each update of the encoder, of a run without end; a head that learns alone goes before.
+
+    Args:
+        align: settings of the stage.
+        module: that learns.
+        data: what it learns from.
+        steps: of the run that losses begin at a share of; None: those of ``module``.
+    """
+    plan = module.optimisation if steps is None else replace(module.optimisation, steps=steps)
     again = [view for one in module.objectives.named().values() for view in one.encodes_again]
     steps = pairs = flops = 0
     tokens = 0.0
@@ -94,7 +124,10 @@ def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) ->
             mask_rate=align.mask_rate,
         )
         alone = plan.is_head_warmup(key.batch)
-        passes = [positions_of(view, size, data.layout) for view in data.views]
+        progress = 1.0 if alone else plan.progress(key.batch)
+        thinned = size.every(align.masked_every)
+        sizes = {view: thinned if view.endswith("masked") else size for view in module.read(data.views, progress)}
+        passes = [positions_of(view, of, data.layout) for view, of in sizes.items()]
         keys = [size.target + size.overhead] if "momentum" in module.companions else []
         keys += [positions_of(view, size, data.layout) for view in again]
         fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
@@ -102,8 +135,13 @@ def spending(align: Align, module: AlignmentModule, data: ParallelDataModule) ->
         for share, read in ((1.0, fast), (FORWARD, slow)):
             tokens += share * sum(int(positions.sum()) for positions in read)
             flops += round(share * sum(_encoder(module, positions) for positions in read))
-        flops += _vocabulary(module, size)
-        flops += 0 if alone else _objectives(module, size, len(passes))
+        learned = {
+            name: thinned if "masked" in one.views and "masked" in sizes else size
+            for name, one in module.objectives.named().items()
+            if one.is_learned(progress)
+        }
+        flops += _vocabulary(module, learned)
+        flops += 0 if alone else _objectives(module, learned, sizes.values())
         if plan.ends_update(key.batch) and not alone:
             steps += 1
             yield Spent(steps, pairs, round(tokens), flops)
@@ -144,27 +182,30 @@ def _encoder(module: AlignmentModule, positions: Ints) -> int:
     return encoder_operations(positions, weights=weights, layers=layers, width=module.encoder.dim)
 
 
-def _objectives(module: AlignmentModule, size: BatchSize, passes: int) -> int:
+def _objectives(module: AlignmentModule, learned: Mapping[str, BatchSize], passes: Iterable[BatchSize]) -> int:
     """Of each objective by itself, and the sentence vectors of every pass that they share."""
-    encoder, objectives = module.encoder, module.objectives.named().values()
-    shared = 0
-    if encoder.pool == "mean":
-        is_read = encoder.sentence_fusion is not None or any(one.level == "sentence" for one in objectives)
-        shared += pooling_operations(size.positions, size.width, learned=is_read)
-    if encoder.sentence_fusion is not None:
-        keys = 4 * size.pairs if module.encoded.keys == "pair" else 4
-        shared += linear_operations(2 * size.pairs + keys, size.width**2)
-    return passes * shared + sum(one.operations(size) for one in objectives)
+    encoder, objectives = module.encoder, module.objectives.named()
+    is_read = encoder.sentence_fusion is not None or any(one.level == "sentence" for one in objectives.values())
+    operations = sum(objectives[name].operations(size) for name, size in learned.items())
+    for size in passes:
+        if encoder.pool == "mean":
+            operations += pooling_operations(size.positions, size.width, learned=is_read)
+        if encoder.sentence_fusion is not None:
+            keys = 4 * size.pairs if module.encoded.keys == "pair" else 4
+            operations += linear_operations(2 * size.pairs + keys, size.width**2)
+    return operations
 
 
-def _vocabulary(module: AlignmentModule, size: BatchSize) -> int:
+def _vocabulary(module: AlignmentModule, learned: Mapping[str, BatchSize]) -> int:
     """The pass that all word losses share."""
-    if module.head is None:
+    objectives = {name: one for name, one in module.objectives.vocabulary().items() if name in learned}
+    if module.head is None or not objectives:
         return 0
-    rows = [one.rows(size) for one in module.objectives.vocabulary().values()]
+    rows = [one.rows(learned[name]) for name, one in objectives.items()]
     words, singles, mixed = VocabularyRows(*map(sum, zip(*rows, strict=True)))
     layers = (not isinstance(module.head.transform, nn.LayerNorm)) + (
         3 if module.encoder.word_fusion is not None else 0
     )
-    transform = linear_operations(layers * words, size.width**2)
-    return transform + vocabulary_operations(singles, mixed, size.width, len(module.head))
+    width = module.encoder.dim
+    transform = linear_operations(layers * words, width**2)
+    return transform + vocabulary_operations(singles, mixed, width, len(module.head))

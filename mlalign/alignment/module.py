@@ -1,7 +1,7 @@
 """The first stage: two players align an encoder on parallel text."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -112,13 +112,14 @@ class AlignmentModule(L.LightningModule):
 
     def train_players(self, batch: ParallelBatch) -> None:
         """Both players learn from one pass and one backward; each steps its own optimizer."""
-        encoded = self.encode(batch)
-        losses = self.objectives.losses(encoded)
+        progress = self.optimisation.progress(batch.place)
+        encoded = self.encode(batch, self.read(batch.views, progress))
+        losses = self.objectives.losses(encoded, progress)
         for name, objective in self.objectives.opposed().items():
             losses["discriminator"] = self.train_discriminator(objective, encoded) + losses.get("discriminator", 0)
             losses[name] = objective(encoded)
         with self.synchronised_at(batch.place):
-            total = self.total(losses, self.optimisation.progress(batch.place))
+            total = self.total(losses, progress)
             self.manual_backward(total / self.optimisation.accumulate)
         self.watch(losses, batch.place)
         self.report(encoded, losses, batch.place)
@@ -133,7 +134,7 @@ class AlignmentModule(L.LightningModule):
         """
         assert self.head is not None
         with torch.no_grad():
-            encoded = self.encode(batch)
+            encoded = self.encode(batch, batch.views)
         losses = vocabulary_losses(self.objectives.vocabulary(), encoded)
         self.watch(losses, batch.place)
         total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
@@ -148,18 +149,25 @@ class AlignmentModule(L.LightningModule):
             self.generator_optimizer.zero_grad()
             schedules_of(self)[0].step()
 
-    def encode(self, batch: ParallelBatch) -> EncodedBatch:
-        """Every view once; whether masked tokens may attend to their translation is drawn here."""
+    def encode(self, batch: ParallelBatch, views: Collection[str]) -> EncodedBatch:
+        """The views that are read, once; whether masked tokens may attend to their translation is drawn here."""
+        batch = batch._replace(views={name: batch.views[name] for name in views})
         draw = stream(self.seed, "partner", batch.place).random()
         partnered = self.encoder.word_fusion is not None and draw >= self.partner_drop
         return self.encoded(batch, partnered=partnered)
+
+    def read(self, views: Iterable[str], progress: float) -> list[str]:
+        """Those views of a batch that some objective reads at a share of the run."""
+        asked = self.objectives.views(progress)
+        return [one for one in views if one in asked or one.replace("clean", "masked") in asked - set(views)]
 
     def total(self, losses: Mapping[str, Tensor], progress: float) -> Float[Tensor, ""]:
         """What one backward pass minimises for both players."""
         learned: dict[str, Tensor] = {}
         terms = [torch.zeros((), device=self.device)]
         for name, objective in self.objectives.named().items():
-            loss = objective.weight * objective.factor(progress) * losses[name]
+            waits = not objective.is_learned(progress)
+            loss = self.no_loss() if waits else objective.weight * objective.factor(progress) * losses[name]
             key = objective.level if self.per_level else name
             if objective.has_learned_weight:
                 learned[key] = learned[key] + loss if key in learned else loss
@@ -170,6 +178,13 @@ class AlignmentModule(L.LightningModule):
         if self.weighting is not None:
             terms.append(self.weighting(learned))
         return torch.stack(terms).sum()
+
+    def no_loss(self) -> Float[Tensor, ""]:
+        """0, with a gradient of 0 for what only a loss that is not learned yet would reach: DDP waits for it."""
+        elsewhere = [*self.objectives.opponent_parameters(), self.encoder.backbone.get_input_embeddings().weight]
+        apart = {id(one) for one in elsewhere}
+        reached = [one.sum() for one in self.parameters() if one.requires_grad and id(one) not in apart]
+        return 0 * torch.stack(reached).sum()
 
     def train_discriminator(self, objective: Objective, encoded: EncodedBatch) -> Float[Tensor, ""]:
         """The opponent's loss; under the alternate schedule it learns from it at once."""

@@ -29,11 +29,16 @@ class ObjectiveSet(nn.ModuleDict):
         objectives = reversed(self.named().items())
         return {name: one for name, one in objectives if isinstance(one, VocabularyObjective)}
 
-    def losses(self, batch: EncodedBatch) -> dict[str, Tensor]:
-        """Name -> loss, unweighted, of all that have no opponent."""
-        shared, opposed = self.vocabulary(), self.opposed()
-        apart = {name: one for name, one in self.named().items() if name not in shared and name not in opposed}
+    def losses(self, batch: EncodedBatch, progress: float) -> dict[str, Tensor]:
+        """Name -> loss, unweighted, of all that have no opponent and are learned at a share of the run."""
+        learned = {name: one for name, one in self.named().items() if one.is_learned(progress)}
+        shared = {name: one for name, one in self.vocabulary().items() if name in learned}
+        apart = {name: one for name, one in learned.items() if name not in shared and one.opponent is None}
         return {name: one(batch) for name, one in apart.items()} | vocabulary_losses(shared, batch)
+
+    def views(self, progress: float) -> frozenset[str]:
+        """What is read at a share of the run."""
+        return frozenset().union(*(one.views for one in self.named().values() if one.is_learned(progress)))
 
     def measures(self, batch: EncodedBatch) -> dict[str, Tensor | float]:
         """What is reported besides the losses."""

@@ -25,6 +25,11 @@ def check_losses(config: Train) -> Train:
     for name in config.losses:
         needs = settings_of(name, config.losses[name]).needs()
         _check_resources(name, needs, config)
+        if config.align.masked_every > 1 and "masked" in needs.views and objective_types()[name].level == "sentence":
+            raise ConfigError(
+                f"align.masked_every={config.align.masked_every} with losses.{name}, which compares all sentences of "
+                f"a batch: set losses.{name}.view=clean, or align.masked_every=1"
+            )
         if config.align.cached is not None and not needs.only_sentences:
             raise ConfigError(
                 f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "

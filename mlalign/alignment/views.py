@@ -51,10 +51,11 @@ class Masks:
         self.replacements = ordinary_ids(layout)
 
     def masked(self, text: Sentences, key: BatchKey) -> Sides:
-        """A share of the tokens of each language hidden."""
+        """A share of the tokens of each language hidden, in every so many-th pair."""
+        chosen = slice(None, None, self.align.masked_every)
         return Sides(
             *(
-                self._hidden(subwords, self._stream("masks", key, language))
+                self._hidden(subwords.rows(chosen), self._stream("masks", key, language))
                 for subwords, language in zip(text, (ENGLISH, key.language), strict=True)
             )
         )

@@ -2,27 +2,49 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
 from mlalign.alignment.batch import EncodedBatch
-from mlalign.alignment.objectives.base import Objective
+from mlalign.alignment.objectives.base import Objective, Parts
+from mlalign.config.enums import WeightingForm
+from mlalign.config.schema import Train
+from mlalign.config.settings import SHARE, at_least, setting
 from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.losses import MaskedWords, WordDistribution, mean, word_divergences
 from mlalign.training.gathering import weighted
 
 
 class VocabularyObjective(Objective):
-    """An objective whose loss is a sum of terms over the vocabulary.
-
-    Attributes:
-        chunk_size: columns of the vocabulary at a time; None chooses.
-    """
+    """An objective whose loss is a sum of terms over the vocabulary."""
 
     level: ClassVar[Literal["language", "sentence", "word"]] = "word"
-    chunk_size: int | None = None
+
+    @dataclass
+    class Settings(Objective.Settings):
+        """``start``: share of the run before it is learned; ``chunk_size``: columns at a time, null chooses."""
+
+        start: float = setting(0.0, SHARE)
+        chunk_size: int | None = setting(None, at_least(1))
+
+        def check(self, config: Train) -> Iterator[str]:
+            """A learned weight would run away while there is no loss."""
+            if self.start and config.weighting.form != WeightingForm.fixed:
+                yield (
+                    f"losses.*.start={self.start:g} with weighting.form={config.weighting.form}: its learned "
+                    "weight would run away before; set weighting.form=fixed, or start=0"
+                )
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        super().__init__(settings, parts)
+        self.start, self.chunk_size = settings.start, settings.chunk_size
+
+    def is_learned(self, progress: float) -> bool:
+        """From ``start`` on."""
+        return progress >= self.start
 
     @abstractmethod
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords | WordDistribution]:

@@ -156,10 +156,16 @@ def refuse_unshared(config: Train, devices: int) -> None:
             f"of {devices}; take {pairs // devices * devices or devices} or "
             f"{(pairs // devices + 1) * devices}"
         )
-    if pairs // devices < every:
+    masked = -(-pairs // config.align.masked_every)
+    if masked % devices:
+        raise ConfigError(
+            f"align.masked_every={config.align.masked_every} leaves {masked} of align.batch_size={pairs} pairs, no "
+            f"multiple of {devices} devices; change one of them"
+        )
+    if masked // devices < every:
         raise ConfigError(
             f"align.word_distribution_every={every}: each of {devices} devices has only "
-            f"{pairs // devices} of align.batch_size={pairs}; lower it, or raise align.batch_size"
+            f"{masked // devices} of align.batch_size={pairs}; lower it, or raise align.batch_size"
         )
 
 

@@ -159,6 +159,7 @@ class Align(Settings):
     betas: list[float] = setting(lambda: [0.9, 0.999], BETAS)  # of Adam
     mask_rate: float = setting(0.15, OPEN_SHARE)
     tlm: Tlm = setting(Tlm)
+    masked_every: int = setting(1, at_least(1))  # every how many-th pair of a batch is in the masked view
     word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
     word_head: WordHead = WordHead.backbone
     head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a masked-word head that starts at random

@@ -33,6 +33,11 @@ KINDS = {
     "two views": ("losses.inter_sentence.view=clean",),
     "mixed rows": (*toys.alone("momentum_contrast"), "losses.momentum_contrast.view=mixed", "align.accumulate=2"),
     "cached": ("method=e5", "align.cached=3"),
+    "late words": (
+        "losses.inter_sentence.view=clean", "losses.intra_sentence.view=clean", "losses.adversarial.view=clean",
+        "align.masked_every=2", "losses.masked_words.start=0.5", "losses.word_distribution.start=0.5",
+        "weighting.form=fixed",
+    ),
 }  # fmt: skip
 
 

@@ -37,6 +37,10 @@ CASES = {
     "mlm": ("method=mlm",),
     "inter_sentence": ("method=inter_sentence",),
     "two views": ("losses.inter_sentence.view=clean",),
+    "fewer masked": (
+        *(f"losses.{name}.view=clean" for name in ("adversarial", "inter_sentence", "intra_sentence")),
+        "align.masked_every=3",
+    ),
 }
 
 

@@ -12,8 +12,8 @@ from torch.func import functional_call
 
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.diagnostics import Rule
-from mlalign.alignment.objectives.base import Objective, Parts
-from mlalign.config.enums import AdversarySchedule, Confusion, RampForm, WeightingForm
+from mlalign.alignment.objectives.base import Needs, Objective, Parts
+from mlalign.config.enums import AdversarySchedule, Confusion, RampForm, View, WeightingForm
 from mlalign.config.schema import Train
 from mlalign.config.settings import SHARE, setting
 from mlalign.cost import BatchSize, discriminator_operations, pooling_operations
@@ -59,8 +59,13 @@ class LanguageAdversary(Objective):
     class Settings(Objective.Settings):
         """See ``losses.confusion_loss`` and ``losses.discriminator_loss``."""
 
+        view: View = View.masked
         form: Confusion = MISSING
         smoothing: float = setting(MISSING, SHARE)
+
+        def needs(self) -> Needs:
+            """Both languages apart."""
+            return Needs(frozenset({self.view.value}))
 
         def check(self, config: Train) -> Iterator[str]:
             """What its reward and its input cannot be combined with."""
@@ -137,7 +142,7 @@ class LanguageAdversary(Objective):
         return {"discriminator/accuracy": 100 * accuracy, "discriminator/chance": math.log(2)}
 
     def _inputs(self, batch: EncodedBatch) -> list[Float[Tensor, "rows dim"]]:
-        return [INPUTS[self.adversary.input](side) for side in batch.pair("masked").sides]
+        return [INPUTS[self.adversary.input](side) for side in batch.pair(self.settings.view).sides]
 
     def _gathered(self, logits: Sequence[Tensor]) -> list[Tensor]:
         """Those of all ranks, which have as many sentences but not as many tokens."""

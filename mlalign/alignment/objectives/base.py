@@ -76,6 +76,7 @@ class Objective(nn.Module, ABC):
         encodes_again: views that it encodes once more without gradient, for budgets.
         faithful: how it differs from its publication, for the results; None where it does not.
         weight: fixed; a learned weight multiplies it.
+        views: that it reads.
         has_learned_weight: whether its loss is among those with learned weights.
     """
 
@@ -102,6 +103,7 @@ class Objective(nn.Module, ABC):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__()
         self.weight, self.has_learned_weight = settings.weight, True
+        self.views = settings.needs().views
 
     @property
     def opponent(self) -> nn.Module | None:
@@ -115,6 +117,10 @@ class Objective(nn.Module, ABC):
     def factor(self, progress: float) -> float:
         """What the loss is multiplied with at a share of the run."""
         return 1.0
+
+    def is_learned(self, progress: float) -> bool:
+        """Whether it is computed at a share of the run; what no objective reads then is not encoded."""
+        return True
 
     def opponent_loss(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The opponent's loss; no gradient reaches the encoder. Asked for only where there is an opponent."""

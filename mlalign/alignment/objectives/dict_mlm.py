@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
-from mlalign.config.settings import at_least, setting
 from mlalign.data.languages import ENGLISH
 from mlalign.data.sampling import stream
 from mlalign.distributed import rank, world_size
@@ -35,9 +34,7 @@ class DictionaryPrediction(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
-
-        chunk_size: int | None = setting(None, at_least(1))
+        """Those of every loss over the vocabulary."""
 
         def needs(self) -> Needs:
             """Something to predict, and a dictionary."""
@@ -45,7 +42,7 @@ class DictionaryPrediction(VocabularyObjective):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.chunk_size, self.seed = settings.chunk_size, parts.align.seed or 0
+        self.seed = parts.align.seed or 0
         self.length = parts.align.max_length
         known = {language: words for language, words in parts.lexicon.items() if words}
         self.options: dict[str, dict[int, list[Option]]] = {ENGLISH: {}}

@@ -8,9 +8,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
-from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.objectives.base import Needs
 from mlalign.alignment.vocabulary import VocabularyObjective
-from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.losses import WordDistribution
 
@@ -26,17 +25,11 @@ class TokenReconstruction(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
-
-        chunk_size: int | None = setting(None, at_least(1))
+        """Those of every loss over the vocabulary."""
 
         def needs(self) -> Needs:
             """Something to predict."""
             return Needs(masking=True, vocabulary=True)
-
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.chunk_size = settings.chunk_size
 
     def terms(self, batch: EncodedBatch) -> Iterator[WordDistribution]:
         """One for each language."""

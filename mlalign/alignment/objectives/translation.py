@@ -28,10 +28,9 @@ class Translation(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``layers``: of the decoder; ``chunk_size``: columns of the vocabulary at a time, null chooses."""
+        """``layers``: of the decoder."""
 
         layers: int = setting(1, at_least(1))
-        chunk_size: int | None = setting(None, at_least(1))
 
         def needs(self) -> Needs:
             """The text as it is, and the vocabulary."""
@@ -39,6 +38,7 @@ class Translation(VocabularyObjective):
 
         def check(self, config: Train) -> Iterator[str]:
             """LASER learns vectors of whole sentences alone."""
+            yield from super().check(config)
             if config.backbone.name == BILSTM and task_metrics()[config.task.metric].form != "label":
                 yield (
                     f"task={config.task.name} is about words, and LASER has vectors of whole sentences alone: choose "
@@ -47,7 +47,6 @@ class Translation(VocabularyObjective):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.chunk_size = settings.chunk_size
         self.decoder = TranslationDecoder(parts.dim, parts.word_dim, parts.languages, layers=settings.layers)
 
     def rows(self, size: BatchSize) -> VocabularyRows:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlalign.alignment.batch import EncodedBatch
-from mlalign.alignment.objectives.base import Needs, Parts
+from mlalign.alignment.objectives.base import Needs
 from mlalign.alignment.vocabulary import VocabularyObjective
-from mlalign.config.settings import at_least, setting
 from mlalign.losses import MaskedWords
 
 
@@ -20,17 +19,11 @@ class TranslationMaskedWords(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
-
-        chunk_size: int | None = setting(None, at_least(1))
+        """Those of every loss over the vocabulary."""
 
         def needs(self) -> Needs:
             """Pairs in one row."""
             return Needs(frozenset({"tlm"}), vocabulary=True)
-
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.chunk_size = settings.chunk_size
 
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
         """One for both halves."""

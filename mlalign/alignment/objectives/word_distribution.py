@@ -9,7 +9,7 @@ from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
 from mlalign.config.enums import Prediction
-from mlalign.config.settings import SHARE, at_least, setting
+from mlalign.config.settings import SHARE, setting
 from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.distributed import rank
 from mlalign.losses import WordDistribution
@@ -23,11 +23,10 @@ class WordDistributionPrediction(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``chunk_size``: columns of the vocabulary at a time; null chooses."""
+        """See ``losses.word_distribution_loss``."""
 
         smoothing_mass: float = setting(MISSING, SHARE)
         prediction: Prediction = MISSING
-        chunk_size: int | None = setting(None, at_least(1))
 
         def needs(self) -> Needs:
             """Every token of both sentences."""
@@ -36,7 +35,6 @@ class WordDistributionPrediction(VocabularyObjective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings, self.every = settings, parts.align.word_distribution_every
-        self.chunk_size = settings.chunk_size
 
     def terms(self, batch: EncodedBatch) -> Iterator[WordDistribution]:
         """One for each direction."""
