@@ -1,15 +1,30 @@
 """Files that are whole or not there, and what identifies them."""
 
+import glob
 import hashlib
+import logging
 import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
+
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
 
 Json = Any  # what JSON or YAML may hold: typed where it is read
 JsonObject = dict[str, Json]
 RESULTS = "results.json"  # in the folder of a finished run
 CONFIG = "config.yaml"  # in that of one that has begun
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
+
+HOST = re.sub(r"[^\w.-]", "_", platform.node()) or "localhost"
+ORPHAN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^/]+)-(?P<pid>\d+)\.(?P<kind>partial|replaced|removed)")
 
 
 class FileRecord(TypedDict):
@@ -27,10 +42,121 @@ def sha256_of(path: Path) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write under another name first, so that the final name never holds half a file."""
-    partial_file = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Write a text file, see ``replacing``."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a name to write a file or folder under; what is there takes its final name when the block ends.
+
+    Whatever stops the block, the machine included, the final name holds all of the old or all of the new.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_orphans(path.parent, f".{glob.escape(path.name)}.*")
+    part = _beside(path, "partial")
     try:
-        partial_file.write_text(text, encoding="utf-8")
-        partial_file.replace(path)
+        yield part
+        publish(part, path)
     finally:
-        partial_file.unlink(missing_ok=True)
+        _delete(part)
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a finished file or folder its final name, once all of it is on the disk.
+
+    An old folder steps aside first and is deleted last; ``remove_orphans`` puts it back if the new one never came.
+    """
+    sync_all(part)
+    old = _beside(path, "replaced")
+    if path.is_dir():
+        path.rename(old)
+    part.replace(path)
+    sync(path.parent)
+    _delete(old)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there; a folder loses its name at once, so that no half of it is found."""
+    if path.is_dir():
+        path = path.rename(_beside(path, "removed"))
+    _delete(path)
+
+
+def sync_all(path: Path) -> None:
+    """Wait until a file, or a folder and all that is in it, are on the disk."""
+    for one in path.rglob("*") if path.is_dir() else ():
+        sync(one)
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_orphans(folder: Path, pattern: str = "**/.*") -> None:
+    """Delete what killed processes of this machine left unfinished in a folder; living ones keep theirs.
+
+    Args:
+        folder: need not exist.
+        pattern: of names to look at.
+    """
+    for path in list(folder.glob(pattern)):
+        found = ORPHAN.fullmatch(path.name)
+        if found is None or found["host"] != HOST or _is_alive(int(found["pid"])):
+            continue
+        target = path.with_name(found["name"])
+        if found["kind"] == "replaced" and not target.exists():
+            with suppress(FileNotFoundError):
+                path.rename(target)
+        else:
+            _delete(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes out; one that has to wait says at once for whom. The lock ends with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, holder = FileLock(path), path.with_name(f"{path.name}.holder")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
+        log.info("Waiting for %s, which has %s", who, path)
+        lock.acquire()
+    try:
+        holder.write_text(f"process {os.getpid()} on {HOST}, since {datetime.now():%Y-%m-%d %H:%M:%S}", "utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_name(f".{path.name}.{HOST}-{os.getpid()}.{kind}")
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # another process may be at it
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether another process has this number; in a container the next run often has that of the last."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

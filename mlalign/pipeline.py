@@ -6,26 +6,27 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import lightning as L
 from omegaconf import OmegaConf
 
+import mlalign
 from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.enums import Stage
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.languages import others
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.files import Json, JsonObject
+from mlalign.files import FileRecord, Json, JsonObject, remove_orphans, sha256_of
 from mlalign.finetuning.building import build_tunings, finetuning_module, require_resources, task_files
-from mlalign.finetuning.checkpoints import CheckpointKeeper
+from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.validation import notes_on_tunings, reads_parallel, tunings_read
@@ -49,6 +50,7 @@ from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
 from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
+from mlalign.stages.unfinished import PREDICTIONS, Progress, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
 from mlalign.tasks.data import TaskDataModule, covered
 from mlalign.tasks.registry import learned_task
@@ -99,11 +101,17 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Classifier:
-    """What was learned on English; a task that is not learned has neither data nor module."""
+    """What was learned on English; a task that is not learned has neither data nor module.
 
+    Attributes:
+        progress: what of the run is done.
+        kept: which weights stay in the folder.
+    """
+
+    progress: Progress
     data: TaskDataModule | None = None
     module: FinetuningModule | None = None
-    kept: JsonObject = field(default_factory=dict)  # which weights stay in the folder
+    kept: JsonObject = field(default_factory=dict)
 
 
 def run(config: Train) -> Path:
@@ -123,6 +131,7 @@ def run(config: Train) -> Path:
     folder = run_folder(config)
     corpus = prepare_data(config)
     with locked(folder / ".lock"):
+        clear_orphans(config, folder)
         if not found_again(config, folder, corpus):
             with RunRecord(config, folder) as record:
                 backbone = load_backbone(config, corpus)
@@ -152,6 +161,13 @@ def prepare_data(config: Train) -> Corpus:
     return Corpus(text, task, resources)
 
 
+def clear_orphans(config: Train, folder: Path) -> None:
+    """Delete what killed processes left half-written where this run writes."""
+    if is_rank_zero():
+        for place in (folder, Path(config.aligned), Path(config.data.cache)):
+            remove_orphans(place)
+
+
 def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     """Whether the run is finished already; whoever watches it is shown its results."""
     wanted = config.resume is not False
@@ -160,6 +176,8 @@ def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     )
     if found:
         log.info("This run is finished; resume=false recomputes it.")
+        if is_rank_zero():  # where it was ended just before that
+            remove_unkept(folder, results_file.read_results(folder).weights.get("kept", ()))
         if is_watched(config):
             tracker_of(config, folder).show(results_file.read_results(folder), {})
     return found
@@ -258,7 +276,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         TrainingError: the training diverged or ended early.
     """
     if not corpus.task.learned:
-        return Classifier()
+        return Classifier(Progress(record.folder, identity_of(config, aligned, corpus, record)))
     settings = config.finetune
     assert settings.seed is not None  # resolved
     with record.timed("finetune"):
@@ -284,41 +302,79 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         keeper = CheckpointKeeper(
             record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
         )
-        log.info("Fine-tuning on %d English examples", len(data.train.examples))
-        kept = learn(
-            module,
-            data,
-            folder=record.folder,
-            epochs=settings.epochs,
-            evaluations=settings.evaluations,
-            weights=keeper,
-            trainer=record.trainer("finetune"),
-        )
-        record.tracker.end_stage()
-    add_records(record.data, data.train)
-    add_records(record.data, data.dev)
-    for part in corpus.resources.parts:
-        add_records(record.data, part)
-    record.data |= corpus.resources.files_read
+        progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
+        done = progress.learned
+        if done is None:
+            log.info("Fine-tuning on %d English examples", len(data.train.examples))
+            kept = learn(
+                module,
+                data,
+                folder=record.folder,
+                epochs=settings.epochs,
+                evaluations=settings.evaluations,
+                minutes=config.trainer.checkpoint_minutes,
+                weights=keeper,
+                trainer=record.trainer("finetune"),
+            )
+            files: dict[str, FileRecord] = {}
+            for part in (data.train, data.dev, *corpus.resources.parts):
+                add_records(files, part)
+            done = {"weights": kept, "files": files | corpus.resources.files_read}
+            progress.note_learned(done)
+            record.tracker.end_stage()
+        else:
+            log.info("Fine-tuning was finished before; scoring its weights of step %d", done["weights"]["tested"])
+            restore_weights(module, keeper.at(done["weights"]["tested"]))
+    record.data |= done["files"]
     if reads_parallel(config):
         record.parallel |= corpus.text.paths
-    return Classifier(data, module, kept)
+    return Classifier(progress, data, module, done["weights"])
+
+
+def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> str:
+    """Of all that fine-tuned weights follow from and that the name of the run's folder does not say."""
+    if not is_rank_zero():
+        return ""
+    task = corpus.task
+    tested = {task.path(language, task.scored_part(language)) for language in task.languages}
+    read = [one for one in sorted(task.folder.rglob("[!.]*")) if one.is_file() and one not in tested]
+    read += [task.path(ENGLISH, part) for part in (("train", "dev") if task.learned else ())]
+    return fingerprint(
+        {
+            "version": mlalign.__version__,
+            "encoder": None if aligned.folder is None else aligned.folder.name,
+            "tokenizer and weights": aligned.facts,
+            "task": [[one.name, sha256_of(one)] for one in read],
+            "text": corpus.text.identity if reads_parallel(config) else {},
+            "keep": config.keep_checkpoints,
+            "computing": [record.computing.precision, record.computing.attention],
+        }
+    )
 
 
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
     """Predict and score the test part of every language."""
     with record.timed("test"):
-        if classifier.data is None or classifier.module is None:
-            return _retrieve(config, aligned, corpus, record)
         loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
         results: Scores = {}
         record.tracker.test()
         for language in bar(config.trainer.progress, "testing")(corpus.task.languages):
-            part, loader = classifier.data.test_loader(language)
+            if classifier.data is None:
+                part, loader = corpus.task.read(language, "test"), None
+            else:
+                part, loader = classifier.data.test_loader(language)
             add_records(record.data, part)
             record.coverage["scored"][language] = covered(part, corpus.task, aligned.layout, language)
-            path = record.folder / "predictions" / f"{language}.jsonl"
-            for key, score in score_part(loop, module, module.task, part, loader, path, language=language).items():
+            path = record.folder / PREDICTIONS / f"{language}.jsonl"
+            scores = classifier.progress.scores(language, part)
+            if scores is None:
+                if loader is not None and module is not None:
+                    scores = score_part(loop, module, module.task, part, loader, path, language=language)
+                else:
+                    sizes = {"tokens": record.tokens, "workers": config.trainer.workers}
+                    scores = Retrieval([]).score(part, language, aligned.encoder, aligned.layout, loop, path, **sizes)
+                classifier.progress.note_scores(language, part, scores)
+            for key, score in scores.items():
                 results.setdefault(key, {})[language] = score
             record.tracker.scored(_by_metric(config, results, language), language, part)
     return results
@@ -327,27 +383,6 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
 def _by_metric(config: Train, results: Scores, language: str) -> dict[str, float]:
     """Metric -> score of a language."""
     return {config.task.metric if key == HEADLINE else key: values[language] for key, values in results.items()}
-
-
-def _retrieve(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Scores:
-    """Scores of a task that compares sentence vectors as they are."""
-    results = Retrieval([]).score(
-        corpus.task,
-        aligned.encoder,
-        aligned.layout,
-        record.trainer("test")(folder=record.folder, callbacks=[]),
-        record.folder / "predictions",
-        tokens=record.tokens,
-        workers=config.trainer.workers,
-        progress=bar(config.trainer.progress, "testing"),
-        note=partial(add_records, record.data),
-    )
-    record.tracker.test()
-    for language in corpus.task.languages:
-        part = corpus.task.read(language, "test")
-        record.coverage["scored"][language] = covered(part, corpus.task, aligned.layout, language)
-        record.tracker.scored(_by_metric(config, results, language), language, part)
-    return results
 
 
 def write_results(
@@ -381,7 +416,7 @@ def write_results(
             never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel),
             parallel=record.parallel,
             aligned=None if folder is None else str(folder),
-            weights=classifier.kept,
+            weights={key: one for key, one in classifier.kept.items() if key != "tested"},
             curves=stage_curves(record.folder, folder),
             coverage=record.coverage,
             warnings=aligned.made.get("warnings", []),
@@ -399,6 +434,7 @@ def write_results(
             data=record.data,
         ),
     )
+    remove_unkept(record.folder, classifier.kept.get("kept", ()))
     written = results_file.read_results(record.folder)
     record.tracker.show(written, figures_of(written, record.folder))
 

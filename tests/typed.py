@@ -29,7 +29,7 @@ def call(script: str, words: Sequence[str], folder: Path) -> CompletedProcess[st
         folder: that it is called in.
     """
     hydra = Singleton.get_state()
-    on_term = signal.getsignal(signal.SIGTERM)
+    handlers_before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     out, err = io.StringIO(), io.StringIO()
@@ -48,7 +48,8 @@ def call(script: str, words: Sequence[str], folder: Path) -> CompletedProcess[st
     except SystemExit as end:
         status = end.code
     finally:
-        signal.signal(signal.SIGTERM, on_term)
+        for number, handler in handlers_before.items():
+            signal.signal(number, handler)
         root.handlers, root.level = handlers, level
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None

@@ -14,6 +14,7 @@ from datetime import timedelta
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from types import FrameType
 
 import torch
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
@@ -21,6 +22,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import distributed
 
+from mlalign import stopping
 from mlalign.config.frozen import freeze
 from mlalign.config.hydra import quiet_libraries
 from mlalign.config.schema import Train
@@ -190,13 +192,25 @@ def launch(job: Job, config: Train, devices: int) -> None:
     failures: SimpleQueue[Exception] = spawn.SimpleQueue()
     numbered = [environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
     status = run_together([spawn.Process(target=run_rank, args=(job, config, one, failures)) for one in numbered])
+    if status in stopping.STATUSES:
+        sys.exit(status)
     if status:
         raise failures.get() if not failures.empty() else error_of(status)
 
 
 def run_together(processes: Sequence[BaseProcess]) -> int:
-    """Run all processes; the first exit status other than 0 ends the others and is returned."""
+    """Run all processes; the first exit status other than 0 ends the others and is returned.
+
+    A signal to stop is passed on, and how they take it is waited for.
+    """
     started: list[BaseProcess] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for process in started:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+
+    listening = {number: signal.signal(number, pass_on) for number in stopping.SIGNALS}
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C interrupts this process alone
     try:
         for process in processes:
@@ -213,7 +227,8 @@ def run_together(processes: Sequence[BaseProcess]) -> int:
                 running.remove(process)
         return 0
     finally:
-        signal.signal(signal.SIGINT, interrupt)
+        for number, handler in [(signal.SIGINT, interrupt), *listening.items()]:
+            signal.signal(number, handler)
         for process in started:
             process.terminate()
         deadline = time.monotonic() + GRACE
@@ -236,6 +251,7 @@ def error_of(status: int) -> Exception:
 def run_rank(job: Job, config: Train, environment: dict[str, str], failures: "SimpleQueue[Exception]") -> None:
     """One process of a run that ``launch`` started; it reports its error, and ends with the one that started it."""
     os.environ |= environment
+    stopping.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     quiet_libraries()
     try:

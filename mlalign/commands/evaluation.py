@@ -1,4 +1,4 @@
-"""What ``evaluate.py`` can be asked: compare runs, score one again, show them, report on them, link words."""
+"""What ``evaluate.py`` can be asked: compare runs, score or verify one again, show or report on them, link words."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import AlignWords, Compare, Report, Rescore, Show
+from mlalign.config.commands import AlignWords, Compare, Report, Rescore, Show, Verify
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.errors import ConfigError
 
@@ -20,6 +20,8 @@ def select_command(words: Sequence[str]) -> tuple[str, Job]:
         return "align_words", link_words
     if "report" in keys:
         return "report", report_on
+    if "verify" in keys:
+        return "verify", verify
     if keys & {"figure", "measures"}:
         return "show", draw_figure
     return ("rescore", rescore) if "run" in keys else ("evaluate", compare)
@@ -71,6 +73,15 @@ def rescore(composed: DictConfig) -> None:
 
     changes = {group: typed[group] for group in ("data", "task", "trainer")}
     rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
+
+
+def verify(composed: DictConfig) -> None:
+    """One run, scored again and compared with what it wrote."""
+    typed = given(composed, Verify)
+
+    from mlalign.commands.verify import verify
+
+    verify(Path(typed["verify"]), typed["trainer"])
 
 
 def report_on(composed: DictConfig) -> None:

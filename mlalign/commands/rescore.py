@@ -1,13 +1,11 @@
 """A finished run, scored again: other languages, files, part or checkpoint; nothing is learned."""
 
 import logging
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from filelock import FileLock
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
@@ -23,7 +21,7 @@ from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
-from mlalign.files import EVALUATIONS, FileRecord, Json
+from mlalign.files import EVALUATIONS, FileRecord, Json, locked, remove
 from mlalign.finetuning.building import task_files
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
@@ -81,8 +79,7 @@ def rescore(
     run = load_run(folder, selection=None if selection == ORACLE else selection)
     place = folder / EVALUATIONS / name_of(config, split, selection)
     evaluation = Evaluation(run, config, files, place)
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / ".lock"):
+    with locked(place / ".lock"):
         found = evaluation.make(selection)
     print(f"\n{score_table(found)}\n\nresults  {place / FILE}")
     return place
@@ -171,6 +168,7 @@ class Evaluation:
             folder=folder,
             accelerator=self.computing.accelerator,
             precision=self.computing.precision,
+            deterministic=config.trainer.deterministic,
             options=config.trainer.options,
         )
 
@@ -178,7 +176,7 @@ class Evaluation:
         """Score; the results are written last."""
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
+        remove(self.folder / "predictions")
         steps = self._oracle_steps() if selection == ORACLE else dict.fromkeys(self.files.languages, self.run.step)
         scores = self._scores(steps)
         results = self._results(scores, steps, selection, time.perf_counter() - started)

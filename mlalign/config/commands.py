@@ -82,6 +82,14 @@ class Rescore:
     finetune: Json = None  # what a task's file says of learning; not used
 
 
+@dataclass
+class Verify:
+    """One call of ``evaluate.py verify=DIR``."""
+
+    verify: str = MISSING
+    trainer: Trainer = field(default_factory=partial(unset, Trainer))
+
+
 def every_form() -> list[FigureForm]:
     """PNG, SVG and PDF."""
     return list(FigureForm)
@@ -135,6 +143,7 @@ for _name, _schema in {
     "evaluate": Compare,
     "report": Report,
     "rescore": Rescore,
+    "verify": Verify,
     "show": Show,
     "align_words": AlignWords,
     "dashboard": Dashboard,

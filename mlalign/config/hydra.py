@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-import signal
+import shlex
 import string
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from mlalign import stopping
 from mlalign.config.enums import BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 
 USAGE = 2
 INTERRUPTED = 130
-TERMINATED = 143
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
 PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
@@ -109,7 +109,7 @@ class Command:
         # Threads that spin for long while they wait make a busy machine several times slower.
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         quiet_libraries()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        stopping.install()
         try:
             sys.argv[1:] = renamed_words(sys.argv[1:])
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
@@ -122,13 +122,12 @@ class Command:
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
             interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)
-            if not interrupted and getattr(end, "code", None) != TERMINATED:
+            status = INTERRUPTED if interrupted else end.args[0] if end.args else 0
+            by = "" if interrupted else f" by {stopping.STATUSES.get(status)}"
+            if not interrupted and status not in stopping.STATUSES:
                 raise
-            print(
-                "\nStopped. The same command resumes; an alignment from its last checkpoint.",
-                file=sys.stderr,
-            )
-            sys.exit(INTERRUPTED if interrupted else TERMINATED)
+            print(f"\nStopped{by}. The same command resumes: {typed_again(sys.argv)}", file=sys.stderr)
+            sys.exit(status)
         except Exception as error:
             if self.started or self.full:
                 raise
@@ -157,6 +156,11 @@ class Command:
             return [refused, self.folder(composed)]
         except MENDABLE:
             return [refused]
+
+
+def typed_again(words: Sequence[str]) -> str:
+    """What to type for a run to go on; ``resume=false`` would begin it again."""
+    return shlex.join(["python", *(word for word in words if word != "resume=false" and not word.startswith(FOLDER))])
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:

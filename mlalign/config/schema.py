@@ -282,8 +282,11 @@ class Trainer(Settings):
     keep_freed_memory: bool = setting(True, affects=NOTHING)  # malloc keeps large blocks for the next step
     workers: int = setting(0, at_least(0), affects=NOTHING)
     compile: bool = setting(False, affects=NOTHING)  # torch.compile for the encoder while it learns
+    deterministic: bool = setting(False, affects=NOTHING)  # the same bits every time on a GPU too, more slowly
     # Processes of this machine; auto: all GPUs, or what torchrun or SLURM started.
     devices: Json = setting(1, DEVICES, affects=NOTHING)
+    # Minutes between two checkpoints of a stage, which has twenty at least if they are cheap.
+    checkpoint_minutes: float = setting(15.0, POSITIVE, affects=NOTHING)
     progress: bool = setting(True, affects=NOTHING)
     options: JsonObject = setting(dict)
 

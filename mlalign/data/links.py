@@ -1,6 +1,5 @@
 """Which words of a sentence translate which: IBM model 1 in both directions, where they agree."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset, concatenate_datasets
-from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from mlalign.data.token_cache import Tokenised
+from mlalign.files import locked, replacing
 
 FORM = 1  # raise it when what is written below changes
 ITERATIONS = 5
@@ -157,7 +156,7 @@ def with_links(table: Tokenised) -> Tokenised:
     """
     (file,) = table.rows.cache_files
     path = Path(file["filename"]).with_suffix(f".links{FORM}.arrow")
-    with FileLock(path.with_suffix(".lock")):
+    with locked(path.with_suffix(".lock")):
         if not path.is_file():
             _write_links(table, path)
     column = Dataset.from_file(str(path)).with_format("arrow")
@@ -175,13 +174,12 @@ def _write_links(table: Tokenised, path: Path) -> None:
     places, sizes = links(side("source", table.source_lengths), side("target", table.target_lengths))
     ends = np.concatenate([[0], np.cumsum(2 * sizes)]).astype(np.int32)
     column = pa.table({"links": pa.ListArray.from_arrays(pa.array(ends), pa.array(places.ravel()))})
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, column.schema) as writer:
-            writer.write_table(column)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replacing(path) as part,
+        pa.OSFile(str(part), "wb") as sink,
+        pa.ipc.new_stream(sink, column.schema) as writer,
+    ):
+        writer.write_table(column)
 
 
 def _starts(sizes: Ints) -> Ints:

@@ -151,7 +151,8 @@ class ShuffledBatches(Sampler[UpdateKey]):
         seed: int,
         lengths_at: Callable[[int], Sequence[int]] | None = None,
     ) -> None:
-        self.count, self.size, self.seed, self.epoch = len(lengths), size, seed, 0
+        self.count, self.size, self.seed = len(lengths), size, seed
+        self.epoch = self.start = 0
         self.lengths_at = lengths_at or (lambda _: lengths)
         self._ordered: tuple[int, list[NDArray[np.int64]]] | None = None
 
@@ -159,7 +160,8 @@ class ShuffledBatches(Sampler[UpdateKey]):
         return -(-self.count // self.size)
 
     def __iter__(self) -> Iterator[UpdateKey]:
-        for batch in range(len(self)):
+        start, self.start = self.start, 0
+        for batch in range(start, len(self)):
             yield UpdateKey(self.epoch, batch, self.rows(self.epoch, batch))
 
     def rows(self, epoch: int, batch: int) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,6 @@ import pyarrow as pa
 from datasets import Dataset, Features, Value, concatenate_datasets
 from datasets import Sequence as ListOf
 from datasets.arrow_writer import ArrowWriter
-from filelock import FileLock
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -26,7 +24,7 @@ from mlalign.data.readers.parallel import parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
-from mlalign.files import FileRecord, JsonObject, sha256_of, write_whole
+from mlalign.files import FileRecord, JsonObject, locked, replacing, sha256_of, write_whole
 from mlalign.progress import Progress
 
 FORM = 2  # raise it when what is written below changes
@@ -129,10 +127,9 @@ def tokenise(
             }
         ).encode()
     ).hexdigest()[:20]
-    cache.mkdir(parents=True, exist_ok=True)
     table = cache / f"en-{language}-{fingerprint}.arrow"
     report = table.with_suffix(".json")
-    with FileLock(table.with_suffix(".lock")):
+    with locked(table.with_suffix(".lock")):
         if not (table.is_file() and report.is_file()):
             try:
                 done = _write(table, paths, layout, keep, on_bad_line, progress)
@@ -180,10 +177,8 @@ def _write(
     dropped: Counter[str] = Counter()
     read: list[int] = []
     seen = Seen()
-    partial_table = table.with_suffix(f".{os.getpid()}.partial")
-    writer = ArrowWriter(path=str(partial_table), features=FEATURES)
     kept = 0
-    try:
+    with replacing(table) as part, ArrowWriter(path=str(part), features=FEATURES) as writer:
         for path in paths:
             read.append(0)
             pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped)))
@@ -198,10 +193,6 @@ def _write(
                     writer.write_batch(batch)
                 kept += len(batch["source"])
         writer.finalize()
-        partial_table.replace(table)
-    finally:
-        writer.close()
-        partial_table.unlink(missing_ok=True)
     return {"dropped": dict(dropped), "rows": read}
 
 

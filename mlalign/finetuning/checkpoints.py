@@ -1,7 +1,7 @@
 """Fine-tuned weights on disk, in folders named by their step; none is a pickle."""
 
-import shutil
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 from safetensors import SafetensorError
@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import barrier, broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.errors import DataError, TrainingError
-from mlalign.files import JsonObject
+from mlalign.files import JsonObject, remove, replacing
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.io import load_encoder, save_encoder
@@ -22,18 +22,16 @@ ENGLISH_DEV, LAST = "english_dev", "last"
 
 def save_weights(module: FinetuningModule, layout: SequenceBuilder, folder: Path) -> None:
     """Write the encoder as an aligned folder is written, and beside it the head."""
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     languages = list(layout.language_tokens)
-    save_encoder(module.encoder, layout.tokenizer, partial, {"language_tokens": languages})
     head = {
         name: value.detach().cpu().contiguous()
         for name, value in module.state_dict().items()
         if name.startswith("head.")
     }
-    save_file(head, partial / HEAD)
-    partial.rename(folder)
+    with replacing(folder) as part:
+        part.mkdir()
+        save_encoder(module.encoder, layout.tokenizer, part, {"language_tokens": languages})
+        save_file(head, part / HEAD)
 
 
 def load_head(module: FinetuningModule, folder: Path) -> None:
@@ -66,6 +64,8 @@ def restore_weights(module: FinetuningModule, folder: Path) -> None:
 class CheckpointKeeper(L.Callback):
     """Keeps the weights of evaluations while English is learned.
 
+    What a checkpoint of the stage knows as the best stays until another checkpoint knows a better one.
+
     Args:
         folder: of the run; ``weights/<step>`` in it holds what is kept.
         layout: whose tokenizer and languages belong to the weights.
@@ -76,66 +76,82 @@ class CheckpointKeeper(L.Callback):
 
     def __init__(self, folder: Path, layout: SequenceBuilder, *, selection: str, keep: str) -> None:
         self.folder, self.layout = folder / WEIGHTS, layout
-        self.partial = folder / f"{WEIGHTS}.partial"
         self.selection, self.every = selection, keep == "all"
         both = {ENGLISH_DEV, LAST}
         self.rules = {"none": set(), "tested": {selection}}.get(keep, both)
         self.best: int | None = None
         self._score = float("-inf")
-        if is_rank_zero():
-            for old in (self.folder, self.partial):
-                shutil.rmtree(old, ignore_errors=True)
+        self._best_in_checkpoint: int | None = None
+        self._written: int | None = None  # by this process, last
+
+    def state_dict(self) -> dict[str, Any]:
+        """What later evaluations are compared with."""
+        return {"best": self.best, "score": self._score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on comparing."""
+        self.best, self._score = state_dict["best"], state_dict["score"]
+        self._best_in_checkpoint = self.best
+
+    def on_save_checkpoint(self, *_: object) -> None:
+        """The checkpoint that is written now knows this one."""
+        self._best_in_checkpoint = self.best
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep what may be asked for later, and no more."""
         step, score = trainer.global_step, float(trainer.callback_metrics["finetune/dev"])
         better = self.best is None or score > self._score
-        if better and not self.every and self.best is not None and is_rank_zero():
-            shutil.rmtree(self._at(self.best), ignore_errors=True)
         if better:
             self.best, self._score = step, score
         wanted = ENGLISH_DEV in (self.rules | {self.selection})
         if (self.every or (better and wanted)) and is_rank_zero():
             assert isinstance(pl_module, FinetuningModule)
-            save_weights(pl_module, self.layout, self._at(step))
+            self._save(pl_module, step)
+            if not self.every:
+                self._remove_all_but({self.best, self._best_in_checkpoint})
 
     def finish(self, module: FinetuningModule, last: int) -> JsonObject:
-        """Leave the module as it is to be tested, and on disk what is to be kept.
+        """Leave the module as it is to be tested, and on disk what is to be tested or kept.
 
         Args:
             module: as the last step left it.
             last: the number of that step.
 
         Returns:
-            The step of each rule, and the steps whose weights are kept.
+            The step of each rule, the steps whose weights are kept, and the step that is tested.
 
         Raises:
             TrainingError: a weight is non-finite.
         """
         steps = {ENGLISH_DEV: self.best, LAST: last}
-        kept = {steps[rule] for rule in self.rules}
+        tested = steps[self.selection]
+        assert tested is not None  # there is an evaluation at least
         with rank_zero_first():
-            if (self.every or LAST in self.rules) and not self._at(last).is_dir():
-                save_weights(module, self.layout, self._at(last))
-        if self.selection == ENGLISH_DEV and self.best != last:
-            assert self.best is not None
-            restore_weights(module, self._at(self.best))
+            if is_rank_zero() and (self.every or LAST in self.rules | {self.selection}) and self._written != last:
+                self._save(module, last)
+        if tested != last:
+            restore_weights(module, self.at(tested))
         if sick := non_finite_weights(module):
             raise TrainingError(f"finetune: not scored: {sick}; lower finetune.learning_rate")
         barrier()
-        return broadcast_object({**steps, "kept": self._tidied(kept) if is_rank_zero() else []})
+        chosen = {step for rule in self.rules if (step := steps[rule]) is not None}
+        if is_rank_zero() and not self.every:
+            self._remove_all_but({tested, *chosen})
+        kept = sorted(self._steps() if self.every else chosen)
+        return broadcast_object({**steps, "kept": kept, "tested": tested})
 
-    def _tidied(self, kept: set[int | None]) -> list[int]:
-        """Give what stays its final name; returns the steps."""
-        if self.partial.is_dir():
-            for folder in self.partial.iterdir():
-                if not self.every and int(folder.name) not in kept:
-                    shutil.rmtree(folder)
-            self.partial.rename(self.folder)
-        found = sorted(int(folder.name) for folder in self.folder.glob("*"))
-        if not found:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        return found
+    def at(self, step: int) -> Path:
+        """The folder of a step's weights."""
+        return self.folder / str(step)
 
-    def _at(self, step: int) -> Path:
-        return self.partial / str(step)
+    def _save(self, module: FinetuningModule, step: int) -> None:
+        save_weights(module, self.layout, self.at(step))
+        self._written = step
+
+    def _steps(self) -> list[int]:
+        return [int(one.name) for one in self.folder.glob("[!.]*")]
+
+    def _remove_all_but(self, steps: set[int | None]) -> None:
+        for step in self._steps():
+            if step not in steps:
+                remove(self.at(step))

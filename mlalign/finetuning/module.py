@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import lightning as L
 import torch
@@ -237,6 +238,16 @@ class FinetuningModule(L.LightningModule):
         norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.max_grad_norm)
         name = optimizer.param_groups[0].get("name")
         self.divergence.watch(self.global_step, {f"gradient_norm/{name}" if name else "gradient_norm": norm})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A diverged run is never a checkpoint to resume from; tunings remember more than parameters."""
+        self.divergence.check()
+        checkpoint["tunings"] = {name: one.remembered() for name, one in self.tunings.named().items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Each tuning as it was."""
+        for name, one in self.tunings.named().items():
+            one.remember(checkpoint["tunings"][name])
 
     def on_validation_start(self) -> None:
         """A diverged run is not scored, and none of its weights are kept."""

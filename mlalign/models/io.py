@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import torch
 from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mlalign.errors import DataError, TrainingError
-from mlalign.files import Json, JsonObject
+from mlalign.files import Json, JsonObject, sync_all, write_whole
 from mlalign.models.backbone import LANGUAGE_TOKEN, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
@@ -28,7 +29,8 @@ def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folde
     """Write backbone, tokenizer, additions and how they were made.
 
     Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
-    ``recipe`` is kept for the reader; this function adds what loading needs, under ``encoder``.
+    ``recipe`` is kept for the reader and written last, so that its file means a whole folder; this
+    function adds what loading needs, under ``encoder``.
 
     Raises:
         TrainingError: a weight is non-finite; nothing is written.
@@ -42,7 +44,21 @@ def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folde
     tokenizer.save_pretrained(folder)
     _check_ids(tokenizer, folder)
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
-    OmegaConf.save(OmegaConf.create({"encoder": {"kind": encoder.kind, **encoder.shape}, **recipe}), folder / RECIPE)
+    whole = OmegaConf.create({"encoder": {"kind": encoder.kind, **encoder.shape}, **recipe})
+    sync_all(folder)
+    write_whole(folder / RECIPE, OmegaConf.to_yaml(whole))
+
+
+def require_saved(encoder: TaskEncoder, folder: Path) -> None:
+    """Read an encoder back.
+
+    Raises:
+        DataError: it cannot be loaded, or a weight is not what was saved.
+    """
+    found, expected = load_encoder(folder, attention="eager")[0].state_dict(), encoder.state_dict()
+    for name, value in found.items():
+        if not torch.equal(value, expected[name].to(value)):
+            raise DataError(f"{folder}: {name} is not what was written; check the disk, and run the command again")
 
 
 def _check_ids(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

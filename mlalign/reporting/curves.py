@@ -1,10 +1,11 @@
 """A stage's curves in one table: a row per step, however often it was stopped and resumed."""
 
-import os
 import re
 from pathlib import Path
 
 import pandas as pd
+
+from mlalign.files import replacing
 
 CURVES = "curves"  # folder of a run's curves
 METRICS = "metrics.csv"
@@ -39,10 +40,8 @@ def write_curves(folder: Path, stage: str, path: Path) -> bool:
     curves = join_curves(folder, stage)
     if curves.empty:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    curves.to_csv(part)
-    part.replace(path)
+    with replacing(path) as part:
+        curves.to_csv(part)
     return True
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,9 +11,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities.types import STEP_OUTPUT
 
+from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
@@ -23,22 +21,22 @@ from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import Lexicon
-from mlalign.data.parallel import ParallelBatch, ParallelDataModule
-from mlalign.distributed import broadcast_object, is_rank_zero, on_rank_zero
-from mlalign.files import JsonObject, write_whole
+from mlalign.data.parallel import ParallelDataModule
+from mlalign.distributed import is_rank_zero, on_rank_zero
+from mlalign.files import JsonObject, remove, write_whole
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
+from mlalign.models.io import RECIPE
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.stage import EncoderStage, files_of
+from mlalign.training.checkpoints import StageCheckpoints, fit
 from mlalign.training.trainer import require_finished
 
 log = logging.getLogger(__name__)
 
 COMPUTING = "computing.json"  # of an unfinished alignment
-CHECKPOINT = "last"
-CHECKPOINTS = 20  # of an alignment at most, for resuming
-SAVING_SHARE = 0.05  # of the time, at most, goes into writing them
+CHECKPOINT = "checkpoints/last.ckpt"  # likewise
 
 
 class AlignmentStage(EncoderStage):
@@ -80,11 +78,21 @@ class AlignmentStage(EncoderStage):
         return lexicon_of(self.asked, self.text) if is_read else None
 
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Align and fill a folder.
+        """Align and fill a folder; its checkpoint goes when the encoder in it was found to be whole.
 
         Raises:
             TrainingError: the alignment ended early or its weights are non-finite; nothing is saved.
+            DataError: what was saved is not what was learned, or the checkpoint is damaged.
         """
+        has_checkpoint = (folder / CHECKPOINT).is_file()
+        if has_checkpoint or not (folder / RECIPE).is_file():
+            with stopping.deferred():
+                self._align(folder, folder if has_checkpoint else resume_from)
+        if is_rank_zero():
+            remove((folder / CHECKPOINT).parent)
+            remove(folder / COMPUTING)
+
+    def _align(self, folder: Path, resume_from: Path) -> None:
         config = self.config
         computing = self._computing(folder, resume_from)
         module, data, tokenizer = self._assembled(config, computing["attention"])
@@ -97,6 +105,7 @@ class AlignmentStage(EncoderStage):
             folder=folder,
             validations=config.align.validations,
             prototype_sentences=config.align.prototype_sentences,
+            minutes=config.trainer.checkpoint_minutes,
             trainer=partial(self.trainer, precision=computing["precision"]),
             resume_from=resume_from,
         )
@@ -110,7 +119,6 @@ class AlignmentStage(EncoderStage):
             budget=asdict(spent_by(config.align, module, data)),
             warnings=list(module.diagnostics.warnings.values()),
         )
-        on_rank_zero((folder / COMPUTING).unlink)()
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:
         """Precision and attention: as this alignment began, on whatever machine, or as chosen here."""
@@ -125,31 +133,6 @@ class AlignmentStage(EncoderStage):
         return chosen
 
 
-class BetweenUpdates(ModelCheckpoint):
-    """Saves only where no gradient is waiting for the rest of its window: it would be lost.
-
-    The first mark is saved, a later one if saving has not cost more than its share of the time: a
-    large encoder's checkpoint takes longer to write than many steps.
-    """
-
-    _due = 0.0
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: STEP_OUTPUT, batch: ParallelBatch, batch_idx: int
-    ) -> None:
-        """Lightning asks only whether the step is one to save, also of the batches before it."""
-        between = (batch.place + 1) % pl_module.optimisation.accumulate == 0
-        marked = trainer.global_step % self._every_n_train_steps == 0
-        if between and marked and broadcast_object(time.perf_counter() >= self._due):
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-
-    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
-        started = time.perf_counter()
-        super()._save_checkpoint(trainer, filepath)
-        ended = time.perf_counter()
-        self._due = ended + (ended - started) / SAVING_SHARE
-
-
 def align(
     module: AlignmentModule,
     data: ParallelDataModule,
@@ -157,6 +140,7 @@ def align(
     folder: Path,
     validations: int,
     prototype_sentences: int,
+    minutes: float,
     trainer: Callable[..., L.Trainer],
     resume_from: Path,
 ) -> float:
@@ -169,28 +153,19 @@ def align(
     """
     started = time.perf_counter()
     steps = module.optimisation.updates
-    checkpoints = BetweenUpdates(
-        dirpath=folder / "checkpoints",
-        filename=CHECKPOINT,
-        every_n_train_steps=max(1, steps // CHECKPOINTS),
-        enable_version_counter=False,
-    )
     loop = trainer(
         folder=folder,
-        callbacks=[checkpoints],
+        callbacks=[StageCheckpoints(folder / CHECKPOINT, steps=steps, minutes=minutes)],
         max_epochs=1,
         val_check_interval=max(1, data.batches // validations),
+        enable_checkpointing=False,
     )
-    last = resume_from / "checkpoints" / f"{CHECKPOINT}.ckpt"
-    if last.is_file():
-        log.info("Resuming from %s", last)
-    loop.fit(module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    fit(loop, module, data, resume_from / CHECKPOINT)
     require_finished("align", loop, steps)
     module.divergence.check()
     module.encoder.to(loop.strategy.root_device)  # which Lightning takes it off after the last step
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
     if is_rank_zero():
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return time.perf_counter() - started
 

@@ -1,16 +1,15 @@
 """Folders that are whole or not there: found, or made under another name; encoders made one from another."""
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock
 from omegaconf import OmegaConf
 
 import mlalign
+from mlalign import files
 from mlalign.config.identity import fingerprint
 from mlalign.distributed import barrier, broadcast_object, is_rank_zero
 from mlalign.errors import ConfigError
@@ -80,22 +79,20 @@ def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, 
     """
     with locked(folder.with_name(f".{folder.name}.lock")):
         if fresh and is_rank_zero():
-            shutil.rmtree(partial_of(folder), ignore_errors=True)
+            files.remove(partial_of(folder))
         if broadcast_object(fresh or not (folder / complete).is_file()):
             partial_of(folder).mkdir(exist_ok=True)
             make(partial_of(folder))
             barrier()
             if is_rank_zero():
-                shutil.rmtree(folder, ignore_errors=True)
-                partial_of(folder).rename(folder)
+                files.publish(partial_of(folder), folder)
             barrier()
     return folder
 
 
 def locked(path: Path) -> AbstractContextManager[object]:
     """Keeps other runs out; the first rank holds the lock for all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path) if is_rank_zero() else nullcontext()
+    return files.locked(path) if is_rank_zero() else nullcontext()
 
 
 def partial_of(folder: Path) -> Path:

@@ -7,8 +7,6 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from filelock import FileLock
-
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.languages import WITHOUT_SPACES
@@ -24,7 +22,7 @@ from mlalign.data.lexicon import (
 )
 from mlalign.data.readers import read_pairs
 from mlalign.errors import ConfigError
-from mlalign.files import sha256_of, write_whole
+from mlalign.files import locked, sha256_of, write_whole
 from mlalign.stages.parallel_text import ParallelText
 
 log = logging.getLogger(__name__)
@@ -72,8 +70,7 @@ def _induced(config: Train, text: ParallelText, language: str) -> Translations:
     data = config.data
     source = [FORM, text.identity[language], data.max_pairs, data.on_bad_line]
     path = Path(data.cache) / "lexicons" / f"en-{language}-{fingerprint(source)}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with locked(path.with_suffix(".lock")):
         if not path.is_file():
             dropped: Counter[str] = Counter()
             read = partial(read_pairs, on_bad_line=data.on_bad_line, dropped=dropped)

@@ -6,11 +6,15 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.callbacks import LearningRateMonitor
 
+from mlalign import stopping
 from mlalign.files import JsonObject
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.tasks.data import TaskDataModule
+from mlalign.training.checkpoints import StageCheckpoints, fit
 from mlalign.training.trainer import require_finished
+
+CHECKPOINT = Path("checkpoints/last.ckpt")  # in the folder of a run that is not finished
 
 
 def learn(
@@ -20,23 +24,30 @@ def learn(
     folder: Path,
     epochs: int,
     evaluations: int,
+    minutes: float,
     weights: CheckpointKeeper,
     trainer: Callable[..., L.Trainer],
 ) -> JsonObject:
-    """Learn English; leaves the module as it is to be tested. Returns what ``weights`` kept.
+    """Learn English, from the last checkpoint in the folder if there is one; leaves the module as it is to be tested.
+
+    Returns:
+        What ``weights`` kept.
 
     Raises:
         TrainingError: a loss or gradient was non-finite, or not all updates were made.
+        DataError: the checkpoint is damaged.
     """
+    steps, checkpoint = epochs * data.batches, folder / CHECKPOINT
     loop = trainer(
         folder=folder,
-        callbacks=[weights, LearningRateMonitor("step")],
+        callbacks=[weights, LearningRateMonitor("step"), StageCheckpoints(checkpoint, steps=steps, minutes=minutes)],
         max_epochs=epochs,
-        val_check_interval=max(1, epochs * data.batches // evaluations),
+        val_check_interval=max(1, steps // evaluations),
         check_val_every_n_epoch=None,
         enable_checkpointing=False,
     )
-    loop.fit(module, data)
-    require_finished("finetune", loop, epochs * data.batches)
-    module.divergence.check()
-    return weights.finish(module, loop.global_step)
+    with stopping.deferred():
+        fit(loop, module, data, checkpoint)
+        require_finished("finetune", loop, steps)
+        module.divergence.check()
+        return weights.finish(module, loop.global_step)

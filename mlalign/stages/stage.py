@@ -17,7 +17,7 @@ from mlalign.data.token_cache import Tokenised
 from mlalign.device import padding_multiple
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import FileRecord, JsonObject
-from mlalign.models.io import save_encoder
+from mlalign.models.io import require_saved, save_encoder
 from mlalign.models.learning import configure_training
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.stages.code import code_hashes
@@ -134,10 +134,15 @@ class EncoderStage(ABC):
             seconds: that it took.
             files: that were read.
             **facts: what else is to be known, such as what it ``reads`` besides parallel text.
+
+        Raises:
+            TrainingError: a weight is non-finite; nothing is written.
+            DataError: what can be read back is not what was made.
         """
         made = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
         if is_rank_zero():
             save_encoder(encoder, tokenizer, folder, {**made, "seconds": seconds, "files": dict(files), **facts})
+            require_saved(encoder, folder)
 
 
 def files_of(tables: Mapping[str, Tokenised]) -> dict[str, FileRecord]:

@@ -1,7 +1,7 @@
 """A task's files as batches: English to learn from, every language to be tested in."""
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import lightning as L
 from torch.utils.data import DataLoader, Dataset
@@ -67,6 +67,7 @@ class TaskDataModule(L.LightningDataModule):
         self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
         self.updates = Updates(task, [Row(one) for one in self.train.examples], layout, tokens, changes)
+        self._resume_at = (0, 0)  # epoch and batch
         self._dev = task.encode(self.dev.examples, ENGLISH, layout)
 
     @property
@@ -75,14 +76,27 @@ class TaskDataModule(L.LightningDataModule):
         return -(-len(self.updates.english.prepared) // self.batch_size)
 
     def train_dataloader(self) -> DataLoader[UpdateBatch]:
-        """English, shuffled, and what ``changes`` makes of it."""
+        """English, shuffled, and what ``changes`` makes of it, from where an interrupted run stopped."""
         order = ShuffledBatches(self.updates.english.lengths, self.batch_size, self.seed, self.updates.lengths)
+        (order.epoch, order.start), self._resume_at = self._resume_at, (0, 0)
         return loader(self.updates, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
         """English dev."""
         text = TaskText(self.task, self._dev, ENGLISH, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
+
+    def state_dict(self) -> dict[str, int]:
+        """How many epochs, and batches of the next, are done."""
+        assert self.trainer is not None
+        loop = self.trainer.fit_loop
+        epochs: Any = loop.epoch_progress.current
+        batches: Any = loop.epoch_loop.batch_progress.current
+        return {"epoch": epochs.processed, "batch": batches.processed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Resume after the last finished batch."""
+        self._resume_at = state_dict["epoch"], state_dict["batch"]
 
     def test_loader(self, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
         """The test part of a language: what is in it, and its batches."""

@@ -1,7 +1,7 @@
 """Each sentence's translation is to be found among all others."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from mlalign.metrics.retrieval import nearest, retrieval_accuracy
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.retrieval import RetrievalAccuracy
 from mlalign.models.task_encoder import TaskEncoder
-from mlalign.progress import Progress
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.data import TaskText, scoring_loader
 from mlalign.tasks.scoring import write_predictions
@@ -99,75 +98,67 @@ class Retrieval(TaskType[SentencePair]):
 
     def score(
         self,
-        files: TaskFiles,
+        part: Part[SentencePair],
+        language: str,
         encoder: TaskEncoder,
         layout: SequenceBuilder,
         trainer: L.Trainer,
-        folder: Path,
+        path: Path | None,
         *,
         tokens: int,
         workers: int = 0,
-        progress: Progress,
-        note: Callable[[Part[SentencePair]], None],
-    ) -> dict[str, dict[str, float]]:
-        """Score every language, and write what was found for each sentence.
+    ) -> dict[str, float]:
+        """Score a language, and write what was found for each sentence.
 
         Where a sentence is in the part several times, each of its translations is right.
 
         Args:
-            files: of the test.
+            part: its test part.
+            language: of the task, as its file is called.
             encoder: aligned or not.
             layout: places special and language tokens.
             trainer: for its device and precision.
-            folder: for ``<language>.jsonl``: one object a line, with the numbers of the right and of
-                the found English sentence, and the same the other way under ``from_english``.
+            path: for one object a line, with the numbers of the right and of the found English
+                sentence, and the same the other way under ``from_english``; None for no file.
             tokens: tokens at a time, padding included.
             workers: processes that make batches.
-            progress: wraps the languages.
-            note: is called with every part that was read.
 
         Returns:
-            ``scores``, language -> per cent of its sentences whose nearest English sentence is the
-            translation, as the Tatoeba test is scored; ``from_english``, the same the other way;
-            ``margin``, as ``scores`` by the margin over four neighbours.
+            ``scores``, per cent of its sentences whose nearest English sentence is the translation,
+            as the Tatoeba test is scored; ``from_english``, the same the other way; ``margin``, as
+            ``scores`` by the margin over four neighbours.
 
         Raises:
             TrainingError: a sentence vector is not finite.
         """
-        results: dict[str, dict[str, float]] = {"scores": {}, "from_english": {}, "margin": {}}
-        for language in progress(files.languages):
-            part = files.read(language, "test")
-            note(part)
-            target = spoken(language)
-            module = SentenceVectors(encoder, target)
-            english, other = (
-                sentence_vectors(
-                    trainer,
-                    module,
-                    scoring_loader(
-                        TaskText(self, self.encode(part.examples, code, layout), code, layout),
-                        tokens=tokens,
-                        workers=workers,
-                    ),
-                )
-                for code in (ENGLISH, target)
+        target = spoken(language)
+        module = SentenceVectors(encoder, target)
+        english, other = (
+            sentence_vectors(
+                trainer,
+                module,
+                scoring_loader(
+                    TaskText(self, self.encode(part.examples, code, layout), code, layout),
+                    tokens=tokens,
+                    workers=workers,
+                ),
             )
-            if not (english.isfinite().all() and other.isfinite().all()):
-                raise TrainingError(
-                    f"non-finite sentence vectors in {language}, of {part.path}; the encoder's weights "
-                    "have diverged: align again with lower align.learning_rate"
-                )
-            english_key = first_places([pair.english for pair in part.examples])
-            other_key = first_places([pair.other for pair in part.examples])
-            if is_rank_zero():
-                to_english = english_key, english_key[nearest(other, english)]
-                back = other_key, other_key[nearest(english, other)]
-                write_predictions(folder / f"{language}.jsonl", predictions(part.examples, to_english, back))
-            from_english, found = retrieval_accuracy(english, other, english_key, other_key)
-            _, by_margin = retrieval_accuracy(english, other, english_key, other_key, neighbours=NEIGHBOURS)
-            for key, share in {"scores": found, "from_english": from_english, "margin": by_margin}.items():
-                results[key][language] = 100 * share
-        return results
+            for code in (ENGLISH, target)
+        )
+        if not (english.isfinite().all() and other.isfinite().all()):
+            raise TrainingError(
+                f"non-finite sentence vectors in {language}, of {part.path}; the encoder's weights "
+                "have diverged: align again with lower align.learning_rate"
+            )
+        english_key = first_places([pair.english for pair in part.examples])
+        other_key = first_places([pair.other for pair in part.examples])
+        if path is not None and is_rank_zero():
+            to_english = english_key, english_key[nearest(other, english)]
+            back = other_key, other_key[nearest(english, other)]
+            write_predictions(path, predictions(part.examples, to_english, back))
+        from_english, found = retrieval_accuracy(english, other, english_key, other_key)
+        _, by_margin = retrieval_accuracy(english, other, english_key, other_key, neighbours=NEIGHBOURS)
+        return {"scores": 100 * found, "from_english": 100 * from_english, "margin": 100 * by_margin}
 
 
 def first_places(sentences: Sequence[str]) -> Tensor:

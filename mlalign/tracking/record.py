@@ -1,6 +1,5 @@
 """The record of a run while it lasts: its folder, device and precision, files read, seconds taken."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +18,13 @@ from mlalign.config.validation import present
 from mlalign.data.coverage import Coverage
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
-from mlalign.files import CONFIG, EVALUATIONS, RESULTS, FileRecord, write_whole
+from mlalign.files import CONFIG, RESULTS, FileRecord, write_whole
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import quiet_transformers
-from mlalign.reporting.curves import CURVES
 from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.results import row_name
 from mlalign.stages.code import code_hashes
+from mlalign.stages.unfinished import remove_made
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Tracker
@@ -37,7 +36,7 @@ BARS = {"align": "aligning", "parse": "parsing", "finetune": "fine-tuning"}
 
 
 class RunRecord:
-    """Clears a run's folder at the start, and closes the tracker at the end, whatever happens.
+    """Clears the folder of a run that begins anew, and closes the tracker at the end, whatever happens.
 
     Args:
         config: checked.
@@ -66,9 +65,8 @@ class RunRecord:
         self._started = time.perf_counter()
         with rank_zero_first():
             if is_rank_zero():
-                (self.folder / RESULTS).unlink(missing_ok=True)
-                for old in ("predictions", CURVES, EVALUATIONS):
-                    shutil.rmtree(self.folder / old, ignore_errors=True)
+                if self.config.resume is False or (self.folder / RESULTS).exists():
+                    remove_made(self.folder)
                 write_whole(self.folder / CONFIG, OmegaConf.to_yaml(structured(self.config)))
         return self
 
@@ -99,7 +97,11 @@ class RunRecord:
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,
                 options=self.config.trainer.options,
-                **{"precision": self.computing.precision, **options},
+                **{
+                    "precision": self.computing.precision,
+                    "deterministic": self.config.trainer.deterministic,
+                    **options,
+                },
             )
 
         return make

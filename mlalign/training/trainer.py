@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from mlalign.distributed import local_world_size, world_size
 from mlalign.errors import TrainingError
 from mlalign.files import Json
+from mlalign.training.checkpoints import WholeCheckpoints
 from mlalign.training.progress_bar import StageBar
 
 
@@ -54,7 +55,7 @@ def make_trainer(
         strategy=DDPStrategy(broadcast_buffers=False) if world_size() > 1 else "auto",
         devices=local_world_size(),
         num_nodes=world_size() // local_world_size(),
-        **{"log_every_n_steps": 10, **stage, **options},
+        **{"log_every_n_steps": 10, "plugins": [WholeCheckpoints()], **stage, **options},
     )
 
 
@@ -67,5 +68,5 @@ def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
     if loop.global_step < steps:
         raise TrainingError(
             f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is saved as finished; "
-            "the same command resumes an alignment from its last checkpoint"
+            "the same command resumes from its last checkpoint"
         )

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_the_first_failure_ends_all_processes():
 def test_a_process_that_does_not_want_to_end_is_ended(monkeypatch):
     monkeypatch.setattr(devices, "GRACE", 0.2)
     assert run_together(processes(ranks.first_is_killed_and_others_stay, 2)) == -signal.SIGKILL
+
+
+def test_a_signal_to_stop_is_passed_on():
+    before = signal.getsignal(signal.SIGUSR1)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    assert run_together(processes(ranks.waits, 2)) == -signal.SIGUSR1
+    assert signal.getsignal(signal.SIGUSR1) is before
 
 
 def test_success_is_that_of_all():

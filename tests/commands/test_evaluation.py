@@ -18,6 +18,7 @@ from mlalign.errors import ConfigError
         ("run=a measures=true", "show"),
         ("runs=a report=b table=ablation", "report"),
         ("align_words=a encoder=b languages=[en,de] output=c", "align_words"),
+        ("verify=a", "verify"),
         ("", "evaluate"),
     ],
 )

@@ -1,6 +1,7 @@
 """A finished run scored again: the same to the last bit, or on what was asked for, or refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from training.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
 from typed import call, start
 
 from mlalign.commands.rescore import rescore
+from mlalign.commands.verify import verify
 from mlalign.config.commands import Rescore
 from mlalign.config.hydra import given
 from mlalign.errors import ConfigError, DataError
@@ -242,3 +244,29 @@ def test_a_language_that_was_never_aligned_is_marked(world, finished, tmp_path, 
     assert results["never_aligned"] == ["it"]
     assert set(results["code"]) == set(results["evaluation_code"])
     assert "it §" in capsys.readouterr().out
+
+
+def test_a_run_is_verified_by_its_files(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    verify(folder, {})
+    assert "3 languages and 30 predictions are the same" in capsys.readouterr().out
+    assert {one.name for one in folder.iterdir()} == {one.name for one in finished.iterdir()}
+    path = folder / "predictions" / "de.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], lines[3].replace('"gold"', '"gilt"'), *lines[4:]]), encoding="utf-8")
+    results = results_of(folder)
+    results["scores"]["fr"] += 1
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        verify(folder, {})
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2
+    assert re.fullmatch(r"scores in fr: .* is written, .* was found", said[0])
+    assert said[1].endswith("1 of 10 predictions are others, the first in line 4")
+
+
+def test_verifying_ends_with_a_status(finished, tmp_path):
+    assert call("evaluate.py", [f"verify={finished}"], tmp_path).returncode == 0
+    missing = call("evaluate.py", [f"verify={tmp_path}"], tmp_path)
+    assert missing.returncode == 2
+    assert "Traceback" not in missing.stderr

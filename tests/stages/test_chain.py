@@ -4,12 +4,10 @@ import multiprocessing
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mlalign.stages import align
 from mlalign.stages.chain import get_or_create, partial_of
 
 WHOLE = "whole.txt"
@@ -119,38 +117,3 @@ def test_processes_wait_for_each_other(folder, tmp_path):
         process.join(timeout=20)
         assert process.exitcode == 0
     assert make.asked == 1
-
-
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_checkpoints_lie_between_updates(monkeypatch, accumulate):
-    saved: list[int] = []
-    monkeypatch.setattr(align.ModelCheckpoint, "on_train_batch_end", lambda *given: saved.append(given[-1]))
-    module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=accumulate))
-    callback = align.BetweenUpdates(every_n_train_steps=1)
-    for place in range(6):
-        batch, trainer = SimpleNamespace(place=place), SimpleNamespace(global_step=place + 1)
-        callback.on_train_batch_end(trainer, module, None, batch, place)
-    assert saved == list(range(accumulate - 1, 6, accumulate))
-
-
-def test_checkpoints_take_a_twentieth_of_the_time_at_most(monkeypatch):
-    now, saved = [0.0], []
-
-    def save(*given):
-        saved.append(int(now[0]))
-        now[0] += 3
-
-    monkeypatch.setattr(align.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(align.ModelCheckpoint, "_save_checkpoint", save)
-    monkeypatch.setattr(
-        align.ModelCheckpoint,
-        "on_train_batch_end",
-        lambda self, trainer, *rest: self._save_checkpoint(trainer, ""),
-    )
-    module = SimpleNamespace(optimisation=SimpleNamespace(accumulate=1))
-    callback = align.BetweenUpdates(every_n_train_steps=2)
-    for place in range(100):
-        now[0] += 1
-        batch, trainer = SimpleNamespace(place=place), SimpleNamespace(global_step=place + 1)
-        callback.on_train_batch_end(trainer, module, None, batch, place)
-    assert saved == [2, 65]

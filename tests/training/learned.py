@@ -15,6 +15,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.stages.finetune import learn
+from mlalign.stages.unfinished import remove_unkept
 from mlalign.tasks.data import TOKENS, TaskDataModule
 from mlalign.tasks.registry import learned_task
 
@@ -85,15 +86,18 @@ def fit(
         return made[0]
 
     selection = "english_dev" if best else "last"
-    learn(
+    keeper = CheckpointKeeper(folder, data.layout, selection=selection, keep="none")
+    kept = learn(
         module,
         data,
         folder=folder,
         epochs=2,
         evaluations=evaluations,
-        weights=CheckpointKeeper(folder, data.layout, selection=selection, keep="none"),
+        minutes=60,
+        weights=keeper,
         trainer=make,
     )
+    remove_unkept(folder, kept["kept"])
     return made[0]
 
 

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mlalign.data.corpora.cleaning import clean, pair_key, plain
 from mlalign.data.corpora.filters import Identify, Judge, Rules
 from mlalign.data.corpora.released import read_release
@@ -25,7 +23,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
-from mlalign.files import JsonObject, sha256_of
+from mlalign.files import JsonObject, locked, publish, sha256_of
 from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -89,23 +87,21 @@ def prepare_corpus(
             replaced that was not prepared here, or the disk is full.
     """
     folder = root / "parallel" / corpus
-    with _disk_faults(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
-            manifest = Manifest.of(folder)
-            for language in languages:
-                manifest.refuse_stranger(_name(language))
-            for language in languages:
-                recipe = _recipe(source, language, settings)
-                if _is_done(manifest, language, recipe):
-                    log.info("Found %s prepared", folder / _name(language))
-                    continue
-                judge = Judge(settings.rules, language, identify)
-                files = _Files(source, language, settings.on_bad_line, keep_downloads)
-                entry = _prepare(folder, language, files, settings, judge, progress)
-                entry |= {"version": source.version(), "licence": source.licence, "recipe": recipe}
-                _finish(folder, language, manifest, entry)
-            return {language: manifest.files[_name(language)] for language in languages}
+    with _disk_faults(folder), locked(folder / ".lock"):
+        manifest = Manifest.of(folder)
+        for language in languages:
+            manifest.refuse_stranger(_name(language))
+        for language in languages:
+            recipe = _recipe(source, language, settings)
+            if _is_done(manifest, language, recipe):
+                log.info("Found %s prepared", folder / _name(language))
+                continue
+            judge = Judge(settings.rules, language, identify)
+            files = _Files(source, language, settings.on_bad_line, keep_downloads)
+            entry = _prepare(folder, language, files, settings, judge, progress)
+            entry |= {"version": source.version(), "licence": source.licence, "recipe": recipe}
+            _finish(folder, language, manifest, entry)
+        return {language: manifest.files[_name(language)] for language in languages}
 
 
 def _is_done(manifest: Manifest, language: str, recipe: JsonObject) -> bool:
@@ -244,26 +240,12 @@ def _finish(folder: Path, language: str, manifest: Manifest, entry: JsonObject) 
     """Both take their final form; a file that its entry does not describe is prepared anew."""
     work, name = _work(folder, language), _name(language)
     manifest.record(name, **entry)
-    (work / name).replace(folder / name)
+    publish(work / name, folder / name)
     shutil.rmtree(work)
 
 
 def _work(folder: Path, language: str) -> Path:
     return folder / f".en-{language}.partial"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("Another process prepares %s; waiting for it", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

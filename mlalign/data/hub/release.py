@@ -5,10 +5,9 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-from filelock import FileLock
-
 from mlalign.data.sample import write_sample
 from mlalign.errors import DataError
+from mlalign.files import locked
 from mlalign.progress import Progress
 
 SEED = 1
@@ -22,8 +21,7 @@ def ensure_sample(root: Path, *, progress: Progress) -> None:
         DataError: the folder holds something else.
     """
     generator = {"generator": _generator_fingerprint(), "seed": SEED}
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_name(f".{root.name}.lock")):
+    with locked(root.with_name(f".{root.name}.lock")):
         mark = root / MARK
         if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == generator:
             return
@@ -32,9 +30,7 @@ def ensure_sample(root: Path, *, progress: Progress) -> None:
                 f"data.root={root}: expected an empty or missing folder for the generated sample, "
                 "found other files; choose another data.root, or data=files to use what is there"
             )
-        mark.unlink(missing_ok=True)
-        write_sample(root, seed=SEED, progress=progress)
-        mark.write_text(json.dumps(generator), encoding="utf-8")
+        write_sample(root, seed=SEED, beside=[(MARK, json.dumps(generator))], progress=progress)
 
 
 def _generator_fingerprint() -> str:

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import httpx2
-from filelock import FileLock
 
 from mlalign.data.hub.faults import briefly, in_words, status_of, wait_before_next
 from mlalign.errors import DataError
+from mlalign.files import locked, publish, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ def fetch(url: str, target: Path, *, sha256: str | None = None) -> Path:
             attempts, another checksum than expected, a full disk.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
+        with locked(target.with_name(f".{target.name}.lock")):
             if not target.is_file():
                 _fetch(url, target, sha256)
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -73,7 +72,7 @@ def _fetch(url: str, target: Path, sha256: str | None) -> None:
             f"{url}: expected the sha256 {sha256}, found {found}; what came is removed. Try again; "
             "if it stays so, the file on the server has changed"
         )
-    partial.replace(target)
+    publish(partial, target)
     mark.unlink(missing_ok=True)
 
 
@@ -95,7 +94,7 @@ def _continue(client: httpx2.Client, url: str, partial: Path, mark: Path) -> Non
             # A weak tag does not promise the same bytes, and no server takes one with a range.
             same = response.headers.get("ETag", "") or response.headers.get("Last-Modified", "")
             if same and not same.startswith("W/"):
-                mark.write_text(same, encoding="utf-8")
+                write_whole(mark, same)
         length = response.headers.get("Content-Length")
         with partial.open("ab" if resumed else "wb") as file:
             for block in response.iter_raw():

@@ -1,8 +1,6 @@
 """Writes the sample: every file from a stream of choices of its own."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from mlalign.data.sample.questions import FILES, questions
 from mlalign.data.sample.tasks import PARTS, TASKS, Language, Row, task_path, translated_paths
 from mlalign.data.sample.translations import translations
 from mlalign.data.sample.trees import treebank
+from mlalign.files import replacing
 from mlalign.progress import Progress
 
 TREES, TREE_DOCUMENTS = "trees/en.conllu", 150
@@ -29,6 +28,7 @@ def write_sample(
     paraphrases: Sizes = (3000, 300, 400),
     sentences: Sizes = (2000, 300, 400),
     questions: Sizes = (1200, 200, 200),
+    beside: Sequence[tuple[str, str]] = (),
     progress: Progress = lambda files: files,
 ) -> None:
     """Write parallel text, four tasks, a dictionary and trees, all at once: the folder is complete or not there.
@@ -41,21 +41,16 @@ def write_sample(
         paraphrases: pairs of PAWS-X, likewise.
         sentences: of PAN-X, likewise.
         questions: of SQuAD's train and dev, in English, and of XQuAD per language.
+        beside: names and texts of further files.
         progress: wraps the files to be written, to show how far it is.
     """
     sizes = {"mldoc": documents, "pawsx": paraphrases, "panx": sentences, "xquad": questions}
-    root.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    unfinished.chmod(0o755)  # mkdtemp keeps others out
-    try:
-        for name, lines in progress(list(files(seed, pairs, sizes))):
+    with replacing(root) as unfinished:
+        added: list[tuple[str, Callable[[], Iterable[str]]]] = [(name, partial(iter, [text])) for name, text in beside]
+        for name, lines in progress([*files(seed, pairs, sizes), *added]):
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(lines()), encoding="utf-8", newline="\n")
-        shutil.rmtree(root, ignore_errors=True)
-        unfinished.rename(root)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str, Callable[[], Iterable[str]]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -195,6 +195,13 @@ class Tuning(nn.Module):
     def opponent_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:
         """The opponent's loss, summed over pairs; no gradient reaches the encoder."""
         raise NotImplementedError(f"{type(self).__name__} has an opponent and no opponent_term")
+
+    def remembered(self) -> object:
+        """What it knows of the run besides its parameters, for a checkpoint: tensors, or plain data."""
+        return None
+
+    def remember(self, known: Any) -> None:
+        """Know again what ``remembered`` gave."""
 
     def own_parameters(self) -> list[nn.Parameter]:
         """What is trained with the head."""

@@ -103,6 +103,14 @@ class InstanceWeighting(Tuning):
         random = stream(self.parts.seed, self.parts.name)
         return [rows[place] for place in random.permutation(len(rows))[: settings.texts]]
 
+    def remembered(self) -> Float[Tensor, " examples"] | None:
+        """The weights of the epoch."""
+        return self.weights
+
+    def remember(self, known: Float[Tensor, " examples"] | None) -> None:
+        """The same again."""
+        self.weights = known
+
     def row_weights(self, part: TaskBatch) -> Float[Tensor, " rows"] | None:
         """None where all weigh the same."""
         if self.weights is None or (self.weights == 1).all():

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import MISSING
@@ -14,6 +14,7 @@ from mlalign.config.settings import CLOSED_SHARE, OPEN_SHARE, POSITIVE, setting
 from mlalign.data.readers import LabelledText
 from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import stream
+from mlalign.files import JsonObject
 from mlalign.finetuning.evaluating import read_all
 from mlalign.finetuning.resources import Resources, TextSource
 from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_spans
@@ -93,6 +94,16 @@ class SelfTraining(Tuning):
         if module.current_epoch == first:
             guesses = list(guessed(module, data, self.target_rows()))
             self.learned = chosen(guesses, self.settings.threshold, self.settings.share)
+
+    def remembered(self) -> list[tuple[JsonObject, str]]:
+        """The texts that have labels, in their order, each with its language."""
+        return [(asdict(row.example), row.language) for row in self.learned]
+
+    def remember(self, known: list[tuple[JsonObject, str]]) -> None:
+        """The same again."""
+        if known:
+            kind = type(self.target_rows()[0].example)
+            self.learned = [Row(kind(**example), language) for example, language in known]
 
     def target_rows(self) -> list[Row]:
         """All target texts, without labels."""

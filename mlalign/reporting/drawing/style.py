@@ -1,7 +1,6 @@
 """How every figure looks and how it is saved: for print, for the colour-blind, always the same."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
+from mlalign.files import replacing
 from mlalign.reporting.drawing.labels import families
 
 # Okabe and Ito 2008, "Color universal design", from dark to light where neighbours must differ
@@ -143,6 +143,5 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table 
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    write(part)
-    part.replace(path)
+    with replacing(path) as part:
+        write(part)

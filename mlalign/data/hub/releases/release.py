@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from mlalign.data.hub.faults import in_words
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo, script_instead
 from mlalign.data.hub.releases.converter import Converter
@@ -18,6 +16,7 @@ from mlalign.data.manifest import Manifest
 from mlalign.data.readers import AnyExample, Format, PartName
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import DataError, did_you_mean
+from mlalign.files import locked, replacing
 from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -107,9 +106,8 @@ def prepare_release(
         DataError: the hub does not give the files, they are not what the release promises, or the
             disk is full.
     """
-    layout.folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(layout.folder.with_name(f".{layout.folder.name}.lock")):
+        with locked(layout.folder.with_name(f".{layout.folder.name}.lock")):
             return Preparation(release, layout, licence).make(languages, progress)
     except OSError as error:
         raise DataError(f"{layout.folder}: {in_words(error) or error}") from error
@@ -188,10 +186,8 @@ class Preparation:
         """One file, under another name until it is whole and its rows are counted."""
         name = self.layout.name(part, language)
         target = self.layout.folder / name
-        partial = target.with_name(f".{target.name}.partial")
-        target.parent.mkdir(parents=True, exist_ok=True)
         paths = [hub_file(repo, one) for one in sources]
-        try:
+        with replacing(target) as partial:
             rows, digest = write_rows(partial, self._rows(paths, part, language))
             rows -= bool(self.layout.converter.header)
             check_rows(
@@ -203,9 +199,6 @@ class Preparation:
                 strict=True,
             )
             self.manifest.record(name, rows=rows, sha256=digest, sources=list(sources))
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _rows(self, paths: Sequence[Path], part: PartName, language: str) -> Iterator[str]:
         converter, called = self.layout.converter, self.layout.format.called(language)

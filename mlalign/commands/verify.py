@@ -1,0 +1,121 @@
+"""Whether a finished run is what its files say: scored again, nothing learned, and compared."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlalign.commands.rescore import Evaluation, changed
+from mlalign.config.schema import Train
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.device import choose_tokens
+from mlalign.errors import ConfigError
+from mlalign.files import Json, sha256_of
+from mlalign.finetuning.building import task_files
+from mlalign.metrics.tasks import METRICS
+from mlalign.models.io import load_encoder
+from mlalign.reporting.results import Results
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.reopen import config_of, finished_results, load_run
+from mlalign.tasks.retrieval import Retrieval
+from mlalign.tasks.scoring import HEADLINE
+from mlalign.training.computing import attention, set_up
+from mlalign.training.trainer import make_trainer
+
+Scores = Mapping[str, Mapping[str, float]]  # key of the results -> language -> score
+PREDICTIONS = "predictions"
+
+
+def verify(folder: Path, trainer: Mapping[str, Json]) -> None:
+    """Score the run in a folder again, in a folder that is gone afterwards, and print what is not the same.
+
+    Args:
+        folder: of a finished run.
+        trainer: what is typed of ``trainer``; the rest is as it was run, the accelerator whatever there is.
+
+    Raises:
+        ConfigError: the run kept no weights that were tested.
+        DataError: the run or a file of its task is not there.
+        SystemExit: with status 1, where something differs.
+    """
+    results = finished_results(folder)
+    config = changed(config_of(results, folder), {"trainer": trainer})
+    config.task.languages = list(results.scores)
+    with TemporaryDirectory() as place:
+        scores = scored(results, config, folder, Path(place))
+        found = [*changed_files(results), *other_scores(results, scores)]
+        found += [line for one in results.scores for line in other_predictions(folder, Path(place), one)]
+    for line in found:
+        print(line)
+    if found:
+        sys.exit(1)
+    rows = sum(len(_lines(folder, language)) for language in results.scores)
+    print(f"{folder}: scored again, {len(results.scores)} languages and {rows:,} predictions are the same")
+
+
+def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores:
+    """The scores now; predictions go to a folder."""
+    if METRICS[results.metric].is_learned:
+        run = load_run(folder)
+        made = Evaluation(run, config, task_files(config, learned=False), place).make(results.selection)
+        return {HEADLINE: made.scores, **made.beside}
+    if results.aligned is None:
+        raise ConfigError(
+            f"{folder}: nothing was aligned or learned in this run, so it kept no weights; the same train.py command "
+            "with resume=false scores the backbone again"
+        )
+    files, computing = task_files(config, learned=False), set_up(config)
+    encoder, tokenizer = load_encoder(Path(results.aligned), attention=attention(config))
+    layout = SequenceBuilder(
+        tokenizer, ParallelText(config).language_tokens(tokenizer), max_length=config.finetune.max_length
+    )
+    loop = make_trainer(
+        folder=place,
+        accelerator=computing.accelerator,
+        precision=computing.precision,
+        deterministic=config.trainer.deterministic,
+        options=config.trainer.options,
+    )
+    found: dict[str, dict[str, float]] = {}
+    for language in files.languages:
+        part, path = files.read(language, "test"), place / PREDICTIONS / f"{language}.jsonl"
+        sizes = {"tokens": choose_tokens(config.trainer.tokens, gpu=computing.gpu), "workers": config.trainer.workers}
+        for key, score in Retrieval([]).score(part, language, encoder, layout, loop, path, **sizes).items():
+            found.setdefault(key, {})[language] = score
+    return found
+
+
+def changed_files(results: Results) -> Iterator[str]:
+    """What was read then and is not the same now."""
+    for name, known in results.data.items():
+        path = Path(name)
+        if not path.is_file():
+            yield f"{name}: is not there any more"
+        elif sha256_of(path) != known["sha256"]:
+            yield f"{name}: has changed since the run"
+
+
+def other_scores(results: Results, scores: Scores) -> Iterator[str]:
+    """Every number that is another."""
+    for key, written in {HEADLINE: results.scores, **results.beside}.items():
+        for language, score in written.items():
+            now = scores.get(key, {}).get(language)
+            if now != score:
+                yield f"{key} in {language}: {score} is written, {now} was found"
+
+
+def other_predictions(folder: Path, place: Path, language: str) -> Iterator[str]:
+    """How many lines of a language's predictions are others, and the first of them."""
+    written, now = _lines(folder, language), _lines(place, language)
+    path = folder / PREDICTIONS / f"{language}.jsonl"
+    if len(written) != len(now):
+        yield f"{path}: {len(written)} predictions are written, {len(now)} were found"
+        return
+    others = [number for number, (one, other) in enumerate(zip(written, now, strict=True), start=1) if one != other]
+    if others:
+        yield f"{path}: {len(others)} of {len(now)} predictions are others, the first in line {others[0]}"
+
+
+def _lines(folder: Path, language: str) -> list[str]:
+    path = folder / PREDICTIONS / f"{language}.jsonl"
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

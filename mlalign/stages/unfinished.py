@@ -1,0 +1,95 @@
+"""``progress.json``: what a run that is not finished has done, so that the same command goes on from there."""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from mlalign.data.readers import AnyExample, Part
+from mlalign.distributed import broadcast_object, is_rank_zero
+from mlalign.files import EVALUATIONS, RESULTS, Json, JsonObject, remove, sha256_of, write_whole
+from mlalign.finetuning.checkpoints import WEIGHTS
+from mlalign.reporting.curves import CURVES
+from mlalign.stages.finetune import CHECKPOINT
+
+PROGRESS = "progress.json"
+PREDICTIONS = "predictions"
+MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, EVALUATIONS)  # by a run, in its folder
+
+
+class Progress:
+    """What was done under the same circumstances; under others everything is made again.
+
+    The first rank reads and writes; all ranks ask.
+
+    Args:
+        folder: of the run.
+        identity: of all that the fine-tuned weights follow from and that the folder's name does not say.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder = folder
+        known = broadcast_object(_read(folder / PROGRESS) if is_rank_zero() else {})
+        self.known: JsonObject = {"identity": identity, "learned": None, "scored": {}}
+        if known.get("identity") == identity:
+            self.known = known
+        elif is_rank_zero():
+            remove_made(folder)
+            self._write()
+
+    @property
+    def learned(self) -> JsonObject | None:
+        """What finished fine-tuning left: ``weights``, see ``CheckpointKeeper.finish``, and the ``files`` it read."""
+        return self.known["learned"]
+
+    def note_learned(self, done: JsonObject) -> None:
+        """Fine-tuning is finished, and its weights are on the disk; the checkpoint is not needed any more."""
+        self.known["learned"] = done
+        if is_rank_zero():
+            self._write()
+            remove(self.folder / CHECKPOINT.parts[0])
+
+    def scores(self, language: str, part: Part[AnyExample]) -> dict[str, float] | None:
+        """Key of the results -> score, of a language that was scored before; None if file or predictions changed."""
+        found = self.known["scored"].get(language)
+        same = is_rank_zero() and found is not None and found["files"] == self._files(language, part)
+        return found["scores"] if broadcast_object(same) else None
+
+    def note_scores(self, language: str, part: Part[AnyExample], scores: Mapping[str, float]) -> None:
+        """A language is scored, and its predictions are on the disk."""
+        if is_rank_zero():
+            self.known["scored"][language] = {"scores": dict(scores), "files": self._files(language, part)}
+            self._write()
+
+    def _files(self, language: str, part: Part[AnyExample]) -> list[str | None]:
+        """Hashes of what was scored and of what was predicted."""
+        paths = (part.path, part.beside, self.folder / PREDICTIONS / f"{language}.jsonl")
+        return [sha256_of(path) if path is not None and path.is_file() else None for path in paths]
+
+    def _write(self) -> None:
+        write_whole(self.folder / PROGRESS, json.dumps(self.known, ensure_ascii=False, indent=1) + "\n")
+
+
+def remove_made(folder: Path) -> None:
+    """Forget everything that a run made, its results first."""
+    for name in (RESULTS, *MADE):
+        remove(folder / name)
+
+
+def remove_unkept(folder: Path, kept: Collection[int]) -> None:
+    """Leave of a finished run what was to be kept."""
+    for one in list((folder / WEIGHTS).glob("[!.]*")):
+        if int(one.name) not in kept:
+            remove(one)
+    if not kept:
+        remove(folder / WEIGHTS)
+    for name in (CHECKPOINT.parts[0], PROGRESS):
+        remove(folder / name)
+
+
+def _read(path: Path) -> JsonObject:
+    """What is known; nothing where that cannot be read."""
+    try:
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,128 @@
+"""A stage that is stopped goes on from its last checkpoint, bit by bit."""
+
+import logging
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from torch import distributed
+
+from mlalign import stopping
+from mlalign.distributed import world_size
+from mlalign.errors import DataError
+from mlalign.files import replacing
+
+log = logging.getLogger(__name__)
+
+MARKS = 20  # of a stage at which it may save, whatever the clock says
+SAVING_SHARE = 0.05  # of the time, at most, goes into writing
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's checkpoints, written beside the last good one instead of copied over it."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: object = None) -> None:
+        """See ``replacing``."""
+        with replacing(Path(path)) as part:
+            torch.save(checkpoint, part)
+
+    def load_checkpoint(self, path: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        """As Lightning does.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        try:
+            return super().load_checkpoint(path, *given, **named)
+        except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise DataError(f"{path}: cannot be read ({reason}); delete it, and the stage begins again") from error
+
+
+class StageCheckpoints(L.Callback):
+    """Saves a stage now and then, and when a signal asks it to stop, which it does then.
+
+    Only between updates: a gradient that waits for the rest of its window would be lost. Not at the
+    end of an epoch that is not the last, and behind a validation that is due, both of which Lightning
+    leaves out when it resumes. The first time that is due is taken, a later one if saving has not
+    cost more than its share of the time: a large encoder's checkpoint takes longer than many steps.
+
+    Args:
+        path: of the only checkpoint.
+        steps: updates of the whole stage.
+        minutes: between two checkpoints, where steps are slow.
+    """
+
+    def __init__(self, path: Path, *, steps: int, minutes: float) -> None:
+        self.path, self.every, self.seconds = path, max(1, steps // MARKS), 60 * minutes
+        self._step = 0
+        self._is_due = False
+        self._signal = 0
+        self._saved = self._affordable = 0.0
+
+    def setup(self, *_: object, **__: object) -> None:
+        """Lightning's own handlers, which are there by now, would end a rank without the others."""
+        stopping.listen_again()
+
+    def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
+        """Count from where the stage stands."""
+        self._step, self._saved = trainer.global_step, time.perf_counter()
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+        """Decide, and save unless something is to come first."""
+        step, now = trainer.global_step, time.perf_counter()
+        if step == self._step:
+            return
+        self._step = step
+        is_last = trainer.is_last_batch and trainer.max_epochs == 1
+        is_time = step % self.every == 0 or now - self._saved >= self.seconds
+        due, self._signal = _agreed(is_last or (is_time and now >= self._affordable), stopping.received())
+        self._is_due |= bool(due or self._signal)
+        if not _validates(trainer):
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, *_: object) -> None:
+        """What could not be saved before."""
+        self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        if not self._is_due or (trainer.is_last_batch and trainer.max_epochs != 1):
+            return
+        started = time.perf_counter()
+        trainer.save_checkpoint(self.path)
+        self._is_due, self._saved = False, time.perf_counter()
+        self._affordable = self._saved + (self._saved - started) / SAVING_SHARE
+        if self._signal:
+            sys.exit(stopping.status_of(self._signal))
+
+
+def fit(loop: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, begun: Path) -> None:
+    """Train to the end, from a checkpoint if it is there.
+
+    Raises:
+        DataError: the checkpoint is damaged.
+    """
+    if begun.is_file():
+        log.info("Resuming from %s", begun)
+    loop.fit(module, data, ckpt_path=str(begun) if begun.is_file() else None, weights_only=True)
+
+
+def _validates(trainer: L.Trainer) -> bool:
+    """Whether a validation follows this batch."""
+    every: Any = trainer.val_check_batch
+    return trainer.enable_validation and (trainer.fit_loop.total_batch_idx + 1) % every == 0
+
+
+def _agreed(*numbers: int) -> list[int]:
+    """The largest that any rank has, each."""
+    if world_size() == 1:
+        return list(numbers)
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    found = torch.tensor(numbers, device=device)
+    distributed.all_reduce(found, distributed.ReduceOp.MAX)
+    return [int(one) for one in found.tolist()]

@@ -1,0 +1,147 @@
+"""Files and folders are all of the old or all of the new, whatever stops their writer."""
+
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlalign import files
+from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole
+
+
+def tree(path: Path) -> dict[str, str] | str:
+    if path.is_file():
+        return path.read_text()
+    return {str(one.relative_to(path)): one.read_text() for one in sorted(path.rglob("*")) if one.is_file()}
+
+
+def write_folder(part: Path, text: str) -> None:
+    (part / "inner").mkdir(parents=True)
+    for name in ("a", "b", "inner/c"):
+        (part / name).write_text(text)
+
+
+def write_file(part: Path, text: str) -> None:
+    part.write_text(text)
+
+
+FORMS = pytest.mark.parametrize("write", [write_file, write_folder])
+
+
+def replaced(path: Path, text: str, write: Callable[[Path, str], None]) -> None:
+    with replacing(path) as part:
+        write(part, text)
+
+
+@FORMS
+def test_the_new_takes_the_place_of_the_old(tmp_path, write):
+    for text in ("old", "new"):
+        replaced(tmp_path / "x", text, write)
+    expected = tmp_path / "expected"
+    write(expected, "new")
+    assert tree(tmp_path / "x") == tree(expected)
+    assert {one.name for one in tmp_path.iterdir()} == {"x", "expected"}
+
+
+@FORMS
+def test_a_failed_writer_leaves_the_old(tmp_path, write):
+    replaced(tmp_path / "x", "old", write)
+
+    def fail(part: Path, text: str) -> None:
+        write(part, text)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        replaced(tmp_path / "x", "new", fail)
+    assert "new" not in str(tree(tmp_path))
+    assert {one.name for one in tmp_path.iterdir()} == {"x"}
+
+
+@FORMS
+def test_all_is_on_the_disk_before_it_has_its_name(tmp_path, write, monkeypatch):
+    done: list[str] = []
+    sync, replace = files.sync, Path.replace
+    monkeypatch.setattr(files, "sync", lambda path: done.append(path.name) or sync(path))
+    monkeypatch.setattr(Path, "replace", lambda one, other: done.append("named") or replace(one, other))
+    replaced(tmp_path / "x", "new", write)
+    before, after = done[: done.index("named")], done[done.index("named") + 1 :]
+    assert sum(name in ("a", "b", "c", "inner") for name in before) == (4 if write is write_folder else 0)
+    assert before[-1].endswith(".partial")
+    assert after == [tmp_path.name]
+
+
+def dead() -> int:
+    """The number of a process that is no more."""
+    process = multiprocessing.get_context("fork").Process(target=int)
+    process.start()
+    process.join()
+    assert process.pid is not None
+    return process.pid
+
+
+def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path):
+    gone, alive = dead(), os.getppid()
+    orphan = f".x.{HOST}-{gone}.partial"
+    stays = {f".x.{HOST}-{alive}.partial", f".x.elsewhere-{gone}.partial", ".x.partial", "x", orphan[1:]}
+    for name in {*stays, orphan}:
+        (tmp_path / name).write_text("")
+    write_folder(tmp_path / "deep" / f".y.{HOST}-{gone}.removed", "half")
+    remove_orphans(tmp_path)
+    assert {one.name for one in tmp_path.iterdir()} == {*stays, "deep"}
+    assert not list((tmp_path / "deep").iterdir())
+
+
+def test_an_old_folder_whose_successor_never_came_is_put_back(tmp_path):
+    write_folder(tmp_path / f".x.{HOST}-{dead()}.replaced", "old")
+    remove_orphans(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+    write_folder(tmp_path / f".x.{HOST}-{dead()}.replaced", "older")
+    remove_orphans(tmp_path)
+    assert set(tree(tmp_path).values()) == {"old"}
+
+
+def test_a_writer_clears_what_its_forerunner_left(tmp_path):
+    orphan = tmp_path / f".x.{HOST}-{dead()}.partial"
+    orphan.write_text("half")
+    write_whole(tmp_path / "x", "new")
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+def test_removing_what_is_not_there_is_nothing(tmp_path):
+    remove(tmp_path / "x")
+    write_folder(tmp_path / "x", "old")
+    write_file(tmp_path / "y", "old")
+    for name in "xy":
+        remove(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def hold(path: Path, is_held: "multiprocessing.synchronize.Event", done: "multiprocessing.synchronize.Event") -> None:
+    with locked(path):
+        is_held.set()
+        done.wait(20)
+
+
+def test_who_waits_says_for_whom(tmp_path, caplog):
+    context = multiprocessing.get_context("fork")
+    is_held, done = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(tmp_path / ".lock", is_held, done))
+    holder.start()
+    is_held.wait(20)
+    context.Process(target=lambda: (time.sleep(0.2), done.set())).start()
+    with caplog.at_level(logging.INFO, "mlalign.files"), locked(tmp_path / ".lock"):
+        pass
+    assert f"Waiting for process {holder.pid} on {HOST}, since" in caplog.text
+    assert str(tmp_path / ".lock") in caplog.text
+    holder.join()
+    assert [one.name for one in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_finished_part_can_be_published_where_there_is_nothing(tmp_path):
+    write_folder(tmp_path / "part", "new")
+    publish(tmp_path / "part", tmp_path / "x")
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
