@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from killed import Killer
 
 from mlalign import files
 from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole
@@ -145,3 +146,35 @@ def test_a_finished_part_can_be_published_where_there_is_nothing(tmp_path):
     write_folder(tmp_path / "part", "new")
     publish(tmp_path / "part", tmp_path / "x")
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+def write_and_die(root: Path, write: Callable[[Path, str], None], at: int | None, power: bool) -> None:
+    Killer(root, at, power=power).listen()
+    replaced(root / "x", "new", write)
+
+
+@FORMS
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "without power"])
+def test_whatever_event_it_ends_at_all_is_old_or_all_is_new(tmp_path, write, power):
+    found, at = [], 0
+    expected = [tmp_path / text for text in ("old", "new")]
+    for path in expected:
+        write(path, path.name)
+    while True:
+        at += 1
+        root = tmp_path / f"root{at}"
+        replaced(root / "x", "old", write)
+        writer = multiprocessing.get_context("fork").Process(target=write_and_die, args=(root, write, at, power))
+        writer.start()
+        writer.join()
+        if writer.exitcode == 0:
+            break
+        remove_orphans(root)
+        assert [one.name for one in root.iterdir()] == ["x"]
+        found.append(tree(root / "x"))
+        replaced(root / "x", "new", write)
+        assert tree(root / "x") == tree(expected[1])
+    assert at > 5
+    assert found == sorted(found, key=str, reverse=True)  # old up to some event, and new from it on
+    assert found[0] == tree(expected[0])
+    assert all(one in [tree(path) for path in expected] for one in found)

@@ -12,7 +12,7 @@ from mlalign.device import choose_tokens
 from mlalign.errors import ConfigError
 from mlalign.files import Json, sha256_of
 from mlalign.finetuning.building import task_files
-from mlalign.metrics.tasks import METRICS
+from mlalign.metrics.tasks import task_metrics
 from mlalign.models.io import load_encoder
 from mlalign.reporting.results import Results
 from mlalign.stages.parallel_text import ParallelText
@@ -55,7 +55,7 @@ def verify(folder: Path, trainer: Mapping[str, Json]) -> None:
 
 def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores:
     """The scores now; predictions go to a folder."""
-    if METRICS[results.metric].is_learned:
+    if task_metrics()[results.metric].is_learned:
         run = load_run(folder)
         made = Evaluation(run, config, task_files(config, learned=False), place).make(results.selection)
         return {HEADLINE: made.scores, **made.beside}

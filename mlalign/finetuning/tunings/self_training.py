@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import MISSING
 from torch import Tensor
@@ -97,12 +97,13 @@ class SelfTraining(Tuning):
 
     def remembered(self) -> list[tuple[JsonObject, str]]:
         """The texts that have labels, in their order, each with its language."""
-        return [(asdict(row.example), row.language) for row in self.learned]
+        examples: list[Any] = [row.example for row in self.learned]
+        return [(asdict(one), row.language) for one, row in zip(examples, self.learned, strict=True)]
 
     def remember(self, known: list[tuple[JsonObject, str]]) -> None:
         """The same again."""
         if known:
-            kind = type(self.target_rows()[0].example)
+            kind: Any = type(self.target_rows()[0].example)
             self.learned = [Row(kind(**example), language) for example, language in known]
 
     def target_rows(self) -> list[Row]:
