@@ -39,7 +39,7 @@ class Scheduler(L.Callback):
     def __init__(self, number: int, step: int, to: int = 0) -> None:
         self.number, self.step, self.to = number, step, to
 
-    def on_before_zero_grad(self, trainer: Any, *_: Any) -> None:
+    def on_before_optimizer_step(self, trainer: Any, *_: Any) -> None:
         if trainer.global_step == self.step and rank() == self.to:
             os.kill(os.getpid(), self.number)
             os.kill(os.getpid(), self.number)
