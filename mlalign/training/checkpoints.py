@@ -13,9 +13,9 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from torch import distributed
 
 from mlalign import stopping
-from mlalign.distributed import world_size
+from mlalign.distributed import is_rank_zero, world_size
 from mlalign.errors import DataError
-from mlalign.files import replacing
+from mlalign.files import replacing, sync_all
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,15 @@ class StageCheckpoints(L.Callback):
         """What could not be saved before."""
         self._save(trainer)
 
+    def on_train_end(self, trainer: L.Trainer, *_: object) -> None:
+        """What was reported since the last checkpoint is not reported again."""
+        _sync_curves(trainer)
+
     def _save(self, trainer: L.Trainer) -> None:
         if not self._is_due or (trainer.is_last_batch and trainer.max_epochs != 1):
             return
         started = time.perf_counter()
+        _sync_curves(trainer)
         trainer.save_checkpoint(self.path)
         self._is_due, self._saved = False, time.perf_counter()
         self._affordable = self._saved + (self._saved - started) / SAVING_SHARE
@@ -110,6 +115,14 @@ def fit(loop: L.Trainer, module: L.LightningModule, data: L.LightningDataModule,
     if begun.is_file():
         log.info("Resuming from %s", begun)
     loop.fit(module, data, ckpt_path=str(begun) if begun.is_file() else None, weights_only=True)
+
+
+def _sync_curves(trainer: L.Trainer) -> None:
+    """Have on the disk what was reported so far: who resumes from here does not report it again."""
+    for logger in trainer.loggers if is_rank_zero() else ():
+        logger.save()
+        if logger.log_dir is not None and Path(logger.log_dir).is_dir():
+            sync_all(Path(logger.log_dir))
 
 
 def _validates(trainer: L.Trainer) -> bool:

@@ -16,7 +16,12 @@ class Loop(SimpleNamespace):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, cost: float = 3, epochs: int = 1) -> None:
         super().__init__(
-            global_step=0, is_last_batch=False, max_epochs=epochs, enable_validation=True, val_check_batch=1000
+            global_step=0,
+            loggers=[],
+            is_last_batch=False,
+            max_epochs=epochs,
+            enable_validation=True,
+            val_check_batch=1000,
         )
         self.fit_loop = SimpleNamespace(total_batch_idx=-1)
         self.now, self.cost = 0.0, cost
