@@ -44,6 +44,14 @@ class WholeCheckpoints(TorchCheckpointIO):
             raise DataError(f"{path}: cannot be read ({reason}); delete it, and the stage begins again") from error
 
 
+class OwnSignals(L.Callback):
+    """Takes the signals to stop back from Lightning, whose handlers would end a rank without the others."""
+
+    def setup(self, *_: object, **__: object) -> None:
+        """Lightning's are there by now."""
+        stopping.listen_again()
+
+
 class StageCheckpoints(L.Callback):
     """Saves a stage now and then, and when a signal asks it to stop, which it does then.
 
@@ -64,10 +72,6 @@ class StageCheckpoints(L.Callback):
         self._is_due = False
         self._signal = 0
         self._saved = self._affordable = 0.0
-
-    def setup(self, *_: object, **__: object) -> None:
-        """Lightning's own handlers, which are there by now, would end a rank without the others."""
-        stopping.listen_again()
 
     def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
         """Count from where the stage stands."""

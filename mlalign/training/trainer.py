@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from mlalign.distributed import local_world_size, world_size
 from mlalign.errors import TrainingError
 from mlalign.files import Json
-from mlalign.training.checkpoints import WholeCheckpoints
+from mlalign.training.checkpoints import OwnSignals, WholeCheckpoints
 from mlalign.training.progress_bar import StageBar
 
 
@@ -47,7 +47,7 @@ def make_trainer(
         accelerator=accelerator,
         precision=precision,
         logger=list(loggers),
-        callbacks=[*callbacks, *([] if bar is None else [StageBar(bar)])],
+        callbacks=[OwnSignals(), *callbacks, *([] if bar is None else [StageBar(bar)])],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
