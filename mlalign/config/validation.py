@@ -134,7 +134,7 @@ NOT_OPTIONS = {  # options of Lightning's Trainer -> what says the same here, or
     "check_val_every_n_epoch": "set align.validations and finetune.evaluations",
     "default_root_dir": "set output",
     "devices": "set trainer.devices",
-    "enable_checkpointing": "set keep_checkpoints; an alignment always writes checkpoints to be resumed from",
+    "enable_checkpointing": "set keep_checkpoints; both stages always write checkpoints to be resumed from",
     "enable_model_summary": "it is off",
     "enable_progress_bar": "set trainer.progress",
     "fast_dev_run": "set align.steps and finetune.epochs",

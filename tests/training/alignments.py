@@ -65,6 +65,7 @@ def aligned(toy: Path, folder: Path, *overrides: str, curves: int = 2) -> Memory
         folder=folder,
         validations=curves,
         prototype_sentences=20,
+        minutes=60,
         trainer=lambda *, folder, callbacks, **stage: trainer(folder, callbacks, loggers=[memory], **stage),
         resume_from=folder,
     )
