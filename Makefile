@@ -15,7 +15,7 @@ setup: $(READY)  ## create .venv with the pinned dependencies, once
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "mlalign needs Python 3.11, 3.12 or 3.13, found %d.%d: make PYTHON=python3.11 ..." % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
 train: setup  ## the whole road on generated data, without alignment and with it: three minutes on two cores
@@ -24,10 +24,10 @@ train: setup  ## the whole road on generated data, without alignment and with it
 	@$(BIN)/python evaluate.py runs='$(FIRST)/**'
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: setup  ## run the proofs that take minutes each and that `make test` leaves out
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 check: setup  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .

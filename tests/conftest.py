@@ -54,7 +54,18 @@ WORDS = {
     ),
 }
 SENTENCES = {language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()}
+LONGEST = (  # files of minutes, begun first so that none of them is left to one process at the end
+    "test_gpu_path.py", "test_resume.py", "test_alignment_ranks.py", "test_devices.py", "test_published.py",
+    "test_reopen.py", "test_configs.py", "test_wandb_end_to_end.py", "test_types.py", "test_tunings_end_to_end.py",
+    "test_every_objective.py", "test_end_to_end.py", "test_rescore.py", "test_report.py",
+)  # fmt: skip
 FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others in their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from typed import ROOT, call, start
+from typed import ROOT, call
 
 from mlalign.data.sample import write_sample
 
@@ -63,7 +63,7 @@ def test_xlmr_comes_from_the_hub_at_its_pinned_commit(hub, xlmr_folder, sample, 
     settings = pinned("xlmr")
     publish(hub, settings["name"], xlmr_folder)
     hub.pins[settings["name"]] = settings["revision"]
-    ended = start("train.py", typed(sample, "backbone=xlmr", "task=panx"), tmp_path)
+    ended = call("train.py", typed(sample, "backbone=xlmr", "task=panx"), tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert found(tmp_path)["backbone_commit"] == settings["revision"]
     recipe = yaml.safe_load(next(tmp_path.glob("outputs/aligned/*/alignment.yaml")).read_text())

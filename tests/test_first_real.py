@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from data.corpora.made import moses_zip
 from families import write_minilm
 from hub_releases import SIB200, sib200_files
 from transformers import AutoTokenizer
+from typed import call
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("MLALIGN_DATA", ROOT.parent / "shared" / "data"))
@@ -30,14 +29,7 @@ E5 = os.environ.get("MLALIGN_E5", "")
 
 
 def run(work, *overrides):
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *SHORT, *overrides],
-        cwd=work,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    ended = call("train.py", [*SHORT, *overrides], work)
     assert ended.returncode == 0, ended.stderr
     (path,) = work.glob("outputs/sib200/*/results.json")
     return json.loads(path.read_text(encoding="utf-8"))

@@ -26,6 +26,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load
 
 
+@pytest.mark.long
 def test_step_cost_compares_all_steps(script: Any, tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     pytest.importorskip("accelerate")

@@ -24,6 +24,7 @@ def gpu_check(monkeypatch: pytest.MonkeyPatch) -> Any:
     return gpu_check
 
 
+@pytest.mark.long
 def test_it_ends_on_a_cpu_and_says_what_it_could_not_measure(tmp_path: Path) -> None:
     """As a stranger types it: from another folder, the package not on the path."""
     path = tmp_path / "found.json"
@@ -64,6 +65,7 @@ def test_a_smoke_that_kills_and_resumes_runs_on_a_cpu(
     assert found["seconds"] > 0
 
 
+@pytest.mark.long
 def test_a_part_that_fails_hangs_or_ends_its_process_costs_no_other(
     gpu_check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from training.toy import CONF, TOPICS, cipher, configured, sentences, write_toy
-from typed import call, start
+from typed import call
 
 from mlalign.commands.rescore import rescore
 from mlalign.commands.verify import verify
@@ -211,7 +211,7 @@ def test_the_command_works_as_typed(world, tmp_path):
     target.parent.mkdir(parents=True)
     target.write_text(source.read_text(encoding="utf-8").replace("de:", "zh:"), encoding="utf-8")
     typed = [f"run={run}", "data.root=elsewhere", "task=panx", "task.languages=[zh]"]
-    ended = start("evaluate.py", typed, tmp_path)
+    ended = call("evaluate.py", typed, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "zh" in ended.stdout
     (folder,) = (run / "evaluations").iterdir()

@@ -1,10 +1,5 @@
 """Old names of keys are accepted wherever settings are read, with one warning each."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from hydra import compose, initialize_config_dir
 from typed import call
@@ -17,18 +12,12 @@ from mlalign.config.settings import values
 from mlalign.config.sweep import sweep_of
 from mlalign.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
 TYPED = {"align.pairs": "7", "align.curves": "3", "data.min_words": "2", "keep": "none"}
 
 
 def composed(*overrides: str):
     with initialize_config_dir(CONF, version_base="1.3"):
         return resolve(compose("train", overrides=list(overrides)))
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, str(ROOT / "train.py"), *words]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, env=os.environ | {"COLUMNS": "200"})
 
 
 def test_every_old_key_is_tried_here():
@@ -75,7 +64,7 @@ def test_results_with_old_keys_open():
 def test_an_old_key_in_a_file(text, typed, status, said, tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\nalign:\n  {text}\n")
-    ended = command("--config-dir", str(tmp_path), "experiment=mine", *typed)
+    ended = call("train.py", ["--config-dir", str(tmp_path), "experiment=mine", *typed], tmp_path)
     assert ended.returncode == status
     assert said in ended.stderr
     assert ended.stderr.count("Error") == 1
@@ -102,8 +91,7 @@ def test_an_old_key_in_an_inherited_file(inherited, own, said, tmp_path):
 
 
 def test_a_sweep_over_an_old_key_is_one_over_the_new(tmp_path):
-    words = ["-m", "align.pairs=1,0", f"hydra.sweep.dir={tmp_path}"]
-    ended = command(*words)
+    ended = call("train.py", ["-m", "align.pairs=1,0", f"hydra.sweep.dir={tmp_path}"], tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.count("is now called") == 1
     for number, value in enumerate((1, 0)):

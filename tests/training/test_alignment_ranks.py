@@ -29,7 +29,7 @@ KINDS = {
     ),
     "accumulated": ("align.accumulate=2", "weighting.per=level"),
     "every third": ("align.word_distribution_every=3", "weighting.form=liebel"),
-    **{name: toys.alone(name) for name in objective_types()},
+    **toys.pairs_of(list(objective_types())),
     "two views": ("losses.inter_sentence.view=clean",),
     "mixed rows": (*toys.alone("momentum_contrast"), "losses.momentum_contrast.view=mixed", "align.accumulate=2"),
     "cached": ("method=e5", "align.cached=3"),

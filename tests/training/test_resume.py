@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from training.toy import alone, built, state, trainer
+from training.toy import built, pairs_of, state, trainer
 
 from mlalign.alignment.objectives import objective_types
 from mlalign.stages import align as stage
@@ -126,7 +126,10 @@ def _every_second_step_is_saved(monkeypatch):
         pytest.param(["method=literal"], [5], id="literal"),
         pytest.param(["method=mlm", "trainer.workers=1"], [5], id="with a worker"),
         pytest.param(["losses.inter_sentence.view=clean"], [5], id="two views"),
-        *(pytest.param([*alone(name)], [5], id=name) for name in objective_types()),
+        *(
+            pytest.param([*typed, "align.steps=6"], [3], id=name)
+            for name, typed in pairs_of(list(objective_types())).items()
+        ),
     ],
 )
 def test_resumes_bit_for_bit(toy, whole, tmp_path, overrides, stops):

@@ -249,6 +249,14 @@ def alone(name: str) -> tuple[str, ...]:
     return (*composed_of(name), "method.language_tokens=true", "fusion.form=gated")
 
 
+def pairs_of(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Name -> overrides for a method of two objectives each, of three where one is left."""
+    size = len(names) // 2
+    groups = [names[place::size] for place in range(size)]
+    tokens = ("method.language_tokens=true", "fusion.form=gated")
+    return {" and ".join(group): (*composed_of(*group), *tokens) for group in groups}
+
+
 def objective(name: str, *, every: int = 1, **settings: Any) -> Objective:
     """One objective with these settings."""
     parts = Parts(
