@@ -17,6 +17,7 @@ STUDIES = sorted(ROOT.glob("docs/results/*.zip"))
 PUBLISH = runpy.run_path(str(ROOT / "docs" / "results" / "publish.py"))
 publish, unpack = PUBLISH["publish"], PUBLISH["unpack"]
 COMMANDS = re.findall(r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+LONG = ("table=ablation", "baseline=")  # of seconds each; a table of each study is made at every run
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,10 @@ def unpacked(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(one, marks=[pytest.mark.long] if any(word in one for word in LONG) else []) for one in COMMANDS],
+)
 def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatch):
     monkeypatch.chdir(unpacked)
     typed = dict(word.split("=", 1) for word in shlex.split(command))
