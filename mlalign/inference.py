@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.metrics.word_links import Link, mutual_argmax
@@ -114,7 +114,7 @@ class AlignedEncoder:
         Raises:
             ValueError: there are not as many sentences as translations.
         """
-        key = self._key(source_language if target_language == ENGLISH else target_language)
+        key = self._key(source_language if canonical(target_language) == ENGLISH else target_language)
         sides = [
             self._words(sentences, language, key, representation, batch_size)
             for sentences, language in ((source, source_language), (target, target_language))
@@ -154,6 +154,6 @@ class AlignedEncoder:
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if language == ENGLISH:
+        if canonical(language) == ENGLISH:
             return prototypes.mean([one for one in prototypes.languages if one != ENGLISH])
         return prototypes.of(language)

@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,8 +18,7 @@ from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
-from mlalign.data.languages import ENGLISH
-from mlalign.data.readers.languages import others
+from mlalign.data.languages import ENGLISH, canonical, nearest, others, unlike
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
@@ -227,6 +226,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     if last is not None:
         record.coverage["parallel"] = corpus.text.coverage(layout)
+        made["warnings"] = [*made.get("warnings", []), *_lacking(corpus.task.languages, corpus.text.languages)]
     facts = _facts(config, backbone, encoder)
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
 
@@ -255,6 +255,18 @@ def chained(
         folder = Path(config.aligned) / fingerprint(stages[-1].recipe)
         start = EarlierEncoder(folder, dropout=config.backbone.dropout)
     return stages
+
+
+def _lacking(tested: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Which tested languages have no language token and prototype of their own; logs it, and what goes by two codes."""
+    found = unlike(tested, known)
+    for warning in found:
+        log.warning("%s", warning)
+    for language in tested:
+        like = nearest(language, known)
+        if like is not None and like != language and canonical(like) == canonical(language):
+            log.info("%s of the parallel text is taken as %s of the task: the same language", like, language)
+    return found
 
 
 def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObject:

@@ -15,9 +15,9 @@ from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container, structured
 from mlalign.config.schema import Train
 from mlalign.data.coverage import Coverage
+from mlalign.data.languages import others
 from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
-from mlalign.data.readers.languages import others
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from mlalign.config.commands import AlignWords
+from mlalign.data.languages import others
 from mlalign.data.pharaoh import read_gold, read_sentence_pairs, written
 from mlalign.device import choose_device
 from mlalign.errors import ConfigError
@@ -31,7 +32,7 @@ def align_words(settings: AlignWords) -> Path:
     device = "cuda" if choose_device(settings.accelerator.value) else "cpu"
     encoder = AlignedEncoder(settings.encoder, device=device)
     for language in settings.languages:
-        if encoder.languages and language not in encoder.languages:
+        if encoder.languages and others([language], encoder.languages):
             log.warning("languages: alignment has not seen %s, only %s", language, ", ".join(encoder.languages))
     links = encoder.align_words([pair.source for pair in pairs], [pair.target for pair in pairs], source, target)
     output = Path(settings.output)

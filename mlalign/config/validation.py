@@ -24,7 +24,7 @@ from mlalign.config.folder import CONF
 from mlalign.config.schema import Ablation, Train
 from mlalign.config.settings import flattened, leaves, values
 from mlalign.config.task_validation import task_faults
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical, spoken
 from mlalign.errors import ConfigError, closest
 
 if TYPE_CHECKING:
@@ -281,11 +281,11 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             f"data.parallel={config.data.parallel}: a corpus is named twice",
         ),
         (
-            ENGLISH in languages,
+            any(spoken(one) == ENGLISH for one in languages),
             f"data.languages={languages}: English is the source; name target languages only",
         ),
         (
-            len(set(languages)) < len(languages),
+            len(set(map(canonical, languages))) < len(languages),
             f"data.languages={languages}: a language is named twice",
         ),
         (

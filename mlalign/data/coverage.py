@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from itertools import islice
 
-from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.languages import writes_spaces
 from mlalign.data.sequences import SequenceBuilder
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def coverage(texts: Iterable[str], language: str, builder: SequenceBuilder, call
     read = list(islice(texts, TEXTS))
     subwords = [piece for text in builder.words(read) for piece in text] if read else []
     unknown = 100 * subwords.count(builder.tokenizer.unk_token_id) / max(1, len(subwords))
-    words = 0 if language in WITHOUT_SPACES else sum(len(text.split()) for text in read)
+    words = sum(len(text.split()) for text in read) if writes_spaces(language) else 0
     if unknown > MOST_UNKNOWN:
         log.warning(
             "%s in %s: %.0f per cent of the subwords are unknown to the tokenizer, so that vectors say little; "

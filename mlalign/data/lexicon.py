@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlalign.data.languages import canonical, nearest
 from mlalign.data.links import Model1, Sentences
-from mlalign.data.readers.languages import same_form
 from mlalign.data.text import DAMAGED, read_lines
 from mlalign.errors import DataError
 
@@ -41,15 +41,15 @@ def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
         DataError: there is no dictionary of these languages, or one breaks its format.
     """
     paths = dictionary_files(path)
-    wanted = {same_form(language): language for language in languages}
+    there = sorted(set(paths.values()))
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for one, code in paths.items():
-        if code in wanted:
+        for language in (each for each in languages if nearest(each, there) == code):
             pairs = _read_dictd(one) if one.suffix == ".index" else _read_lines(one)
-            found[wanted[code]] = {**found.get(wanted[code], {}), **_collected(pairs)}
+            found[language] = {**found.get(language, {}), **_collected(pairs)}
     if not found:
         raise DataError(
-            f"{path}: dictionaries of English with {', '.join(sorted(set(paths.values())))}, "
+            f"{path}: dictionaries of English with {', '.join(there)}, "
             f"expected {', '.join(languages)}; add files, or choose other languages with data.languages"
         )
     return found
@@ -70,7 +70,7 @@ def dictionary_files(path: Path) -> dict[Path, str]:
         raise DataError(f"{path}: no such file or folder, named in data.lexicon (docs/data.md says where to get one)")
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
     found = {
-        one: same_form(match[1])
+        one: canonical(match[1])
         for one in inside
         if (match := PAIR.search(one.name)) and one.suffix not in (".dz", ".dict")
     }

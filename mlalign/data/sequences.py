@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.languages import nearest, writes_spaces
 from mlalign.models.backbone import UNKNOWN
 from mlalign.models.subwords import Subwords, pad
 
@@ -43,6 +43,7 @@ class SequenceBuilder:
     ) -> None:
         self.tokenizer = tokenizer
         self.language_tokens = dict(language_tokens)
+        self._languages = [language for language in self.language_tokens if language != UNKNOWN]
         self.max_length, self.multiple = max_length, multiple
         self.padding = tokenizer.pad_token_id
         self.first = tokenizer.cls_token_id
@@ -117,7 +118,7 @@ class SequenceBuilder:
             ids = self._plain(encoded["input_ids"][row])
             for piece, word in zip(ids, encoded.word_ids(row), strict=True):
                 pieces[word].append(piece)
-            if language in WITHOUT_SPACES:
+            if not writes_spaces(language):
                 pieces = [piece[1:] if len(piece) > 1 and piece[0] == self._space else piece for piece in pieces]
             result.append([piece or [self.tokenizer.unk_token_id] for piece in pieces])
         return result
@@ -193,8 +194,8 @@ class SequenceBuilder:
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:
             return [self.first]
-        token = self.language_tokens.get(language, self.language_tokens[UNKNOWN])
-        return [self.first, token]
+        known = nearest(language, self._languages)
+        return [self.first, self.language_tokens[UNKNOWN if known is None else known]]
 
     def _plain(self, ids: Sequence[int]) -> list[int]:
         unknown = self.tokenizer.unk_token_id

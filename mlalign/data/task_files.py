@@ -1,14 +1,14 @@
 """Where a task's files lie, and one of them at a time."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlalign.config.enums import OnBadLine
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical, codes_of
 from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartName, positions
-from mlalign.data.readers.languages import spoken
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
@@ -82,11 +82,17 @@ class TaskFiles:
             )
         if not languages:
             raise DataError(f"{folder}: no language with a {scored} part there")
-        if len(set(languages)) < len(languages):
-            raise ConfigError(f"task.languages={list(languages)}: a language is named twice")
-        self.languages = list(languages)
+        self.languages = [self._code_of(language, there) for language in languages]
+        _refuse_twice(self.languages, languages)
         for language, part in self.needed():
             self.path(language, part)
+
+    def _code_of(self, language: str, there: Sequence[str]) -> str:
+        """By which code a language is there; as it was asked for where it is not."""
+        found = codes_of(language, there)
+        if len(found) > 1:
+            raise ConfigError(f"task.languages: {language} may be {' or '.join(found)} in {self.folder}; name one")
+        return found[0] if found else language
 
     def needed(self) -> list[tuple[str, PartName]]:
         """Language and part of every file of a run."""
@@ -100,7 +106,7 @@ class TaskFiles:
 
     def scored_language(self, language: str) -> str:
         """The language in which the scored part of a language is said."""
-        return ENGLISH if self.scored_part(language) == "translated_test" else spoken(language)
+        return ENGLISH if self.scored_part(language) == "translated_test" else canonical(language)
 
     def place(self, language: str, part: PartName) -> tuple[Path, Format[AnyExample]]:
         """The folder and format of a part: what is learned from can come from elsewhere."""
@@ -157,3 +163,14 @@ class TaskFiles:
 
 def _listed(counts: Mapping[str, int]) -> str:
     return "".join(f", {count} of {what}" for what, count in counts.items())
+
+
+def _refuse_twice(languages: Sequence[str], asked: Sequence[str]) -> None:
+    """Refuse two codes of one language, whose average would count it twice; a treebank or region is another test."""
+    whole: dict[str, str] = {}
+    for language in languages:
+        name = language if re.search("[-_]", language) else canonical(language)
+        if name in whole:
+            both = "" if whole[name] == language else f": {whole[name]} and {language} are both {name}; keep one"
+            raise ConfigError(f"task.languages={list(asked)}: a language is named twice{both}")
+        whole[name] = language

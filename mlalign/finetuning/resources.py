@@ -8,10 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from mlalign.config.schema import Train
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical, nearest
 from mlalign.data.lexicon import Lexicon, dictionary_files, induced, read_lexicon
 from mlalign.data.readers import AnyExample, LabelledText, Part, PartName, read_pairs
-from mlalign.data.readers.languages import spoken
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
@@ -78,7 +77,7 @@ class Resources:
         Raises:
             ConfigError: there is none, or English is among them.
         """
-        found = [one for one in self.files.languages if spoken(one) != ENGLISH] if asked is None else list(asked)
+        found = [one for one in self.files.languages if canonical(one) != ENGLISH] if asked is None else list(asked)
         if not found or ENGLISH in found:
             raise ConfigError(
                 f"{key}={asked}: expected target languages, found {', '.join(found) or 'none'}; name them as {key}=[de]"
@@ -128,7 +127,7 @@ class Resources:
             DataError: a file is missing.
         """
         for language in languages:
-            if spoken(language) not in self.parallel:
+            if nearest(language, self.parallel) is None:
                 raise ConfigError(
                     f"{key}: {language} is not among the languages of the parallel text "
                     f"({', '.join(self.parallel) or 'none'}); name its corpus in data.parallel or other languages"
@@ -186,7 +185,7 @@ class Resources:
         """Examples in a target language, without labels."""
         if source == TextSource.task:
             return self._noted(self.files.read_unlabelled(language)).examples
-        return [self.task.example_of(target, spoken(language)) for _, target in self.sentences(language)]
+        return [self.task.example_of(target, canonical(language)) for _, target in self.sentences(language)]
 
     def _translations(self, language: str) -> Mapping[str, AnyExample]:
         """Id of an English train example -> its translation."""
@@ -197,7 +196,7 @@ class Resources:
         data, dropped = self.config.data, Counter[str]()
         return [
             pair
-            for path in self.parallel[spoken(language)]
+            for path in self.parallel[nearest(language, self.parallel) or language]
             for pair in islice(read_pairs(path, on_bad_line=data.on_bad_line, dropped=dropped), data.max_pairs)
         ]
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, nearest
 
 Kind = Literal["sentence", "word"]
 
@@ -40,9 +40,10 @@ class LanguageMaps(nn.Module):
         self, vectors: Float[Tensor, "*batch dim"], language: str | None, kind: Kind
     ) -> Float[Tensor, "*batch dim"]:
         """The vectors of one language, moved; ``None`` is an unknown one."""
-        if language == ENGLISH or language not in self.languages:
+        known = None if language is None else nearest(language, self.languages)
+        if known is None or known == ENGLISH:
             return vectors
-        row, means = self.languages.index(language), self.means[int(kind == "word")]
+        row, means = self.languages.index(known), self.means[int(kind == "word")]
         centred = vectors - means[row]
         if self.matrices is not None:
             centred = centred @ self.matrices[row].to(centred.dtype)

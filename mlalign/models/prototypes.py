@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mlalign.data.languages import nearest
+
 
 class LanguagePrototypes(nn.Module):
     """Running averages of the language tokens' vectors, one row per language; no host waits.
@@ -48,9 +50,10 @@ class LanguagePrototypes(nn.Module):
     def of(self, language: str) -> Float[Tensor, " dim"]:
         """A language's row; for one never seen, the mean of all rows."""
         everything = self.mean(self.languages)
-        if language not in self.languages:
+        known = nearest(language, self.languages)
+        if known is None:
             return everything
-        row = self.languages.index(language)
+        row = self.languages.index(known)
         return torch.where(self.seen[row], self.vectors[row], everything)
 
     def mean(self, languages: Sequence[str]) -> Float[Tensor, " dim"]:

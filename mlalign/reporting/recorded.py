@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, spoken
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.predictions import (
@@ -71,7 +71,7 @@ def labels_of(run: Run) -> list[str]:
 
 def targets_of(run: Run) -> list[str]:
     """The languages that were scored, but English."""
-    return [language for language in run.results.scores if language != ENGLISH]
+    return [language for language in run.results.scores if spoken(language) != ENGLISH]
 
 
 def unit_of(run: Run) -> str:

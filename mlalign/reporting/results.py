@@ -11,7 +11,7 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 from mlalign.config.identity import system_name
 from mlalign.config.renamed import renamed_settings
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import RESULTS, FileRecord, Json, JsonObject, write_whole
@@ -74,7 +74,7 @@ class Results:
         weights: rule of selection -> its step; ``kept`` -> the steps whose weights are in the folder.
         curves: stage -> a csv file in the folder.
         coverage: ``scored`` or ``parallel`` -> language -> how the tokenizer covers that text, see ``data.coverage``.
-        warnings: of the alignment.
+        warnings: of the alignment, and what it lacks of the tested languages.
         reads: what the system saw, English labels included; empty where it was not recorded.
         notes: how the system differs from its publication.
         budget: of the alignment.
@@ -181,7 +181,7 @@ def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     Where a score is missing (None) there is no average: one over fewer languages would not be the
     same thing.
     """
-    targets = [score for language, score in scores.items() if language != ENGLISH]
+    targets = [score for language, score in scores.items() if spoken(language) != ENGLISH]
     transfer = _mean(targets)
     english = scores.get(ENGLISH)
     gap = english - transfer if english is not None and transfer is not None else None

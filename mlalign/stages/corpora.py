@@ -11,6 +11,7 @@ from mlalign.data.corpora.identify import identifier
 from mlalign.data.corpora.preparation import Settings, prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import Hub, OnDisk, Opus, Source
+from mlalign.data.languages import codes_of
 from mlalign.data.readers import find_corpora
 from mlalign.errors import ConfigError, did_you_mean
 from mlalign.progress import bar
@@ -89,7 +90,7 @@ def _by_name(config: Train, root: Path) -> dict[str, tuple[Source, list[str]]]:
     return {
         name: (
             _source(catalogue[name], root),
-            [language for language in languages if language in held[name]],
+            [code for language in languages for code in codes_of(language, held[name])],
         )
         for name in config.data.parallel
         if name in catalogue
@@ -98,8 +99,8 @@ def _by_name(config: Train, root: Path) -> dict[str, tuple[Source, list[str]]]:
 
 def _refuse_unheld(languages: list[str], held: Mapping[str, list[str]], catalogue: Mapping[str, Corpus]) -> None:
     for language in languages:
-        if not any(language in of_corpus for of_corpus in held.values()):
-            others = [name for name, one in catalogue.items() if language in one.languages]
+        if not any(codes_of(language, of_corpus) for of_corpus in held.values()):
+            others = [name for name, one in catalogue.items() if codes_of(language, one.languages)]
             raise ConfigError(
                 f"data.languages: {language} is in none of data.parallel={list(held)}; leave it "
                 f"out, or add a corpus that has it: {', '.join(others) or 'none is known'}"

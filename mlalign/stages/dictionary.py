@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
-from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.languages import writes_spaces
 from mlalign.data.lexicon import (
     INDUCED,
     SAMPLE,
@@ -41,7 +41,7 @@ def lexicon_of(config: Train, text: ParallelText) -> Lexicon:
     if choice is None:
         raise ConfigError("data.lexicon=null: a dictionary is needed; choose induced, sample, a file or a folder")
     if choice == INDUCED:
-        spaced = [language for language in text.languages if language not in WITHOUT_SPACES]
+        spaced = [language for language in text.languages if writes_spaces(language)]
         found: Lexicon = {language: _induced(config, text, language) for language in spaced}
     else:
         found = read_lexicon(lexicon_path(choice, config.data.root), text.languages)

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
 from mlalign.data.coverage import TEXTS, Coverage, coverage
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical, codes_of
 from mlalign.data.links import with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, parallel_path, read_pairs
@@ -41,11 +41,13 @@ class ParallelText:
 
     @cached_property
     def languages(self) -> list[str]:
-        """Target languages: those asked for, or all that the named corpora hold."""
+        """Target languages: those asked for, or all that the named corpora hold, each by one of its codes there."""
         if self.config.data.languages is not None:
             return list(self.config.data.languages)
         corpora = find_corpora(self.root)
-        return sorted({one for name in self.config.data.parallel for one in corpora.get(name, [])})
+        held = sorted({one for name in self.config.data.parallel for one in corpora.get(name, [])})
+        by_language = {canonical(one): one for one in reversed(held)}
+        return sorted(language if language in held else code for language, code in by_language.items())
 
     @cached_property
     def corpora(self) -> dict[str, list[str]]:
@@ -58,7 +60,7 @@ class ParallelText:
         for name in named:
             if name not in there:
                 parallel_path(self.root, name, self.languages[0] if self.languages else "xx")
-        holding = {language: [name for name in named if language in there[name]] for language in self.languages}
+        holding = {language: [name for name in named if codes_of(language, there[name])] for language in self.languages}
         for language, names in holding.items():
             if not names:
                 parallel_path(self.root, named[0], language)

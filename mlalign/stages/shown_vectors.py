@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
+from mlalign.data.languages import ENGLISH, writes_spaces
 from mlalign.data.readers import LabelledText
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
@@ -87,7 +87,7 @@ def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
 
 def _words(text: str, language: str, tokenizer: object) -> list[str]:
     """At spaces; where a language writes none, as the tokenizer cuts."""
-    if language not in WITHOUT_SPACES:
+    if writes_spaces(language):
         return text.split()
     pieces = tokenizer.tokenize(text)  # type: ignore[attr-defined]  # any fast tokenizer
     return [word for piece in pieces if (word := piece.replace(SPACE, "").removeprefix("##"))]

@@ -18,9 +18,8 @@ from mlalign.config.enums import Stage, VectorForm
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
-from mlalign.data.languages import ENGLISH, WITHOUT_SPACES
+from mlalign.data.languages import ENGLISH, nearest, writes_spaces
 from mlalign.data.lexicon import INDUCED, Lexicon, Translations, dictionary_files, lexicon_path
-from mlalign.data.readers.languages import same_form
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import ConfigError, DataError
@@ -87,7 +86,7 @@ class VectorStage(EncoderStage):
                 "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
             )
         if choice == INDUCED:
-            if together := sorted(WITHOUT_SPACES.intersection(text.languages)):
+            if together := [language for language in text.languages if not writes_spaces(language)]:
                 raise ConfigError(
                     f"data.lexicon=induced: {', '.join(together)} writes no spaces between words, so that no "
                     "dictionary can be learned; name a file or folder, or choose other languages with data.languages"
@@ -95,7 +94,7 @@ class VectorStage(EncoderStage):
             return
         path = lexicon_path(choice, config.data.root)
         there = set(dictionary_files(path).values())
-        missing = [language for language in text.languages if same_form(language) not in there]
+        missing = [language for language in text.languages if nearest(language, there) is None]
         if missing:
             raise DataError(
                 f"{path}: method.stages=[vectors] needs a dictionary of English with {', '.join(missing)}, found "

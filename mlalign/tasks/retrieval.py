@@ -11,10 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical, spoken
 from mlalign.data.overlap import seen_pairs
 from mlalign.data.readers import Part, SentencePair
-from mlalign.data.readers.languages import spoken
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import all_gather_object, is_rank_zero
@@ -44,7 +43,7 @@ def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]]) -> None:
         DataError: more than one in a hundred pairs of a language stand in its files.
     """
     for language in files.languages:
-        paths = texts.get(spoken(language), [])
+        paths = [path for one, found in texts.items() if spoken(one) == spoken(language) for path in found]
         part = files.read(language, "test")
         seen = seen_pairs(part, paths, files.on_bad_line)
         found = f"{seen} of its {len(part.examples)} pairs stand in {', '.join(map(str, paths))}"
@@ -131,7 +130,7 @@ class Retrieval(TaskType[SentencePair]):
         Raises:
             TrainingError: a sentence vector is not finite.
         """
-        target = spoken(language)
+        target = canonical(language)
         module = SentenceVectors(encoder, target)
         english, other = (
             sentence_vectors(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mlalign.data.languages import WITHOUT_SPACES
+from mlalign.data.languages import writes_spaces
 from mlalign.data.readers import UNLABELLED, TaggedSentence
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.metrics.tasks import Prediction
@@ -43,7 +43,7 @@ class Tagging(LearnedTask[TaggedSentence, list[int]]):
 
     def example_of(self, text: str, language: str) -> TaggedSentence:
         """Split at spaces; where a language writes none, a word is a character."""
-        words = [one for one in text if not one.isspace()] if language in WITHOUT_SPACES else text.split()
+        words = text.split() if writes_spaces(language) else [one for one in text if not one.isspace()]
         return TaggedSentence("", tuple(words), (UNLABELLED,) * len(words))
 
     def with_words(self, example: TaggedSentence, replaced: Callable[[str], Sequence[str]]) -> TaggedSentence:

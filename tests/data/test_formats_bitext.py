@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
+from mlalign.data.languages import spoken
 from mlalign.data.overlap import seen_pairs
 from mlalign.data.readers import SentencePair, task_formats
-from mlalign.data.readers.languages import spoken
 from mlalign.errors import DataError
 
 BITEXT = task_formats()["bitext"]

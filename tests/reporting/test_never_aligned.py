@@ -3,7 +3,7 @@
 import pytest
 from reporting.made import other, run
 
-from mlalign.data.readers.languages import others
+from mlalign.data.languages import others
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.formats import FORMATS
 from mlalign.reporting.runs import Run

@@ -1,7 +1,8 @@
-"""Language codes as releases write them: ``zh`` may be ``zh_CN``, ``zh-Hans`` or ``ZH-CN``."""
+"""Language codes as releases write them: ``zh`` may be ``zh_CN``, ``cmn``, ``zho_Hans`` or ``ZH-CN``."""
 
 from collections.abc import Collection, Mapping
 
+from mlalign.data.languages import canonical, spoken
 from mlalign.errors import DataError, did_you_mean
 
 
@@ -13,14 +14,13 @@ def release_code(language: str, there: Collection[str], codes: Mapping[str, str]
     """Find the code under which a release holds a language.
 
     Args:
-        language: as the project writes it, ISO 639-1.
+        language: by any of its codes.
         there: the codes that the release holds.
         codes: language -> code, for releases that write it unlike all others (``zh: cmn``).
         where: the release, for the messages.
 
     Returns:
-        The code itself where it is there, whatever its case, or the only one with a region or
-        script behind it.
+        The code itself where it is there, whatever its case, or the only other one for the language.
 
     Raises:
         DataError: there is none.
@@ -45,9 +45,11 @@ def release_code(language: str, there: Collection[str], codes: Mapping[str, str]
 
 
 def matches(code: str, language: str, codes: Mapping[str, str]) -> bool:
-    """Whether a release's code stands for a language, exactly or with a region behind it."""
-    wanted = _plain(codes.get(language, language))
-    return _plain(code) == wanted or _plain(code).startswith(f"{wanted}_")
+    """Whether a release's code stands for a language: is another for it, or names a region or script of it."""
+    if language in codes:
+        wanted = _plain(codes[language])
+        return _plain(code) == wanted or _plain(code).startswith(f"{wanted}_")
+    return canonical(language) in (canonical(code), spoken(code))
 
 
 def _plain(code: str) -> str:

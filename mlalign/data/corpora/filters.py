@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlalign.data.corpora.scripts import any_letters, letters_of, width
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, spoken
 
 SLACK = 15  # characters by which short sentences may differ whatever the ratio
 TELLING = 20  # columns; which language a shorter sentence is in cannot be told
@@ -83,4 +83,4 @@ class Judge:
     def _identity(self, text: str, language: str) -> str | None:
         if self.identify is None or width(text) < TELLING:
             return None
-        return "wrong language" if self.identify(text) != language else None
+        return "wrong language" if spoken(self.identify(text)) != spoken(language) else None

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import cache
 
+from mlalign.data.languages import codes_of
+
 # Blocks of Unicode 16 as ranges of a regular expression; marks and digits of the script included.
 BLOCKS = {
     "Arabic": "\u0600-\u06ff\u0750-\u077f\u0870-\u08ff\ufb50-\ufdff\ufe70-\ufeff",
@@ -31,19 +33,19 @@ BLOCKS = {
     "Telugu": "\u0c00-\u0c7f",
     "Thai": "\u0e00-\u0e7f",
 }
-SCRIPTS = {  # languages that are not written with Latin letters alone
+SCRIPTS = {  # canonical codes of languages that are not written with Latin letters alone
     "Arabic": "ar arz ckb fa ps sd ug ur",
     "Armenian": "hy",
     "Bengali": "as bn",
     "Cyrillic": "ba be bg ce cv kk ky mk mn os ru tg tt uk",
-    "Cyrillic Latin": "sr sh uz",
+    "Cyrillic Latin": "sr sr-Latn uz uz-Cyrl",
     "Devanagari": "bho hi mai mr ne sa",
     "Ethiopic": "am ti",
     "Georgian": "ka",
     "Greek": "el",
     "Gujarati": "gu",
     "Gurmukhi": "pa",
-    "Han": "wuu yue zh",
+    "Han": "wuu yue yue-Hans zh zh-Hant",
     "Han Kana": "ja",
     "Hangul Han": "ko",
     "Hebrew": "he yi",
@@ -68,7 +70,7 @@ WIDE = re.compile(f"[{BLOCKS['Han']}{BLOCKS['Kana']}{BLOCKS['Hangul']}]")
 @cache
 def letters_of(language: str) -> re.Pattern[str] | None:
     """Matches a letter of the language's scripts; None for a language that is not in the table."""
-    scripts = [name for name, languages in SCRIPTS.items() if language in languages.split()]
+    scripts = [name for name, languages in SCRIPTS.items() if codes_of(language, languages.split())]
     blocks = "".join(BLOCKS[one] for name in scripts for one in name.split())
     return re.compile(f"[{blocks}]+") if blocks else None
 

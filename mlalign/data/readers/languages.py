@@ -5,7 +5,6 @@ simplified Chinese, ``ar`` Modern Standard Arabic, ``ks`` Kashmiri in Arabic scr
 """
 
 import re
-from collections.abc import Iterable
 
 FLORES = """
 afr_Latn=af aka_Latn=ak als_Latn=sq amh_Ethi=am arb_Arab=ar asm_Beng=as ayr_Latn=ay azj_Latn=az
@@ -57,24 +56,3 @@ CODES: dict[str, dict[str, str]] = {
     "flores": _codes(FLORES),
     "locale": _codes(LOCALES),
 }
-
-
-# The three letters that FLORES and ISO 639-3 begin a code with -> two letters.
-_SHORT = {name.split("_")[0]: code for name, code in CODES["flores"].items()} | CODES["iso639_3"]
-
-
-def same_form(language: str) -> str:
-    """A code in the form in which languages can be compared: de of deu_Latn, de-DE, deu or de."""
-    first = spoken(language).lower()
-    return _SHORT.get(first, first)
-
-
-def others(languages: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Those of the languages, English left out, that are none of the known ones."""
-    forms = {"en", *map(same_form, known)}
-    return [language for language in languages if same_form(language) not in forms]
-
-
-def spoken(language: str) -> str:
-    """The language of a code that also names a place, script or treebank: zh of zh-TW or zh_pud."""
-    return re.split("[-_]", language)[0]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlalign.data.languages import canonical, codes_of
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError, did_you_mean
@@ -30,17 +31,20 @@ def _languages(corpus: Path) -> list[str]:
 
 
 def parallel_path(root: Path, corpus: str, language: str) -> Path:
-    """Return the file of English and one language.
+    """Return the file of English and one language, by whatever code its name has for it.
 
     Raises:
         DataError: the corpus or its language is not there, or is there twice.
     """
     folder = root / "parallel" / corpus
-    found = [path for name in NAMES if (path := folder / name.format(language)).is_file()]
+    codes = codes_of(language, _languages(folder))
+    found = [path for code in codes for name in NAMES if (path := folder / name.format(code)).is_file()]
     if len(found) > 1:
+        what = f"which all mean {canonical(language)}; " if len(codes) > 1 else ""
         raise DataError(
             f"{folder}: expected one file of English and {language}, found "
-            f"{' and '.join(path.name for path in found)}; keep one of them"
+            f"{' and '.join(path.name for path in found)}; {what}keep one of them"
+            f"{f', or name one, as data.languages=[{codes[0]}]' if len(codes) > 1 else ''}"
         )
     if found:
         return found[0]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mlalign.config.enums import Freeze
 from mlalign.config.schema import Train
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.models.task_encoder import Represented
@@ -79,7 +79,7 @@ class Parts:
         found = [(row.example, self.resources.translation(row.example, language)) for row in rows]
         both = [(one, other) for one, other in found if other is not None]
         drawn = [both[place] for place in self.drawn(self.rows, len(both), epoch, batch)]
-        return Pairs([one for one, _ in drawn], [other for _, other in drawn], spoken(language))
+        return Pairs([one for one, _ in drawn], [other for _, other in drawn], canonical(language))
 
 
 @dataclass(frozen=True)

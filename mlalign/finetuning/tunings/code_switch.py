@@ -10,8 +10,7 @@ from omegaconf import MISSING
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, setting
-from mlalign.data.languages import ENGLISH
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.readers.records import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
@@ -98,7 +97,7 @@ class CodeSwitch(Tuning):
         """With one of its texts in a language; a row without a translation into it stays."""
         translation: Any = self.parts.resources.translation(row.example, language)
         if translation is None or not isinstance(row.example, LabelledText) or len(row.example.texts) == 1:
-            return row if translation is None else Row(translation, spoken(language))
+            return row if translation is None else Row(translation, canonical(language))
         texts = list(row.example.texts)
         place = int(random.integers(len(texts)))
         texts[place] = translation.texts[place]

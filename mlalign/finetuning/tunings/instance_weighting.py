@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, at_least, setting
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.evaluating import read_all
 from mlalign.finetuning.resources import Resources, TextSource
@@ -96,7 +96,7 @@ class InstanceWeighting(Tuning):
         """The target texts that are compared with: in every epoch the same."""
         resources, settings = self.parts.resources, self.settings
         rows = [
-            Row(one, spoken(language))
+            Row(one, canonical(language))
             for language in settings.chosen(resources)
             for one in resources.texts(settings.unlabelled, language)
         ]

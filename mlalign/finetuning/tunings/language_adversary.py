@@ -11,7 +11,7 @@ from torch.func import functional_call
 from mlalign.config.enums import Confusion
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import canonical
 from mlalign.finetuning.resources import Resources, TextSource
 from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
 from mlalign.losses import confusion_loss, discriminator_loss
@@ -72,7 +72,7 @@ class LanguageAdversary(Tuning):
         size = min(self.parts.rows, len(rows), len(texts))
         source = self.parts.drawn(size, len(rows), epoch, batch, "source")
         target = self.parts.drawn(size, len(texts), epoch, batch, "target")
-        return Pairs([rows[one].example for one in source], [texts[one] for one in target], spoken(language))
+        return Pairs([rows[one].example for one in source], [texts[one] for one in target], canonical(language))
 
     def pair_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:
         """The generator's loss, ln 2 at chance; no gradient reaches the discriminator."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, OPEN_SHARE, POSITIVE, setting
+from mlalign.data.languages import canonical
 from mlalign.data.readers import LabelledText
-from mlalign.data.readers.languages import spoken
 from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.finetuning.evaluating import read_all
@@ -110,7 +110,7 @@ class SelfTraining(Tuning):
         """All target texts, without labels."""
         resources, settings = self.parts.resources, self.settings
         return [
-            Row(one, spoken(language))
+            Row(one, canonical(language))
             for language in settings.chosen(resources)
             for one in resources.texts(settings.unlabelled, language)
         ]

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from mlalign.config.settings import CLOSED_SHARE, setting
-from mlalign.data.languages import ENGLISH
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tunings.base import Parts, Tuning
@@ -60,4 +59,4 @@ class TranslateTrain(Tuning):
 
     def _said(self, row: Row, language: str, resources: Resources) -> Row:
         translation = resources.translation(row.example, language)
-        return row if translation is None else Row(translation, spoken(language))
+        return row if translation is None else Row(translation, canonical(language))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.finetuning.resources import PairSource, Resources
 from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
 from mlalign.tasks.updates import Pairs, Row
@@ -68,10 +68,10 @@ class XeroAlign(Tuning):
             return self.parts.translated(rows, language, epoch, batch)
         sentences, task = resources.sentences(language), resources.task
         drawn = [sentences[one] for one in self.parts.drawn(self.parts.rows, len(sentences), epoch, batch)]
-        code = spoken(language)
+        code = canonical(language)
         english, other = zip(*drawn, strict=True)
         return Pairs(
-            [task.example_of(one, "en") for one in english], [task.example_of(one, code) for one in other], code
+            [task.example_of(one, ENGLISH) for one in english], [task.example_of(one, code) for one in other], code
         )
 
     def pair_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:

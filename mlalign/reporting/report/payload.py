@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlalign.data.languages import WITHOUT_SPACES
-from mlalign.data.readers.languages import spoken
+from mlalign.data.languages import canonical, spoken, writes_spaces
 from mlalign.files import JsonObject
 from mlalign.reporting.report.cases import Cases, Texts
 
@@ -93,14 +92,14 @@ def _columns(cases: Cases, texts: Mapping[str, Texts], length: int, seeds: int) 
     column: list[list[str] | None] = []
     for language, count in cases.languages.items():
         found = texts.get(language, Texts())
-        code = spoken(language)
+        code = canonical(language)
         languages.append(
             {
                 "code": language,
                 "lang": code,
                 "dir": direction(language),
                 "count": count,
-                "space": "" if code in WITHOUT_SPACES else " ",
+                "space": " " if writes_spaces(language) else "",
                 "sides": [[side, direction(side)] for side in found.sides or ()],
             }
         )
