@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from tempfile import TemporaryDirectory
 
 import torch
 from jaxtyping import Float, Int
@@ -28,7 +29,7 @@ from mlalign.models import lstm as lstm  # known to transformers from here on
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.layers import cut_layers
-from mlalign.models.tokenizer import fill_gaps, settle
+from mlalign.models.tokenizer import fill_gaps, refuse_moving_ids, settle
 from mlalign.models.vocabulary_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
@@ -211,6 +212,9 @@ def add_language_tokens(
         start: ``type_mean`` (each piece counts once), ``freq_mean``, ``exclusive_mean`` (pieces
             of which at least half the occurrences are in this language) or ``random``.
         least: occurrences below which a piece does not belong to a language.
+
+    Raises:
+        DataError: the tokenizer would give them other ids when it is saved and loaded again, or those of others.
     """
     special = torch.tensor(tokenizer.all_special_ids)
     ordinary = {language: count.index_fill(0, special[special < len(count)], 0) for language, count in counts.items()}
@@ -225,6 +229,10 @@ def add_language_tokens(
     # The space behind the token is part of it, so that a byte-level tokenizer does not see it.
     tokens = [AddedToken(name, rstrip=True, normalized=False, special=True) for name in new]
     tokenizer.add_special_tokens({"additional_special_tokens": tokens}, replace_extra_special_tokens=False)
+    with TemporaryDirectory() as saved:  # now: the end of an alignment is late to find it out
+        model.config.save_pretrained(saved)
+        tokenizer.save_pretrained(saved)
+        refuse_moving_ids(tokenizer, list(new), saved, "language tokens")
     places = tokenizer.convert_tokens_to_ids(list(new))
     model.resize_token_embeddings(max(*places, len(words) - 1) + 1, mean_resizing=False)
     with torch.no_grad():

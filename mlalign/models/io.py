@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import Json, JsonObject, sync_all, write_whole
-from mlalign.models.backbone import LANGUAGE_TOKEN, load_backbone
+from mlalign.models.backbone import language_token, languages_of, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
 from mlalign.models.finite import non_finite_weights
@@ -19,6 +19,7 @@ from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.language_rows import LanguageRows
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.task_encoder import TaskEncoder
+from mlalign.models.tokenizer import refuse_moving_ids
 from mlalign.models.word_encoder import WordEncoder
 
 ADDITIONS = "mlalign.safetensors"
@@ -34,7 +35,7 @@ def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folde
 
     Raises:
         TrainingError: a weight is non-finite; nothing is written.
-        DataError: the tokenizer would have other ids when it is loaded again.
+        DataError: the tokenizer would have other ids when it is loaded again, or two tokens the same.
     """
     if sick := non_finite_weights(encoder):
         raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
@@ -42,7 +43,7 @@ def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folde
         encoder.backbone.save_pretrained(folder)
         write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     tokenizer.save_pretrained(folder)
-    _check_ids(tokenizer, folder)
+    refuse_moving_ids(tokenizer, [language_token(one) for one in languages_of(tokenizer)], folder, str(folder))
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
     whole = OmegaConf.create({"encoder": {"kind": encoder.kind, **encoder.shape}, **recipe})
     sync_all(folder)
@@ -59,21 +60,6 @@ def require_saved(encoder: TaskEncoder, folder: Path) -> None:
     for name, value in found.items():
         if not torch.equal(value, expected[name].to(value)):
             raise DataError(f"{folder}: {name} is not what was written; check the disk, and run the command again")
-
-
-def _check_ids(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Refuse a folder whose embeddings would be looked up by other ids than in memory."""
-    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
-    moved = sorted(
-        (one for one in {**before, **after} if before.get(one) != after.get(one)),
-        key=lambda one: (not LANGUAGE_TOKEN.fullmatch(one), one),
-    )
-    if moved:
-        raise DataError(
-            f"{folder}: {moved[0]!r} has the id {before.get(moved[0])}, but {after.get(moved[0])} "
-            f"when the tokenizer is loaded again ({len(moved)} tokens differ); save the backbone's "
-            "tokenizer in the form of tokenizer.json and set backbone.tokenizer=FOLDER"
-        )
 
 
 def load_encoder(folder: Path, *, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:

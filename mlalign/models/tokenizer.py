@@ -1,14 +1,17 @@
 """What a backbone's tokenizer must have, and how every stage and every later user shall see it."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mlalign.errors import DataError
 
 NEEDED = ("cls", "sep", "pad", "mask", "unk")
+MOST_LOST = 0.01  # of a vocabulary: pieces with capitals that lower-cased text never reaches
 
 
 def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, token_types: int) -> None:
@@ -24,7 +27,8 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
         token_types: how many kinds of segments the model tells apart.
 
     Raises:
-        DataError: it is not fast, or lacks a special token or all ordinary pieces.
+        DataError: it is not fast, lacks a special token or all ordinary pieces, or makes the text of a cased
+            vocabulary lower-case.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise DataError(f"{called}: it has no fast tokenizer (tokenizer.json)")
@@ -41,6 +45,7 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
             raise DataError(
                 f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with {', '.join(NEEDED)}"
             )
+    _refuse_lost_capitals(tokenizer, called)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
     if token_types < 2:
@@ -57,6 +62,27 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
         )
 
 
+def _refuse_lost_capitals(tokenizer: PreTrainedTokenizerBase, called: str) -> None:
+    """A vocabulary with capitals that text never reaches: a cased one whose tokenizer is taken for an uncased one.
+
+    BERT's makes all text small unless a file says otherwise; the capitals of an uncased vocabulary are a handful.
+    """
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    pieces = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
+    if normalizer is None:
+        return
+    capital = sorted((one for one in pieces if one != one.lower()), key=pieces.__getitem__)
+    lost = [
+        one for one in capital if one not in tokenizer.all_special_tokens and normalizer.normalize_str(one).islower()
+    ]
+    if len(lost) > MOST_LOST * len(pieces):
+        raise DataError(
+            f"{called}: {len(lost):,} of the {len(pieces):,} pieces of its vocabulary have capital letters, such as "
+            f"{lost[len(lost) // 2]!r}, but its tokenizer makes all text lower-case and never uses them. Is its "
+            'tokenizer_config.json missing? Put that of the backbone there, or one with {"do_lower_case": false}'
+        )
+
+
 def fill_gaps(tokenizer: PreTrainedTokenizerBase) -> None:
     """Name the ids below the highest one that no piece has.
 
@@ -69,5 +95,46 @@ def fill_gaps(tokenizer: PreTrainedTokenizerBase) -> None:
         return
     backend = tokenizer.backend_tokenizer
     description = json.loads(backend.to_str())
-    description["model"]["vocab"] |= {f"[no piece {place}]": place for place in gaps}
+    pieces = description["model"]["vocab"]
+    if isinstance(pieces, dict):
+        pieces |= {_no_piece(place): place for place in gaps}
+    else:  # in order of the ids, each with its score: the least of all changes no segmentation
+        names = {place: piece for piece, place in vocabulary.items()}
+        least = min(score for _, score in pieces)
+        pieces += [[names.get(place, _no_piece(place)), least] for place in range(len(pieces), max(gaps) + 1)]
     backend.model = Tokenizer.from_str(json.dumps(description)).model
+
+
+def _no_piece(place: int) -> str:
+    return f"[no piece {place}]"
+
+
+def refuse_moving_ids(
+    tokenizer: PreTrainedTokenizerBase, tokens: Sequence[str], folder: str | Path, called: str
+) -> None:
+    """Refuse tokens whose embeddings would be looked up by other ids, or by those of another token.
+
+    Args:
+        tokenizer: in memory.
+        tokens: that share their ids with none and are named first.
+        folder: where it was saved with the model's configuration.
+        called: what the message calls it.
+
+    Raises:
+        DataError: a token has another id when the tokenizer is loaded again, or one of ``tokens`` that of another.
+    """
+    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
+    moved = sorted(
+        (one for one in {**before, **after} if before.get(one) != after.get(one)),
+        key=lambda one: (one not in tokens, one),
+    )
+    advice = "save the backbone's tokenizer in the form of tokenizer.json and set backbone.tokenizer=FOLDER"
+    if moved:
+        raise DataError(
+            f"{called}: {moved[0]!r} has the id {before.get(moved[0])}, but {after.get(moved[0])} "
+            f"when the tokenizer is loaded again ({len(moved)} tokens differ); {advice}"
+        )
+    owners = {before[one]: one for one in tokens}
+    for one, place in before.items():
+        if owners.get(place, one) != one:
+            raise DataError(f"{called}: {owners[place]!r} and {one!r} both have the id {place}; {advice}")

@@ -4,12 +4,13 @@ import json
 import random
 
 import pytest
+import torch
 from models.made import make
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from mlalign.errors import DataError
-from mlalign.models.backbone import known_languages, load_backbone
+from mlalign.models.backbone import add_language_tokens, known_languages, load_backbone, vocabulary_size
 from mlalign.models.io import load_encoder, save_encoder
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -90,3 +91,99 @@ def test_a_tokenizer_with_more_ids_than_embeddings_is_refused(tmp_path):
     write(tmp_path, drawn(0, 0), 20)
     with pytest.raises(DataError, match=r"ids up to 24, but there are only 20 embeddings"):
         load_backbone(tmp_path, attention="eager")
+
+
+# Ids behind gaps, in the forms in which families keep their pieces
+
+PIECES = ["▁", "▁w", *"abcdefgh", "▁abc", "de", "▁fgh"]
+NAMED = dict(zip(("pad", "unk", "cls", "sep", "mask"), SPECIAL, strict=True))
+
+
+def wordpiece():
+    return models.WordPiece({one: place for place, one in enumerate([*SPECIAL[:4], *WORDS])}, unk_token="[UNK]")
+
+
+def bpe():
+    pieces = [*SPECIAL[:4], *"abcdefgh", "ab", "cd"]
+    return models.BPE({one: place for place, one in enumerate(pieces)}, [("a", "b"), ("c", "d")], unk_token="[UNK]")
+
+
+def unigram():
+    return models.Unigram([(one, -float(place)) for place, one in enumerate([*SPECIAL[:4], *PIECES])], unk_id=1)
+
+
+@pytest.mark.parametrize("kind", [wordpiece, bpe, unigram])
+@pytest.mark.parametrize("gap", [0, 1, 3])
+@pytest.mark.parametrize("between", [False, True])
+def test_a_mask_behind_a_gap_keeps_its_id_and_what_text_becomes(tmp_path, kind, gap, between):
+    """As in folders whose added tokens stand apart from the other pieces; ``between``: one stands in the gap."""
+    backend = Tokenizer(kind())
+    size = backend.get_vocab_size()
+    backend.pre_tokenizer = pre_tokenizers.Metaspace() if kind is unigram else pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=backend, **NAMED).save_pretrained(tmp_path / "backbone")
+    path = tmp_path / "backbone" / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    mask = next(one for one in content["added_tokens"] if one["content"] == "[MASK]")
+    mask["id"] = size + gap
+    if between and gap > 1:
+        content["added_tokens"] = [*content["added_tokens"], mask | {"id": size + 1, "content": "<extra>"}]
+        content["added_tokens"].sort(key=lambda one: one["id"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+    config = BertConfig(
+        vocab_size=size + gap + 1, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    BertForMaskedLM(config).save_pretrained(tmp_path / "backbone")
+    model, tokenizer = load_backbone(tmp_path / "backbone", attention="eager")
+    texts = ["abc de fgh w1 w19", "cab x", "[MASK] gh"]
+    before = [tokenizer(one, add_special_tokens=False)["input_ids"] for one in texts]
+    counts = {one: torch.ones(vocabulary_size(tokenizer)) for one in ("en", "de")}
+    add_language_tokens(model, tokenizer, counts, start="type_mean")
+    tokenizer.save_pretrained(tmp_path / "saved")
+    for one in (tokenizer, AutoTokenizer.from_pretrained(tmp_path / "saved")):
+        assert one.mask_token_id == size + gap
+        assert one.convert_tokens_to_ids(["[LANG_en]", "[LANG_de]", "[LANG_unk]"]) == [
+            size + gap + 1, size + gap + 2, size + gap + 3,
+        ]  # fmt: skip
+        assert [one(text, add_special_tokens=False)["input_ids"] for text in texts] == before
+
+
+def test_ids_that_would_move_or_be_shared_are_refused_before_anything_is_learned(xlmr_folder, monkeypatch):
+    model, tokenizer = load_backbone(xlmr_folder, attention="eager")
+    counts = {one: torch.ones(vocabulary_size(tokenizer)) for one in ("en", "de")}
+    there = type(tokenizer).get_vocab
+    monkeypatch.setattr(
+        type(tokenizer), "get_vocab", lambda self: there(self) | ({"twice": there(self).get("[LANG_de]", 3)})
+    )
+    with pytest.raises(DataError, match=r"'\[LANG_de\]' and 'twice' both have the id"):
+        add_language_tokens(model, tokenizer, counts, start="type_mean")
+
+
+# Capitals
+
+
+def bert_folder(folder, words, **said):
+    """A vocab.txt and what tokenizer_config.json says, if anything."""
+    pieces = [*SPECIAL, *words]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("".join(f"{one}\n" for one in pieces), encoding="utf-8")
+    if said:
+        (folder / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")
+    config = BertConfig(
+        vocab_size=len(pieces), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    BertForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+CASED = ["Hund", "Ärger", "hund", "der", "Der", "h", "##und"]
+
+
+def test_a_cased_vocabulary_is_not_made_lower_case_in_silence(tmp_path):
+    for name, said in (("bare", {}), ("said", {"do_lower_case": True})):
+        with pytest.raises(DataError, match=r"3 of the 12 pieces .* capital letters, such as .*tokenizer_config\.json"):
+            load_backbone(bert_folder(tmp_path / name, CASED, **said), attention="eager")
+    _, kept = load_backbone(bert_folder(tmp_path / "cased", CASED, do_lower_case=False), attention="eager")
+    assert kept.tokenize("Der Ärger Hund") == ["Der", "Ärger", "Hund"]
+    small = [one.lower() for one in CASED if one not in ("hund", "der")]
+    _, uncased = load_backbone(bert_folder(tmp_path / "uncased", small), attention="eager")
+    assert uncased.tokenize("Der Hund") == ["der", "hund"]
