@@ -51,7 +51,7 @@ from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
 from mlalign.stages.unfinished import PREDICTIONS, Progress, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
-from mlalign.tasks.data import TaskDataModule, covered
+from mlalign.tasks.data import TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
@@ -132,6 +132,7 @@ def run(config: Train) -> Path:
     with locked(folder / ".lock"):
         clear_orphans(config, folder)
         if not found_again(config, folder, corpus):
+            check_files(corpus.task)
             with RunRecord(config, folder) as record:
                 backbone = load_backbone(config, corpus)
                 aligned = align_or_load(config, backbone, corpus, record)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlalign.config.enums import OnBadLine
 from mlalign.data.languages import ENGLISH, canonical, codes_of
+from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
@@ -21,7 +22,7 @@ class TaskFiles:
     """Where a task's files lie.
 
     Every file that a run needs is looked for at once. A test file is read only when it is asked
-    for, so that no target label can leak into training.
+    for: once to see that it can be scored, when nothing of it is kept, and once to be scored.
 
     Args:
         folder: of the task.
@@ -82,6 +83,7 @@ class TaskFiles:
             )
         if not languages:
             raise DataError(f"{folder}: no language with a {scored} part there")
+        self._examined: set[tuple[str, PartName]] = set()
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)
         for language, part in self.needed():
@@ -145,11 +147,20 @@ class TaskFiles:
             part=part,
             on_bad_line=self.on_bad_line,
         )
+        if (language, part) not in self._examined:
+            self._examine(read, language, part)
+            self._examined.add((language, part))
+        return read
+
+    def _examine(self, read: Part[Any], language: str, part: PartName) -> None:
+        """Compare a file that is read for the first time with its release, and log what is odd about it."""
         for reason, count in read.dropped.items():
             log.warning("%s: %d left out: %s", read.path, count, reason)
         elsewhere = {what: count for what, count in read.besides.items() if what.startswith("another")}
         if elsewhere:
             log.info("%s: %d rows of %s (%s)%s", read.path, read.rows, language, part, _listed(elsewhere))
+        encoded = sum(any(map(has_entity, one.parts)) for one in read.examples)
+        tell_of_entities(read.path, encoded, len(read.examples))
         check_rows(
             len(read.examples) + sum(read.dropped.values()),
             self.sizes,
@@ -158,7 +169,6 @@ class TaskFiles:
             where=str(read.path),
             strict=self.is_official,
         )
-        return read
 
 
 def _listed(counts: Mapping[str, int]) -> str:

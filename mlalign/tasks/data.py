@@ -123,6 +123,22 @@ def scored_part(
     return part, scoring_loader(text, tokens=tokens, workers=workers)
 
 
+def check_files(files: TaskFiles) -> None:
+    """Read every file of a run and forget it, so that a fault is told before anything is trained.
+
+    No target label reaches a training so: a label is compared with those of the task, and with those beside it in
+    its file; nothing is returned, kept or counted by label. Whoever trains reads English alone, and the target parts
+    are read again when they are scored.
+
+    Raises:
+        DataError: a file is broken, has other labels than the task, or had its labels taken out.
+    """
+    for language, part in files.needed():
+        read = files.read(language, part)
+        if part == files.scored_part(language):
+            refuse_placeholders(read, files.labels)
+
+
 def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, language: str) -> Coverage:
     """How the tokenizer covers the texts that are scored in a language; of an English pair the other side alone."""
     texts = (

@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 from mlalign.data.corpora.scripts import besides_words
+from mlalign.data.markup import decoded
 
 # Controls, zero-width space, word joiner, byte order mark, soft hyphen and marks of direction. The
 # zero-width joiners stay: Persian and the scripts of India spell with them.
@@ -12,8 +13,8 @@ INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u2
 
 
 def clean(text: str) -> str:
-    """NFC, without invisible characters, with single spaces and no line end or tab."""
-    return unicodedata.normalize("NFC", " ".join(INVISIBLE.sub("", text).split()))
+    """NFC, HTML entities decoded, without invisible characters, with single spaces and no line end or tab."""
+    return unicodedata.normalize("NFC", " ".join(INVISIBLE.sub("", decoded(text)).split()))
 
 
 def plain(text: str) -> str:

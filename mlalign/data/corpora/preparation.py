@@ -21,6 +21,7 @@ from mlalign.data.corpora.sources import Source
 from mlalign.data.corpora.spool import Lowest, Spool
 from mlalign.data.languages import ENGLISH
 from mlalign.data.manifest import Manifest
+from mlalign.data.markup import has_entity
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
 from mlalign.files import JsonObject, locked, publish, sha256_of
@@ -28,7 +29,7 @@ from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # raise it when other lines would be written for the same recipe
+VERSION = 2  # raise it when other lines would be written for the same recipe
 BEYOND = "beyond max_pairs"
 
 
@@ -162,7 +163,8 @@ def _prepare(
         (work / "spool").mkdir(parents=True)
         spool = Spool(work / "spool")
         pairs = progress(f"reading en-{language}")(files.pairs())
-        dropped = _take(pairs, spool, settings, judge)
+        mended: Counter[str] = Counter()
+        dropped = _take(pairs, spool, settings, judge, mended)
         rows = dropped.total() + sum(left.count for left in files.left)
         dropped.pop("kept", None)
         for left in files.left:
@@ -173,6 +175,8 @@ def _prepare(
         shutil.rmtree(work, ignore_errors=True)
         raise
     log.info("en-%s: %s of %s pairs kept", language, f"{count:,}", f"{rows:,}")
+    for what, number in mended.items():
+        log.info("en-%s: %s pairs mended: %s", language, f"{number:,}", what)
     if not count:
         reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
         shutil.rmtree(work)
@@ -185,15 +189,19 @@ def _prepare(
         "rows_in": rows,
         "sha256": sha256_of(work / _name(language)),
         "dropped": dict(sorted(dropped.items())),
+        "mended": dict(mended),
         "inputs": files.inputs,
     }
 
 
-def _take(released: Iterable[tuple[str, str]], spool: Spool, settings: Settings, judge: Judge) -> Counter[str]:
-    """Put what may be kept into the spool; count the pairs by what became of them."""
+def _take(
+    released: Iterable[tuple[str, str]], spool: Spool, settings: Settings, judge: Judge, mended: Counter[str]
+) -> Counter[str]:
+    """Put what may be kept into the spool; count the pairs by what became of them, and those that were mended."""
     counts: Counter[str] = Counter()
     lowest = None if settings.max_pairs is None else Lowest(settings.max_pairs)
     for pair in released:
+        mended.update(["HTML entities"] * any(map(has_entity, pair)))
         english, other = map(clean, pair)
         plain_english, plain_other = plain(english), plain(other)
         reason = judge.reason(english, other, plain_english, plain_other)

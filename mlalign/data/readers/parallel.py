@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlalign.data.languages import canonical, codes_of
+from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError, did_you_mean
@@ -74,7 +75,7 @@ def read_pairs(path: Path, *, on_bad_line: OnBadLine, dropped: Counter[str]) -> 
     """
     left = Leftovers(path, on_bad_line, dropped)
     sides = f"English, {path.name.split('.')[0].removeprefix('en-')}"
-    kept = 0
+    kept = encoded = 0
     for line, content in read_lines(path):
         fields = [field.strip() for field in content.split("\t")]
         if len(fields) != 2:
@@ -84,5 +85,7 @@ def read_pairs(path: Path, *, on_bad_line: OnBadLine, dropped: Counter[str]) -> 
             left.bad(line, "empty side", f"expected text on both sides ({sides}), found none on one")
         else:
             kept += 1
+            encoded += has_entity(content)
             yield fields[0], fields[1]
     left.check(kept)
+    tell_of_entities(path, encoded, kept)
