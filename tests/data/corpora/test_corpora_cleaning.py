@@ -19,6 +19,7 @@ from mlalign.errors import ConfigError
 
 def test_cleaning_joins_marks_and_removes_what_nobody_sees():
     assert clean(" A\u0308b\u00ad\u200bc\t d\u2028e\u00a0\u202af\u202c\x00\ufeff ") == "Äbc d e f"
+    assert clean("Tom &amp;amp; Jerry&#39;s&nbsp;&nbsp;R&D; &#x200b;x") == "Tom & Jerry's R&D; x"
     persian, hindi = "می\u200cخواهم", "क्\u200dष"
     assert (clean(persian), clean(hindi)) == (persian, hindi)  # spelt with joiners
 
