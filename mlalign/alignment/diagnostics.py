@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,15 @@ class Diagnostics:
         self.weight_bounds, self.rules = weight_bounds, rules
         self._in_batch = 0.0
         self._in_a_row: Counter[str] = Counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"warnings": self.warnings, "in_a_row": dict(self._in_a_row), "in_batch": self._in_batch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.warnings, self._in_batch = dict(state["warnings"]), state["in_batch"]
+        self._in_a_row = Counter(state["in_a_row"])
 
     def watch(self, values: Mapping[str, float]) -> None:
         """Look at what one step reports."""

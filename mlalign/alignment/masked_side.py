@@ -1,6 +1,7 @@
 """Masked words of one side of parallel text, which is read as text of its own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
@@ -11,11 +12,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.config.schema import Align
 from mlalign.data.parallel import ParallelBatch
+from mlalign.files import JsonObject
 from mlalign.losses import masked_word_loss
 from mlalign.models.encoder import Encoder
 from mlalign.models.vocabulary_head import word_transform
 from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor
+from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import per_rank
 from mlalign.training.optimizers import ParameterGroup, build_optimizers
 from mlalign.training.schedules import warmup_then_linear
@@ -55,7 +57,7 @@ class MaskedSideModule(L.LightningModule):
         self.language, self.groups, self.steps, self.seed = language, groups, steps, seed
         self.fixed = fixed
         self.transform = word_transform(encoder.backbone)
-        self.divergence = DivergenceMonitor("align")
+        self.divergence = DivergenceMonitor("align", lambda: Path(self.trainer.default_root_dir), self.described)
 
     def on_train_start(self) -> None:
         """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
@@ -70,9 +72,14 @@ class MaskedSideModule(L.LightningModule):
         words = self.transform(self.encoder(side.subwords)[side.masked])
         mean = masked_word_loss(words, output.weight[: self.vocabulary], bias, side.original[side.masked])
         loss = mean * len(words) / per_rank(len(words))
-        self.divergence.watch(self.global_step, {"loss": loss.detach()})
+        self.divergence.watch(self.global_step, {"loss": loss.detach()}, [Learned(batch.languages[1], batch.rows)])
         self.log(f"{self.language} masked words", loss.detach(), prog_bar=True, logger=False, batch_size=1)
         return loss
+
+    def described(self, learned: Learned) -> Sequence[JsonObject]:
+        """Where pairs stand."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
+        return data.tables[learned.language].origin(learned.rows) if data is not None else []
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Keep the fixed embeddings, and clip all that is trained as one vector."""

@@ -1,8 +1,9 @@
 """The first stage: two players align an encoder on parallel text."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -23,12 +24,13 @@ from mlalign.alignment.objectives.base import Objective
 from mlalign.alignment.vocabulary import vocabulary_losses
 from mlalign.data.parallel import HeldOutBatch, ParallelBatch, regrouped
 from mlalign.data.sampling import stream
+from mlalign.files import JsonObject
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
 from mlalign.models.vocabulary_head import VocabularyHead
 from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor
+from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
 from mlalign.training.optimizers import ParameterGroup, build_optimizers, optimizers_of, schedules_of, uncounted
 from mlalign.training.schedules import Optimisation, warmup_then_linear
@@ -76,7 +78,7 @@ class AlignmentModule(L.LightningModule):
         self.encoded = BatchEncoder(encoder, head, companions, keys=keys, layers=layers, cached=cached)
         self.partner_drop, self.per_level = partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
-        self.divergence = DivergenceMonitor("align")
+        self.divergence = DivergenceMonitor("align", lambda: Path(self.trainer.default_root_dir), self.described)
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
         self.held_out = HeldOut(encoder, seed)
         # DDP would wait for the opponents in backward passes that do not reach them
@@ -121,7 +123,7 @@ class AlignmentModule(L.LightningModule):
         with self.synchronised_at(batch.place):
             total = self.total(losses, progress)
             self.manual_backward(total / self.optimisation.accumulate)
-        self.watch(losses, batch.place)
+        self.watch(losses, batch)
         self.report(encoded, losses, batch.place)
         self.step_at(batch.place)
         self.update_prototypes(encoded)
@@ -136,7 +138,7 @@ class AlignmentModule(L.LightningModule):
         with torch.no_grad():
             encoded = self.encode(batch, batch.views)
         losses = vocabulary_losses(self.objectives.vocabulary(), encoded)
-        self.watch(losses, batch.place)
+        self.watch(losses, batch)
         total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
         for parameter, gradient in zip(
             self.head.untrained, torch.autograd.grad(total, self.head.untrained), strict=True
@@ -197,10 +199,16 @@ class AlignmentModule(L.LightningModule):
             loss = objective.opponent_loss(encoded)
         return loss
 
-    def watch(self, losses: Mapping[str, Tensor], place: int) -> None:
+    def watch(self, losses: Mapping[str, Tensor], batch: ParallelBatch) -> None:
         """Note losses that are non-finite, without waiting for the device."""
         values = {f"loss/{name}": loss for name, loss in losses.items()}
-        self.divergence.watch(self.optimisation.update(place), values)
+        learned = [Learned(batch.languages[1], batch.rows)]
+        self.divergence.watch(self.optimisation.update(batch.place), values, learned)
+
+    def described(self, learned: Learned) -> Sequence[JsonObject]:
+        """Where pairs stand."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
+        return data.tables[learned.language].origin(learned.rows) if data is not None else []
 
     @torch.no_grad()
     def update_prototypes(self, encoded: EncodedBatch) -> None:
@@ -260,8 +268,14 @@ class AlignmentModule(L.LightningModule):
         self.divergence.watch(self.global_step, {f"gradient_norm/{name}": norm})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A diverged run is never a checkpoint to resume from."""
+        """A diverged run is never a checkpoint to resume from; what was warned of goes with it."""
         self.divergence.check()
+        checkpoint["diagnostics"] = self.diagnostics.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Warn of everything once, however often the alignment is resumed."""
+        if "diagnostics" in checkpoint:  # older ones have none
+            self.diagnostics.load_state_dict(checkpoint["diagnostics"])
 
     def configure_optimizers(self) -> list[OptimizerLRSchedulerConfig]:
         """The generator's optimizer, whose groups have rates of their own, and the opponents'."""

@@ -1,6 +1,6 @@
 """Batches of translation pairs, one language pair each, and held-out pairs for the curves."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import lightning as L
@@ -66,6 +66,7 @@ class ParallelBatch(NamedTuple):
     same: Bool[Tensor, "all all"]  # rows that say the same, other than row and column alike
     place: int  # of the batch in the run
     links: Int[Tensor, "links 3"] | None = None  # row, source and target token, of this device's rows
+    rows: Sequence[int] = ()  # of all devices, in the table of the language
 
     @property
     def first(self) -> Sides:
@@ -121,7 +122,8 @@ class ParallelText(Dataset[ParallelBatch]):
         self.views, self.rank, self.world = views, rank, world_size
 
     def __getitem__(self, key: BatchKey) -> ParallelBatch:
-        table = self.tables[key.language].take(self.rows[key.language][key.rows])
+        rows = self.rows[key.language][key.rows].tolist()
+        table = self.tables[key.language].take(rows)
         keys = [table[name].to_numpy() for name in ("source_key", "target_key")]
         same = sum(side[:, None] == side for side in keys) > 0
         np.fill_diagonal(same, False)
@@ -131,7 +133,7 @@ class ParallelText(Dataset[ParallelBatch]):
         )
         views = {name: regrouped(map(self._own, make(text, key))) for name, make in self.views.items()}
         links = self._links(table["links"]) if "links" in table.column_names else None
-        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links)
+        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links, rows)
 
     def _links(self, column: pa.ChunkedArray) -> Int[Tensor, "links 3"]:
         """Of this device's rows, which are counted from its first."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import compress, islice
@@ -23,6 +24,7 @@ from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.text import read_lines
 from mlalign.errors import DataError
 from mlalign.files import FileRecord, JsonObject, locked, replacing, sha256_of, write_whole
 from mlalign.progress import Progress
@@ -85,6 +87,21 @@ class Tokenised:
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> pa.Table:
         """Rows as an Arrow table."""
         return self.rows[list(rows)]
+
+    def origin(self, rows: Sequence[int]) -> list[JsonObject]:
+        """Where pairs stand: ``file``, ``line`` and both texts; their ``id``, a row, where the files have changed."""
+        there = self.take(rows)
+        keys = list(zip(there["source_key"].to_pylist(), there["target_key"].to_pylist(), strict=True))
+        found: dict[tuple[int, int], JsonObject] = {}
+        for path in self.files:
+            for line, content in _lines(Path(path)):
+                english, _, other = (side.strip() for side in content.partition("\t"))
+                key = sentence_key(english), sentence_key(other)
+                if key in keys and key not in found:
+                    found[key] = {"file": path, "line": line, "english": english, "other": other}
+                if len(found) == len(keys):
+                    break
+        return [found.get(key, {"id": row}) for row, key in zip(rows, keys, strict=True)]
 
     def counts(self, side: str, vocabulary: int) -> NDArray[np.int64]:
         """How often each piece occurs on one side."""
@@ -155,6 +172,12 @@ def tokenise(
             "and as many as align.batch_size for training"
         )
     return tokenised
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """As far as a file can still be read."""
+    with suppress(DataError):
+        yield from read_lines(path)
 
 
 def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, FileRecord]) -> Tokenised:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
+from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.models.subwords import padded_percent
@@ -23,7 +25,7 @@ from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import PairBatch, UpdateBatch
 from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor
+from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import average_gradients, per_rank, unsynchronised
 from mlalign.training.optimizers import (
     ParameterGroup,
@@ -94,7 +96,7 @@ class FinetuningModule(L.LightningModule):
         # DDP would wait for them in backward passes that do not reach them
         theirs = {id(one) for one in self.tunings.parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
-        self.divergence = DivergenceMonitor("finetune")
+        self.divergence = DivergenceMonitor("finetune", lambda: Path(self.trainer.default_root_dir), self.described)
         self._pieces: list[Piece[object]] = []
         for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=task.on_tokens):
             parameter.requires_grad_(False)
@@ -200,8 +202,19 @@ class FinetuningModule(L.LightningModule):
             with torch.autocast(self.device.type, enabled=False), synchronised:
                 self.manual_backward(total)
         summed = {name: torch.stack(terms).sum() for name, terms in losses.items()}
-        self.divergence.watch(step, summed)
+        self.divergence.watch(step, summed, [Learned(part.language, part.examples) for part in parts])
         return summed
+
+    def described(self, learned: Learned) -> Sequence[JsonObject]:
+        """The examples of a part: English ones by file and id, those that a tuning made by their places."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
+        part = data.train if data is not None and learned.language == ENGLISH else None
+        if part is None:
+            return [{"id": row} for row in learned.rows]
+        return [
+            {"file": str(part.path), "id": part.examples[row].id, "texts": part.examples[row].parts}
+            for row in learned.rows
+        ]
 
     def learn_pairs(self, name: str, batches: Sequence[PairBatch], step: int) -> Float[Tensor, ""]:
         """The gradient of what a tuning, and its opponent, make of what is seen beside the rows, piece by piece.

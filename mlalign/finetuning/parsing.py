@@ -1,6 +1,7 @@
 """Dependency parsing as an encoder's intermediate task: trees to batches, and the module that learns them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -16,6 +17,7 @@ from mlalign.data.sampling import UpdateKey
 from mlalign.data.sequences import SequenceBuilder, Sequenced
 from mlalign.data.trees import Tree
 from mlalign.distributed import all_gather_object, rank, world_size
+from mlalign.files import JsonObject
 from mlalign.metrics.trees import attachment_scores, maximum_tree
 from mlalign.models.biaffine import Parser, word_means
 from mlalign.models.encoder import Encoder
@@ -23,7 +25,7 @@ from mlalign.models.subwords import Subwords
 from mlalign.models.vocabulary_head import head_parameters
 from mlalign.tasks.base import IGNORED
 from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor
+from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import per_rank
 from mlalign.training.optimizers import build_optimizers
 from mlalign.training.schedules import warmup_then_linear
@@ -139,7 +141,7 @@ class ParsingModule(L.LightningModule):
         self.relations, self.held_out = list(relations), held_out
         self.learning_rate, self.steps, self.warmup = learning_rate, steps, warmup
         self.max_grad_norm, self.seed = max_grad_norm, seed
-        self.divergence = DivergenceMonitor("parse")
+        self.divergence = DivergenceMonitor("parse", lambda: Path(self.trainer.default_root_dir), described)
         self.scores: dict[str, float] = {}
         self._found: dict[int, tuple[list[int], list[str]]] = {}
         for parameter in head_parameters(encoder.backbone):
@@ -169,7 +171,7 @@ class ParsingModule(L.LightningModule):
         named = self.parser.relations(root, words, batch.heads.clamp(min=0)).float()
         total = _summed(self.arcs(batch, root, words), batch.heads) + _summed(named, batch.relations)
         loss = total / per_rank(batch.scored)
-        self.divergence.watch(self.global_step, {"loss": loss.detach()})
+        self.divergence.watch(self.global_step, {"loss": loss.detach()}, [Learned(ENGLISH, batch.places)])
         self.log("parse/loss", loss.detach(), prog_bar=True, batch_size=len(batch.places), sync_dist=True)
         return loss
 
@@ -209,6 +211,11 @@ class ParsingModule(L.LightningModule):
         )
         schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def described(learned: Learned) -> list[JsonObject]:
+    """Sentences by their places among those that are learned from."""
+    return [{"id": row} for row in learned.rows]
 
 
 def _summed(scores: Float[Tensor, "batch words classes"], gold: Int[Tensor, "batch words"]) -> Float[Tensor, ""]:

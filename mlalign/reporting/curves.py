@@ -21,7 +21,8 @@ def join_curves(folder: Path, stage: str) -> pd.DataFrame:
         stage: ``align`` or ``finetune``.
 
     Returns:
-        One row per step, ``step`` being the index; what was not reported at a step is missing.
+        One row per step, ``step`` being the index, and columns by name, wherever it was stopped; what was not reported
+        at a step is missing.
     """
     pieces: list[pd.DataFrame] = []
     for path in sorted(folder.glob(f"{stage}*/{METRICS}"), key=_attempt):
@@ -32,7 +33,7 @@ def join_curves(folder: Path, stage: str) -> pd.DataFrame:
             pieces.append(piece)
     if not pieces:
         return pd.DataFrame(index=pd.Index([], name="step"))
-    return pd.concat(pieces).sort_index()
+    return pd.concat(pieces).sort_index().sort_index(axis="columns")
 
 
 def write_curves(folder: Path, stage: str, path: Path) -> bool:

@@ -31,6 +31,7 @@ from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.training.checkpoints import StageCheckpoints, fit
+from mlalign.training.elapsed import Elapsed
 from mlalign.training.trainer import require_finished
 
 log = logging.getLogger(__name__)
@@ -144,18 +145,18 @@ def align(
     trainer: Callable[..., L.Trainer],
     resume_from: Path,
 ) -> float:
-    """Train, then set the prototypes exactly; returns the seconds that it took.
+    """Train, then set the prototypes exactly; returns the seconds that it took, those before it was resumed included.
 
     The whole run is one epoch, so that a batch's index in it is all there is to resume from.
 
     Raises:
         TrainingError: a loss or gradient was non-finite, or not all updates were made.
     """
-    started = time.perf_counter()
+    elapsed = Elapsed()
     steps = module.optimisation.updates
     loop = trainer(
         folder=folder,
-        callbacks=[StageCheckpoints(folder / CHECKPOINT, steps=steps, minutes=minutes)],
+        callbacks=[StageCheckpoints(folder / CHECKPOINT, steps=steps, minutes=minutes), elapsed],
         max_epochs=1,
         val_check_interval=max(1, data.batches // validations),
         enable_checkpointing=False,
@@ -167,7 +168,7 @@ def align(
     finalise_prototypes(module.encoder, data, prototype_sentences, loop)
     if is_rank_zero():
         write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
-    return time.perf_counter() - started
+    return elapsed.seconds
 
 
 @torch.inference_mode()

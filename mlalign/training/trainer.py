@@ -10,10 +10,11 @@ import lightning as L
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
-from mlalign.distributed import local_world_size, world_size
+from mlalign.distributed import local_world_size, on_rank_zero, world_size
 from mlalign.errors import TrainingError
 from mlalign.files import Json
 from mlalign.training.checkpoints import OwnSignals, WholeCheckpoints
+from mlalign.training.divergence import FILE
 from mlalign.training.progress_bar import StageBar
 
 
@@ -70,3 +71,4 @@ def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
             f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is saved as finished; "
             "the same command resumes from its last checkpoint"
         )
+    on_rank_zero((Path(loop.default_root_dir) / FILE).unlink)(missing_ok=True)  # of an attempt before

@@ -30,6 +30,15 @@ def test_a_resumed_stage_counts_from_where_it_went_on(tmp_path):
     assert curves["loss"].to_dict() == {0: 3.0, 10: 2.5, 20: 2.0, 30: 1.5, 40: 1.0}
 
 
+def test_columns_stand_by_name_wherever_a_stage_was_stopped(tmp_path):
+    report(tmp_path / "whole", "align", "b,a,held_out,step\n3.0,1.0,,0\n2.0,1.0,7.0,10\n")
+    report(tmp_path / "parts", "align", "b,a,step\n3.0,1.0,0\n")
+    report(tmp_path / "parts", "align-2", "held_out,b,a,step\n7.0,2.0,1.0,10\n")
+    whole, parts = (join_curves(tmp_path / name, "align") for name in ("whole", "parts"))
+    pd.testing.assert_frame_equal(whole, parts)
+    assert list(whole) == ["a", "b", "held_out"]
+
+
 def test_a_stage_that_was_begun_anew_forgets_the_first_attempt(tmp_path):
     report(tmp_path, "finetune", "loss,step\n3.0,9\n2.0,19\n")
     report(tmp_path, "finetune-2", "loss,step\n2.9,9\n")

@@ -1,18 +1,24 @@
 """A diverged run ends with its cause; gradients are clipped after un-scaling, whatever steps."""
 
+import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import lightning as L
 import pytest
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
+from torch import distributed
 from training.learned import task
 from training.toy import batches, built, fitted, trainer
+from two_ranks import in_ranks
 
+from mlalign.distributed import rank
 from mlalign.errors import TrainingError
 from mlalign.models.finite import non_finite_weights
 from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor
+from mlalign.training.divergence import FILE, DivergenceMonitor, Learned
 
 
 def test_the_first_update_and_the_first_name_are_told():
@@ -49,6 +55,66 @@ def test_a_diverged_fine_tuning_is_not_scored(toy, tmp_path):
     poisoned(module, 1)
     with pytest.raises(TrainingError, match="finetune: loss is non-finite since update 1"):
         trainer(tmp_path, max_epochs=2).fit(module, data)
+
+
+def test_the_pairs_of_the_first_bad_update_are_named_and_kept(toy, tmp_path):
+    """By file and line, whatever was left out before them; what is kept is that batch and no other."""
+    module, data = built(toy, "align.steps=12")
+    poisoned(module, 3)
+    with pytest.raises(TrainingError, match=r"since update 3, which learned from 8 rows in (de|fr) \(.*, line \d+; .*"):
+        trainer(tmp_path, max_epochs=1).fit(module, data)
+    kept = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
+    assert (kept["stage"], kept["update"], kept["what"].partition("/")[0]) == ("align", 3, "loss")
+    batch = batches(data, 4)[3]
+    assert {row["language"] for row in kept["rows"]} == {batch.languages[1]}
+    table = data.tables[batch.languages[1]]
+    ids = [table.take([row])["target"].to_pylist()[0] for row in batch.rows]
+    assert [data.layout.words([row["other"]])[0] for row in kept["rows"]] == ids
+    for row in kept["rows"]:
+        line = Path(row["file"]).read_text(encoding="utf-8").splitlines()[row["line"] - 1]
+        assert line == f"{row['english']}\t{row['other']}"
+
+
+def test_pairs_of_a_file_that_has_changed_go_by_their_rows(toy):
+    _, data = built(toy)
+    table = data.tables["de"]
+    found = replace(table, files={"gone.tsv": {}, **table.files}).origin([5, 2])
+    assert [row["other"] for row in found] == [row["other"] for row in table.origin([5, 2])]
+    assert replace(table, files={"gone.tsv": {}}).origin([5, 2]) == [{"id": 5}, {"id": 2}]
+
+
+def test_the_examples_of_a_bad_update_are_named_by_their_ids(toy, tmp_path):
+    module, data = task(toy)
+    poisoned(module, 1)
+    with pytest.raises(TrainingError, match=r"since update 1, which learned from 8 rows in en \(.*english\.train"):
+        trainer(tmp_path, max_epochs=2).fit(module, data)
+    rows = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["rows"]
+    by_id = {one.id: list(one.texts) for one in data.train.examples}
+    assert len({row["id"] for row in rows}) == 8
+    assert all(row["texts"] == by_id[row["id"]] for row in rows)
+
+
+def _one_is_sick(folder: Path) -> tuple[str, list[str]]:
+    mine = rank()
+    described = lambda learned: [{"id": row} for row in learned.rows]  # noqa: E731
+    monitor = DivergenceMonitor("finetune", lambda: folder, described)
+    for step in range(3):
+        value = math.nan if (mine, step) == (1, 1) else 1.0
+        monitor.watch(step, {"loss": torch.tensor(value)}, [Learned("en", [10 * step + mine])])
+    try:
+        monitor.check()
+    except TrainingError as error:
+        distributed.barrier()
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))["rows"]
+        return str(error), [row["id"] for row in kept]
+    return "", []
+
+
+def test_all_ranks_end_when_one_is_sick(tmp_path):
+    (one, rows), (two, _) = in_ranks(2, tmp_path / "ranks", _one_is_sick, tmp_path)
+    assert one == two
+    assert "finetune: loss is non-finite since update 1, which learned from 2 rows in en (row 10; row 11)" in one
+    assert rows == [10, 11]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

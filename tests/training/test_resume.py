@@ -51,7 +51,7 @@ class Run:
 
         self.folder.mkdir(exist_ok=True)
         with contextlib.suppress(Interruption):
-            stage.align(
+            self.seconds = stage.align(
                 self.module,
                 data,
                 folder=self.folder,
@@ -168,3 +168,18 @@ def test_a_finished_training_whose_export_failed_is_not_made_again(toy, whole, t
         assert run.attempt().places == list(range(10))
     assert run.attempt().places == []
     bit_equal(run.left(), expected)
+
+
+def test_seconds_and_warnings_from_before_it_stopped_count(toy, tmp_path):
+    run = Run(toy, tmp_path / "run", ["align.steps=8"])
+    run.attempt(5)
+    path = next(tmp_path.rglob("*.ckpt"))
+    checkpoint = torch.load(path, weights_only=True)
+    elapsed = checkpoint["callbacks"]["Elapsed"]
+    assert 0 < elapsed["seconds"] < 100
+    elapsed["seconds"] = 1000.0
+    checkpoint["diagnostics"] = {"warnings": {"leakage": "it leaks"}, "in_a_row": {"collapse": 2}, "in_batch": 95.0}
+    torch.save(checkpoint, path)
+    run.attempt()
+    assert 1000 < run.seconds < 1100
+    assert run.module.diagnostics.warnings["leakage"] == "it leaks"
