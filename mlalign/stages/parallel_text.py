@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerBase
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
 from mlalign.data.coverage import TEXTS, Coverage, coverage
-from mlalign.data.languages import ENGLISH, canonical, codes_of
+from mlalign.data.languages import ENGLISH, codes_of
 from mlalign.data.links import with_links
 from mlalign.data.manifest import FILE as MANIFEST
-from mlalign.data.readers import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
@@ -41,13 +41,24 @@ class ParallelText:
 
     @cached_property
     def languages(self) -> list[str]:
-        """Target languages: those asked for, or all that the named corpora hold, each by one of its codes there."""
+        """Target languages: those asked for, or all that the named corpora hold, each by one of its codes there.
+
+        Raises:
+            DataError: a file has English on both sides, or a corpus two files of one language.
+        """
         if self.config.data.languages is not None:
             return list(self.config.data.languages)
+        found: dict[str, str] = {}
         corpora = find_corpora(self.root)
-        held = sorted({one for name in self.config.data.parallel for one in corpora.get(name, [])})
-        by_language = {canonical(one): one for one in reversed(held)}
-        return sorted(language if language in held else code for language, code in by_language.items())
+        for name in self.config.data.parallel:
+            by_language = one_code_each(self.root / "parallel" / name, corpora.get(name, []))
+            if ENGLISH in by_language:
+                raise DataError(
+                    f"{self.root / 'parallel' / name}: expected English and another language, found "
+                    f"en-{by_language[ENGLISH]}.tsv; remove it, or name the target languages with data.languages"
+                )
+            found |= {one: code for one, code in by_language.items() if one not in found or code == one}
+        return sorted(found.values())
 
     @cached_property
     def corpora(self) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """A language is known by any of its codes, everywhere."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,10 +12,12 @@ from langcodes import LANGUAGE_ALPHA3
 from mlalign.data.corpora.codes import AmbiguousCodeError, release_code
 from mlalign.data.corpora.scripts import SCRIPTS, letters_of
 from mlalign.data.languages import WITHOUT_SPACES, canonical, codes_of, nearest, others, spoken, unlike, writes_spaces
-from mlalign.data.readers import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers import Part, SentencePair, find_corpora, parallel_path, read_pairs
 from mlalign.data.readers.languages import CODES
 from mlalign.errors import DataError
 from mlalign.models.prototypes import LanguagePrototypes
+from mlalign.stages.parallel_text import ParallelText
+from mlalign.tasks.retrieval import refuse_seen
 
 ALIKE = {
     "zh": "zh ZH zh_CN zh-Hans zho chi cmn zho_Hans zh-SG zh_pud zh_gsdsimp",
@@ -158,9 +161,48 @@ def test_a_parallel_file_is_found_by_any_code(corpus, code, asked):
     assert parallel_path(root, "c", code).name == f"en-{code}.tsv"
 
 
+def text_of(root, *corpora: str, languages: list[str] | None = None):
+    data = SimpleNamespace(root=str(root), parallel=list(corpora), languages=languages)
+    return ParallelText(SimpleNamespace(data=data))
+
+
+def test_a_language_in_two_corpora_is_one(corpus, tmp_path):
+    root = corpus("zh", "nb", "zh_TW")
+    other = tmp_path / "parallel" / "d"
+    other.mkdir()
+    for code in ("zh_CN", "no"):
+        (other / f"en-{code}.tsv").write_text("a\tb\n")
+    found = {one: [path.name for path in paths] for one, paths in text_of(root, "c", "d").files.items()}
+    assert found == {
+        "no": ["en-nb.tsv", "en-no.tsv"],
+        "zh": ["en-zh.tsv", "en-zh_CN.tsv"],
+        "zh_TW": ["en-zh_TW.tsv"],
+    }
+    assert list(text_of(root, "c", "d", languages=["cmn"]).files) == ["cmn"]
+    (other / "en-cmn.tsv").write_text("a\tb\n")
+    with pytest.raises(DataError, match=r"en-cmn\.tsv and en-zh_CN\.tsv, which are both zh"):
+        _ = text_of(root, "c", "d").files
+    (other / "en-eng.tsv").write_text("a\tb\n")
+    with pytest.raises(DataError, match=r"found en-eng\.tsv"):
+        _ = text_of(root, "c", "d").languages
+
+
+def test_pairs_of_a_test_are_looked_for_in_its_language_in_any_script(tmp_path):
+    pairs = [SentencePair(str(row), f"sentence {row}", f"句子 {row}") for row in range(10)]
+    path = tmp_path / "en-x.tsv"
+    path.write_text("".join(f"{one.english}\t{one.other}\n" for one in pairs), encoding="utf-8")
+    part = Part(path, pairs, {})
+    for tested in ("zh", "cmn", "zh_TW"):
+        files = SimpleNamespace(languages=[tested], read=lambda *_: part, on_bad_line="error")
+        for aligned in ("zh_CN", "zho_Hant", "zh"):
+            with pytest.raises(DataError, match="10 of its 10 pairs stand in"):
+                refuse_seen(files, {"de": [], aligned: [path]})
+        refuse_seen(files, {"yue": [path]})
+
+
 def test_two_files_of_one_language_are_refused_unless_one_is_named(corpus):
     root = corpus("de", "deu", "zh_CN", "zh_TW", "iw", "heb")
-    with pytest.raises(DataError, match=r"en-iw\.tsv and en-heb\.tsv|en-heb\.tsv and en-iw\.tsv"):
+    with pytest.raises(DataError, match=r"en-heb\.tsv and en-iw\.tsv, which are both he"):
         parallel_path(root, "c", "he")
     assert list(read_pairs(parallel_path(root, "c", "deu"), on_bad_line="error", dropped=Counter())) == [("a", "deu")]
     assert parallel_path(root, "c", "zh").name == "en-zh_CN.tsv"

@@ -3,7 +3,7 @@
 from mlalign.data.readers.format import WITHOUT_LABELS, Format, PartName, positions
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.parallel import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers.parallel import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.readers.records import (
     UNLABELLED,
     AnyExample,
@@ -41,6 +41,7 @@ __all__ = [
     "Table",
     "TaggedSentence",
     "find_corpora",
+    "one_code_each",
     "parallel_path",
     "positions",
     "read_pairs",

@@ -1,7 +1,7 @@
 """Parallel sentences: ``parallel/<corpus>/en-<xx>.tsv[.gz]``, one ``English<TAB>other`` a line."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlalign.data.languages import canonical, codes_of
@@ -31,6 +31,22 @@ def _languages(corpus: Path) -> list[str]:
     return sorted(name[len("en-") : -len(".tsv")] for name in names if name.endswith(".tsv"))
 
 
+def one_code_each(folder: Path, codes: Sequence[str]) -> dict[str, str]:
+    """Language, in its canonical form -> the code by which a corpus has it.
+
+    Raises:
+        DataError: it has several.
+    """
+    found: dict[str, str] = {}
+    for code in codes:
+        if (other := found.setdefault(canonical(code), code)) != code:
+            raise DataError(
+                f"{folder}: found en-{other}.tsv and en-{code}.tsv, which are both {canonical(code)}; keep one of "
+                f"them, or say which is meant with data.languages=[{other}]"
+            )
+    return found
+
+
 def parallel_path(root: Path, corpus: str, language: str) -> Path:
     """Return the file of English and one language, by whatever code its name has for it.
 
@@ -40,12 +56,12 @@ def parallel_path(root: Path, corpus: str, language: str) -> Path:
     folder = root / "parallel" / corpus
     codes = codes_of(language, _languages(folder))
     found = [path for code in codes for name in NAMES if (path := folder / name.format(code)).is_file()]
+    if len(codes) > 1:
+        one_code_each(folder, codes)
     if len(found) > 1:
-        what = f"which all mean {canonical(language)}; " if len(codes) > 1 else ""
         raise DataError(
             f"{folder}: expected one file of English and {language}, found "
-            f"{' and '.join(path.name for path in found)}; {what}keep one of them"
-            f"{f', or name one, as data.languages=[{codes[0]}]' if len(codes) > 1 else ''}"
+            f"{' and '.join(path.name for path in found)}; keep one of them"
         )
     if found:
         return found[0]
