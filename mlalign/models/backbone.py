@@ -29,7 +29,7 @@ from mlalign.models import lstm as lstm  # known to transformers from here on
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.layers import cut_layers
-from mlalign.models.tokenizer import fill_gaps, refuse_moving_ids, settle
+from mlalign.models.tokenizer import fill_gaps, refuse_moving_ids, refuse_renumbered, settle
 from mlalign.models.vocabulary_head import mark_untrained_head
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def load_backbone(
 
     Raises:
         DataError: the folder does not hold an encoder with a fast tokenizer and finite weights, or
-            the tokenizer has ids that the encoder has no embeddings for.
+            the tokenizer has ids that the encoder has no embeddings for, or others than its files say.
         ConfigError: the family has not this attention, or the backbone not so many layers.
     """
     called = called or f"backbone.path={folder}"
@@ -127,6 +127,7 @@ def load_backbone(
     mark_untrained_head(model, missing)
     types = getattr(config, "type_vocab_size", 0)
     settle(tokenizer, called, positions=positions(model), token_types=types)
+    refuse_renumbered(tokenizer, Path(tokenizer_folder or folder), called)
     highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
     if highest >= rows:
         raise DataError(

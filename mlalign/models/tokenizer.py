@@ -1,7 +1,7 @@
 """What a backbone's tokenizer must have, and how every stage and every later user shall see it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -95,18 +95,45 @@ def fill_gaps(tokenizer: PreTrainedTokenizerBase) -> None:
         return
     backend = tokenizer.backend_tokenizer
     description = json.loads(backend.to_str())
-    pieces = description["model"]["vocab"]
-    if isinstance(pieces, dict):
-        pieces |= {_no_piece(place): place for place in gaps}
-    else:  # in order of the ids, each with its score: the least of all changes no segmentation
-        names = {place: piece for piece, place in vocabulary.items()}
-        least = min(score for _, score in pieces)
-        pieces += [[names.get(place, _no_piece(place)), least] for place in range(len(pieces), max(gaps) + 1)]
+    description["model"]["vocab"] |= {f"[no piece {place}]": place for place in gaps}
     backend.model = Tokenizer.from_str(json.dumps(description)).model
 
 
-def _no_piece(place: int) -> str:
-    return f"[no piece {place}]"
+def refuse_renumbered(tokenizer: PreTrainedTokenizerBase, folder: Path, called: str) -> None:
+    """Refuse a tokenizer whose files give a piece another id than it has once it is loaded: that of another embedding.
+
+    A token that is added behind a gap gets the next free id, whatever the file says.
+
+    Raises:
+        DataError: names the first such piece.
+    """
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    for name, ids in _written_ids(folder, tokenizer.vocab_files_names.values()):
+        moved = sorted((place, piece) for piece, place in ids.items() if vocabulary.get(piece, place) != place)
+        if moved:
+            place, piece = moved[0]
+            raise DataError(
+                f"{called}: {name} gives {piece!r} the id {place}, but it has {vocabulary[piece]} once it is loaded "
+                f"({len(moved)} pieces differ), so that its embedding would be that of another; are ids in front of it "
+                "missing? Give every id a piece in the vocabulary"
+            )
+
+
+def _written_ids(folder: Path, read: Collection[str]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Name and ids of each file that says them, without tokenizer.json of those that its kind of tokenizer reads."""
+    whole = folder / "tokenizer.json"
+    if whole.is_file():
+        content = json.loads(whole.read_text(encoding="utf-8"))
+        pieces = content["model"].get("vocab", {})
+        known = pieces if isinstance(pieces, dict) else {piece: place for place, (piece, _) in enumerate(pieces)}
+        yield whole.name, known | {one["content"]: one["id"] for one in content["added_tokens"]}
+    elif "vocab.json" in read and (folder / "vocab.json").is_file():
+        yield "vocab.json", json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    elif "vocab.txt" in read and (folder / "vocab.txt").is_file():
+        lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+        yield "vocab.txt", {piece: place for place, piece in enumerate(lines) if piece}
+    if (added := folder / "added_tokens.json").is_file():
+        yield added.name, json.loads(added.read_text(encoding="utf-8"))
 
 
 def refuse_moving_ids(
