@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
+from mlalign.errors import TrainingError
 from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
@@ -274,7 +275,13 @@ class FinetuningModule(L.LightningModule):
         """One score over whole examples."""
         pieces = [piece for part in all_gather_object(self._pieces) for piece in part]
         self._pieces = []
-        predictions = self.task.predictions(self.dev, self.task.merged(pieces))
+        decoded = self.task.merged(pieces)
+        if not all(map(self.task.is_finite, decoded)):
+            raise TrainingError(
+                f"finetune: non-finite outputs on English dev after update {self.global_step}; no weights of it are "
+                "kept. Lower finetune.learning_rate"
+            )
+        predictions = self.task.predictions(self.dev, decoded)
         self.log("finetune/dev", self.task.metric.score(predictions), prog_bar=True)
 
     def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[Piece[object]]:

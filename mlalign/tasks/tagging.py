@@ -70,9 +70,14 @@ class Tagging(LearnedTask[TaggedSentence, list[int]]):
         return replace(example, tags=(0,) * len(example.words))
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[int]]:
-        """The likeliest tag of every word that begins in the sequence."""
-        best, scored = outputs.float().argmax(-1).cpu(), batch.labels.cpu() != IGNORED
+        """The likeliest tag of every word that begins in the sequence; ``IGNORED`` where a number is not finite."""
+        likeliest = torch.where(outputs.isfinite().all(-1), outputs.float().argmax(-1), IGNORED)
+        best, scored = likeliest.cpu(), batch.labels.cpu() != IGNORED
         return [row[mask].tolist() for row, mask in zip(best, scored, strict=True)]
+
+    def is_finite(self, decoded: list[int]) -> bool:
+        """Whether every word has a tag."""
+        return IGNORED not in decoded
 
     def merge(self, pieces: Sequence[list[int]]) -> list[int]:
         """The tags of all words."""

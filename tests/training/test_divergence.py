@@ -17,6 +17,7 @@ from two_ranks import in_ranks
 from mlalign.distributed import rank
 from mlalign.errors import TrainingError
 from mlalign.models.finite import non_finite_weights
+from mlalign.tasks.scoring import score_part
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import FILE, DivergenceMonitor, Learned
 
@@ -92,6 +93,19 @@ def test_the_examples_of_a_bad_update_are_named_by_their_ids(toy, tmp_path):
     by_id = {one.id: list(one.texts) for one in data.train.examples}
     assert len({row["id"] for row in rows}) == 8
     assert all(row["texts"] == by_id[row["id"]] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["mldoc", "panx"])
+def test_outputs_that_are_non_finite_are_no_score(toy, tmp_path, name):
+    """Weights can overflow in a forward pass alone, behind the last loss that was finite."""
+    module, data = task(toy, name)
+    torch.nn.init.constant_(module.head.bias, math.nan)
+    part, loader = data.test_loader("de")
+    with pytest.raises(TrainingError, match=r"non-finite probabilities in de: of \d+ of"):
+        score_part(trainer(tmp_path), module, data.task, part, loader, tmp_path / "de.jsonl", language="de")
+    assert not (tmp_path / "de.jsonl").exists()
+    with pytest.raises(TrainingError, match="non-finite outputs on English dev after update 0"):
+        trainer(tmp_path).validate(module, data)
 
 
 def _one_is_sick(folder: Path) -> tuple[str, list[str]]:
