@@ -56,6 +56,11 @@ def spoken(code: str) -> str:
     return canonical(code).split("-")[0]
 
 
+def is_code(code: str) -> bool:
+    """Whether a code means some language, as ``chinese`` does not."""
+    return Language.make(language=spoken(code)).is_valid()
+
+
 def codes_of(language: str, known: Collection[str]) -> list[str]:
     """Those of the known codes that mean a language: itself alone where it is there, else others for it."""
     if language in known:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mlalign.data.languages import ENGLISH, canonical, spoken
+from mlalign.data.languages import ENGLISH, canonical, is_code, spoken
 from mlalign.data.overlap import seen_pairs
 from mlalign.data.readers import Part, SentencePair
 from mlalign.data.sequences import SequenceBuilder
@@ -37,13 +37,14 @@ def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]]) -> None:
 
     Args:
         files: of the test.
-        texts: language -> the parallel files that are aligned on.
+        texts: language -> the parallel files that are aligned on; one that is no code may be any language.
 
     Raises:
         DataError: more than one in a hundred pairs of a language stand in its files.
     """
     for language in files.languages:
-        paths = [path for one, found in texts.items() if spoken(one) == spoken(language) for path in found]
+        alike = [one for one in texts if spoken(one) == spoken(language) or not is_code(one)]
+        paths = [path for one in alike for path in texts[one]]
         part = files.read(language, "test")
         seen = seen_pairs(part, paths, files.on_bad_line)
         found = f"{seen} of its {len(part.examples)} pairs stand in {', '.join(map(str, paths))}"

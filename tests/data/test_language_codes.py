@@ -11,7 +11,17 @@ from langcodes import LANGUAGE_ALPHA3
 
 from mlalign.data.corpora.codes import AmbiguousCodeError, release_code
 from mlalign.data.corpora.scripts import SCRIPTS, letters_of
-from mlalign.data.languages import WITHOUT_SPACES, canonical, codes_of, nearest, others, spoken, unlike, writes_spaces
+from mlalign.data.languages import (
+    WITHOUT_SPACES,
+    canonical,
+    codes_of,
+    is_code,
+    nearest,
+    others,
+    spoken,
+    unlike,
+    writes_spaces,
+)
 from mlalign.data.readers import Part, SentencePair, find_corpora, parallel_path, read_pairs
 from mlalign.data.readers.languages import CODES
 from mlalign.errors import DataError
@@ -83,6 +93,11 @@ def test_what_is_lacking_is_said():
     never, written = unlike(["fr", "zh-TW"], ["zh"])
     assert never.startswith("fr was never aligned")
     assert "zh-TW was never aligned: it is scored as zh" in written
+
+
+def test_what_is_no_code_is_known():
+    assert all(map(is_code, ("de", "deu_Latn", "zh_CN", "iw", "ceb", "zh-classical", "sh")))
+    assert not any(map(is_code, ("chinese", "xx1", "", "simple")))
 
 
 def test_words_are_told_apart_by_the_language():
@@ -194,7 +209,7 @@ def test_pairs_of_a_test_are_looked_for_in_its_language_in_any_script(tmp_path):
     part = Part(path, pairs, {})
     for tested in ("zh", "cmn", "zh_TW"):
         files = SimpleNamespace(languages=[tested], read=lambda *_: part, on_bad_line="error")
-        for aligned in ("zh_CN", "zho_Hant", "zh"):
+        for aligned in ("zh_CN", "zho_Hant", "zh", "chinese"):
             with pytest.raises(DataError, match="10 of its 10 pairs stand in"):
                 refuse_seen(files, {"de": [], aligned: [path]})
         refuse_seen(files, {"yue": [path]})
