@@ -57,6 +57,7 @@ from mlalign.tasks.retrieval import Retrieval, refuse_seen
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
+from mlalign.training.elapsed import Elapsed
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
@@ -292,52 +293,54 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         return Classifier(Progress(record.folder, identity_of(config, aligned, corpus, record)))
     settings = config.finetune
     assert settings.seed is not None  # resolved
-    with record.timed("finetune"):
-        tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
-        data = TaskDataModule(
-            learned_task(config.task.metric, config.task.labels),
-            corpus.task,
-            aligned.layout,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            tokens=record.tokens,
-            workers=config.trainer.workers,
-            changes=tunings,
+    elapsed = Elapsed()
+    tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
+    data = TaskDataModule(
+        learned_task(config.task.metric, config.task.labels),
+        corpus.task,
+        aligned.layout,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        tokens=record.tokens,
+        workers=config.trainer.workers,
+        changes=tunings,
+    )
+    steps = settings.epochs * data.batches
+    module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps, tunings=tunings)
+    if isinstance(aligned.encoder, Encoder):
+        configure_training(
+            aligned.encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
         )
-        steps = settings.epochs * data.batches
-        module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps, tunings=tunings)
-        if isinstance(aligned.encoder, Encoder):
-            configure_training(
-                aligned.encoder.backbone,
-                gradient_checkpointing=config.backbone.gradient_checkpointing,
-                compiled=config.trainer.compile,
-            )
-        keeper = CheckpointKeeper(
-            record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
+    keeper = CheckpointKeeper(
+        record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
+    )
+    progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
+    done = progress.learned
+    if done is None:
+        log.info("Fine-tuning on %d English examples", len(data.train.examples))
+        kept = learn(
+            module,
+            data,
+            folder=record.folder,
+            epochs=settings.epochs,
+            evaluations=settings.evaluations,
+            minutes=config.trainer.checkpoint_minutes,
+            weights=keeper,
+            callbacks=[elapsed],
+            trainer=record.trainer("finetune"),
         )
-        progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
-        done = progress.learned
-        if done is None:
-            log.info("Fine-tuning on %d English examples", len(data.train.examples))
-            kept = learn(
-                module,
-                data,
-                folder=record.folder,
-                epochs=settings.epochs,
-                evaluations=settings.evaluations,
-                minutes=config.trainer.checkpoint_minutes,
-                weights=keeper,
-                trainer=record.trainer("finetune"),
-            )
-            files: dict[str, FileRecord] = {}
-            for part in (data.train, data.dev, *corpus.resources.parts):
-                add_records(files, part)
-            done = {"weights": kept, "files": files | corpus.resources.files_read}
-            progress.note_learned(done)
-            record.tracker.end_stage()
-        else:
-            log.info("Fine-tuning was finished before; scoring its weights of step %d", done["weights"]["tested"])
-            restore_weights(module, keeper.at(done["weights"]["tested"]))
+        files: dict[str, FileRecord] = {}
+        for part in (data.train, data.dev, *corpus.resources.parts):
+            add_records(files, part)
+        done = {"weights": kept, "files": files | corpus.resources.files_read, "seconds": elapsed.seconds}
+        progress.note_learned(done)
+        record.tracker.end_stage()
+    else:
+        log.info("Fine-tuning was finished before; scoring its weights of step %d", done["weights"]["tested"])
+        restore_weights(module, keeper.at(done["weights"]["tested"]))
+    record.seconds["finetune"] = done["seconds"]
     record.data |= done["files"]
     if reads_parallel(config):
         record.parallel |= corpus.text.paths

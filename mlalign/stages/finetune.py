@@ -1,6 +1,6 @@
 """The fine-tuning stage: a task is learned on English labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -27,6 +27,7 @@ def learn(
     minutes: float,
     weights: CheckpointKeeper,
     trainer: Callable[..., L.Trainer],
+    callbacks: Sequence[L.Callback] = (),
 ) -> JsonObject:
     """Learn English, from the last checkpoint in the folder if there is one; leaves the module as it is to be tested.
 
@@ -40,7 +41,12 @@ def learn(
     steps, checkpoint = epochs * data.batches, folder / CHECKPOINT
     loop = trainer(
         folder=folder,
-        callbacks=[weights, LearningRateMonitor("step"), StageCheckpoints(checkpoint, steps=steps, minutes=minutes)],
+        callbacks=[
+            weights,
+            LearningRateMonitor("step"),
+            StageCheckpoints(checkpoint, steps=steps, minutes=minutes),
+            *callbacks,
+        ],
         max_epochs=epochs,
         val_check_interval=max(1, steps // evaluations),
         check_val_every_n_epoch=None,

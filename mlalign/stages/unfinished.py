@@ -38,7 +38,7 @@ class Progress:
 
     @property
     def learned(self) -> JsonObject | None:
-        """What finished fine-tuning left: ``weights``, see ``CheckpointKeeper.finish``, and the ``files`` it read."""
+        """What finished fine-tuning left: ``weights`` (``CheckpointKeeper.finish``), ``files`` read and ``seconds``."""
         return self.known["learned"]
 
     def note_learned(self, done: JsonObject) -> None:
