@@ -69,7 +69,7 @@ def test_one_backward_equals_two(toy, tmp_path, weighted):
     joint = gradients(exact(module), [batch], tmp_path)
 
     module = exact(built(toy, *setting)[0])
-    seen = module.encode(batch)
+    seen = module.encode(batch, batch.views)
     game_of(module).opponent_loss(seen).backward(retain_graph=True)
     (without_opponent(module, seen) + 0.7 * game_of(module)(seen)).backward()
     same_gradients({name: one.grad for name, one in module.named_parameters()}, joint)

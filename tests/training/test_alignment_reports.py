@@ -90,7 +90,8 @@ def test_every_curve_point_has_all_measures(toy, tmp_path):
 
 def test_the_share_of_clamped_entries_is_counted(toy):
     module, data = built(toy, "losses.intra_sentence.temperature=0.00001")
-    batch = module.encode(batches(data, 1)[0])
+    read = batches(data, 1)[0]
+    batch = module.encode(read, read.views)
     pair, size = batch.first, len(batch.same)
     counted = clamped_entries(pair.source.sentence, pair.target.sentence, similarity="cosine", temperature=0.00001)
     assert counted > 0

@@ -62,7 +62,7 @@ def test_the_head_learns_masked_words(toy, tmp_path):
 
     def loss() -> float:
         with torch.no_grad():
-            return float(module.objectives["masked_words"](module.encode(batch)))
+            return float(module.objectives["masked_words"](module.encode(batch, batch.views)))
 
     module.eval()
     before = loss()

@@ -168,7 +168,7 @@ def draws(module: AlignmentModule, batch: ParallelBatch, monkeypatch, number: in
     with monkeypatch.context() as patched:
         patched.setattr(module, "encoded", lambda _, *, partnered: found.append(bool(partnered)))
         for place in range(number):
-            module.encode(batch._replace(place=place))
+            module.encode(batch._replace(place=place), batch.views)
     return found
 
 
