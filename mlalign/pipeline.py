@@ -415,7 +415,7 @@ def write_results(
         aligned.notes
         | notes_on(losses)
         | notes_on_tunings(config)
-        | ({config.method.note} if config.method.note else set())
+        | {note for note in (config.method.note, config.backbone.note) if note}
     )
     results_file.write_results(
         record.folder,

@@ -88,6 +88,7 @@ def test_every_backbone_is_in_the_documentation():
         expected = {
             "tiny": "built on the spot",
             "bilstm": "built on the spot",
+            "laser": "`backbone.path`",
             "custom": "`backbone.name`, or `backbone.path`",
         }
         assert f"| `{path.stem}` | {expected.get(name, name)} |" in text

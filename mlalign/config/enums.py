@@ -4,6 +4,7 @@ from enum import StrEnum
 
 TINY, BILSTM = "tiny", "bilstm"  # backbone.name of the encoders that are built here
 BUILT = (TINY, BILSTM)
+LASER = "laser"  # that of LASER's released weights
 CUSTOM = "custom"  # backbone.name until one is given
 
 # Where a run's text comes from: generated, files of one's own, or fetched.

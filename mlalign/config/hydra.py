@@ -21,7 +21,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign import stopping
-from mlalign.config.enums import BudgetUnit
+from mlalign.config.enums import LASER, BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
@@ -291,7 +291,7 @@ def resolve(composed: DictConfig) -> Train:
     apply_ablation(config)
     check(config)
     _resolve_budget(config)
-    if config.backbone.path is not None:
+    if config.backbone.path is not None and config.backbone.name != LASER:
         config.backbone.name, config.backbone.revision = name_of(config.backbone.path), None
     for stage in (config.align, config.finetune):
         stage.seed = config.seed if stage.seed is None else stage.seed

@@ -67,6 +67,7 @@ class Backbone(Settings):
     tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
     tokenizer_revision: str | None = None  # of a hub id
     dropout: float | None = setting(None, SHARE)  # of hidden states and attention; null: the weights' own
+    note: str | None = setting(None, affects=NOTHING)  # what results say of its weights
     pool: Pool = MISSING
     layer: int | None = setting(None, at_least(1))  # that all vectors are of; null: the last
     # Activations of a layer are recomputed, not kept.

@@ -10,11 +10,13 @@ from mlalign.config.enums import (
     BILSTM,
     BUILT,
     CUSTOM,
+    LASER,
     AdversarySchedule,
     BudgetUnit,
     DataSource,
     FusionForm,
     FusionKeys,
+    Pool,
     Representation,
     Stage,
     Vocabulary,
@@ -216,6 +218,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     resume, stages = config.resume, config.method.stages
     aligns, makes_words = Stage.align in stages, Stage.vectors in stages
     swaps = Stage.swap in stages
+    is_laser = config.backbone.name == LASER
     return [
         (
             makes_words and len(stages) > 1,
@@ -342,6 +345,22 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         (
             config.backbone.name == CUSTOM and config.backbone.path is None,
             "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub",
+        ),
+        (
+            is_laser and config.backbone.path is None,
+            "backbone=laser: where are its weights? Add backbone.path=FOLDER, which holds laser2.pt and laser2.spm",
+        ),
+        (
+            is_laser and not set(stages) <= {Stage.centred, Stage.linear_map},
+            f"backbone=laser with method={config.method.name}: the released encoder is taken as it is, and its folder "
+            "holds nothing to learn words with; choose method=none, centred, linear_map or a tuning, or method=laser "
+            "backbone=bilstm for LASER's recipe",
+        ),
+        (
+            is_laser and (config.backbone.pool != Pool.max or config.backbone.tokenizer is not None),
+            f"backbone.pool={config.backbone.pool} backbone.tokenizer={config.backbone.tokenizer} with backbone=laser: "
+            "its vectors are the largest of each number over all positions, of its own pieces; set backbone.pool=max "
+            "backbone.tokenizer=null",
         ),
         (
             config.backbone.name == BILSTM and config.backbone.width % 2 != 0,

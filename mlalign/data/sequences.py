@@ -1,4 +1,7 @@
-"""From text to the ids of a sequence: ``[CLS] [LANG_x] words [SEP]``, for every stage the same."""
+"""From text to the ids of a sequence: ``[CLS] [LANG_x] words [SEP]``, for every stage the same.
+
+A tokenizer without [CLS], as LASER's, has nothing in its place.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -46,13 +49,14 @@ class SequenceBuilder:
         self._languages = [language for language in self.language_tokens if language != UNKNOWN]
         self.max_length, self.multiple = max_length, multiple
         self.padding = tokenizer.pad_token_id
-        self.first = tokenizer.cls_token_id
+        self.first = [] if tokenizer.cls_token_id is None else [tokenizer.cls_token_id]
         self.last = tokenizer.sep_token_id
         self._special = set(tokenizer.all_special_ids) | set(self.language_tokens.values())
         self._space = tokenizer.get_vocab().get(SPACE)
         self._has_types = "token_type_ids" in tokenizer.model_input_names
-        self._between = tokenizer.num_special_tokens_to_add(pair=True) - 2  # BERT 1, XLM-R 2
-        self.overhead = 2 + bool(self.language_tokens)
+        framing = len(self.first) + 1
+        self._between = tokenizer.num_special_tokens_to_add(pair=True) - framing  # BERT 1, XLM-R 2
+        self.overhead = framing + bool(self.language_tokens)
 
     @property
     def budget(self) -> int:
@@ -193,9 +197,9 @@ class SequenceBuilder:
 
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:
-            return [self.first]
+            return self.first
         known = nearest(language, self._languages)
-        return [self.first, self.language_tokens[UNKNOWN if known is None else known]]
+        return [*self.first, self.language_tokens[UNKNOWN if known is None else known]]
 
     def _plain(self, ids: Sequence[int]) -> list[int]:
         unknown = self.tokenizer.unk_token_id

@@ -126,7 +126,8 @@ def load_backbone(
         raise DataError(f"{called}: {sick}; take other weights, or align again with resume=false")
     mark_untrained_head(model, missing)
     types = getattr(config, "type_vocab_size", 0)
-    settle(tokenizer, called, positions=positions(model), token_types=types)
+    has_first = getattr(config, "has_first_token", True)
+    settle(tokenizer, called, positions=positions(model), token_types=types, has_first=has_first)
     refuse_renumbered(tokenizer, Path(tokenizer_folder or folder), called)
     highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
     if highest >= rows:

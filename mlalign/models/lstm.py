@@ -27,6 +27,7 @@ class BiLstmConfig(PreTrainedConfig):
         num_hidden_layers: each with both directions.
         hidden_dropout_prob: in front of every layer.
         max_position_embeddings: the longest sequence; there is no embedding of positions.
+        has_first_token: whether a token stands in front of a sentence; LASER's released weights have none.
     """
 
     model_type = "bilstm"
@@ -41,11 +42,13 @@ class BiLstmConfig(PreTrainedConfig):
         max_position_embeddings: int = 512,
         initializer_range: float = 0.02,
         tie_word_embeddings: bool = True,
+        has_first_token: bool = True,
         **kwargs: object,
     ) -> None:
         self.vocab_size, self.embedding_size, self.hidden_size = vocab_size, embedding_size, hidden_size
         self.num_hidden_layers, self.hidden_dropout_prob = num_hidden_layers, hidden_dropout_prob
         self.max_position_embeddings, self.initializer_range = max_position_embeddings, initializer_range
+        self.has_first_token = has_first_token
         super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
 
 

@@ -11,10 +11,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from mlalign.errors import DataError
 
 NEEDED = ("cls", "sep", "pad", "mask", "unk")
+NEEDED_BEHIND = ("sep", "pad", "unk")  # where nothing stands in front
 MOST_LOST = 0.01  # of a vocabulary: pieces with capitals that lower-cased text never reaches
 
 
-def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, token_types: int) -> None:
+def settle(
+    tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, token_types: int, has_first: bool = True
+) -> None:
     """Make a fast tokenizer frame sentences as ``Layout`` does: [CLS] words [SEP], padded behind.
 
     Gemma's, which mmBERT has, knows its first and last token by other names and may leave out the
@@ -25,6 +28,7 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
         called: what messages call the backbone.
         positions: how many subwords the model takes.
         token_types: how many kinds of segments the model tells apart.
+        has_first: whether a sentence has [CLS]; without, it is the words and [SEP].
 
     Raises:
         DataError: it is not fast, lacks a special token or all ordinary pieces, or makes the text of a cased
@@ -40,10 +44,11 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
     for kind, other in (("cls", "bos"), ("sep", "eos")):
         if getattr(tokenizer, f"{kind}_token") is None:
             setattr(tokenizer, f"{kind}_token", getattr(tokenizer, f"{other}_token"))
-    for kind in NEEDED:
+    needed = NEEDED if has_first else NEEDED_BEHIND
+    for kind in needed:
         if getattr(tokenizer, f"{kind}_token_id") is None:
             raise DataError(
-                f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with {', '.join(NEEDED)}"
+                f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with {', '.join(needed)}"
             )
     _refuse_lost_capitals(tokenizer, called)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
@@ -53,12 +58,13 @@ def settle(tokenizer: PreTrainedTokenizerBase, called: str, *, positions: int, t
         tokenizer.model_input_names = names
     first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
     words = tokenizer("a", add_special_tokens=False)["input_ids"]
-    if tokenizer("a")["input_ids"] != [first, *words, last]:
-        one = f"{tokenizer.cls_token} $A {tokenizer.sep_token}"
+    before = [first] if has_first else []
+    if tokenizer("a")["input_ids"] != [*before, *words, last]:
+        one = f"{tokenizer.cls_token} $A {tokenizer.sep_token}" if has_first else f"$A {tokenizer.sep_token}"
         tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
             single=one,
             pair=f"{one} $B:1 {tokenizer.sep_token}:1",
-            special_tokens=[(tokenizer.cls_token, first), (tokenizer.sep_token, last)],
+            special_tokens=[*((tokenizer.cls_token, one) for one in before), (tokenizer.sep_token, last)],
         )
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from mlalign.config.enums import BUILT, TINY
+from mlalign.config.enums import BUILT, LASER, TINY
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Backbone as BackboneSettings
 from mlalign.config.schema import Train
-from mlalign.data.hub.pretrained import Pretrained, from_folder, from_hub, tokenizer_from
+from mlalign.data.hub.pretrained import Pretrained, from_folder, from_hub, known_sha256, tokenizer_from
 from mlalign.distributed import on_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError
 from mlalign.files import JsonObject
 from mlalign.models.backbone import load_backbone, positions
+from mlalign.models.laser import FILES as LASER_FILES
+from mlalign.models.laser import check_laser_folder, convert_laser
 from mlalign.models.lstm import build_bilstm
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
@@ -42,7 +44,7 @@ class Backbone:
         if self.is_built:
             return Pretrained(self._built(), None)
         if self.settings.path is not None:
-            return from_folder(self.settings.path)
+            return Pretrained(self._converted(), None) if self.is_laser else from_folder(self.settings.path)
         with rank_zero_first():
             return from_hub(self.settings.name, self.settings.revision or "main")
 
@@ -50,6 +52,19 @@ class Backbone:
     def is_built(self) -> bool:
         """Whether it is built here from scratch; a folder may be called so, too."""
         return self.settings.name in BUILT and self.settings.path is None
+
+    @property
+    def is_laser(self) -> bool:
+        """Whether it is LASER's released encoder, which is written in transformers' form before it is loaded."""
+        return self.settings.name == LASER
+
+    def _converted(self) -> Path:
+        folder = Path(str(self.settings.path))
+        return get_or_create(
+            Path(self.config.data.cache) / "backbones" / f"{LASER}-{fingerprint(laser_hashes(folder))}",
+            on_rank_zero(lambda made: convert_laser(folder, made)),
+            complete="config.json",
+        )
 
     def _built(self) -> Path:
         settings, seed = self.settings, self.config.align.seed
@@ -87,6 +102,8 @@ class Backbone:
     @property
     def file_hashes(self) -> dict[str, str] | None:
         """Name -> SHA-256 of its files; None for a hub's backbone, which its commit identifies."""
+        if self.is_laser:
+            return laser_hashes(str(self.settings.path))
         return self.source.hashes() if self.is_built or self.settings.path is not None else None
 
     @property
@@ -119,7 +136,7 @@ class Backbone:
         model, tokenizer = load_backbone(
             self.source.folder,
             attention=attention,
-            called=None if settings.path else f"backbone {settings.name}",
+            called=None if settings.path and not self.is_laser else f"backbone {settings.name}",
             dropout=settings.dropout,
             layer=settings.layer,
             tokenizer_folder=self.tokenizer and self.tokenizer.folder,
@@ -165,7 +182,18 @@ def local_files(settings: BackboneSettings) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     if settings.path is not None:
-        found["backbone.path"] = from_folder(settings.path).hashes()
+        is_laser = settings.name == LASER
+        found["backbone.path"] = laser_hashes(settings.path) if is_laser else from_folder(settings.path).hashes()
     if settings.tokenizer is not None and Path(settings.tokenizer).is_dir():
         found["backbone.tokenizer"] = Pretrained(Path(settings.tokenizer), None).hashes()
     return found
+
+
+def laser_hashes(folder: str | Path) -> dict[str, str]:
+    """Name -> SHA-256 of LASER's files.
+
+    Raises:
+        DataError: one is missing.
+    """
+    check_laser_folder(folder)
+    return {name: known_sha256(Path(folder) / name) for name in LASER_FILES}

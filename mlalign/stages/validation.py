@@ -1,14 +1,22 @@
-"""What losses and tunings say of their own settings."""
+"""What losses, tunings and encoders say of the settings that they are to work with."""
 
 from mlalign.alignment.validation import check_losses
+from mlalign.config.enums import LASER
 from mlalign.config.schema import Train
+from mlalign.errors import ConfigError
 from mlalign.finetuning.validation import check_tunings
+from mlalign.metrics.tasks import METRICS
 
 
 def check_parts(config: Train) -> Train:
     """The configuration with typed and complete settings of all its losses and tunings.
 
     Raises:
-        ConfigError: see ``PartGroup.checked``.
+        ConfigError: see ``PartGroup.checked``; or the encoder has no vectors of words, and the task is about them.
     """
+    if config.backbone.name == LASER and METRICS[config.task.metric].form != "label":
+        raise ConfigError(
+            f"task={config.task.name} is about words, and backbone=laser has vectors of whole sentences alone: choose "
+            "a transformer, as backbone=xlmr, or a task of sentences"
+        )
     return check_tunings(check_losses(config))

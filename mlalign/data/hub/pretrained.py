@@ -30,10 +30,11 @@ class Pretrained(NamedTuple):
         A file is read once a process, and again if its size or time of change differs.
         """
         names = [path.name for path in self.folder.iterdir() if path.is_file()]
-        return {name: _known_sha256(self.folder / name) for name in sorted(_needed(names))}
+        return {name: known_sha256(self.folder / name) for name in sorted(_needed(names))}
 
 
-def _known_sha256(path: Path) -> str:
+def known_sha256(path: Path) -> str:
+    """SHA-256 of a file; see ``Pretrained.hashes`` for when it is read."""
     found = path.stat()
     return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
 
