@@ -296,7 +296,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     elapsed = Elapsed()
     tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
     data = TaskDataModule(
-        learned_task(config.task.metric, config.task.labels),
+        learned_task(config.task.metric, config.task.labels, windows=settings.windows),
         corpus.task,
         aligned.layout,
         batch_size=settings.batch_size,

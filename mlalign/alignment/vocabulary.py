@@ -54,6 +54,10 @@ class VocabularyObjective(Objective):
         """What the terms of a batch bring to the pass, for budgets: the masked words, unless it says otherwise."""
         return VocabularyRows(words=size.masked, singles=size.masked)
 
+    def beside(self, batch: EncodedBatch) -> Float[Tensor, ""] | None:
+        """What is added to the terms' sum; None for nothing."""
+        return None
+
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """The loss, from a pass of its own."""
         return vocabulary_losses({"own": self}, batch)["own"]
@@ -76,4 +80,8 @@ def vocabulary_losses(objectives: Mapping[str, VocabularyObjective], batch: Enco
     for (name, _), one in zip(terms, divergences, strict=True):
         loss = weighted(mean(one), len(one))
         losses[name] = losses[name] + loss if name in losses else loss
+    for name, objective in objectives.items():
+        added = objective.beside(batch)
+        if added is not None:
+            losses[name] = losses[name] + added
     return losses

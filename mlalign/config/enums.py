@@ -65,8 +65,8 @@ AdversarySchedule = StrEnum("AdversarySchedule", "joint alternate")
 Partner = StrEnum("Partner", "sample mean source")
 # What the task's head sees of a single sentence (docs/method.md).
 Representation = StrEnum("Representation", "prototype self mixed backbone")
-# What learns a task's labels, and what comes after each hidden layer of it.
-HeadForm = StrEnum("HeadForm", "linear mlp")
+# What learns a task's labels, and what comes after each hidden layer or filter of it.
+HeadForm = StrEnum("HeadForm", "linear mlp conv")
 Activation = StrEnum("Activation", "tanh relu gelu")
 # What fine-tuning leaves as alignment made it.
 Freeze = StrEnum("Freeze", "nothing embeddings encoder")

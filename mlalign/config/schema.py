@@ -53,6 +53,7 @@ from mlalign.files import Json, JsonObject
 
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
 BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
+ODD = Range(lambda n: n > 0 and n % 2 == 1, "an odd number above 0")
 WIDTHS = Range(lambda widths: bool(widths) and all(one > 0 for one in widths), "a list of widths above 0")
 DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
 
@@ -242,12 +243,14 @@ class Ablation(Settings):
 
 @dataclass
 class Head(Settings):
-    """What learns the labels from vectors; all but the form are for ``mlp``."""
+    """What learns the labels from vectors; all but the form are for ``mlp`` or ``conv``."""
 
     form: HeadForm = HeadForm.linear
     hidden: list[int] = setting(lambda: [10, 8], WIDTHS)  # as LASER's
     activation: Activation = Activation.tanh
-    dropout: float | None = setting(None, SHARE)  # after each hidden layer; null: as in front of the head
+    dropout: float | None = setting(None, SHARE)  # after each hidden layer or the filters; null: as before the head
+    filters: int = setting(100, at_least(1))  # conv: over the words of a text
+    width: int = setting(3, ODD)  # conv: words that a filter sees
 
 
 @dataclass
@@ -265,6 +268,7 @@ class Finetune(Settings):
     dropout: float = setting(0.1, SHARE)  # in front of the head
     head: Head = setting(Head)
     max_length: int = setting(128, at_least(8))
+    windows: bool = False  # a longer text is the mean of windows of about one length, instead of its beginning
     evaluations: int = setting(10, at_least(1))  # how often English dev is scored
     freeze: Freeze = Freeze.nothing
     partner: Partner = Partner.sample

@@ -51,6 +51,7 @@ class ReleaseFiles(Settings):
     test: str = MISSING
     train: str | None = None  # null, like dev: the release has none
     dev: str | None = None
+    translated_train: str | None = None  # English train said in the language; null: none, or its own train part
 
 
 @dataclass

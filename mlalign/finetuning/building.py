@@ -20,7 +20,7 @@ from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import Parts
 from mlalign.finetuning.validation import tuning_settings
 from mlalign.metrics.tasks import task_metrics
-from mlalign.models.classifier import perceptron
+from mlalign.models.classifier import Convolution, perceptron
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.tasks.registry import learned_task, learned_tasks
 from mlalign.training.seeding import seed_everything_for
@@ -147,7 +147,7 @@ def finetuning_module(
     rate, head_rate = settings.learning_rate, settings.head_learning_rate
     return FinetuningModule(
         encoder,
-        learned_task(task.metric, task.labels),
+        learned_task(task.metric, task.labels, windows=settings.windows),
         dev=dev,
         representation=settings.representation.value,
         partner=settings.partner.value,
@@ -171,4 +171,12 @@ def head_of(settings: Finetune) -> Callable[[int, int], nn.Module]:
     if head.form == HeadForm.linear:
         return nn.Linear
     dropout = settings.dropout if head.dropout is None else head.dropout
+    if head.form == HeadForm.conv:
+        return partial(
+            Convolution,
+            filters=head.filters,
+            width=head.width,
+            activation=head.activation.value,
+            dropout=dropout,
+        )
     return partial(perceptron, hidden=head.hidden, activation=head.activation.value, dropout=dropout)

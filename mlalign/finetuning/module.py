@@ -21,6 +21,7 @@ from mlalign.errors import TrainingError
 from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
+from mlalign.models.classifier import Convolution
 from mlalign.models.subwords import padded_percent
 from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
@@ -99,7 +100,8 @@ class FinetuningModule(L.LightningModule):
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
         self.divergence = DivergenceMonitor("finetune", lambda: Path(self.trainer.default_root_dir), self.described)
         self._pieces: list[Piece[object]] = []
-        for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=task.on_tokens):
+        on_tokens = task.on_tokens or isinstance(self.head, Convolution)
+        for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=on_tokens):
             parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FinetuningModule":
@@ -124,16 +126,20 @@ class FinetuningModule(L.LightningModule):
 
     def read(self, seen: Represented) -> Tensor:
         """The head's outputs of what it sees."""
+        if isinstance(self.head, Convolution):
+            outputs: Tensor = self.head(self.dropout(seen.words), seen.is_content_token)
+            return outputs
         return self.head(self.dropout(seen.words if self.task.on_tokens else seen.sentence))
 
     def represent(self, batch: TaskBatch) -> Represented:
         """What the head sees, before dropout."""
-        return self.encoder.represent(
+        seen = self.encoder.represent(
             batch.subwords,
             partner=self.partner_of(batch),
             representation=self.representation,
             language=batch.language,
         )
+        return seen if batch.windows is None else seen.averaged(batch.windows)
 
     def partner_of(self, batch: TaskBatch) -> Float[Tensor, "*batch dim"] | None:
         """The second key of the sentence fusion; stored vectors only, no target text."""
@@ -146,7 +152,9 @@ class FinetuningModule(L.LightningModule):
         if self.partner == "sample" and self.training:
             vectors = torch.stack([prototypes.of(language) for language in targets])
             drawn = torch.randint(len(targets), (len(batch.examples),), device=vectors.device)
-            return vectors[drawn]
+            return vectors[
+                drawn if batch.windows is None else drawn.repeat_interleave(torch.tensor(batch.windows).to(drawn))
+            ]
         return prototypes.mean(targets)
 
     def training_step(self, update: UpdateBatch, batch_idx: int) -> None:

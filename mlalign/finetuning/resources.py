@@ -56,7 +56,8 @@ class Resources:
     @cached_property
     def task(self) -> AnyTask:
         """The type of the task."""
-        return learned_task(self.config.task.metric, self.config.task.labels)
+        config = self.config
+        return learned_task(config.task.metric, config.task.labels, windows=config.finetune.windows)
 
     @cached_property
     def parallel(self) -> Mapping[str, Sequence[Path]]:

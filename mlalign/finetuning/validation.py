@@ -1,15 +1,21 @@
-"""The settings of the tunings, which every tuning checks for itself."""
+"""The settings of fine-tuning that the type of task limits, and those of tunings, which check themselves."""
 
 from collections.abc import Mapping
 
+from mlalign.config.enums import HeadForm
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.readers import PartName
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 from mlalign.finetuning.resources import INDUCED
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS, Tuning
+from mlalign.tasks.classification import Classification
+from mlalign.tasks.registry import learned_tasks
+
+PARTS: Mapping[str, PartName] = {"unlabelled": "train", "translations": "translated_train"}  # that READS stand for
 
 
 def check_tunings(config: Train) -> Train:
@@ -37,6 +43,38 @@ def check_tunings(config: Train) -> Train:
     return config
 
 
+def check_reading(config: Train) -> None:
+    """Refuse a head, or windows, that a type of task has no use for.
+
+    Raises:
+        ConfigError: with the keys, and what to set.
+    """
+    task, head = config.task, config.finetune.head.form
+    kind = learned_tasks().get(task.metric)
+    if kind is None:
+        return
+    if head == HeadForm.conv and kind.on_tokens:
+        raise ConfigError(
+            f"finetune.head.form=conv with task={task.name}: it reads a whole text, and this task is about its words; "
+            "set finetune.head.form=linear or mlp"
+        )
+    if not config.finetune.windows:
+        return
+    is_pairs = task.format == "pawsx" or (
+        task.table is not None and any(len(columns.texts) > 1 for columns in task.table.columns)
+    )
+    if kind is not Classification or is_pairs:
+        raise ConfigError(
+            f"finetune.windows=true with task={task.name}: only single texts that have one label are read in windows; "
+            "set finetune.windows=false"
+        )
+    if head == HeadForm.conv:
+        raise ConfigError(
+            "finetune.windows=true with finetune.head.form=conv: the vectors of windows are averaged, and this head "
+            "reads words; set finetune.windows=false or finetune.head.form=linear"
+        )
+
+
 def tuning_settings(config: Train) -> dict[str, tuple[type[Tuning], Tuning.Settings]]:
     """Name -> class and typed settings of every tuning of a configuration."""
     types = tuning_types()
@@ -54,6 +92,17 @@ def tunings_read(config: Train) -> set[str]:
     found = {READS[one] for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
     found |= {READS["parallel"]} if reads_parallel(config) else set()
     return found | ({"translated test text"} if config.task.translated_test else set())
+
+
+def parts_read(config: Train) -> dict[PartName, list[str] | None]:
+    """Parts of the task that tunings read -> their target languages; None for all that are tested."""
+    found: dict[PartName, list[str] | None] = {}
+    for kind, settings in tuning_settings(config).values():
+        asked: list[str] | None = getattr(settings, "languages", None)
+        for one in settings.read(kind.reads) & PARTS.keys():
+            before = found.get(PARTS[one], [])
+            found[PARTS[one]] = None if asked is None or before is None else list(dict.fromkeys([*before, *asked]))
+    return found
 
 
 def notes_on_tunings(config: Train) -> set[str]:

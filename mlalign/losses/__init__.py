@@ -2,7 +2,7 @@
 
 from mlalign.losses.alignment import self_alignment_loss
 from mlalign.losses.cbow import cbow_loss
-from mlalign.losses.consistency import consistency_loss
+from mlalign.losses.consistency import consistency_loss, model_consistency_loss
 from mlalign.losses.distillation import distillation_loss
 from mlalign.losses.language import confusion_loss, discriminator_loss
 from mlalign.losses.links import link_contrast_loss, link_distance_loss
@@ -30,6 +30,7 @@ __all__ = [
     "link_distance_loss",
     "masked_word_loss",
     "mean",
+    "model_consistency_loss",
     "momentum_contrast_loss",
     "mutual_links",
     "pointer_loss",

@@ -34,3 +34,32 @@ def consistency_loss(logits: Float[Tensor, "n classes"], other: Float[Tensor, "n
     total = functional.kl_div(two, one.detach(), reduction="sum", log_target=True)
     total = total + functional.kl_div(one, two.detach(), reduction="sum", log_target=True)
     return total / max(len(logits), 1)
+
+
+@in_full_precision
+def model_consistency_loss(logits: Float[Tensor, "n classes"], first: Float[Tensor, "n classes"]) -> Float[Tensor, ""]:
+    r"""Kullback-Leibler divergence of a model's predictions from those of an earlier model.
+
+    .. math::
+        \overline{\mathrm{KL}(p^* \,\|\, p)}
+
+    R2 of xTune (Zheng et al. 2021, arXiv:2106.08226).
+
+    Args:
+        logits: of the model.
+        first: of the earlier one; they get no gradient.
+
+    Returns:
+        Mean over examples, in nats; 0 for equal predictions, and for no rows.
+
+    Raises:
+        ValueError: the two have different shapes.
+    """
+    if logits.shape != first.shape:
+        raise ValueError(
+            f"model_consistency_loss: expected logits of one shape, found {tuple(logits.shape)} and "
+            f"{tuple(first.shape)}"
+        )
+    target = first.detach().log_softmax(-1)
+    total = functional.kl_div(logits.log_softmax(-1), target, reduction="sum", log_target=True)
+    return total / max(len(logits), 1)

@@ -139,9 +139,10 @@ class Encoder(TaskEncoder):
         """
         states = self(subwords)
         sentence = self.pooled(states, subwords)
+        content = subwords.is_content_token
 
         def mean() -> Tensor:
-            return mean_pool(states, subwords.is_content_token)
+            return mean_pool(states, content)
 
         maps = self.maps
         if maps is not None:
@@ -149,9 +150,10 @@ class Encoder(TaskEncoder):
                 maps(sentence, language, "sentence"),
                 lambda: maps(states, language, "word"),
                 lambda: maps(mean(), language, "word"),
+                content,
             )
         if self.sentence_fusion is None or representation == "backbone":
-            return Represented(sentence, lambda: states, mean)
+            return Represented(sentence, lambda: states, mean, content)
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]
@@ -160,8 +162,8 @@ class Encoder(TaskEncoder):
         fused = self.sentence_fusion(sentence, *keys[representation])
         word_fusion, key = self.word_fusion, fused[:, None]
         if word_fusion is None:
-            return Represented(fused, lambda: states, mean)
-        return Represented(fused, lambda: word_fusion(states, key, key), mean)
+            return Represented(fused, lambda: states, mean, content)
+        return Represented(fused, lambda: word_fusion(states, key, key), mean, content)
 
     @property
     def shape(self) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What a task needs of an encoder, whatever it is made of."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mlalign.models.prototypes import LanguagePrototypes
@@ -20,6 +20,7 @@ class Represented:
         sentence: fused sentence vectors ``[batch, dim]``.
         make_words: makes the fused vectors of all positions ``[batch, length, dim]``.
         make_mean: makes the mean of each sentence's words before any fusion ``[batch, dim]``.
+        is_content_token: which positions are words ``[batch, length]``.
     """
 
     def __init__(
@@ -27,8 +28,10 @@ class Represented:
         sentence: Tensor,
         make_words: Callable[[], Tensor],
         make_mean: Callable[[], Tensor],
+        is_content_token: Tensor,
     ) -> None:
         self.sentence: Float[Tensor, "batch dim"] = sentence
+        self.is_content_token: Bool[Tensor, "batch length"] = is_content_token
         self._make_words, self._make_mean = make_words, make_mean
 
     @cached_property
@@ -40,6 +43,17 @@ class Represented:
     def mean(self) -> Float[Tensor, "batch dim"]:
         """The mean of the words, before any fusion."""
         return self._make_mean()
+
+    def averaged(self, windows: Sequence[int]) -> "Represented":
+        """One row for each text, of as many successive rows as it has windows: the mean of their vectors.
+
+        The vectors of words stay those of the windows.
+        """
+
+        def mean(vectors: Tensor) -> Tensor:
+            return torch.stack([rows.mean(0) for rows in vectors.split(list(windows))])
+
+        return Represented(mean(self.sentence), lambda: self.words, lambda: mean(self.mean), self.is_content_token)
 
 
 class TaskEncoder(nn.Module, ABC):

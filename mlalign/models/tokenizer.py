@@ -50,7 +50,8 @@ def settle(
             raise DataError(
                 f"{called}: its tokenizer has no {kind}_token; expected that of an encoder, with {', '.join(needed)}"
             )
-    _refuse_lost_capitals(tokenizer, called)
+    if has_first:  # LASER's makes text small itself, whatever pieces there are
+        _refuse_lost_capitals(tokenizer, called)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
     if token_types < 2:

@@ -102,7 +102,7 @@ class WordEncoder(TaskEncoder):
         states, known = self._words(subwords)
         share = known.to(states.dtype)
         mean = torch.einsum("bld,bl->bd", states, share) / share.sum(1, keepdim=True).clamp(min=1)
-        return Represented(mean, lambda: states, lambda: mean)
+        return Represented(mean, lambda: states, lambda: mean, subwords.is_content_token)
 
     def frozen_part(self, rule: str, *, representation: str, on_tokens: bool) -> list[nn.Parameter]:
         """All of it, unless nothing is to be frozen: embeddings are all that there is."""

@@ -10,6 +10,7 @@ from mlalign.data.task_files import AVAILABLE
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 from mlalign.finetuning.building import official_sizes, task_folder, task_format
+from mlalign.finetuning.validation import parts_read
 from mlalign.progress import bar
 from mlalign.stages.corpora import prepare_parallel
 
@@ -61,5 +62,6 @@ def prepare_task(config: Train) -> None:
         ),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,
+        beside=parts_read(config),
         progress=bar(config.trainer.progress, f"preparing {task.name}"),
     )

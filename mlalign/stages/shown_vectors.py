@@ -182,13 +182,7 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
     vectors = np.zeros((len(part.examples), run.encoder.dim), dtype=np.float32)
     with torch.no_grad():
         for batch in batches:
-            seen = run.encoder.represent(
-                batch.subwords,
-                partner=run.module.partner_of(batch),
-                representation=run.module.representation,
-                language=batch.language,
-            )
-            vectors[batch.examples] = seen.sentence.float().numpy()
+            vectors[batch.examples] = run.module.represent(batch).sentence.float().numpy()
     names = [TOPICS.get(label, label) for label in run.config.task.labels]
     labels = [names[one.label] for one in part.examples if isinstance(one, LabelledText)]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])

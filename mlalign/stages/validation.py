@@ -4,19 +4,21 @@ from mlalign.alignment.validation import check_losses
 from mlalign.config.enums import LASER
 from mlalign.config.schema import Train
 from mlalign.errors import ConfigError
-from mlalign.finetuning.validation import check_tunings
-from mlalign.metrics.tasks import METRICS
+from mlalign.finetuning.validation import check_reading, check_tunings
+from mlalign.metrics.tasks import task_metrics
 
 
 def check_parts(config: Train) -> Train:
     """The configuration with typed and complete settings of all its losses and tunings.
 
     Raises:
-        ConfigError: see ``PartGroup.checked``; or the encoder has no vectors of words, and the task is about them.
+        ConfigError: see ``PartGroup.checked`` and ``check_reading``; or the encoder has no vectors of words, and the
+            task is about them.
     """
-    if config.backbone.name == LASER and METRICS[config.task.metric].form != "label":
+    if config.backbone.name == LASER and task_metrics()[config.task.metric].form != "label":
         raise ConfigError(
             f"task={config.task.name} is about words, and backbone=laser has vectors of whole sentences alone: choose "
             "a transformer, as backbone=xlmr, or a task of sentences"
         )
+    check_reading(config)
     return check_tunings(check_losses(config))

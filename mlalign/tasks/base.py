@@ -32,6 +32,7 @@ class Prepared:
         example: its place in the part.
         first: the word, or token of the context, that the piece begins with.
         characters: of each token of the context, ``[tokens, 2]``, where it starts and ends.
+        more: sequences of a text in windows, after its first; the vector of all is one.
     """
 
     sequence: Sequenced
@@ -39,6 +40,12 @@ class Prepared:
     example: int
     first: int = 0
     characters: NDArray[np.int32] | None = None
+    more: tuple[Sequenced, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Of all its sequences together."""
+        return sum(len(one.ids) for one in (self.sequence, *self.more))
 
 
 class TaskBatch(NamedTuple):
@@ -51,6 +58,7 @@ class TaskBatch(NamedTuple):
     language: str
     scored: int  # how many of the labels are not ``IGNORED``, known to the host
     characters: Int[Tensor, "batch length 2"] | None = None  # of tokens that can be answers; 0, 0 elsewhere
+    windows: list[int] | None = None  # how many successive sequences each text has; None: one each
 
 
 class TaskType(ABC, Generic[Example]):
@@ -71,10 +79,12 @@ class TaskType(ABC, Generic[Example]):
 
     def collate(self, rows: Sequence[Prepared], language: str, builder: SequenceBuilder) -> TaskBatch:
         """One padded batch."""
-        subwords = builder.batch([one.sequence for one in rows])
+        subwords = builder.batch([sequence for one in rows for sequence in (one.sequence, *one.more)])
         labels = self._labels(rows, subwords.input_ids.shape[1])
         examples, firsts = [one.example for one in rows], [one.first for one in rows]
-        return TaskBatch(subwords, labels, examples, firsts, language, int((labels != IGNORED).sum()))
+        windows = [1 + len(one.more) for one in rows] if any(one.more for one in rows) else None
+        scored = int((labels != IGNORED).sum())
+        return TaskBatch(subwords, labels, examples, firsts, language, scored, windows=windows)
 
     def _labels(self, rows: Sequence[Prepared], length: int) -> Tensor:
         return torch.tensor([one.labels for one in rows])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import Tensor
@@ -22,20 +23,32 @@ class Classified(NamedTuple):
 
 
 class Classification(LearnedTask[LabelledText, Classified]):
-    """A linear layer on the sentence vector."""
+    """A head on the sentence vector.
+
+    Args:
+        labels: of the task.
+        windows: whether a text that is too long is read in windows, whose vectors' mean is its own, as LASER
+            averages the sentences of a document (arXiv:1812.10464); otherwise it is cut.
+    """
 
     metric = Accuracy()
     on_tokens = False
 
+    def __init__(self, labels: Sequence[str], *, windows: bool = False) -> None:
+        super().__init__(labels)
+        self.windows = windows
+
     def encode(self, examples: Sequence[LabelledText], language: str, builder: SequenceBuilder) -> list[Prepared]:
-        """A text that is too long is cut: its beginning tells the topic."""
+        """A text that is too long is cut, for its beginning tells the topic, or read in windows; a pair is cut."""
         sides = [builder.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
         prepared = []
         for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
-            sequence = (
-                builder.single(words[0], language) if len(words) == 1 else builder.pair(words[0], words[1], language)
-            )
-            prepared.append(Prepared(sequence, example.label, place))
+            if len(words) > 1:
+                prepared.append(Prepared(builder.pair(words[0], words[1], language), example.label, place))
+                continue
+            windows = in_windows(words[0], builder.budget) if self.windows else [words[0]]
+            first, *more = (builder.single(window, language) for window in windows)
+            prepared.append(Prepared(first, example.label, place, more=tuple(more)))
         return prepared
 
     def example_of(self, text: str, language: str) -> LabelledText:
@@ -76,3 +89,10 @@ class Classification(LearnedTask[LabelledText, Classified]):
     def is_finite(self, decoded: Classified) -> bool:
         """Whether all probabilities are."""
         return all(map(math.isfinite, decoded.probabilities))
+
+
+def in_windows(words: Sequence[int], room: int) -> list[Sequence[int]]:
+    """A text in as few successive windows of at most ``room`` tokens as it needs, all of about one length."""
+    number = max(1, math.ceil(len(words) / room))
+    ends = [len(words) * place // number for place in range(number + 1)]
+    return [words[start:end] for start, end in pairwise(ends)]

@@ -149,7 +149,7 @@ def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, l
 
 def widths(prepared: Sequence[Prepared], layout: SequenceBuilder) -> list[int]:
     """How wide a batch of each sequence alone would be."""
-    return [layout.width(len(one.sequence.ids)) for one in prepared]
+    return [layout.width(one.length) for one in prepared]
 
 
 def scoring_loader(text: TaskText[Example], *, tokens: int, workers: int = 0) -> DataLoader[TaskBatch]:

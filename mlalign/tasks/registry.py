@@ -1,6 +1,6 @@
 """The types of tasks that are learned: one file each, found by its metric."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlalign import tasks
@@ -14,11 +14,13 @@ def learned_tasks() -> dict[str, type[LearnedTask[Any, Any]]]:
     return {one.metric.name: one for one in types.values()}
 
 
-def learned_task(metric: str, labels: Sequence[str]) -> AnyTask:
+def learned_task(metric: str, labels: Sequence[str], *, windows: bool = False) -> AnyTask:
     """The type of task that a metric, ``task.metric``, scores.
 
     Args:
         metric: of a type that is learned.
         labels: of the task.
+        windows: whether a long text is read in windows; of texts with a label alone.
     """
-    return learned_tasks()[metric](labels)
+    kind: Callable[..., AnyTask] = learned_tasks()[metric]
+    return kind(labels, windows=True) if windows else kind(labels)

@@ -93,7 +93,7 @@ class EpochRows:
     @property
     def lengths(self) -> list[int]:
         """Of the sequences."""
-        return [len(one.sequence.ids) for one in self.prepared]
+        return [one.length for one in self.prepared]
 
 
 def encode_rows(task: TaskType[AnyExample], rows: Sequence[Row], builder: SequenceBuilder) -> EpochRows:
@@ -190,7 +190,7 @@ class Updates(Dataset[UpdateBatch]):
 
     def _width(self, *rows: Prepared) -> int:
         """Of a batch of the widest alone."""
-        return self.builder.width(max(len(one.sequence.ids) for one in rows))
+        return self.builder.width(max(one.length for one in rows))
 
     def _pairs(self, pairs: Pairs) -> list[PairBatch]:
         """This rank's share; of a long example the first sequence."""

@@ -14,6 +14,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import load_backbone
 from mlalign.models.encoder import Encoder
+from mlalign.models.io import load_encoder, save_encoder
 from mlalign.models.laser import check_laser_folder, convert_laser
 from mlalign.models.vocabulary_head import untrained_head
 from mlalign.stages.reopen import load_run
@@ -184,3 +185,11 @@ def test_a_run_has_them_as_they_are_and_is_opened_again(released, tmp_path):
     assert run.results.backbone_files.keys() == {"laser2.pt", "laser2.spm"}
     embeddings = run.encoder.embeddings.weight[: len(released[3].weight)]
     assert embeddings[2:].equal(released[3].weight[2:])
+
+
+def test_a_folder_that_a_stage_wrote_gives_the_same_vectors(opened, tmp_path):
+    encoder, builder = opened
+    save_encoder(encoder, builder.tokenizer, tmp_path, {})
+    again, tokenizer = load_encoder(tmp_path, attention="eager")
+    reopened = again.eval(), SequenceBuilder(tokenizer, {}, max_length=64)
+    assert vectors(reopened, TEXTS).equal(vectors(opened, TEXTS))

@@ -65,7 +65,7 @@ def whole(toy: Path, folder: Path) -> list[dict[str, Any]]:
     for name in NAMES:
         module, data = tuned(toy, *on(name), "finetune.dropout=0")
         without_dropout(module)
-        fitted(module.double(), data, folder / name, epochs=2 if name == "self_training" else 1)
+        fitted(module.double(), data, folder / name, epochs=2 if name in ("self_training", "model_consistency") else 1)
         found.append(state(module))
     return found
 

@@ -131,3 +131,16 @@ def test_what_laser_cannot_do_is_refused(toy, tmp_path, typed, message):
     )
     assert ended.returncode == 2, ended.stderr
     assert message in ended.stderr
+
+
+def test_the_distance_is_added_with_its_weight_and_draws_vectors_together(toy):
+    module, data = built(toy, "method=ct_laser", "losses.translation.distance=0.5", "align.batch_size=3")
+    exact(module)
+    (objective,) = module.objectives.values()
+    loss = objective(encoded(module, batches(data, 1)[0]))
+    objective.distance = 0.0
+    batch = encoded(module, batches(data, 1)[0])
+    u, v = (side.vector() for side in batch.pair("clean").sides)
+    expected = sum(((one - other) ** 2).sum() for one, other in zip(u, v, strict=True)) / len(u)
+    torch.testing.assert_close(loss - objective(batch), 0.5 * expected)
+    assert expected > 0

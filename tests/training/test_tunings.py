@@ -19,7 +19,7 @@ from mlalign.finetuning.switching import switched
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
 from mlalign.finetuning.tunings.self_training import Guess, chosen, guessed
-from mlalign.losses import consistency_loss, discriminator_loss
+from mlalign.losses import consistency_loss, discriminator_loss, model_consistency_loss
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.updates import Row, encode_rows
 
@@ -215,6 +215,45 @@ def test_consistency_is_the_symmetric_divergence(toy):
     assert consistency_loss(one[:0], other[:0]) == 0
     with pytest.raises(ValueError, match="expected logits of one shape"):
         consistency_loss(one, other[:2])
+
+
+def test_model_consistency_is_the_divergence_from_the_first_model(toy):
+    draw = torch.Generator().manual_seed(1)
+    one, first = (torch.randn(5, 3, generator=draw, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    loss = model_consistency_loss(one, first)
+    torch.testing.assert_close(loss, kl_divergence(Categorical(logits=first), Categorical(logits=one)).mean())
+    loss.backward()
+    assert first.grad is None
+    assert model_consistency_loss(one, one * 1).abs() < 1e-12
+    assert model_consistency_loss(one[:0], first[:0]) == 0
+    with pytest.raises(ValueError, match="expected logits of one shape"):
+        model_consistency_loss(one, first[:2])
+
+
+@pytest.mark.parametrize("view", ["code_switch", "noise"])
+def test_the_teacher_is_the_model_that_the_first_stage_left(toy, monkeypatch, view):
+    module, data = tuned(toy, "tuning=model_consistency", f"tuning.model_consistency.view={view}",
+                         "tuning.model_consistency.noise=0")  # fmt: skip
+    tuning = only(module)
+    update = data.updates[next(iter(data.train_dataloader().sampler))]
+    part, other = update.parts[0], update.views[0].get("model_consistency", update.parts[0])
+    module.train()
+    assert tuning.row_term(module, part, module(part), other) is None
+    before = module.eval()(other).detach()
+    for epoch in (0, 1):
+        monkeypatch.setattr(type(module), "current_epoch", epoch)
+        tuning.epoch_started(module, data)
+        assert bool(tuning.first) is (epoch == 1)
+    without_dropout(module)
+    assert module.train().training
+    assert tuning.row_term(module, part, module(part), other).abs() < 1e-6
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    now = module(other)
+    expected = kl_divergence(Categorical(logits=before), Categorical(logits=now)).sum() / before.shape[-1]
+    torch.testing.assert_close(tuning.row_term(module, part, module(part), other), expected)
+    assert module.training
 
 
 @pytest.mark.parametrize("task", ["mldoc", "panx"])

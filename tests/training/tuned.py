@@ -38,7 +38,7 @@ def tuned(
     tunings = build_tunings(config, resources, encoder.dim)
     layout = SequenceBuilder(tokenizer, {}, max_length=config.finetune.max_length)
     data = TaskDataModule(
-        learned_task(config.task.metric, config.task.labels), files, layout,
+        learned_task(config.task.metric, config.task.labels, windows=config.finetune.windows), files, layout,
         batch_size=config.finetune.batch_size, seed=4, tokens=tokens, workers=workers, changes=tunings,
     )  # fmt: skip
     steps = config.finetune.epochs * data.batches

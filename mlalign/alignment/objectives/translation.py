@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jaxtyping import Float
+from torch import Tensor
+
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
@@ -10,9 +13,10 @@ from mlalign.config.enums import BILSTM
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize, VocabularyRows, linear_operations, matrix_entries
-from mlalign.losses import MaskedWords
+from mlalign.losses import MaskedWords, link_distance_loss
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.decoder import TranslationDecoder
+from mlalign.training.gathering import weighted
 
 
 class Translation(VocabularyObjective):
@@ -20,7 +24,9 @@ class Translation(VocabularyObjective):
 
     Each word of the translation is predicted from the words before it, its language and the
     sentence's vector, in both directions; a loss that is lower than that of a model of the target
-    language alone is what the vector carries. The end of a sentence is not predicted.
+    language alone is what the vector carries. The end of a sentence is not predicted. With
+    ``distance`` the squared distance of the two vectors is added, ``w |u - v|^2`` (cT-LASER, Li and
+    Mak 2020, whose abstract alone was read: its form is not verified).
     """
 
     level = "sentence"
@@ -28,9 +34,10 @@ class Translation(VocabularyObjective):
 
     @dataclass
     class Settings(VocabularyObjective.Settings):
-        """``layers``: of the decoder."""
+        """``layers``: of the decoder; ``distance``: weight of the distance of a pair's vectors."""
 
         layers: int = setting(1, at_least(1))
+        distance: float = setting(0.0, at_least(0))
 
         def needs(self) -> Needs:
             """The text as it is, and the vocabulary."""
@@ -47,6 +54,7 @@ class Translation(VocabularyObjective):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
+        self.distance = settings.distance
         self.decoder = TranslationDecoder(parts.dim, parts.word_dim, parts.languages, layers=settings.layers)
 
     def rows(self, size: BatchSize) -> VocabularyRows:
@@ -58,6 +66,13 @@ class Translation(VocabularyObjective):
         sentences, start = 2 * size.pairs, self.decoder.start.weight.numel()
         reading = linear_operations(size.positions - sentences, matrix_entries(self.decoder.lstm))
         return reading + linear_operations(sentences, start)
+
+    def beside(self, batch: EncodedBatch) -> Float[Tensor, ""] | None:
+        """The weighted distance of the vectors of a pair, a mean over pairs."""
+        if not self.distance:
+            return None
+        source, target = (side.vector() for side in batch.pair("clean").sides)
+        return self.distance * weighted(link_distance_loss(source, target), len(source))
 
     def terms(self, batch: EncodedBatch) -> Iterator[MaskedWords]:
         """One for each direction, with a row for each word of the translations."""

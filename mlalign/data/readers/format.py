@@ -11,6 +11,7 @@ from mlalign.data.readers.records import UNLABELLED, Part, Read
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
 PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
+TRANSLATED = "translated_"  # in front of a part's name; files that hold several parts say only what follows
 HOLE = "{}"  # where the language stands in a file's name
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.format import TRANSLATED, Format, PartName
 from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, repeated, unexpected
 from mlalign.data.readers.records import Part, TaggedSentence
@@ -46,7 +46,7 @@ def read(
         if partition not in PARTITIONS:
             left.bad(line, "unknown partition", unexpected("partition", str(partition), PARTITIONS))
             continue
-        if partition != part:
+        if partition != part.removeprefix(TRANSLATED):
             left.besides["another part"] += 1
             continue
         unknown = next((tag for tag in tags if tag not in labels), None)

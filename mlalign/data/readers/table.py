@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlalign.data.readers.format import Format, PartName
+from mlalign.data.readers.format import TRANSLATED, Format, PartName
 from mlalign.data.readers.labelled import LabelledRows, quoted_fields
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import LabelledText, Part
@@ -65,7 +65,7 @@ class Table:
         for line, row, columns in self._rows(path, rows):
             if not _is_wanted(columns.language, "language", language, row, line, rows.left):
                 continue
-            if not _is_wanted(columns.part, "part", part, row, line, rows.left):
+            if not _is_wanted(columns.part, "part", part.removeprefix(TRANSLATED), row, line, rows.left):
                 continue
             identifier = str(line) if columns.id is None else row[columns.id]
             rows.add(line, identifier, [row[name] for name in columns.texts], row[columns.label])

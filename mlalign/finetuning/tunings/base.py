@@ -1,5 +1,6 @@
 """What a tuning is: its settings, what it reads, and what it changes in an update of fine-tuning."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,6 +65,10 @@ class Parts:
     rows: int
     epochs: int
     resources: Resources
+
+    def epoch_after(self, share: float) -> int:
+        """The first epoch when a share of them is over, never the first of all."""
+        return max(1, math.ceil(share * self.epochs))
 
     def drawn(self, number: int, of: int, epoch: int, batch: int, *purpose: str) -> NDArray[np.int64]:
         """Places of ``number`` things, or of all where there are not as many, drawn for one update."""

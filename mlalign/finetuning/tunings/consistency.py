@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -41,13 +41,14 @@ class Consistency(Tuning):
     """
 
     reads = frozenset({"lexicon"})
-    faithful = "example consistency alone: no second stage, no augmented rows"
+    faithful = "of one view; no augmented rows are learned with their labels"
     neutral = {"weight": 0, "view": "noise"}  # noqa: RUF012  # longer views cut an update into other parts
 
     @dataclass
     class Settings(Tuning.Settings):
         """See ``losses.consistency_loss``."""
 
+        name: ClassVar[str] = "consistency"
         view: View = MISSING
         languages: list[str] | None = None  # null: all that the task is tested in
         cross: float = setting(MISSING, CLOSED_SHARE)  # view=code_switch: of the words that are to be replaced
@@ -57,17 +58,17 @@ class Consistency(Tuning):
 
         def check(self, config: Train) -> Iterator[str]:
             """It moves the encoder, and says examples with other words."""
-            yield from refuse_frozen("consistency", config)
-            yield from refuse_spans("consistency", config)
+            yield from refuse_frozen(self.name, config)
+            yield from refuse_spans(self.name, config)
 
         def require(self, resources: Resources) -> None:
             """A dictionary, for views with other words."""
             if self.view == View.code_switch:
-                resources.require_lexicon("consistency", self.chosen(resources))
+                resources.require_lexicon(self.name, self.chosen(resources))
 
         def chosen(self, resources: Resources) -> list[str]:
             """The target languages."""
-            return resources.languages("tuning.consistency.languages", self.languages)
+            return resources.languages(f"tuning.{self.name}.languages", self.languages)
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """Nothing for noise."""
@@ -95,17 +96,28 @@ class Consistency(Tuning):
 
     def row_term(
         self, module: "FinetuningModule", part: TaskBatch, outputs: Tensor, view: TaskBatch | None
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, ""] | None:
         """The divergence, summed over the labels of the part."""
         other = part if view is None else view
+        first, second = scored(module, outputs, part), scored(module, self.again(module, other), other)
+        return self.summed(consistency_loss(first, second), first)
+
+    def again(self, module: "FinetuningModule", view: TaskBatch) -> Tensor:
+        """The head's outputs of the second view, by a pass with dropout of its own."""
         is_noise = self.settings.view == View.noise
         with noisy(module.encoder.embeddings, self.settings.noise) if is_noise else nullcontext():
-            again = module(other)
-        first, second = (
-            module.task.logits(one, batch)[batch.labels != IGNORED] for one, batch in ((outputs, part), (again, other))
-        )
-        classes = first.shape[-1] if self.settings.per_class else 1
-        return consistency_loss(first, second) * len(first) / classes
+            outputs: Tensor = module(view)
+        return outputs
+
+    def summed(self, loss: Float[Tensor, ""], logits: Float[Tensor, "n classes"]) -> Float[Tensor, ""]:
+        """From a mean over labels to their sum, as published divided by the number of classes."""
+        classes = logits.shape[-1] if self.settings.per_class else 1
+        return loss * len(logits) / classes
+
+
+def scored(module: "FinetuningModule", outputs: Tensor, batch: TaskBatch) -> Float[Tensor, "n classes"]:
+    """The logits of the labels of a batch."""
+    return module.task.logits(outputs, batch)[batch.labels != IGNORED]
 
 
 def noisy(embeddings: nn.Module, deviation: float) -> AbstractContextManager[None]:

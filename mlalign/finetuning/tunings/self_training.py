@@ -90,8 +90,7 @@ class SelfTraining(Tuning):
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
         """Give labels once, when the share of the epochs is over."""
-        first = max(1, math.ceil(self.settings.start * self.parts.epochs))
-        if module.current_epoch == first:
+        if module.current_epoch == self.parts.epoch_after(self.settings.start):
             guesses = list(guessed(module, data, self.target_rows()))
             self.learned = chosen(guesses, self.settings.threshold, self.settings.share)
 

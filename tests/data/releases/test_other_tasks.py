@@ -9,7 +9,8 @@ from test_configs import composed
 
 from mlalign.data.hub.releases import CONVERTERS
 from mlalign.errors import DataError
-from mlalign.finetuning.building import task_files
+from mlalign.finetuning.building import require_resources, task_files
+from mlalign.finetuning.resources import Resources
 from mlalign.stages.preparation import prepare_task
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
@@ -20,7 +21,7 @@ PARTS = {"train": "train", "dev": "validation", "test": "test"}  # ours -> the h
 def served(hub, tmp_path):
     """Serve tables in parquet as a task's release; return the settings of a run."""
 
-    def serve(task, tables, features, *languages):
+    def serve(task, tables, features, *languages, tuning="none"):
         config = composed(
             "data=hub",
             f"data.root={tmp_path / 'root'}",
@@ -30,6 +31,7 @@ def served(hub, tmp_path):
             f"task={task}",
             f"task.languages=[{','.join(languages)}]",
             "task.check_sizes=false",
+            f"tuning={tuning}",
         )
         release = config.task.release
         if len(release.revision) == 40:
@@ -162,3 +164,15 @@ def test_numbers_without_names_of_classes_are_refused(name, tmp_path):
     path = parquet([row], features, tmp_path / "test.parquet")
     with pytest.raises(DataError, match="names of the classes of the column"):
         list(CONVERTERS[name].rows([path], [], language="de-DE", part="test"))
+
+
+def test_tunings_find_translations_in_what_the_hub_gives(served, tmp_path):
+    tables, features = massive(["en-US", "de-DE"])
+    config = served("massive_intents", tables, features, "en", "de", tuning="translate_train")
+    prepare_task(config)
+    resources = Resources(config, files := task_files(config), dict)
+    require_resources(config, resources)
+    english = files.read("en", "train").examples
+    found = [resources.translation(one, "de") for one in english]
+    assert [one.label for one in found] == [one.label for one in english]
+    assert not files.read("de", "test").path.samefile(files.path("de", "translated_train"))

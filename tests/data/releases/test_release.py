@@ -45,8 +45,8 @@ def pawsx(hub, made):
     return hub
 
 
-def prepared(layout, languages=None, release=RELEASE):
-    return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows)
+def prepared(layout, languages=None, release=RELEASE, beside=None):
+    return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows, beside=beside)
 
 
 def read(layout, language):
@@ -255,3 +255,28 @@ def test_processes_may_prepare_at_once(pawsx, layout):
     assert len(files(layout)) == 6
     fetched = [path for method, path, _ in pawsx.requests if method == "GET" and "/large/" in path]
     assert len(fetched) == len(set(fetched)) == 5
+
+
+def test_what_tunings_read_is_fetched_where_the_release_has_it(pawsx, layout):
+    has_it = replace(RELEASE, files=PARQUET | {"translated_train": "{}/train-*.parquet"})
+    beside = {"translated_train": None, "train": ["ru"]}
+    assert prepared(layout, release=has_it, beside=beside) == ["en", "de", "ru"]
+    found = files(layout)
+    assert {"de/translated_train.tsv", "ru/translated_train.tsv", "ru/train.tsv"} <= set(found)
+    assert not {"de/train.tsv", "en/translated_train.tsv"} & set(found)
+    texts = (layout.folder / "ru" / "train.tsv").read_text()
+    assert texts == (layout.folder / "ru" / "translated_train.tsv").read_text()
+    prepared(layout, release=RELEASE, beside=beside)  # no such part in the release: the run says what it looked for
+    assert files(layout) == found
+
+
+def test_a_train_file_that_says_the_same_is_the_translation(hub, sentences, layout):
+    codes = {"en": "eng_Latn", "de": "deu_Latn", "ru": "rus_Cyrl"}
+    hub.repository("datasets", SIB200, sib200_files({codes[one]: texts for one, texts in sentences.items()}))
+    with initialize_config_dir(CONF, version_base="1.3"):
+        task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
+    layout = replace(layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels)
+    prepared(layout, ["en", "de"], Release(SIB200, "main", SIB), {"translated_train": None, "train": None})
+    path = layout.format.path(layout.folder, "de", "translated_train")
+    assert path == layout.format.path(layout.folder, "de", "train")
+    assert path.is_file()

@@ -86,8 +86,9 @@ def prepare_release(
     *,
     licence: str,
     progress: Progress,
+    beside: Mapping[PartName, Sequence[str] | None] | None = None,
 ) -> list[str]:
-    """Write what a run needs and the folder lacks: English train and dev, and every test part.
+    """Write what a run needs and the folder lacks: English train and dev, every test part, and what tunings read.
 
     What is there from the same revision stays, so an interrupted preparation goes on, without a
     network if nothing is missing. Processes that prepare the same task wait for each other.
@@ -98,6 +99,8 @@ def prepare_release(
         languages: to be tested in; None for all that the release has.
         licence: noted in the manifest.
         progress: wraps the files to be made, to show how far it is.
+        beside: further parts -> their target languages, None for all that are tested; those that the release
+            does not have are left out.
 
     Returns:
         The languages with a test part, English first.
@@ -108,7 +111,7 @@ def prepare_release(
     """
     try:
         with locked(layout.folder.with_name(f".{layout.folder.name}.lock")):
-            return Preparation(release, layout, licence).make(languages, progress)
+            return Preparation(release, layout, licence).make(languages, progress, beside or {})
     except OSError as error:
         raise DataError(f"{layout.folder}: {in_words(error) or error}") from error
 
@@ -129,6 +132,7 @@ class Preparation:
         self,
         languages: Sequence[str] | None,
         progress: Progress,
+        beside: Mapping[PartName, Sequence[str] | None],
     ) -> list[str]:
         """See ``prepare_release``."""
         if languages is None:
@@ -137,6 +141,11 @@ class Preparation:
         wanted: list[tuple[PartName, str]] = [("test", language) for language in order]
         if "train" in self.release.files:
             wanted = [("train", ENGLISH), ("dev", ENGLISH), *wanted]
+        for part, chosen in beside.items():
+            held = self._holding(part)
+            if held in self.release.files:
+                wanted += [(held, one) for one in (order if chosen is None else chosen) if one != ENGLISH]
+        wanted = list(dict.fromkeys(wanted))
         missing = [one for one in wanted if not self.manifest.has(self.layout.name(*one))]
         for part, language in missing:
             self.before.refuse_stranger(self.layout.name(part, language))
@@ -149,6 +158,11 @@ class Preparation:
             for (part, language), sources in progress(found):
                 self._write(repo, part, language, sources)
         return order
+
+    def _holding(self, part: PartName) -> PartName:
+        """The part whose file holds a part: train for translations, where all languages say the same."""
+        names = self.layout.format.names
+        return "train" if names.get(part) and names[part] == names["train"] else part
 
     def _on_the_hub(self) -> tuple[Repo, list[str]]:
         """The repository, at the commit that the files at hand come from, and its files."""
