@@ -59,6 +59,14 @@ class ModelConsistency(Consistency):
                 if name.startswith(("encoder.", "head."))
             }
 
+    def remembered(self) -> dict[str, Tensor]:
+        """The weights of the first stage, once it is over."""
+        return self.first
+
+    def remember(self, known: dict[str, Tensor]) -> None:
+        """The same again."""
+        self.first = known
+
     def row_term(
         self, module: "FinetuningModule", part: TaskBatch, outputs: Tensor, view: TaskBatch | None
     ) -> Float[Tensor, ""] | None:
@@ -66,6 +74,7 @@ class ModelConsistency(Consistency):
         if not self.first:
             return None
         other = part if view is None else view
+        self.first = {name: value.to(outputs.device) for name, value in self.first.items()}  # a resumed run's are not
         module.eval()
         with torch.no_grad():
             first = scored(module, functional_call(module, self.first, (other,)), other)
