@@ -24,7 +24,8 @@ with initialize_config_dir(CONF, version_base="1.3"):
 PLAIN = container(CONFIG)
 LEAVES = sorted(values(CONFIG))
 AFFECT_NOTHING = {
-    "aligned", "backbone.gradient_checkpointing", "backbone.path", "data.cache", "keep_checkpoints", "logger.artifacts",
+    "aligned", "backbone.gradient_checkpointing", "backbone.note", "backbone.path", "data.cache",
+    "keep_checkpoints", "logger.artifacts",
     "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "output", "resume",
     "trainer.compile", "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers",
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
