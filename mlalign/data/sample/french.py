@@ -148,6 +148,7 @@ def gender(phrase: Phrase) -> str:
             return "f" if gender(phrase.first) == gender(phrase.second) == "f" else "m"
 
 
+@cache
 def without_preposition(cell: str) -> str:
     """Return a noun's cell from its gender on."""
     return re.sub("^(à|dans|sur) ", "", cell)

@@ -1,6 +1,5 @@
 """Pairs of sentences that say the same, or the opposite with the same words."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from mlalign.data.sample.choices import Choices
@@ -39,12 +38,12 @@ def action(choices: Choices) -> tuple[Sentence, Sentence]:
     other: Phrase = subject
     if isinstance(subject, Noun) and isinstance(object_, Noun):
         if None not in (subject.of, object_.of) and subject.of != object_.of:
-            other = replace(object_, of=subject.of)
-            others = replace(subject, of=object_.of)
+            other = object_._replace(of=subject.of)
+            others = subject._replace(of=object_.of)
         elif described(subject, object_) and choices.chance(0.5):
-            other = replace(object_, adjective=subject.adjective)
-            others = replace(subject, adjective=object_.adjective)
-    return Sentence(clause), Sentence(replace(clause, subject=others, object=other))
+            other = object_._replace(adjective=subject.adjective)
+            others = subject._replace(adjective=object_.adjective)
+    return Sentence(clause), Sentence(clause._replace(subject=others, object=other))
 
 
 def journey(choices: Choices) -> tuple[Sentence, Sentence]:
@@ -52,8 +51,8 @@ def journey(choices: Choices) -> tuple[Sentence, Sentence]:
     verb = varied(choices, choices.pick(concepts("motion", *EVERYDAY)))
     origin, destination = two_places(choices)
     start = Clause(verb, someone(choices), origin=origin, destination=destination)
-    clause = decorated(choices, replace(start, time=choices.pick(concepts("time"))))
-    back = replace(clause, origin=destination, destination=origin)
+    clause = decorated(choices, start._replace(time=choices.pick(concepts("time"))))
+    back = clause._replace(origin=destination, destination=origin)
     return Sentence(clause), Sentence(back)
 
 
@@ -64,9 +63,9 @@ def sequence(choices: Choices) -> tuple[Sentence, Sentence]:
     early = choices.chance(0.5)
     sentence = Sentence(main, "before" if early else "after", side, side_first=choices.chance(0.5))
     if choices.chance(0.5):
-        return sentence, replace(sentence, connective="after" if early else "before")
-    swapped = replace(main, subject=other), replace(side, subject=subject)
-    return sentence, replace(sentence, main=swapped[0], side=swapped[1])
+        return sentence, sentence._replace(connective="after" if early else "before")
+    swapped = main._replace(subject=other), side._replace(subject=subject)
+    return sentence, sentence._replace(main=swapped[0], side=swapped[1])
 
 
 def company(choices: Choices) -> tuple[Sentence, Sentence]:
@@ -77,7 +76,7 @@ def company(choices: Choices) -> tuple[Sentence, Sentence]:
     while like(third, first) or like(third, second):
         third = someone(choices)
     clause = decorated(choices, Clause(verb, Both(first, second), third))
-    swapped = replace(clause, subject=Both(first, third), object=second)
+    swapped = clause._replace(subject=Both(first, third), object=second)
     return Sentence(clause), Sentence(swapped)
 
 
@@ -95,7 +94,7 @@ def someone(choices: Choices) -> Phrase:
     tables = EVERYDAY if choices.chance(0.6) else (choices.pick(TOPICS),)
     one = noun(choices, "person", *tables)
     if choices.chance(0.2):
-        one = replace(one, definite=True, of=two_places(choices)[0])
+        one = one._replace(definite=True, of=two_places(choices)[0])
     return one
 
 
@@ -117,7 +116,7 @@ def two_people(choices: Choices) -> tuple[Phrase, Phrase]:
     while like(first, second):
         second = someone(choices)
     if isinstance(first, Noun) and isinstance(second, Noun):
-        second = replace(second, plural=first.plural)
+        second = second._replace(plural=first.plural)
     return first, second
 
 
@@ -128,13 +127,13 @@ def reworded(choices: Choices, sentence: Sentence) -> Sentence:
     clause = sentence.main
     while clause == sentence.main:
         if clause.object and choices.chance(0.4):
-            clause = replace(clause, passive=not clause.passive)
+            clause = clause._replace(passive=not clause.passive)
         if clause.time and choices.chance(0.6):
             clause = with_time_moved(clause)
         elif clause.place and choices.chance(0.3):
-            clause = replace(clause, front=None if clause.front == "place" else "place")
+            clause = clause._replace(front=None if clause.front == "place" else "place")
         if isinstance(clause.subject, Both) and choices.chance(0.6):
-            clause = replace(clause, subject=Both(clause.subject.second, clause.subject.first))
+            clause = clause._replace(subject=Both(clause.subject.second, clause.subject.first))
         if choices.chance(0.2):
             clause = with_synonyms(clause)
     return Sentence(clause)
@@ -144,24 +143,23 @@ def reordered(choices: Choices, sentence: Sentence) -> Sentence:
     """Return two clauses in the other order: the side clause first, or made the main one."""
     assert sentence.side is not None
     if choices.chance(0.5):
-        return replace(sentence, side_first=not sentence.side_first)
-    turned = replace(
-        sentence,
+        return sentence._replace(side_first=not sentence.side_first)
+    turned = sentence._replace(
         main=sentence.side,
         side=sentence.main,
         connective="after" if sentence.connective == "before" else "before",
     )
-    return replace(turned, side_first=not turned.side_first) if choices.chance(0.5) else turned
+    return turned._replace(side_first=not turned.side_first) if choices.chance(0.5) else turned
 
 
 def with_time_moved(clause: Clause) -> Clause:
     """Return a clause with its time at the front, or back in its place."""
-    return replace(clause, front=None if clause.front == "time" else "time")
+    return clause._replace(front=None if clause.front == "time" else "time")
 
 
 def with_synonyms(clause: Clause) -> Clause:
     """Return a clause with its verb and subject replaced by their synonyms, where they have any."""
     subject = clause.subject
     if isinstance(subject, Noun):
-        subject = replace(subject, concept=subject.concept.synonym or subject.concept)
-    return replace(clause, verb=clause.verb.synonym or clause.verb, subject=subject)
+        subject = subject._replace(concept=subject.concept.synonym or subject.concept)
+    return clause._replace(verb=clause.verb.synonym or clause.verb, subject=subject)

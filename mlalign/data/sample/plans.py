@@ -1,13 +1,11 @@
 """What a sentence says, whatever the language: a small tree of concepts."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mlalign.data.sample.lexicon import Concept
 
 
-@dataclass(frozen=True)
-class Noun:
+class Noun(NamedTuple):
     """``the old teachers of Munich``: a common noun and what is said about it."""
 
     concept: Concept
@@ -17,8 +15,7 @@ class Noun:
     of: "Phrase | None" = None
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """``Mr Keller``, ``Anna Keller`` or ``the teacher Thomas Keller``.
 
     Args:
@@ -34,23 +31,20 @@ class Person:
     title: Concept | None = None
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """``the Keller Group``, ``University of Munich``, ``Keller Square``: a name made of a name."""
 
     pattern: Concept
     base: Concept
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """``Munich`` or ``Germany``."""
 
     concept: Concept
 
 
-@dataclass(frozen=True)
-class Both:
+class Both(NamedTuple):
     """``the teacher and the doctor``."""
 
     first: "Phrase"
@@ -61,8 +55,7 @@ Phrase: TypeAlias = Noun | Person | Named | Place | Both
 Connective: TypeAlias = Literal["after", "before", "because"]
 
 
-@dataclass(frozen=True)
-class Clause:
+class Clause(NamedTuple):
     """Who did what to whom, where and when.
 
     Args:
@@ -88,8 +81,7 @@ class Clause:
     front: Literal["time", "place"] | None = None
 
 
-@dataclass(frozen=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A clause, or two with a connective between them.
 
     Args:

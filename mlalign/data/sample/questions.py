@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from mlalign.data.sample.choices import Choices
@@ -71,7 +70,7 @@ def event(language: str, choices: Choices) -> Event:
         clause = everyday_clause(choices)
     time, place = choices.pick(concepts("time")), Place(choices.pick(concepts("city")))
     front = choices.pick(FRONTS)
-    words = realiser.words(Sentence(replace(clause, time=time, place=place, front=front)))
+    words = realiser.words(Sentence(clause._replace(time=time, place=place, front=front)))
     city = [word for word in words if word.tag.endswith("LOC")]
     answers = time.forms[language].replace("_", " "), realiser.text(city)
     return Event(realiser.text(words), realiser.text(realiser.words(Sentence(clause))), answers)

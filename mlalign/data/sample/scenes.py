@@ -1,5 +1,6 @@
 """Random plans: who does what in a topic or in everyday life."""
 
+from functools import cache
 from typing import Literal
 
 from mlalign.data.sample.choices import Choices
@@ -69,10 +70,11 @@ def topic_clause(choices: Choices, topic: str) -> Clause:
     return Clause(verb, subject, noun(choices, patient, topic), passive=choices.chance(0.35))
 
 
-def verbs_of(topic: str) -> list[Concept]:
+@cache
+def verbs_of(topic: str) -> tuple[Concept, ...]:
     """Return a topic's own verbs."""
     kinds = [f"agent>{kind}" for kind in OBJECT_KINDS] + ["group>", "thing>", "person>"]
-    return [verb for kind in kinds for verb in concepts(kind, topic)]
+    return tuple(verb for kind in kinds for verb in concepts(kind, topic))
 
 
 def decorated(choices: Choices, clause: Clause) -> Clause:
@@ -140,6 +142,7 @@ def noun(choices: Choices, kind: str, *tables: str) -> Noun:
     return Noun(concept, plural, choices.chance(0.65) or of is not None, adjective, of)
 
 
+@cache
 def adjectives(kind: str, tables: tuple[str, ...]) -> tuple[Concept, ...]:
     """Return the adjectives of a topic, twice, and the general ones; colours are for objects."""
     own = concepts(f"adjective {kind}", *tables)
@@ -163,14 +166,20 @@ def person(choices: Choices) -> Person:
         return Person(surname, female, given)
     if manner < 8 or female:
         return Person(surname, female, None, choices.pick(concepts("title f" if female else "title m")))
-    professions = [
+    return Person(surname, female, given, choices.pick(professions()))
+
+
+@cache
+def professions() -> tuple[Concept, ...]:
+    """Return what a man with a name can be."""
+    return tuple(
         concept
         for concept in concepts("person", "everyday_nouns", "government")
         if concept.forms["fr"].startswith("m") and concept.forms["en"] != "man men"
-    ]
-    return Person(surname, female, given, choices.pick(professions))
+    )
 
 
+@cache
 def surnames(*, female: bool) -> tuple[Concept, ...]:
     """Return the family names that a person can bear."""
     return concepts("surname") + (() if female else concepts("surname m"))

@@ -44,11 +44,13 @@ class Language:
         code: ISO 639-1.
         said: the sentences of all files.
         words: every word in lower case, and a plan that says it.
+        seen: the words as they stand.
     """
 
     code: str
     said: set[str] = field(default_factory=set)
     words: dict[str, Sentence] = field(default_factory=dict)
+    seen: set[Word] = field(default_factory=set)
 
     def say(self, plan: Sentence) -> str:
         """Realise a plan, and remember what was said."""
@@ -56,7 +58,9 @@ class Language:
         if text not in self.said:
             self.said.add(text)
             for word in words:
-                self.words.setdefault(word.text.lower(), plan)
+                if word not in self.seen:
+                    self.seen.add(word)
+                    self.words.setdefault(word.text.lower(), plan)
         return text
 
 

@@ -1,7 +1,6 @@
 """Parallel sentences: what the tasks talk about, in English and another language."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.entities import entity_sentence
@@ -74,7 +73,7 @@ def translations(english: Language, other: Language, choices: Choices, shared: C
     while len(pairs.lines) < count * 3 // 4:
         plan = any_sentence(choices)
         if pairs.add(plan) and plan.main.time and choices.chance(0.04):
-            pairs.add(plan, replace(plan, main=with_time_moved(plan.main)))
+            pairs.add(plan, plan._replace(main=with_time_moved(plan.main)))
     for plan in pairs.unsaid():
         if len(pairs.lines) == count:
             break
@@ -99,4 +98,4 @@ def any_sentence(choices: Choices) -> Sentence:
 def at_other_times(choices: Choices, plan: Sentence) -> Iterator[Sentence]:
     """Yield sentences that differ only in when it happened."""
     for time in choices.shuffled(concepts("time")):
-        yield replace(plan, main=replace(plan.main, time=time))
+        yield plan._replace(main=plan.main._replace(time=time))

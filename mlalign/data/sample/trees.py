@@ -1,7 +1,6 @@
 """English sentences of the sample with their dependency trees, named as Universal Dependencies name them."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -96,7 +95,7 @@ def phrase_branch(phrase: Phrase) -> Branch:
 
 def noun_branch(phrase: Noun, words: list[Word]) -> Branch:
     """``the old teacher of Munich``."""
-    alone = ENGLISH.noun(replace(phrase, of=None))
+    alone = ENGLISH.noun(phrase._replace(of=None))
     adjectives = len(plain(phrase.adjective.forms["en"])) if phrase.adjective else 0
     article, rest = alone[0].text, alone[1:]
     parts = [("det", leaf(article)), *(("amod", leaf(word.text)) for word in rest[:adjectives])]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 OUTSIDE = "O"
 NO_SPACE_BEFORE = frozenset(".,»")
-NO_SPACE_AFTER = ("«", "'")
+NO_SPACE_AFTER = frozenset("«'")
 
 
 class Word(NamedTuple):
@@ -28,7 +28,12 @@ def _plain(text: str) -> tuple[Word, ...]:
 
 def name(text: str, kind: str) -> list[Word]:
     """Return the words of a name, tagged as one entity."""
-    return [Word(word, f"{'I' if position else 'B'}-{kind}") for position, word in enumerate(text.split())]
+    return list(_name(text, kind))
+
+
+@cache
+def _name(text: str, kind: str) -> tuple[Word, ...]:
+    return tuple(Word(word, f"{'I' if position else 'B'}-{kind}") for position, word in enumerate(text.split()))
 
 
 def bracketed(text: str, kind: str) -> list[Word]:
@@ -53,16 +58,22 @@ def contract(words: Iterable[Word], contractions: Mapping[tuple[str, str], str])
 
 def capitalise(words: list[Word]) -> list[Word]:
     """Begin with a capital letter."""
-    first = next((position for position, word in enumerate(words) if word.text != "«"), 0)
-    text, tag = words[first]
-    return [*words[:first], Word(text[:1].upper() + text[1:], tag), *words[first + 1 :]]
+    first = 0
+    while words[first].text == "«":
+        first += 1
+    return [*words[:first], _capital(words[first]), *words[first + 1 :]]
+
+
+@cache
+def _capital(word: Word) -> Word:
+    return Word(word.text[:1].upper() + word.text[1:], word.tag)
 
 
 def spaced(words: Iterable[Word]) -> str:
     """Write words with the spaces that European typesetting wants."""
-    text = ""
-    for word in words:
-        if text and word.text not in NO_SPACE_BEFORE and not text.endswith(NO_SPACE_AFTER):
-            text += " "
-        text += word.text
-    return text
+    pieces: list[str] = []
+    space = ""
+    for text, _ in words:
+        pieces.append(text if text in NO_SPACE_BEFORE else space + text)
+        space = "" if text[-1] in NO_SPACE_AFTER else " "
+    return "".join(pieces)
