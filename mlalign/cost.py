@@ -6,13 +6,32 @@ is of them depends on the machine. w is the width, n the rows, v the vocabulary.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
+
+FORWARD = 1 / 3  # of what a pass with its gradient costs
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent besides an alignment's budget, by a stage or to make what it reads.
+
+    Attributes:
+        sentences: read, each as often as it was.
+        tokens: positions that an encoder has read; in a pass without gradient they count a third.
+        flops: operations.
+        seconds: that it took.
+    """
+
+    sentences: int
+    tokens: int
+    flops: int
+    seconds: float
 
 
 def matrix_entries(module: nn.Module) -> int:
@@ -21,12 +40,35 @@ def matrix_entries(module: nn.Module) -> int:
     return sum(one.numel() for layer in layers for one in layer.parameters(recurse=False) if one.dim() == 2)
 
 
-def linear_operations(rows: int, weights: int) -> int:
-    """A linear layer: its product, and two more for the gradients of its input and of its weights."""
-    return 6 * rows * weights
+def linear_operations(rows: int, weights: int, *, frozen: bool = False) -> int:
+    """A linear layer: its product, and two more for the gradients of its input and of its weights, if these learn."""
+    return (4 if frozen else 6) * rows * weights
 
 
-def encoder_operations(lengths: ArrayLike, *, weights: int, layers: int, width: int, fused: bool = False) -> int:
+def read_operations(model: nn.Module, lengths: ArrayLike, *, frozen: bool = False) -> int:
+    """Forward and backward of a pretrained model's layers, see ``encoder_operations``.
+
+    Args:
+        model: transformers', without its head.
+        lengths: positions of each sequence.
+        frozen: its weights learn nothing, and what is in front of them does.
+    """
+    config: Any = model.config
+    layers: int = config.num_hidden_layers if hasattr(config, "num_attention_heads") else 0
+    weights, width = matrix_entries(model), int(config.hidden_size)
+    return encoder_operations(lengths, weights=weights, layers=layers, width=width, frozen=frozen)
+
+
+def forward_cost(model: nn.Module, lengths: ArrayLike, *, seconds: float) -> Cost:
+    """What it costs to read sentences of so many positions without gradient."""
+    positions = np.asarray(lengths, np.int64)
+    flops = round(FORWARD * read_operations(model, positions))
+    return Cost(len(positions), round(FORWARD * int(positions.sum())), flops, seconds)
+
+
+def encoder_operations(
+    lengths: ArrayLike, *, weights: int, layers: int, width: int, fused: bool = False, frozen: bool = False
+) -> int:
     """Forward and backward of all layers.
 
     Attention is two products of length x w a token forward and twice that backward.
@@ -37,11 +79,12 @@ def encoder_operations(lengths: ArrayLike, *, weights: int, layers: int, width: 
         layers: of the encoder.
         width: w.
         fused: a fused kernel computes one product of attention once more.
+        frozen: the weights learn nothing, and what is in front of them does.
     """
     positions = np.asarray(lengths, np.int64)
     attention = 14 if fused else 12
     squares = int((positions**2).sum())
-    return linear_operations(int(positions.sum()), weights) + attention * squares * width * layers
+    return linear_operations(int(positions.sum()), weights, frozen=frozen) + attention * squares * width * layers
 
 
 def vocabulary_operations(singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None) -> int:
@@ -90,6 +133,24 @@ def discriminator_operations(rows: int, width: int, hidden: int, *, steps: int =
     return learning + confusing
 
 
+def hidden_words(lengths: NDArray[np.int64], mask_rate: float) -> int:
+    """How many words of sentences with so many are hidden, at least one of each."""
+    return int(np.minimum(np.maximum(np.rint(mask_rate * lengths), 1), lengths).sum())
+
+
+def parsing_operations(words: ArrayLike, width: int, relations: int) -> int:
+    """Biaffine scores of every word with all heads, and of its relations with one, forward and backward."""
+    found = np.asarray(words, np.int64)
+    number, side = int(found.sum()), width + 1
+    arcs = linear_operations(number, side**2) + 6 * int((found * (found + 1)).sum()) * side
+    return arcs + relations * linear_operations(number, side**2 + side)
+
+
+def cbow_operations(windows: int, width: int, words: int) -> int:
+    """Dot products of each context with so many words that are told apart, forward and backward."""
+    return linear_operations(windows, width * words)
+
+
 @dataclass(frozen=True)
 class BatchSize:
     """What the cost of an objective depends on.
@@ -129,8 +190,7 @@ class BatchSize:
     @property
     def masked(self) -> int:
         """Words that are hidden, of both languages."""
-        words = np.concatenate([self.source, self.target])
-        return int(np.minimum(np.maximum(np.rint(self.mask_rate * words), 1), words).sum())
+        return hidden_words(np.concatenate([self.source, self.target]), self.mask_rate)
 
 
 class VocabularyRows(NamedTuple):

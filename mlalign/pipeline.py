@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import lightning as L
 from omegaconf import OmegaConf
@@ -88,6 +89,8 @@ class Aligned:
         facts: what the results say of its backbone.
         reads: what stages besides the alignment saw.
         notes: what is to be said of them.
+        spent: of the budget, seconds included; None where nothing has one.
+        costs: stage or resource -> what it took besides, see ``cost.Cost``.
     """
 
     encoder: TaskEncoder
@@ -97,6 +100,8 @@ class Aligned:
     facts: JsonObject
     reads: frozenset[str]
     notes: frozenset[str]
+    spent: JsonObject | None
+    costs: JsonObject
 
 
 @dataclass(frozen=True)
@@ -207,15 +212,18 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     folders = encoder_folders(stages, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
     made: JsonObject = {}
+    spent: JsonObject | None = None
+    costs: JsonObject = {}
     reads: set[str] = set()
     notes: set[str] = set()
     if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     for stage, folder in zip(names, folders, strict=True):
-        found: Json = OmegaConf.to_container(OmegaConf.load(folder / RECIPE))
-        made = {"budget": made.get("budget"), **found}
-        reads |= set(found.get("reads", ("parallel text",)))
-        notes |= set(found.get("notes", ()))
+        made = cast(Json, OmegaConf.to_container(OmegaConf.load(folder / RECIPE)))
+        spent = {**made["budget"], "seconds": made["seconds"]} if made.get("budget") else spent
+        costs |= made.get("costs", {})
+        reads |= set(made.get("reads", ("parallel text",)))
+        notes |= set(made.get("notes", ()))
         record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
         record.data |= made["files"]
     last = folders[-1] if folders else None
@@ -230,7 +238,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         record.coverage["parallel"] = corpus.text.coverage(layout)
         made["warnings"] = [*made.get("warnings", []), *_lacking(corpus.task.languages, corpus.text.languages)]
     facts = _facts(config, backbone, encoder)
-    return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes))
+    return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes), spent, costs)
 
 
 def chained(
@@ -413,7 +421,7 @@ def write_results(
     )
     notes = (
         aligned.notes
-        | notes_on(losses)
+        | notes_on(config)
         | notes_on_tunings(config)
         | {note for note in (config.method.note, config.backbone.note) if note}
     )
@@ -438,7 +446,7 @@ def write_results(
             warnings=aligned.made.get("warnings", []),
             reads=sorted(reads),
             notes=sorted(notes),
-            budget=budget_of(config, aligned, record.seconds),
+            budget=budget_of(config, aligned),
             config=container(config),
             versions=results_file.versions(),
             commit=results_file.commit(),
@@ -455,13 +463,13 @@ def write_results(
     record.tracker.show(written, figures_of(written, record.folder))
 
 
-def budget_of(config: Train, aligned: Aligned, seconds: Mapping[str, float]) -> results_file.Budget | None:
-    """What the alignment was allowed to spend, and what it spent; None where nothing aligned, or long ago."""
-    asked, spent = config.align.budget, aligned.made.get("budget")
+def budget_of(config: Train, aligned: Aligned) -> results_file.Budget | None:
+    """What the alignment was allowed to spend, and what was spent; None where nothing was, or long ago."""
+    asked, spent = config.align.budget, aligned.spent
     if spent is None:
-        return None
+        return results_file.Budget(stages=aligned.costs) if aligned.costs else None
     amount = spent["steps"] if asked.amount is None else asked.amount
-    return results_file.Budget(asked.unit.value, amount, **spent, seconds=seconds["align"])
+    return results_file.Budget(asked.unit.value, amount, **spent, stages=aligned.costs)
 
 
 def show(folder: Path) -> None:

@@ -22,6 +22,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.lexicon import Lexicon, token_lexicon
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.teacher_vectors import TeacherVectors
 from mlalign.data.token_cache import Tokenised
 from mlalign.device import padding_multiple
 from mlalign.errors import ConfigError
@@ -51,10 +52,11 @@ class Assembly:
     Args:
         config: checked.
         lexicon: the dictionaries, where an objective needs them.
+        teacher: vectors of ``data.teacher``, where an objective needs them.
     """
 
-    def __init__(self, config: Train, lexicon: Lexicon | None = None) -> None:
-        self.config, self.lexicon = config, lexicon or {}
+    def __init__(self, config: Train, lexicon: Lexicon | None = None, teacher: TeacherVectors | None = None) -> None:
+        self.config, self.lexicon, self.teacher = config, lexicon or {}, teacher
         self.settings = {name: settings_of(name, config.losses[name]) for name in present(config.losses)}
         self.needs = [settings.needs() for settings in self.settings.values()]
         assert config.align.seed is not None  # resolved
@@ -100,7 +102,7 @@ class Assembly:
             objectives,
             self._weighting(objectives),
             head=head,
-            companions={name: Companion(encoder) for name in sorted(set().union(*(n.companions for n in self.needs)))},
+            companions={name: Companion(encoder) for name in sorted(self._companions())},
             keys=config.fusion.keys.value,
             cached=config.align.cached,
             layers=frozenset().union(*(one.layers for one in self.needs)),
@@ -119,8 +121,14 @@ class Assembly:
             held_out=config.data.held_out,
             seed=self.seed,
             workers=config.trainer.workers,
+            teacher=self.teacher,
         )
         return module, data
+
+    def _companions(self) -> frozenset[str]:
+        """Other encoders that the objectives read; the encoder as it began teaches where no other does."""
+        taught = any(one.teacher for one in self.needs) and self.teacher is None
+        return frozenset({"start"} if taught else ()).union(*(one.companions for one in self.needs))
 
     def _objectives(self, model: PreTrainedModel, languages: list[str], layout: SequenceBuilder) -> ObjectiveSet:
         shape, words = model.config, model.get_input_embeddings().weight
@@ -132,6 +140,7 @@ class Assembly:
             languages,
             self.config.align,
             token_lexicon(self.lexicon, layout.words),
+            self.teacher,
         )
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
 

@@ -227,6 +227,7 @@ class EncodedBatch:
         read: what the encoder has read, pass by pass.
         links: see ``ParallelBatch``; None without ``data.links``.
         place: of the batch in the run.
+        teacher: see ``ParallelBatch``; None without ``data.teacher``.
     """
 
     pairs: Mapping[str, EncodedPair]
@@ -238,6 +239,7 @@ class EncodedBatch:
     read: Sequence[Subwords]
     links: Int[Tensor, "links 3"] | None
     place: int
+    teacher: Float[Tensor, "batch dim"] | None
 
     def pair(self, view: str) -> EncodedPair:
         """Both languages in a view; where nothing is masked, ``masked`` is ``clean``."""
@@ -251,6 +253,14 @@ class EncodedBatch:
         """The target side of a pair view from the slow encoder; no gradient reaches it."""
         companion, side = self.companions["momentum"], self.pair(view).target.given
         return EncodedSide(side, dict(enumerate(companion(side.subwords))), companion.encoder)
+
+    @torch.no_grad()
+    def taught(self, view: str) -> Float[Tensor, "batch dim"]:
+        """Vectors of the English sentences by the teacher, or by the encoder as it began where there is none."""
+        if self.teacher is not None:
+            return self.teacher
+        start, english = self.companions["start"], self.pair(view).source.given.subwords
+        return start.encoder.pooled(start(english)[-1], english)
 
     @torch.no_grad()
     def start_vectors(self, view: str) -> tuple[Float[Tensor, "all dim"], Float[Tensor, "all dim"]]:
@@ -336,7 +346,16 @@ class BatchEncoder:
                 (joined_views[view],) = found
                 found[0].sentence = found[0].vector()
         return EncodedBatch(
-            pairs, joined_views, batch.languages, batch.same, self.head, self.companions, read, batch.links, batch.place
+            pairs,
+            joined_views,
+            batch.languages,
+            batch.same,
+            self.head,
+            self.companions,
+            read,
+            batch.links,
+            batch.place,
+            batch.teacher,
         )
 
     def _sides(self, sides: Sequence[Side], subwords: Subwords) -> list[EncodedSide]:

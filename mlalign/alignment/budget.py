@@ -2,23 +2,25 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.views import AGAIN
 from mlalign.config.schema import Align
 from mlalign.cost import (
+    FORWARD,
     BatchSize,
     VocabularyRows,
-    encoder_operations,
+    hidden_words,
     linear_operations,
-    matrix_entries,
     pooling_operations,
+    read_operations,
     vocabulary_operations,
 )
 from mlalign.data.parallel import ParallelDataModule
@@ -27,7 +29,6 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError
 
 Ints = NDArray[np.int64]
-FORWARD = 1 / 3  # of what a pass with its gradient costs
 FIRST = 1024  # batches
 
 
@@ -46,6 +47,10 @@ class Spent:
     pairs: int = 0
     tokens: int = 0
     flops: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        """Both together."""
+        return Spent(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
 
 
 def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
@@ -114,15 +119,9 @@ def spending(
     again = [view for one in module.objectives.named().values() for view in one.encodes_again]
     steps = pairs = flops = 0
     tokens = 0.0
-    for key in _batches(data):
-        table, rows = data.tables[key.language], data.trained[key.language][key.rows]
-        size = BatchSize(
-            table.source_lengths[rows].astype(np.int64),
-            table.target_lengths[rows].astype(np.int64),
-            overhead=data.layout.overhead,
-            width=module.encoder.dim,
-            mask_rate=align.mask_rate,
-        )
+    model = module.encoder.backbone.base_model
+    for key in batches_of(data):
+        size = size_of(data, key, width=module.encoder.dim, mask_rate=align.mask_rate)
         alone = plan.is_head_warmup(key.batch)
         progress = 1.0 if alone else plan.progress(key.batch)
         thinned = size.every(align.masked_every)
@@ -134,17 +133,38 @@ def spending(
         pairs += size.pairs
         for share, read in ((1.0, fast), (FORWARD, slow)):
             tokens += share * sum(int(positions.sum()) for positions in read)
-            flops += round(share * sum(_encoder(module, positions) for positions in read))
+            flops += round(share * sum(read_operations(model, positions) for positions in read))
         learned = {
             name: thinned if "masked" in one.views and "masked" in sizes else size
             for name, one in module.objectives.named().items()
             if one.is_learned(progress)
         }
         flops += _vocabulary(module, learned)
-        flops += 0 if alone else _objectives(module, learned, sizes.values())
+        flops += 0 if alone else _objectives(module, learned, sizes.values(), data.layout)
         if plan.ends_update(key.batch) and not alone:
             steps += 1
             yield Spent(steps, pairs, round(tokens), flops)
+
+
+def side_spending(data: ParallelDataModule, module: MaskedSideModule, batches: int, *, frozen: bool) -> Spent:
+    """What masked words of one side of the pairs spend.
+
+    Args:
+        data: that is learned from.
+        module: that learned.
+        batches: of the run.
+        frozen: whether all but the embeddings stayed as they are.
+    """
+    encoder, align, tokens, flops = module.encoder, module.align, 0, 0
+    for key in islice(batches_of(data), batches):
+        size = size_of(data, key, width=encoder.dim, mask_rate=align.mask_rate).every(align.masked_every)
+        lengths: Ints = getattr(size, module.side)
+        masked = hidden_words(lengths, align.mask_rate)
+        tokens += int((lengths + size.overhead).sum())
+        flops += read_operations(encoder.backbone.base_model, lengths + size.overhead, frozen=frozen)
+        flops += linear_operations(masked, size.width**2, frozen=frozen)
+        flops += vocabulary_operations(masked, 0, size.width, module.vocabulary)
+    return Spent(batches // align.accumulate, batches * align.batch_size, tokens, flops)
 
 
 def positions_of(view: str, size: BatchSize, layout: SequenceBuilder) -> Ints:
@@ -166,7 +186,14 @@ def positions_of(view: str, size: BatchSize, layout: SequenceBuilder) -> Ints:
             return np.concatenate([source, target])
 
 
-def _batches(data: ParallelDataModule) -> Iterator[BatchKey]:
+def size_of(data: ParallelDataModule, key: BatchKey, *, width: int, mask_rate: float) -> BatchSize:
+    """What the cost of a batch depends on."""
+    table, rows = data.tables[key.language], data.trained[key.language][key.rows]
+    source, target = (lengths[rows].astype(np.int64) for lengths in (table.source_lengths, table.target_lengths))
+    return BatchSize(source, target, overhead=data.layout.overhead, width=width, mask_rate=mask_rate)
+
+
+def batches_of(data: ParallelDataModule) -> Iterator[BatchKey]:
     """As a run has them, however long it is."""
     done, size = 0, FIRST
     while True:
@@ -175,15 +202,10 @@ def _batches(data: ParallelDataModule) -> Iterator[BatchKey]:
         done, size = size, 2 * size
 
 
-def _encoder(module: AlignmentModule, positions: Ints) -> int:
-    backbone = module.encoder.backbone
-    layers: int = backbone.config.num_hidden_layers if hasattr(backbone.config, "num_attention_heads") else 0
-    weights = matrix_entries(backbone.base_model)
-    return encoder_operations(positions, weights=weights, layers=layers, width=module.encoder.dim)
-
-
-def _objectives(module: AlignmentModule, learned: Mapping[str, BatchSize], passes: Iterable[BatchSize]) -> int:
-    """Of each objective by itself, and the sentence vectors of every pass that they share."""
+def _objectives(
+    module: AlignmentModule, learned: Mapping[str, BatchSize], passes: Iterable[BatchSize], layout: SequenceBuilder
+) -> int:
+    """Of each objective by itself, and the sentence vectors of every pass that they share or make again."""
     encoder, objectives = module.encoder, module.objectives.named()
     is_read = encoder.sentence_fusion is not None or any(one.level == "sentence" for one in objectives.values())
     operations = sum(objectives[name].operations(size) for name, size in learned.items())
@@ -193,6 +215,11 @@ def _objectives(module: AlignmentModule, learned: Mapping[str, BatchSize], passe
         if encoder.sentence_fusion is not None:
             keys = 4 * size.pairs if module.encoded.keys == "pair" else 4
             operations += linear_operations(2 * size.pairs + keys, size.width**2)
+    for name, size in learned.items() if encoder.pool == "mean" else ():
+        one = objectives[name]
+        for view in one.encodes_again if one.level == "sentence" else ():
+            read = int(positions_of(view, size, layout).sum())
+            operations += pooling_operations(read, size.width, learned=False)
     return operations
 
 

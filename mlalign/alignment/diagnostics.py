@@ -60,7 +60,7 @@ class Diagnostics:
         for rule in (one for one in self.rules if one.measure in values):
             value = float(values[rule.measure])
             if self._lasts(rule.name, rule.is_suspicious(value), PATIENCE):
-                self._warn(rule.name, rule.message.format(value))
+                self.warn(rule.name, rule.message.format(value))
 
     def _watch_weight(self, name: str, weight: float) -> None:
         if self.weight_bounds is None or self.weight_bounds[0] == self.weight_bounds[1]:
@@ -68,7 +68,7 @@ class Diagnostics:
         low, high = self.weight_bounds
         at_bound = weight <= 1.001 * low or weight >= high / 1.001
         if self._lasts(name, at_bound, PATIENCE):
-            self._warn(
+            self.warn(
                 name,
                 f"the learned {name} stays at its bound ({weight:.3g}, bounds {low:.3g} and "
                 f"{high:.3g}): the loss is far larger or smaller than the others; raise "
@@ -84,7 +84,7 @@ class Diagnostics:
         held_out = measures["retrieval/mean"]
         lost = held_out < max(LEAKAGE_HELD_OUT, 2 * measures["chance"])
         if self._in_batch > LEAKAGE_IN_BATCH and lost:
-            self._warn(
+            self.warn(
                 "leakage",
                 f"in-batch accuracy is {self._in_batch:.0f} % but held-out retrieval only "
                 f"{held_out:.1f} %: the fusion's keys leak which sentences are pairs (fusion.keys=prototype "
@@ -92,7 +92,7 @@ class Diagnostics:
             )
         alike = measures.get("other_cosine/mean", 0.0)
         if self._lasts("collapse", lost and alike > COLLAPSED, 2):
-            self._warn(
+            self.warn(
                 "collapse",
                 f"all sentences have nearly the same vector (mean cosine of sentences that say "
                 f"different things {alike:.3f}, held-out retrieval {held_out:.1f} %); add a contrastive "
@@ -104,7 +104,8 @@ class Diagnostics:
         self._in_a_row[what] = self._in_a_row[what] + 1 if is_so else 0
         return self._in_a_row[what] > patience
 
-    def _warn(self, what: str, message: str) -> None:
+    def warn(self, what: str, message: str) -> None:
+        """Warn of something that was not warned of before."""
         if what not in self.warnings:
             self.warnings[what] = message
             log.warning("%s", message)

@@ -90,6 +90,9 @@ class AlignmentModule(L.LightningModule):
     def on_train_start(self) -> None:
         """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
         self.train()
+        for name, objective in self.objectives.named().items():
+            for message in objective.doubts:
+                self.diagnostics.warn(name, message)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, idx: int) -> Any:
         """What the word losses are about stays on the host, see ``Side``."""

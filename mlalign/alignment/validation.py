@@ -11,6 +11,7 @@ from mlalign.config.schema import Train
 from mlalign.data.lexicon import INDUCED, SAMPLE, dictionary_files
 from mlalign.errors import ConfigError
 from mlalign.files import Json
+from mlalign.models.sentence_encoder import modules_of
 
 
 def check_losses(config: Train) -> Train:
@@ -41,7 +42,9 @@ def check_losses(config: Train) -> Train:
 def _check_resources(name: str, needs: Needs, config: Train) -> None:
     """What a loss reads besides the text must be named, and files must be there."""
     if needs.links and config.data.links == Links.none:
-        raise ConfigError(f"losses.{name} needs links between words: set data.links=ibm1")
+        raise ConfigError(
+            f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a pretrained one"
+        )
     choice = config.data.lexicon
     if needs.lexicon and choice is None:
         raise ConfigError(
@@ -49,6 +52,8 @@ def _check_resources(name: str, needs: Needs, config: Train) -> None:
         )
     if needs.lexicon and choice is not None and choice not in (SAMPLE, INDUCED):
         dictionary_files(Path(choice))
+    if needs.teacher and config.data.teacher is not None:
+        modules_of(Path(config.data.teacher), f"data.teacher={config.data.teacher}")
 
 
 def settings_of(name: str, given: Mapping[str, Json]) -> Objective.Settings:

@@ -23,6 +23,8 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from torch import distributed
 
 from mlalign import stopping
+from mlalign.alignment.assembly import Assembly
+from mlalign.alignment.views import views_read
 from mlalign.config.frozen import freeze
 from mlalign.config.hydra import quiet_libraries
 from mlalign.config.schema import Train
@@ -157,6 +159,12 @@ def refuse_unshared(config: Train, devices: int) -> None:
             f"align.batch_size={pairs} is the batch of all {devices} devices together and no multiple "
             f"of {devices}; take {pairs // devices * devices or devices} or "
             f"{(pairs // devices + 1) * devices}"
+        )
+    rows = pairs // 2  # of the view `mixed`
+    if rows % devices and "mixed" in views_read(Assembly(config).needs):
+        raise ConfigError(
+            f"align.batch_size={pairs}: a loss reads the view mixed, which has two pairs in a row, and {rows} rows are "
+            f"no multiple of {devices} devices; take a multiple of {2 * devices}, or one device"
         )
     masked = -(-pairs // config.align.masked_every)
     if masked % devices:

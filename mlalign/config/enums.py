@@ -46,7 +46,7 @@ WordHead = StrEnum("WordHead", "backbone layer_norm")
 # What an alignment may spend: updates, sentence pairs, positions that the encoder reads, operations.
 BudgetUnit = StrEnum("BudgetUnit", "steps pairs tokens flops")
 # Where links between the words of a pair come from.
-Links = StrEnum("Links", "none ibm1")
+Links = StrEnum("Links", "none ibm1 encoder")
 # How far two sentence vectors are from each other.
 Distance = StrEnum("Distance", "mse cosine")
 # How linked tokens are brought together: by their distance, or among those of all links.

@@ -91,6 +91,8 @@ class Data(Settings):
     languages: Json = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
     lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
+    # A folder of sentence-transformers or transformers, whose vectors of English are learned; null: the backbone's own.
+    teacher: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
     trees: str | None = setting(None, affects=RUN)  # English dependency trees in CoNLL-U, for method.stages=[parse]
     on_bad_line: OnBadLine = OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
@@ -99,6 +101,7 @@ class Data(Settings):
     max_ratio: float = setting(4.0, at_least(1))  # between the tokens of the two sides
     sampling_exponent: float = setting(0.7, CLOSED_SHARE)
     links: Links = Links.none  # between the words of each pair
+    link_layer: int | None = setting(None, at_least(0))  # whose vectors links=encoder compares; null: the last
 
 
 @dataclass

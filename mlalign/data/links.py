@@ -1,6 +1,7 @@
-"""Which words of a sentence translate which: IBM model 1 in both directions, where they agree."""
+"""Which words of a sentence translate which: IBM model 1 in both directions, where they agree; and where links lie."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from scipy.sparse import csr_array
 from mlalign.data.token_cache import Tokenised
 from mlalign.files import locked, replacing
 
-FORM = 1  # raise it when what is written below changes
+MODEL1 = "links1"  # of the files; another number when they change
 ITERATIONS = 5
 CHUNK = 10_000  # pairs at a time
 NULL = -1  # a word that translates none
 
 Ints = NDArray[np.int64]
+Found = tuple[NDArray[np.int32], Ints]  # places ``[links, 2]``, pair by pair, and how many links each pair has
 
 
 class Sentences(NamedTuple):
@@ -126,7 +128,7 @@ class Model1:
         return every, cells
 
 
-def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> tuple[NDArray[np.int32], Ints]:
+def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> Found:
     """Places of words that each direction finds the best for the other (Och & Ney 2003: the intersection).
 
     Args:
@@ -149,31 +151,50 @@ def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) ->
     return places, np.bincount(pair[chosen], minlength=len(target.lengths))
 
 
-def with_links(table: Tokenised) -> Tokenised:
+def with_links(table: Tokenised, find: Callable[[Tokenised], Found], name: str) -> Tokenised:
     """The same pairs with a column ``links`` of source and target places, one behind the other.
 
     The subwords are linked. The file lies beside the table's in the cache, made now or before.
+
+    Args:
+        table: of pairs.
+        find: the links of a table.
+        name: of the file, which says how the links are found.
     """
     (file,) = table.rows.cache_files
-    path = Path(file["filename"]).with_suffix(f".links{FORM}.arrow")
+    path = Path(file["filename"]).with_suffix(f".{name}.arrow")
     with locked(path.with_suffix(".lock")):
         if not path.is_file():
-            _write_links(table, path)
+            started = time.perf_counter()
+            places, sizes = find(table)
+            _write_links(places, sizes, path, time.perf_counter() - started)
     column = Dataset.from_file(str(path)).with_format("arrow")
     return replace(table, rows=concatenate_datasets([table.rows, column], axis=1).with_format("arrow"))
 
 
-def _write_links(table: Tokenised, path: Path) -> None:
-    """The file takes its final name only when it is whole."""
+def linking_seconds(table: Tokenised) -> float:
+    """How long it took to find the links of a table, now or before."""
+    path: str = table.rows.cache_files[-1]["filename"]
+    with pa.OSFile(path) as source, pa.ipc.open_stream(source) as reader:
+        return float(reader.schema.metadata[b"seconds"])
+
+
+def model1_links(table: Tokenised) -> Found:
+    """Of the subwords of all pairs, see ``links``."""
     whole = table.rows[:]
 
     def side(name: str, lengths: NDArray[np.int32]) -> Sentences:
         words = whole[name].combine_chunks().flatten().to_numpy()
         return Sentences(words.astype(np.int64), lengths.astype(np.int64))
 
-    places, sizes = links(side("source", table.source_lengths), side("target", table.target_lengths))
+    return links(side("source", table.source_lengths), side("target", table.target_lengths))
+
+
+def _write_links(places: NDArray[np.int32], sizes: Ints, path: Path, seconds: float) -> None:
+    """The file takes its final name only when it is whole."""
     ends = np.concatenate([[0], np.cumsum(2 * sizes)]).astype(np.int32)
     column = pa.table({"links": pa.ListArray.from_arrays(pa.array(ends), pa.array(places.ravel()))})
+    column = column.replace_schema_metadata({"seconds": str(seconds)})
     with (
         replacing(path) as part,
         pa.OSFile(str(part), "wb") as sink,

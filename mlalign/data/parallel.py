@@ -7,7 +7,7 @@ import lightning as L
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from mlalign.data.languages import ENGLISH
 from mlalign.data.sampling import BatchKey, PairBatches
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.teacher_vectors import TeacherVectors
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import rank, world_size
 from mlalign.errors import DataError
@@ -67,6 +68,7 @@ class ParallelBatch(NamedTuple):
     place: int  # of the batch in the run
     links: Int[Tensor, "links 3"] | None = None  # row, source and target token, of this device's rows
     rows: Sequence[int] = ()  # of all devices, in the table of the language
+    teacher: Float[Tensor, "batch dim"] | None = None  # its vectors of English, of this device's rows
 
     @property
     def first(self) -> Sides:
@@ -106,6 +108,7 @@ class ParallelText(Dataset[ParallelBatch]):
         views: name -> what makes this view.
         rank: this device among ``world``, which divides the pairs of a batch.
         world: how many devices share a batch.
+        teacher: vectors of all English sentences, where an objective reads them.
     """
 
     def __init__(
@@ -117,8 +120,9 @@ class ParallelText(Dataset[ParallelBatch]):
         *,
         rank: int = 0,
         world_size: int = 1,
+        teacher: TeacherVectors | None = None,
     ) -> None:
-        self.tables, self.rows, self.layout = tables, rows, layout
+        self.tables, self.rows, self.layout, self.teacher = tables, rows, layout, teacher
         self.views, self.rank, self.world = views, rank, world_size
 
     def __getitem__(self, key: BatchKey) -> ParallelBatch:
@@ -133,7 +137,8 @@ class ParallelText(Dataset[ParallelBatch]):
         )
         views = {name: regrouped(map(self._own, make(text, key))) for name, make in self.views.items()}
         links = self._links(table["links"]) if "links" in table.column_names else None
-        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links, rows)
+        taught = None if self.teacher is None else self.teacher.of(keys[0][self._slice(len(keys[0]))])
+        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links, rows, taught)
 
     def _links(self, column: pa.ChunkedArray) -> Int[Tensor, "links 3"]:
         """Of this device's rows, which are counted from its first."""
@@ -147,8 +152,11 @@ class ParallelText(Dataset[ParallelBatch]):
 
     def _own(self, side: Side) -> Side:
         """The rows of this device."""
-        size = len(side.original) // self.world
-        return rows_of(side, slice(self.rank * size, (self.rank + 1) * size), self.layout)
+        return rows_of(side, self._slice(len(side.original)), self.layout)
+
+    def _slice(self, rows: int) -> slice:
+        size = rows // self.world
+        return slice(self.rank * size, (self.rank + 1) * size)
 
 
 class ParallelDataModule(L.LightningDataModule):
@@ -166,6 +174,7 @@ class ParallelDataModule(L.LightningDataModule):
         views: name -> what makes this view of a batch.
         seed: of the order.
         workers: processes that make batches.
+        teacher: vectors of all English sentences, where an objective reads them.
     """
 
     def __init__(
@@ -180,9 +189,10 @@ class ParallelDataModule(L.LightningDataModule):
         held_out: int,
         seed: int,
         workers: int = 0,
+        teacher: TeacherVectors | None = None,
     ) -> None:
         super().__init__()
-        self.tables, self.layout, self.views = dict(tables), layout, dict(views)
+        self.tables, self.layout, self.views, self.teacher = dict(tables), layout, dict(views), teacher
         self.pairs, self.batches, self.exponent = pairs, batches, exponent
         self.seed, self.workers = seed, workers
         largest = max(len(table) for table in tables.values())
@@ -212,6 +222,7 @@ class ParallelDataModule(L.LightningDataModule):
             self.views,
             rank=rank(),
             world_size=world_size(),
+            teacher=self.teacher,
         )
         return DataLoader(
             text,

@@ -97,7 +97,7 @@ def load_backbone(
     called = called or f"backbone.path={folder}"
     check_folder(folder, called)
     quiet_transformers()
-    with _errors_in_words(called):
+    with errors_in_words(called):
         config = AutoConfig.from_pretrained(folder)
     if config.model_type in DISENTANGLED:
         config.legacy = True  # the other form of the head gives resizing the wrong matrix
@@ -106,7 +106,7 @@ def load_backbone(
     if layer is not None:
         cut_layers(config, layer, called)
     attention = _supported_attention(config, attention, called)
-    with _errors_in_words(called):
+    with errors_in_words(called):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder)
         model, loading = AutoModelForMaskedLM.from_pretrained(
             folder,
@@ -139,7 +139,7 @@ def load_backbone(
 
 
 @contextmanager
-def _errors_in_words(called: str) -> Iterator[None]:
+def errors_in_words(called: str) -> Iterator[None]:
     """Whatever transformers raises over a folder, as one message."""
     try:
         yield

@@ -39,7 +39,7 @@ def budgets(runs: Sequence[Run]) -> Mapping[str, list[Run]]:
     found: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         budget = run.results.budget
-        if budget is not None and run.results.aligned is not None:
+        if budget is not None and budget.amount is not None and run.results.aligned is not None:
             found[f"{budget.amount:,.15g} {budget.unit}"].append(run)
     return found
 

@@ -40,18 +40,21 @@ class Budget:
     """What an alignment was allowed, and what it took; None where it was not recorded.
 
     Attributes:
-        unit: ``steps``, ``pairs``, ``tokens`` or ``flops``.
+        unit: ``steps``, ``pairs``, ``tokens`` or ``flops``; None where nothing had a budget.
         amount: how many of them were allowed.
         steps, pairs, tokens, flops, seconds: how many there were.
+        stages: what was spent besides, by other stages or to make what the alignment reads -> ``sentences``,
+            ``tokens``, ``flops`` and ``seconds``.
     """
 
-    unit: str
-    amount: float
+    unit: str | None = None
+    amount: float | None = None
     steps: int | None = None
     pairs: int | None = None
     tokens: float | None = None
     flops: float | None = None
     seconds: float | None = None
+    stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

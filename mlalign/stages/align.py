@@ -15,20 +15,22 @@ from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
-from mlalign.config.enums import Stage
+from mlalign.config.enums import Links, Stage
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelDataModule
-from mlalign.distributed import is_rank_zero, on_rank_zero
+from mlalign.distributed import is_rank_zero, on_rank_zero, rank_zero_first
 from mlalign.files import JsonObject, remove, write_whole
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE
 from mlalign.reporting.curves import CURVES, write_curves
 from mlalign.stages.dictionary import lexicon_of
+from mlalign.stages.encoder_links import linked_by, linking_cost
 from mlalign.stages.stage import EncoderStage, files_of
+from mlalign.stages.teacher import Teacher
 from mlalign.training.checkpoints import StageCheckpoints, fit
 from mlalign.training.elapsed import Elapsed
 from mlalign.training.trainer import require_finished
@@ -42,7 +44,7 @@ CHECKPOINT = "checkpoints/last.ckpt"  # likewise
 class AlignmentStage(EncoderStage):
     """Makes the aligned encoder that a configuration describes; a resumed alignment keeps its precision."""
 
-    name = Stage.align
+    name, resumes = Stage.align, True
 
     @cached_property
     def config(self) -> Train:
@@ -63,19 +65,30 @@ class AlignmentStage(EncoderStage):
         """What is trained, on what, and the tokenizer."""
         model, tokenizer = self.backbone.load(attention)
         vocabulary, tables = vocabulary_size(tokenizer), self.tables(tokenizer)
-        return *Assembly(config, self.lexicon).module(model, tokenizer, tables, vocabulary), tokenizer
+        if config.data.links == Links.encoder:
+            with rank_zero_first():
+                tables = linked_by(config, model, tokenizer, tables, self.backbone.identity)
+        vectors = None if self.teacher is None else self.teacher.vectors(tables)
+        return *Assembly(config, self.lexicon, vectors).module(model, tokenizer, tables, vocabulary), tokenizer
 
     @cached_property
     def recipe(self) -> JsonObject:
         """Everything that the aligned encoder follows from."""
         recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
-        return recipe | ({} if self.lexicon is None else {"lexicon": fingerprint(self.lexicon)})
+        recipe |= {} if self.lexicon is None else {"lexicon": fingerprint(self.lexicon)}
+        return recipe | ({} if self.teacher is None else {"teacher": self.teacher.identity})
 
     @cached_property
     def lexicon(self) -> Lexicon | None:
         """The dictionaries, where an objective reads them."""
         is_read = any(one.lexicon for one in Assembly(self.asked).needs)
         return lexicon_of(self.asked, self.text) if is_read else None
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """What gives vectors of English, where an objective reads them and it is not the backbone."""
+        is_read = any(one.teacher for one in Assembly(self.asked).needs)
+        return Teacher(self.asked, self.text) if is_read and self.asked.data.teacher is not None else None
 
     def make(self, folder: Path, resume_from: Path) -> None:
         """Align and fill a folder; its checkpoint goes when the encoder in it was found to be whole.
@@ -97,6 +110,12 @@ class AlignmentStage(EncoderStage):
         computing = self._computing(folder, resume_from)
         module, data, tokenizer = self._assembled(config, computing["attention"])
         self.configure_training(module.encoder.backbone)
+        if config.data.links == Links.encoder and self.backbone.is_untrained:
+            module.diagnostics.warn(
+                "links",
+                f"data.links=encoder with backbone={config.backbone.name}, which is built here from scratch: its links "
+                "are chance; start from a pretrained backbone, or set data.links=ibm1",
+            )
         pairs = sum(map(len, data.tables.values()))
         log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), f"{pairs:,}", config.align.steps)
         seconds = align(
@@ -118,7 +137,18 @@ class AlignmentStage(EncoderStage):
             computing=computing,
             budget=asdict(spent_by(config.align, module, data)),
             warnings=list(module.diagnostics.warnings.values()),
+            **self._resources(module, data),
         )
+
+    def _resources(self, module: AlignmentModule, data: ParallelDataModule) -> JsonObject:
+        """What was made once and read, and what that cost."""
+        found: JsonObject = {"costs": {}}
+        if self.config.data.links == Links.encoder:
+            found["costs"]["links"] = asdict(linking_cost(module.encoder, data))
+        if self.teacher is not None:
+            found["costs"]["teacher"] = asdict(self.teacher.cost(data.tables))
+            found["reads"] = ["parallel text", f"a teacher: {self.teacher.folder.name}"]
+        return found
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:
         """Precision and attention: as this alignment began, on whatever machine, or as chosen here."""

@@ -54,6 +54,11 @@ class Backbone:
         return self.settings.name in BUILT and self.settings.path is None
 
     @property
+    def is_untrained(self) -> bool:
+        """As it is built."""
+        return self.is_built
+
+    @property
     def is_laser(self) -> bool:
         """Whether it is LASER's released encoder, which is written in transformers' form before it is loaded."""
         return self.settings.name == LASER
@@ -163,6 +168,8 @@ class EarlierEncoder:
 
     def __init__(self, folder: Path, *, dropout: float | None) -> None:
         self.folder, self.dropout = folder, dropout
+
+    is_untrained = False
 
     @property
     def identity(self) -> JsonObject:

@@ -154,8 +154,9 @@ class WindowSampler:
         return found[lot.argmax(0), np.arange(len(words))]
 
 
-def train_cbow(model: Cbow, sampler: WindowSampler, epochs: Iterable[int]) -> None:
-    """Learn all windows of some epochs with a falling learning rate."""
+def train_cbow(model: Cbow, sampler: WindowSampler, epochs: Iterable[int]) -> int:
+    """Learn all windows of some epochs with a falling learning rate; returns how many there were."""
+    windows = 0
     rate = sampler.settings.learning_rate
     optimizer = torch.optim.SparseAdam(list(model.parameters()), lr=rate)
     batches = -(-len(sampler.text.rows) // sampler.settings.batch_size)
@@ -167,3 +168,5 @@ def train_cbow(model: Cbow, sampler: WindowSampler, epochs: Iterable[int]) -> No
             optimizer.zero_grad()
             model(batch).backward()
             optimizer.step()
+            windows += len(batch.centre)
+    return windows

@@ -47,7 +47,7 @@ def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool 
         is_given = given is not None and given.name == partial_of(folder).name
         source = given if given is not None and is_given else partial_of(folder)
         make = partial(stage.make, resume_from=source)
-        get_or_create(folder, make, complete=RECIPE, fresh=resume is False)
+        get_or_create(folder, make, complete=RECIPE, fresh=resume is False, keep=stage.resumes)
     return list(folders)
 
 
@@ -65,20 +65,22 @@ def _tell_of_other_versions(root: Path, recipe: JsonObject) -> None:
             )
 
 
-def get_or_create(folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False) -> Path:
+def get_or_create(
+    folder: Path, make: Callable[[Path], None], *, complete: str, fresh: bool = False, keep: bool = True
+) -> Path:
     """A folder that holds ``complete``: as it is, or made now under another name.
 
     Two runs that want the same folder wait for each other. All ranks of a run call this.
 
     Args:
         folder: the final name.
-        make: fills the folder that it is given, ``folder`` with the suffix ``.partial``, which
-            keeps what an interrupted run left there; called in every rank.
+        make: fills the folder that it is given, ``folder`` with the suffix ``.partial``; called in every rank.
         complete: the file by which a whole folder is known.
         fresh: make it again even if it is there.
+        keep: what an interrupted run left there.
     """
     with locked(folder.with_name(f".{folder.name}.lock")):
-        if fresh and is_rank_zero():
+        if (fresh or not keep) and is_rank_zero():
             files.remove(partial_of(folder))
         if broadcast_object(fresh or not (folder / complete).is_file()):
             partial_of(folder).mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.stages.backbone import local_files
 from mlalign.stages.dictionary import lexicon_files
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.teacher import teacher_files
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +21,12 @@ def run_folder(config: Train) -> Path:
     """Named by what affects the run: the same wherever it is, whatever it runs on and however it is shown.
 
     Raises:
-        DataError: the backbone's folder holds no model, or ``data.lexicon`` no dictionary.
+        DataError: the backbone's folder holds no model, ``data.lexicon`` no dictionary, or ``data.teacher`` no encoder.
     """
     return (
-        Path(config.output) / config.task.name / run_name(config, local_files(config.backbone) | lexicon_files(config))
+        Path(config.output)
+        / config.task.name
+        / run_name(config, local_files(config.backbone) | lexicon_files(config) | teacher_files(config))
     )
 
 

@@ -2,13 +2,16 @@
 
 import logging
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mlalign.config.enums import Stage
+from mlalign.cost import Cost, forward_cost, pooling_operations
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule, sentences_of
 from mlalign.data.sequences import SequenceBuilder
@@ -51,7 +54,31 @@ class MapStage(EncoderStage):
         encoder.maps = fitted_maps(encoder, data, align.prototype_sentences, linear=self.linear)
         log.info("Fitted maps of %s to at most %d pairs each", ", ".join(tables), align.prototype_sentences)
         computing, seconds = {"precision": "32-true", "attention": self.attention}, time.perf_counter() - started
-        self.save(encoder, tokenizer, folder, seconds=seconds, files=files_of(tables), computing=computing, warnings=[])
+        self.save(
+            encoder,
+            tokenizer,
+            folder,
+            seconds=seconds,
+            files=files_of(tables),
+            computing=computing,
+            costs={self.name.value: asdict(self._cost(encoder, data, seconds))},
+            warnings=[],
+        )
+
+    def _cost(self, encoder: Encoder, data: ParallelDataModule, seconds: float) -> Cost:
+        """Of both sides of the pairs; decompositions are left out."""
+        rows = {language: found[: self.config.align.prototype_sentences] for language, found in data.trained.items()}
+        lengths = [
+            side[rows[language]] + data.layout.overhead
+            for language, table in data.tables.items()
+            for side in (table.source_lengths, table.target_lengths)
+        ]
+        cost = forward_cost(encoder.backbone.base_model, np.concatenate(lengths), seconds=seconds)
+        means = 1 + (encoder.pool == "mean")
+        flops = means * pooling_operations(sum(map(int, np.concatenate(lengths))), encoder.dim, learned=False)
+        if self.linear:
+            flops += sum(2 * (len(found) + encoder.dim) * encoder.dim**2 for found in rows.values())
+        return replace(cost, flops=cost.flops + flops)
 
 
 class CentredStage(MapStage):

@@ -13,7 +13,7 @@ from mlalign.config.enums import Links
 from mlalign.config.schema import Train
 from mlalign.data.coverage import TEXTS, Coverage, coverage
 from mlalign.data.languages import ENGLISH, codes_of
-from mlalign.data.links import with_links
+from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.sequences import SequenceBuilder
@@ -150,7 +150,7 @@ class ParallelText:
                 progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
             )
             if data.links == Links.ibm1:
-                tables[language] = with_links(tables[language])
+                tables[language] = with_links(tables[language], model1_links, MODEL1)
             for reason, count in tables[language].dropped.items():
                 log.info("en-%s: %d pairs left out: %s", language, count, reason)
         if not tables:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import mlalign
 from mlalign.config.enums import Stage
 from mlalign.config.schema import Train
+from mlalign.cost import Cost, parsing_operations, read_operations
 from mlalign.data.sampling import ShuffledBatches, stream, within_budget
 from mlalign.data.trees import Tree, read_trees
 from mlalign.distributed import rank, world_size
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import JsonObject, sha256_of
-from mlalign.finetuning.parsing import ParsingModule, TreeText, encode_trees
+from mlalign.finetuning.parsing import EncodedTree, ParsingModule, TreeText, encode_trees
 from mlalign.models.encoder import Encoder
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.stage import EncoderStage
@@ -135,16 +137,27 @@ class ParsingStage(EncoderStage):
             f"parse: {len(encoded)} trees of {self.path.name}; UAS {scores['uas']}, LAS {scores['las']} on "
             f"{len(kept_out)} others"
         )
+        seconds = time.perf_counter() - started
         self.save(
             module.encoder,
             tokenizer,
             folder,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
+            costs={self.name.value: asdict(self._cost(module, encoded, seconds))},
             files={str(self.path): {"rows": len(trees), "sha256": sha256_of(self.path)}},
             reads=["treebank"],
             notes=[note],
             scores=scores,
         )
+
+    def _cost(self, module: ParsingModule, trees: Sequence[EncodedTree], seconds: float) -> Cost:
+        """Of all epochs."""
+        lengths = [len(one.sequence.ids) for one in trees]
+        words = [len(one.tree.heads) for one in trees]
+        flops = read_operations(module.encoder.backbone.base_model, lengths)
+        flops += parsing_operations(words, module.encoder.dim, len(module.relations))
+        epochs = self.config.parse.epochs
+        return Cost(epochs * len(trees), epochs * sum(lengths), epochs * flops, seconds)
 
     def _divided(self, trees: list[Tree]) -> tuple[list[Tree], list[Tree]]:
         """Trees to learn from, and those that are held out."""

@@ -33,6 +33,10 @@ class Start(Protocol):
     def identity(self) -> JsonObject:
         """What identifies weights and tokenizer, whatever they are called."""
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its weights are random."""
+
     def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The model and its tokenizer; ``attention`` is transformers' name of its implementation."""
 
@@ -51,9 +55,11 @@ class EncoderStage(ABC):
     Attributes:
         name: of the stage.
         asked: the configuration; ``config`` is what a stage makes of it.
+        resumes: whether an interrupted one resumes where it was; another begins again.
     """
 
     name: ClassVar[Stage]
+    resumes: ClassVar[bool] = False
 
     def __init__(
         self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from mlalign.alignment.assembly import counted
+from mlalign.alignment.budget import Spent, side_spending
 from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.config.enums import Stage
@@ -100,6 +102,7 @@ class SwapStage(EncoderStage):
             files=files_of(tables),
             computing={"precision": self.precision, "attention": self.attention},
             warnings=[],
+            budget=asdict(learner.spent),
             reads=["sides of the parallel text"],
             notes=[f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
         )
@@ -115,6 +118,7 @@ class _Learner:
         self.vocabulary, self.folder = vocabulary, folder
         self.ordinary = ordinary_ids(layout)
         self.embeddings: Parameter = encoder.backbone.get_input_embeddings().weight
+        self.spent = Spent()
 
     def learn_english(self, tables: Mapping[str, Tokenised], steps: int) -> None:
         """Train body, head and embeddings."""
@@ -190,3 +194,4 @@ class _Learner:
             max_epochs=1,
             accumulate_grad_batches=align.accumulate,
         )
+        self.spent += side_spending(data, module, steps * align.accumulate, frozen=language != ENGLISH)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mlalign.config.enums import Stage, VectorForm
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
+from mlalign.cost import Cost, cbow_operations
 from mlalign.data.languages import ENGLISH, nearest, writes_spaces
 from mlalign.data.lexicon import INDUCED, Lexicon, Translations, dictionary_files, lexicon_path
 from mlalign.data.token_cache import Tokenised
@@ -150,17 +151,24 @@ class VectorStage(EncoderStage):
         meanings = translated.table(self.lexicon) if joint else np.zeros((0, table.bounds[-1][1], 0), np.int64)
         sampler = WindowSampler(text, settings, meanings, seed=self.seed)
         epochs = bar(self.config.trainer.progress, "word vectors")(range(settings.epochs))
-        train_cbow(model, sampler, epochs)
+        windows = train_cbow(model, sampler, epochs)
         with torch.no_grad():
             vectors = model.composed(torch.arange(len(units.of_rows)))
         if not joint:
             vectors = self._mapped(vectors, table, translated)
         encoder, tokenizer = word_encoder(vectors, model.read.weight.detach(), table, tokenizer, units)
+        cost = Cost(
+            settings.epochs * (int(text.sentence[-1]) + 1),
+            settings.epochs * table.tokens,
+            cbow_operations(windows, settings.dim, 1 + settings.negatives + joint),
+            time.perf_counter() - started,
+        )
         self.save(
             encoder,
             tokenizer,
             folder,
-            seconds=time.perf_counter() - started,
+            seconds=cost.seconds,
+            costs={self.name.value: asdict(cost)},
             files=files_of(tables),
             backbone=None,
             computing={"precision": "32-true"},

@@ -32,8 +32,8 @@ AFFECT_NOTHING = {
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
 SINGLE = {
-    "data.held_out", "data.links", "data.max_pairs", "data.max_ratio", "data.min_tokens", "data.on_bad_line",
-    "data.sampling_exponent",
+    "data.held_out", "data.link_layer", "data.links", "data.max_pairs", "data.max_ratio", "data.min_tokens",
+    "data.on_bad_line", "data.sampling_exponent",
     "method.language_tokens", "trainer.precision",
 }  # fmt: skip
 RUN_ONLY = {"align.budget.amount", "align.budget.unit", "backbone.attention", "backbone.tokenizer"}

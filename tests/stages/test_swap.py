@@ -100,6 +100,9 @@ def test_it_runs_and_fine_tuning_keeps_every_embedding(toy, tmp_path):
     assert results["reads"] == ["English labels", "sides of the parallel text"]
     note = "swap: 4 steps, half of them of English; tokens of the text: en "
     assert any(one.startswith(note) for one in results["notes"])
+    spent = results["budget"]
+    assert (spent["unit"], spent["amount"], spent["steps"], spent["pairs"]) == ("steps", 4, 4, 32)
+    assert min(spent["tokens"], spent["flops"], spent["seconds"]) > 0
     start, _ = load_encoder(tmp_path / results["aligned"], attention="eager")
     folders = list(path.parent.glob("weights/*/"))
     assert folders
@@ -115,6 +118,7 @@ def test_it_runs_and_fine_tuning_keeps_every_embedding(toy, tmp_path):
     [
         ("method.stages=[swap,centred]", "swap must be the last"),
         ("method.language_tokens=false", "needs method.language_tokens=true"),
+        ("align.budget.unit=flops", "divides align.steps among the languages; set align.budget.unit=steps"),
         ("align.vocabulary=seen", "set align.word_head=backbone align.vocabulary=full"),
     ],
 )

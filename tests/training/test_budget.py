@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
-from training.toy import aligner, batches, built, built_by, configured, fitted, folder_of
+from training.toy import aligner, batches, built, built_by, configured, fitted, folder_of, trainer
 from typed import call
 
 from mlalign.alignment.assembly import Assembly
@@ -21,6 +21,9 @@ from mlalign.data.token_cache import FEATURES, Tokenised
 from mlalign.errors import ConfigError
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.io import RECIPE
+from mlalign.pipeline import chained
+from mlalign.stages.backbone import Backbone
+from mlalign.stages.parallel_text import ParallelText
 
 LENGTH, PAIRS = 9, 24
 CASES = {
@@ -41,6 +44,8 @@ CASES = {
         *(f"losses.{name}.view=clean" for name in ("adversarial", "inter_sentence", "intra_sentence")),
         "align.masked_every=3",
     ),
+    "false negatives": ("method=inter_sentence", "losses.inter_sentence.false_negatives=0.1"),
+    "distil": ("method=distil",),
 }
 
 
@@ -53,15 +58,19 @@ def counted(work) -> int:
 
 
 def of_equal_length(stage, *, length=LENGTH, pairs=PAIRS):
-    """A stage's module and tokenizer, on sentences that need no padding."""
+    """A stage's module and data, on sentences that need no padding."""
     model, tokenizer = stage.backbone.load("eager")
+    tables = tables_of_equal_length(length, pairs)
+    return Assembly(stage.config).module(model, tokenizer, tables, vocabulary_size(tokenizer))
+
+
+def tables_of_equal_length(length=LENGTH, pairs=PAIRS):
     random = np.random.default_rng(0)
-    rows = {side: random.integers(10, 100, (pairs, length)).tolist() for side in ("source", "target")}
+    rows = {side: random.integers(10, 80, (pairs, length)).tolist() for side in ("source", "target")}
     keys = {"source_key": range(pairs), "target_key": range(pairs, 2 * pairs)}
     table = Dataset.from_dict({**rows, **keys}, features=FEATURES).with_format("arrow")
     lengths = np.full(pairs, length, np.int32)
-    tables = {"de": Tokenised("de", table, lengths, lengths, np.arange(pairs) + 2**62, {}, {})}
-    return Assembly(stage.config).module(model, tokenizer, tables, vocabulary_size(tokenizer))
+    return {"de": Tokenised("de", table, lengths, lengths, np.arange(pairs) + 2**62, {}, {})}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,6 +92,34 @@ def test_the_decoder_of_translations_is_counted_although_torch_counts_no_lstm(to
     entries = sum(one.numel() for one in objective.decoder.lstm.parameters() if one.dim() == 2)
     positions = 2 * 8 * (LENGTH + 2 - 1)  # of pairs, all but the last one
     assert two.flops - one.flops == found + 6 * positions * entries
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["method=centred"], "costs"),
+        (["method=linear_map", "backbone.pool=mean"], "costs"),
+        (["method=embedding_swap", "align.steps=5", "align.accumulate=2"], "budget"),
+    ],
+)
+def test_a_stage_writes_the_operations_that_torch_counts(toy, tmp_path, monkeypatch, words, key):
+    config = configured(toy, *words, "data.held_out=0", "data.languages=[de]", "align.language_token_start=random")
+    text = ParallelText(config)
+    monkeypatch.setattr(text, "tables", lambda tokenizer: tables_of_equal_length())
+    (stage,) = chained(config, text, Backbone(config, text), lambda name: trainer, precision="32-true")
+    found = counted(lambda: stage.make(tmp_path, tmp_path))
+    made = OmegaConf.to_container(OmegaConf.load(tmp_path / RECIPE))
+    positions = LENGTH + 2 + (key == "budget")  # with a language token
+    if key == "budget":
+        assert made[key] == {"steps": 5, "pairs": 80, "tokens": 80 * positions, "flops": found}
+    else:
+        cost = made[key][config.method.name]
+        assert cost == {
+            "sentences": 40,
+            "tokens": round(40 * positions / 3),
+            "flops": found,
+            "seconds": made["seconds"],
+        }
 
 
 @pytest.mark.parametrize("view", ["clean", "masked", "english", "tlm", "mixed", "again:mixed", "again:english"])

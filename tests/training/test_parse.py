@@ -5,9 +5,11 @@ import json
 import pytest
 import torch
 from omegaconf import OmegaConf
-from training.toy import aligner, sentences, without_dropout
+from torch.utils.flop_counter import FlopCounterMode
+from training.toy import aligner, sentences, without_dropout, write_trees
 from typed import call
 
+from mlalign.cost import parsing_operations, read_operations
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.trees import Tree, read_trees
 from mlalign.finetuning.parsing import ParsingModule, TreeText, encode_trees
@@ -24,17 +26,7 @@ RUN = (
 
 @pytest.fixture(scope="module")
 def treebank(tmp_path_factory):
-    """Sentences of the toy with their only tree."""
-    path = tmp_path_factory.mktemp("trees") / "toy.conllu"
-    rows = [
-        "".join(
-            f"{number}\t{word}\t_\t_\t_\t_\t{head}\t{relation}\t_\t_\n"
-            for number, (word, head, relation) in enumerate(zip(text.split(), HEADS, RELATIONS, strict=True), start=1)
-        )
-        for text in sentences(60, seed=5)
-    ]
-    path.write_text("\n".join(rows), encoding="utf-8")
-    return path
+    return write_trees(tmp_path_factory.mktemp("trees") / "toy.conllu", 60)
 
 
 def typed(toy, folder, *words):
@@ -53,6 +45,11 @@ def test_it_runs_and_says_what_it_learned_from(toy, treebank, tmp_path):
     note = f"parse: 54 trees of toy.conllu; UAS {scores.uas}, LAS {scores.las} on 6 others"
     assert note in results["notes"]
     assert results["data"][str(treebank)]["rows"] == 60
+    assert results["budget"]["amount"] is None
+    assert (
+        results["budget"]["stages"]["parse"]["sentences"]
+        == 54 * OmegaConf.load(path.parent / "config.yaml").parse.epochs
+    )
     again = typed(toy, tmp_path, "method=syntax_supervised", f"data.trees={treebank}", "parse.batch_size=8", "seed=2",
                   "align.seed=1")  # fmt: skip
     assert f"Found the encoder {folder.relative_to(tmp_path)}" in again.stderr + again.stdout
@@ -131,6 +128,16 @@ def test_the_loss_is_both_cross_entropies_a_mean_over_words(parsing):
     assert len(costs) == 12
     loss = module.training_step(text[[0, 1]], 0)
     torch.testing.assert_close(loss.double(), torch.stack(costs).mean(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_operations_of_a_tree_are_those_that_torch_counts(parsing):
+    module, text = parsing
+    batch, (tree, *_) = text[[0, 0]], text.trees
+    with FlopCounterMode(display=False) as counter:
+        module.training_step(batch, 0).backward()
+    lengths, words = [len(tree.sequence.ids)] * 2, [len(tree.tree.heads)] * 2
+    encoder = read_operations(module.encoder.backbone.base_model, lengths)
+    assert counter.get_total_flops() == encoder + parsing_operations(words, 32, 4)
 
 
 def test_gold_scores_give_gold_trees(parsing, treebank):

@@ -16,7 +16,6 @@ from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
-from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objectives import objective_types
@@ -26,7 +25,6 @@ from mlalign.config.hydra import resolve
 from mlalign.config.schema import Align, Train
 from mlalign.data.parallel import ParallelBatch, ParallelDataModule, as_it_is
 from mlalign.data.sampling import PairBatches
-from mlalign.models.backbone import vocabulary_size
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import encoder_folders
@@ -133,6 +131,20 @@ def _write_panx(folder: Path) -> None:
         (folder / language / part).write_text("".join(rows), encoding="utf-8")
 
 
+def write_trees(path: Path, number: int) -> Path:
+    """Sentences with the only tree that they have."""
+    shape = [(1, 2, "nsubj"), (2, 0, "root"), (3, 2, "obj"), (4, 2, "advmod")]
+    rows = [
+        "".join(
+            f"{place}\t{word}\t_\t_\t_\t_\t{head}\t{relation}\t_\t_\n"
+            for word, (place, head, relation) in zip(text.split(), shape, strict=True)
+        )
+        for text in sentences(number, seed=5)
+    ]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
 class Memory(Logger):
     """Keeps what it is told."""
 
@@ -218,9 +230,8 @@ def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataMod
 
 def built_by(maker: AlignmentStage) -> tuple[AlignmentModule, ParallelDataModule]:
     """As the stage does it before it trains."""
-    model, tokenizer = maker.backbone.load(maker.attention)
-    tables, vocabulary = maker.text.tables(tokenizer), vocabulary_size(tokenizer)
-    return Assembly(maker.config, maker.lexicon).module(model, tokenizer, tables, vocabulary)
+    module, data, _ = maker._assembled(maker.config, maker.attention)
+    return module, data
 
 
 def batches(data: ParallelDataModule, number: int) -> list[ParallelBatch]:

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 
 from mlalign.alignment.objectives.base import Objective
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
 from mlalign.discovery import types_in
 
 
@@ -17,7 +19,7 @@ def read_by(names: Collection[str]) -> set[str]:
     return own | {"parallel text"} if names else own
 
 
-def notes_on(names: Collection[str]) -> set[str]:
-    """How these objectives differ from their publications; the results say so."""
-    said = {name: objective_types()[name].faithful for name in names}
+def notes_on(config: Train) -> set[str]:
+    """How the objectives of a run differ from their publications; the results say so."""
+    said = {name: objective_types()[name].differences(config) for name in present(config.losses)}
     return {f"{name}: {note}" for name, note in said.items() if note is not None}

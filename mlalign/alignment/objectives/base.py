@@ -15,6 +15,7 @@ from mlalign.config.schema import Align, Train
 from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize
 from mlalign.data.lexicon import TokenLexicon
+from mlalign.data.teacher_vectors import TeacherVectors
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Needs:
         vocabulary: whether it reads the vocabulary head.
         layers: whose hidden states it reads besides the last; 0 are the embeddings.
         companions: other encoders that it reads: ``momentum``, ``start``, see ``companions``.
+        teacher: whether it reads vectors of English, of ``data.teacher`` or of ``start`` without it.
         links: whether it reads links between words, of ``data.links``.
         lexicon: whether it reads a dictionary, of ``data.lexicon``.
     """
@@ -41,6 +43,7 @@ class Needs:
     vocabulary: bool = False
     layers: frozenset[int] = frozenset()
     companions: frozenset[str] = frozenset()
+    teacher: bool = False
     links: bool = False
     lexicon: bool = False
 
@@ -56,6 +59,7 @@ class Parts:
         languages: of the pairs, English first.
         align: settings of the stage.
         lexicon: the dictionary's single tokens, see ``token_lexicon``.
+        teacher: the vectors of ``data.teacher``, where an objective reads them.
     """
 
     dim: int
@@ -64,6 +68,7 @@ class Parts:
     languages: Sequence[str]
     align: Align
     lexicon: TokenLexicon = field(default_factory=dict)
+    teacher: TeacherVectors | None = None
 
 
 class Objective(nn.Module, ABC):
@@ -73,7 +78,8 @@ class Objective(nn.Module, ABC):
         level: of the paper; ``weighting.per=level`` adds the losses of a level up.
         rules: when its measures are worth a warning.
         reads: what it sees besides parallel text, as ``dictionary``, for the results.
-        encodes_again: views that it encodes once more without gradient, for budgets.
+        encodes_again: views that it, or the encoder as it began, encodes once more without gradient, for budgets.
+        doubts: warnings that its settings and resources are worth.
         faithful: how it differs from its publication, for the results; None where it does not.
         weight: fixed; a learned weight multiplies it.
         views: that it reads.
@@ -83,8 +89,14 @@ class Objective(nn.Module, ABC):
     level: ClassVar[Literal["language", "sentence", "word"]]
     rules: ClassVar[tuple[Rule, ...]] = ()
     reads: ClassVar[frozenset[str]] = frozenset()
-    encodes_again: ClassVar[frozenset[str]] = frozenset()
+    encodes_again: frozenset[str] = frozenset()
+    doubts: tuple[str, ...] = ()
     faithful: ClassVar[str | None] = None
+
+    @classmethod
+    def differences(cls, config: Train) -> str | None:
+        """How a run differs from the publication, see ``faithful``."""
+        return cls.faithful
 
     @dataclass
     class Settings:

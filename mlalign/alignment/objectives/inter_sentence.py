@@ -39,6 +39,8 @@ class InterSentence(Objective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings, self.options = settings, plain(settings)
+        if settings.false_negatives is not None:
+            self.encodes_again = frozenset({"clean"})
         del self.options["view"], self.options["weight"], self.options["false_negatives"]
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
@@ -49,5 +51,6 @@ class InterSentence(Objective):
         return inter_sentence_loss(pair.source.sentences, pair.target.sentences, same=same, **self.options)
 
     def operations(self, size: BatchSize) -> int:
-        """All pairs of sentences."""
-        return similarity_operations(size.pairs, size.width)
+        """All pairs of sentences, once more without gradient where false negatives are looked for."""
+        every = similarity_operations(size.pairs, size.width)
+        return every + (every // 3 if self.encodes_again else 0)

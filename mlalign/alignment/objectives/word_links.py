@@ -8,11 +8,14 @@ from torch import Tensor, nn
 
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
-from mlalign.config.enums import LinkForm, View
+from mlalign.config.enums import LinkForm, Links, View
+from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, at_least, setting
 from mlalign.cost import BatchSize, linear_operations, similarity_operations
 from mlalign.losses import link_contrast_loss, link_distance_loss
 from mlalign.training.gathering import all_gather, weighted
+
+FROM_ENCODER = "links of subwords by the encoder itself before alignment, not fast_align on a million pairs"
 
 
 class WordLinks(Objective):
@@ -35,6 +38,11 @@ class WordLinks(Objective):
             """Links, and the first weights where the encoder is to stay near them."""
             companions = frozenset({"start"}) if self.stay else frozenset[str]()
             return Needs(frozenset({self.view.value}), companions=companions, links=True)
+
+    @classmethod
+    def differences(cls, config: Train) -> str | None:
+        """By whose links."""
+        return FROM_ENCODER if config.data.links == Links.encoder else cls.faithful
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
