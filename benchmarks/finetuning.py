@@ -31,10 +31,12 @@ from transformers import (
     XLMRobertaForTokenClassification,
 )
 
+from mlalign.config.enums import Partner, Representation
+from mlalign.config.schema import Finetune
 from mlalign.data.readers import task_formats
 from mlalign.data.sample.write import write_sample
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.data.task_files import TaskFiles
+from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.device import choose_attention, choose_precision, keep_freed_memory
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
@@ -86,10 +88,11 @@ class Comparison:
         config._attn_implementation = attention
         return FinetuningModule(
             Encoder(XLMRobertaForMaskedLM(config), pool="mean"), Tagging(TAGS),
-            dev=[], representation="backbone", partner="mean",
-            freeze="nothing", learning_rate=RATE, head_learning_rate=RATE,
-            steps=self.data.batches, warmup=0.0, weight_decay=0.0, max_grad_norm=1.0,
-            dropout=dropout, seed=1,
+            Finetune(
+                representation=Representation.backbone, partner=Partner.mean, learning_rate=RATE,
+                dropout=dropout, seed=1,
+            ),
+            steps=self.data.batches,
         )  # fmt: skip
 
     def theirs(self, dropout: float) -> XLMRobertaForTokenClassification:
@@ -232,10 +235,7 @@ def main() -> None:
         root = arguments.data or Path(scratch) / "sample"
         if not arguments.data:
             write_sample(root, seed=1)
-        files = TaskFiles(
-            root / "tasks" / "panx", task_formats()["entities"], TAGS, ["en"],
-            train_size=None, on_bad_line="error",
-        )  # fmt: skip
+        files = TaskFiles(TaskRelease(root / "tasks" / "panx", task_formats()["entities"], TAGS), ["en"])
         texts = [" ".join(one.words) for one in files.read("en", "train").examples]
         layout = SequenceBuilder(train_tokenizer(texts, 12_000), {}, max_length=128)
         data = TaskDataModule(Tagging(TAGS), files, layout, batch_size=BATCH, seed=1)

@@ -119,7 +119,10 @@ class AlignedEncoder:
             self._words(sentences, language, key, representation, batch_size)
             for sentences, language in ((source, source_language), (target, target_language))
         ]
-        return [mutual_argmax(one @ other.T) for one, other in zip(*sides, strict=True)]
+        return [
+            [(i, j) for i, j in mutual_argmax(one @ other.T).nonzero().tolist()]
+            for one, other in zip(*sides, strict=True)
+        ]
 
     def _words(
         self,

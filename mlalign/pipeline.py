@@ -6,6 +6,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.files import FileRecord, Json, JsonObject, remove_orphans, sha256_of
-from mlalign.finetuning.building import build_tunings, finetuning_module, require_resources, task_files
+from mlalign.finetuning.building import build_tunings, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
@@ -42,6 +43,7 @@ from mlalign.reporting.tables import score_table
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone, EarlierEncoder
 from mlalign.stages.chain import encoder_folders, locked
+from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.maps import CentredStage, LinearMapStage
@@ -160,7 +162,7 @@ def prepare_data(config: Train) -> Corpus:
     with rank_zero_first():
         prepare(config)
     text, task = ParallelText(config), task_files(config)
-    resources = Resources(config, task, lambda: text.files)
+    resources = Resources(config, task, lambda: text.files, partial(lexicon_of, config, text))
     require_resources(config, resources)
     for name in config.method.stages:
         STAGES[name].require(config, text)
@@ -249,15 +251,7 @@ def chained(
     *,
     precision: str,
 ) -> list[EncoderStage]:
-    """The stages of a configuration, each starting from what the one before leaves.
-
-    Args:
-        config: checked.
-        text: parallel.
-        backbone: that the first starts from.
-        trainer: gives, for the name of a stage, what makes its trainer.
-        precision: Lightning's name of it.
-    """
+    """The stages of a configuration, each starting from what the one before leaves; ``trainer`` knows their names."""
     stages: list[EncoderStage] = []
     start: Start = backbone
     for name in config.method.stages:
@@ -303,8 +297,9 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     assert settings.seed is not None  # resolved
     elapsed = Elapsed()
     tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
+    task = learned_task(config.task.metric, config.task.labels, windows=settings.windows)
     data = TaskDataModule(
-        learned_task(config.task.metric, config.task.labels, windows=settings.windows),
+        task,
         corpus.task,
         aligned.layout,
         batch_size=settings.batch_size,
@@ -313,8 +308,14 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         workers=config.trainer.workers,
         changes=tunings,
     )
-    steps = settings.epochs * data.batches
-    module = finetuning_module(config, aligned.encoder, dev=data.dev.examples, steps=steps, tunings=tunings)
+    module = FinetuningModule(
+        aligned.encoder,
+        task,
+        settings,
+        dev=data.dev.examples,
+        steps=settings.epochs * data.batches,
+        tunings=tunings,
+    )
     if isinstance(aligned.encoder, Encoder):
         configure_training(
             aligned.encoder.backbone,
@@ -328,17 +329,8 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     done = progress.learned
     if done is None:
         log.info("Fine-tuning on %d English examples", len(data.train.examples))
-        kept = learn(
-            module,
-            data,
-            folder=record.folder,
-            epochs=settings.epochs,
-            evaluations=settings.evaluations,
-            minutes=config.trainer.checkpoint_minutes,
-            weights=keeper,
-            callbacks=[elapsed],
-            trainer=record.trainer("finetune"),
-        )
+        minutes = config.trainer.checkpoint_minutes
+        kept = learn(module, data, keeper, record.trainer("finetune"), [elapsed], minutes=minutes)
         files: dict[str, FileRecord] = {}
         for part in (data.train, data.dev, *corpus.resources.parts):
             add_records(files, part)
@@ -400,13 +392,9 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
                 classifier.progress.note_scores(language, part, scores)
             for key, score in scores.items():
                 results.setdefault(key, {})[language] = score
-            record.tracker.scored(_by_metric(config, results, language), language, part)
+            by_metric = {config.task.metric if key == HEADLINE else key: score for key, score in scores.items()}
+            record.tracker.scored(by_metric, language, part)
     return results
-
-
-def _by_metric(config: Train, results: Scores, language: str) -> dict[str, float]:
-    """Metric -> score of a language."""
-    return {config.task.metric if key == HEADLINE else key: values[language] for key, values in results.items()}
 
 
 def write_results(

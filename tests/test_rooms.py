@@ -2,8 +2,12 @@
 
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +58,39 @@ def test_these_rooms_import_no_torch_and_no_scikit_learn():
     names = [name for root in roots for name in inside(root)]
     loaded = python(f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*sys.modules)")
     assert not {*HEAVY, "sklearn"} & set(loaded.split())
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def walk() -> list[tuple[str, list[str]]]:
+    """The files of CONTRIBUTING's way from train.py to a gradient, and the names to read in each."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## From `train.py`")[1].split("## ")[0]
+    rows = [re.findall(r"`([^`]+)`", line) for line in text.splitlines() if line.startswith("| `")]
+    return [(file, names) for file, *names in rows]
+
+
+def test_train_leads_to_a_gradient_through_at_most_six_files_each_naming_the_next():
+    files = [file for file, _ in walk()]
+    assert len(files) <= 6
+    assert files[0] == "train.py"
+    assert files[2].startswith("mlalign/stages/")  # the method within three files
+    for file, following in pairwise(files):
+        module = following.removesuffix(".py").replace("/", ".")
+        package = module.rpartition(".")[0]
+        named = [module] if package == "mlalign" else [module, package]
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert any(re.search(rf"^ *from {re.escape(one)}[. ]", text, re.MULTILINE) for one in named), (file, following)
+    for file, names in walk():
+        for name in names:
+            assert name in (ROOT / file).read_text(encoding="utf-8"), (file, name)
+
+
+def test_the_way_to_a_gradient_never_climbs_back():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    floors = [floor.split(" | ") for floor in contracts[0]["layers"]]
+    rooms = [re.match(r"mlalign/(\w+)", file)[1] for file, _ in walk()[1:]]
+    places = [next(place for place, floor in enumerate(floors) if room in floor) for room in rooms]
+    assert places == sorted(places)

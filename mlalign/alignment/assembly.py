@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from mlalign.alignment.batch import BatchEncoder
 from mlalign.alignment.companions import Companion
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objective_set import ObjectiveSet
@@ -97,15 +98,18 @@ class Assembly:
             multiple=padding_multiple(gpu=takes_gpu(config)),
         )
         objectives = self._objectives(model, languages, layout)
-        module = AlignmentModule(
+        encoded = BatchEncoder(
             encoder,
+            head,
+            {name: Companion(encoder) for name in sorted(self._companions())},
+            keys=config.fusion.keys.value,
+            layers=frozenset().union(*(one.layers for one in self.needs)),
+            cached=config.align.cached,
+        )
+        module = AlignmentModule(
+            encoded,
             objectives,
             self._weighting(objectives),
-            head=head,
-            companions={name: Companion(encoder) for name in sorted(self._companions())},
-            keys=config.fusion.keys.value,
-            cached=config.align.cached,
-            layers=frozenset().union(*(one.layers for one in self.needs)),
             partner_drop=config.fusion.partner_drop,
             per_level=config.weighting.per == WeightingPer.level,
             optimisation=self._optimisation(head),

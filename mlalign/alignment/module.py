@@ -16,7 +16,6 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.alignment.batch import BatchEncoder, EncodedBatch
-from mlalign.alignment.companions import Companion
 from mlalign.alignment.diagnostics import Diagnostics
 from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.objective_set import ObjectiveSet
@@ -26,9 +25,7 @@ from mlalign.data.parallel import HeldOutBatch, ParallelBatch, regrouped
 from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.losses import UncertaintyWeights
-from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import padded_percent
-from mlalign.models.vocabulary_head import VocabularyHead
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
@@ -41,14 +38,9 @@ class AlignmentModule(L.LightningModule):
     """Both players learn from one pass of the encoder.
 
     Args:
-        encoder: the generator.
+        encoded: the generator, with the head and the companions that objectives need.
         objectives: what is learned.
         weighting: adds the losses up that have learned weights; None where there are none.
-        head: to the vocabulary, where an objective needs it.
-        companions: name -> another encoder that an objective needs.
-        keys: what the fusions attend to in training, see ``EncodedPair``.
-        layers: whose hidden states an objective needs besides the last.
-        cached: see ``BatchEncoder``.
         partner_drop: share of batches in which masked tokens attend to their own sentence only.
         per_level: whether ``weighting`` knows levels instead of names.
         optimisation: learning rates, lengths, clipping.
@@ -57,15 +49,10 @@ class AlignmentModule(L.LightningModule):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoded: BatchEncoder,
         objectives: ObjectiveSet,
         weighting: UncertaintyWeights | None,
         *,
-        head: VocabularyHead | None,
-        companions: Mapping[str, Companion],
-        keys: str,
-        layers: Collection[int],
-        cached: int | None,
         partner_drop: float,
         per_level: bool,
         optimisation: Optimisation,
@@ -73,14 +60,13 @@ class AlignmentModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.encoder, self.head, self.weighting, self.objectives = encoder, head, weighting, objectives
-        self.companions = nn.ModuleDict(companions)
-        self.encoded = BatchEncoder(encoder, head, companions, keys=keys, layers=layers, cached=cached)
+        self.encoder, self.head, self.weighting, self.objectives = encoded.encoder, encoded.head, weighting, objectives
+        self.companions, self.encoded = nn.ModuleDict(encoded.companions), encoded
         self.partner_drop, self.per_level = partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
         self.divergence = DivergenceMonitor("align", lambda: Path(self.trainer.default_root_dir), self.described)
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
-        self.held_out = HeldOut(encoder, seed)
+        self.held_out = HeldOut(self.encoder, seed)
         # DDP would wait for the opponents in backward passes that do not reach them
         theirs = {id(one) for one in objectives.opponent_parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]

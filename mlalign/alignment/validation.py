@@ -8,7 +8,7 @@ from mlalign.alignment.objectives.base import Needs, Objective
 from mlalign.config.enums import Links
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
-from mlalign.data.lexicon import INDUCED, SAMPLE, dictionary_files
+from mlalign.data.lexicon import SAMPLE, require_dictionary
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 from mlalign.models.sentence_encoder import modules_of
@@ -45,13 +45,8 @@ def _check_resources(name: str, needs: Needs, config: Train) -> None:
         raise ConfigError(
             f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a pretrained one"
         )
-    choice = config.data.lexicon
-    if needs.lexicon and choice is None:
-        raise ConfigError(
-            f"losses.{name} needs a dictionary: set data.lexicon to induced, sample, a file or a folder (docs/data.md)"
-        )
-    if needs.lexicon and choice is not None and choice not in (SAMPLE, INDUCED):
-        dictionary_files(Path(choice))
+    if needs.lexicon and config.data.lexicon != SAMPLE:  # which may be generated later
+        require_dictionary(config.data.lexicon, config.data.root, f"losses.{name}")
     if needs.teacher and config.data.teacher is not None:
         modules_of(Path(config.data.teacher), f"data.teacher={config.data.teacher}")
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import AlignWords, Compare, Report, Rescore, Show, Verify
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
+from mlalign.config.plain import as_object
 from mlalign.errors import ConfigError
 
 Job = Callable[[DictConfig], None]
@@ -45,8 +46,7 @@ def compare(composed: DictConfig) -> None:
             "no runs are named: runs='GLOB' compares finished runs (with table=, figure= or report=), "
             "run=FOLDER scores one again"
         )
-    settings = OmegaConf.to_object(composed)
-    assert isinstance(settings, Compare)
+    settings = as_object(composed, Compare)
     refuse_empty(settings.runs)
 
     from mlalign.reporting.compare import compare_runs
@@ -87,8 +87,7 @@ def verify(composed: DictConfig) -> None:
 def report_on(composed: DictConfig) -> None:
     """A page with tables, figures and cases, and each of these in files."""
     refuse_missing(composed)
-    settings = OmegaConf.to_object(composed)
-    assert isinstance(settings, Report)
+    settings = as_object(composed, Report)
     refuse_empty(settings.runs)
 
     from mlalign.commands.report import make_report
@@ -99,18 +98,14 @@ def report_on(composed: DictConfig) -> None:
 def link_words(composed: DictConfig) -> None:
     """Word alignments of sentence pairs."""
     refuse_missing(composed)
-    settings = OmegaConf.to_object(composed)
-    assert isinstance(settings, AlignWords)
 
     from mlalign.commands.word_links import align_words
 
-    align_words(settings)
+    align_words(as_object(composed, AlignWords))
 
 
 def draw_figure(composed: DictConfig) -> None:
     """A figure of runs, or their measures."""
     from mlalign.commands.show import show
 
-    settings = OmegaConf.to_object(composed)
-    assert isinstance(settings, Show)
-    show(settings)
+    show(as_object(composed, Show))

@@ -1,6 +1,5 @@
 """Finished runs as one page, with every table and figure beside it in files."""
 
-from collections import defaultdict
 from pathlib import Path
 
 from mlalign.commands.report_figures import Figures
@@ -13,7 +12,7 @@ from mlalign.reporting.report.cases import Cases, Texts, cases_of
 from mlalign.reporting.report.facts import facts_of
 from mlalign.reporting.report.page import Section, Shown, page
 from mlalign.reporting.rows import Rows, rows_of
-from mlalign.reporting.runs import Run, find_runs, find_unfinished
+from mlalign.reporting.runs import by_task, find_runs, find_unfinished
 
 PAGE = "report.html"
 
@@ -33,17 +32,15 @@ def make_report(settings: Report) -> list[Path]:
     kind = settings.table.value
     tables = comparison(runs, unfinished=unfinished, **settings.of_comparison)
     print(f"\n{FORMATS['text'].write(tables)}\n")
-    by_task: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_task[run.results.task].append(run)
+    runs_of = by_task(runs)
     written: list[Path] = []
     sections: list[Section] = []
     encoders: list[Shown] = []
     figures = Figures(folder, settings.language, settings.seed)
     for table in tables:
         written += write_tables([table], list(FORMATS), str(folder / "tables" / table.task))
-        rows = rows_of(by_task[table.task], kind)
-        labels = by_task[table.task][0].results.labels
+        rows = rows_of(runs_of[table.task], kind)
+        labels = runs_of[table.task][0].results.labels
         cases = cases_of(table.task, rows, table.languages, labels)
         texts = _texts(rows, cases) if settings.texts else {}
         sections.append(Section(table, facts_of(rows), figures.of_task(table, rows), cases, texts))

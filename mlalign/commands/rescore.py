@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import fingerprint
-from mlalign.config.plain import container, structured
+from mlalign.config.plain import as_object, container, structured
 from mlalign.config.schema import Train
 from mlalign.data.coverage import Coverage
 from mlalign.data.languages import others
@@ -97,9 +97,7 @@ def changed(config: Train, changes: Mapping[str, Json]) -> Train:
     base.trainer.accelerator = Accelerator.auto
     if "name" in changes.get("task", {}):
         base.task = OmegaConf.structured(type(config.task))
-    merged = OmegaConf.to_object(OmegaConf.merge(base, changes))
-    assert isinstance(merged, Train)
-    return merged
+    return as_object(OmegaConf.merge(base, changes), Train)
 
 
 def refuse_other_labels(before: Train, config: Train) -> None:

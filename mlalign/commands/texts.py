@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from mlalign.config.schema import Train
-from mlalign.data.hub.release import ensure_sample
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import UserError
 from mlalign.files import sha256_of
 from mlalign.finetuning.building import task_files
 from mlalign.metrics.tasks import task_metrics
-from mlalign.progress import bar
 from mlalign.reporting.report.cases import Texts
 from mlalign.reporting.runs import Run
+from mlalign.stages.preparation import prepare_sample
 from mlalign.stages.reopen import config_of
 
 
@@ -26,8 +24,7 @@ def texts_of(run: Run, ids: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
     """
     try:
         config = config_of(run.results, run.folder)
-        if config.data.source == "sample":
-            ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+        prepare_sample(config)
     except (UserError, OSError) as error:
         return dict.fromkeys(ids, Texts(reason=str(error)))
     return {language: _texts(run, config, language, found) for language, found in ids.items()}

@@ -90,11 +90,6 @@ class Verify:
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
 
 
-def every_form() -> list[FigureForm]:
-    """PNG, SVG and PDF."""
-    return list(FigureForm)
-
-
 @dataclass
 class Show:
     """One call of ``evaluate.py figure=NAME`` or ``evaluate.py measures=true``."""
@@ -105,7 +100,7 @@ class Show:
     measures: bool = False  # intrinsic measures of each run, into its measures.json
     numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
     output: str = "figures"  # a folder
-    forms: list[FigureForm] = field(default_factory=every_form)
+    forms: list[FigureForm] = field(default_factory=lambda: list(FigureForm))
     language: str | None = None  # of the text that is shown; null: the first target language
     pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
     words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary

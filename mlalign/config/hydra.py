@@ -17,7 +17,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign import stopping
@@ -264,7 +264,7 @@ def _tidy(message: str) -> str:
     return "\n".join(kept)
 
 
-def refuse_missing(composed: DictConfig) -> None:
+def refuse_missing(composed: DictConfig | ListConfig) -> None:
     """Hydra lets a forgotten ``???`` pass.
 
     Raises:
@@ -272,8 +272,7 @@ def refuse_missing(composed: DictConfig) -> None:
     """
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
-        keys = ", ".join(missing)
-        raise ConfigError(f"{keys}: a value is needed; give it as {missing[0]}=VALUE")
+        raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
 
 
 def resolve(composed: DictConfig) -> Train:

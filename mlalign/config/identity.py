@@ -11,7 +11,7 @@ from functools import cache
 
 import mlalign
 from mlalign.config.schema import Train
-from mlalign.config.settings import Affects, Leaf, leaves, values
+from mlalign.config.settings import EVERYTHING, Affects, Leaf, leaves, values
 from mlalign.files import JsonObject
 
 SEEDS = ("seed", "align.seed", "finetune.seed")
@@ -20,7 +20,6 @@ VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ
     "ablation": ("method", "losses", "ablation", "fusion"),
     "backbone": ("backbone", "align", "finetune.learning_rate", "finetune.evaluations", "finetune.max_length"),
 }
-EVERYTHING = Leaf(None, Affects.alignment, True)
 
 
 def fingerprint(value: object) -> str:

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.frozen import freeze, thawed
-from mlalign.config.hydra import explain_key
+from mlalign.config.hydra import explain_key, refuse_missing
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.config.validation import nearest, present, refuse_out_of_range
@@ -61,7 +61,5 @@ class PartGroup:
             merged = OmegaConf.merge(typed, {self.key: {name: thawed(given)}})
         except OmegaConfBaseException as error:
             raise ConfigError(explain_key(error)) from error
-        missing = sorted(OmegaConf.missing_keys(merged))
-        if missing:
-            raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
+        refuse_missing(merged)
         return OmegaConf.to_object(OmegaConf.select(merged, f"{self.key}.{name}"))

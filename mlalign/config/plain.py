@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,6 +13,8 @@ from mlalign.files import Json, JsonObject
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+Schema = TypeVar("Schema")
 
 
 def plain(settings: "DataclassInstance") -> JsonObject:
@@ -37,6 +39,15 @@ def typed(settings: Mapping[str, Json]) -> Train:
     Raises:
         OmegaConfBaseException: a key is unknown, or a value of another type.
     """
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings)))
-    assert isinstance(config, Train)
-    return config
+    return as_object(OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings)), Train)
+
+
+def as_object(node: object, schema: type[Schema]) -> Schema:
+    """The settings that OmegaConf's node of a schema holds.
+
+    Raises:
+        OmegaConfBaseException: one is missing.
+    """
+    found = OmegaConf.to_object(node)
+    assert isinstance(found, schema)
+    return found

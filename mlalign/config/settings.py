@@ -1,7 +1,7 @@
 """What a setting says of itself: what it affects and which values it may have."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -77,13 +77,12 @@ class Leaf:
     compared: bool
 
 
-def leaves(schema: "type[DataclassInstance]") -> dict[str, Leaf]:
+EVERYTHING = Leaf(None, Affects.alignment, True)
+
+
+def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EVERYTHING) -> dict[str, Leaf]:
     """Full key of every setting and group -> what its field and the groups around it say."""
-    return dict(_leaves(schema, "", Leaf(None, Affects.alignment, True)))
-
-
-def _leaves(schema: "type[DataclassInstance]", prefix: str, group: Leaf) -> Iterator[tuple[str, Leaf]]:
-    hints = get_type_hints(schema)
+    hints, found = get_type_hints(schema), {}
     for one in fields(schema):
         said = one.metadata
         compared = said.get("compared")
@@ -92,10 +91,10 @@ def _leaves(schema: "type[DataclassInstance]", prefix: str, group: Leaf) -> Iter
             said.get("affects") or group.affects,
             group.compared if compared is None else compared,
         )
-        yield f"{prefix}{one.name}", leaf
-        inner = _group_in(hints[one.name])
-        if inner is not None:
-            yield from _leaves(inner, f"{prefix}{one.name}.", leaf)
+        found[f"{prefix}{one.name}"] = leaf
+        if inner := _group_in(hints[one.name]):
+            found |= leaves(inner, f"{prefix}{one.name}.", leaf)
+    return found
 
 
 def _group_in(hint: object) -> "type[DataclassInstance] | None":

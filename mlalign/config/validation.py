@@ -51,17 +51,8 @@ def present(losses: Mapping[str, object]) -> list[str]:
     return sorted(name for name, settings in losses.items() if settings is not None)
 
 
-def loss_names() -> list[str]:
-    """Every loss that ``conf/losses`` has settings of."""
-    return _settings_in("losses")
-
-
-def tuning_names() -> list[str]:
-    """Every tuning that ``conf/tuning`` has settings of."""
-    return _settings_in("tuning")
-
-
-def _settings_in(group: str) -> list[str]:
+def part_names(group: str) -> list[str]:
+    """Every loss or tuning that ``conf/<group>`` has settings of."""
     texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / group).glob("*.yaml")]
     return sorted({name for text in texts for name in re.findall(rf"^# @package {group}\.(\w+)", text)})
 

@@ -10,7 +10,7 @@ import numpy as np
 from mlalign.data.languages import canonical, nearest
 from mlalign.data.links import Model1, Sentences
 from mlalign.data.text import DAMAGED, read_lines
-from mlalign.errors import DataError
+from mlalign.errors import ConfigError, DataError
 
 Translations = Mapping[str, tuple[str, ...]]  # English word, casefolded -> its translations, the best first
 Lexicon = Mapping[str, Translations]  # by language
@@ -45,7 +45,7 @@ def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for one, code in paths.items():
         for language in (each for each in languages if nearest(each, there) == code):
-            pairs = _read_dictd(one) if one.suffix == ".index" else _read_lines(one)
+            pairs = _read_dictd(one) if one.suffix == ".index" else word_pairs(one)
             found[language] = {**found.get(language, {}), **_collected(pairs)}
     if not found:
         raise DataError(
@@ -58,6 +58,26 @@ def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
 def lexicon_path(choice: str, root: str) -> Path:
     """Where the files of a dictionary lie that is not induced: those of the sample are beside its tasks."""
     return Path(root) / "lexicon" if choice == SAMPLE else Path(choice)
+
+
+def require_dictionary(choice: str | None, root: str, reader: str) -> dict[Path, str]:
+    """Look for the dictionary that something reads; its files as ``dictionary_files`` has them, none of an induced one.
+
+    Args:
+        choice: ``data.lexicon``.
+        root: ``data.root``.
+        reader: the setting that makes it necessary, for the message.
+
+    Raises:
+        ConfigError: no dictionary was chosen.
+        DataError: there is none.
+    """
+    if choice is None:
+        raise ConfigError(
+            f"{reader} reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER (docs/data.md), "
+            "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
+        )
+    return {} if choice == INDUCED else dictionary_files(lexicon_path(choice, root))
 
 
 def dictionary_files(path: Path) -> dict[Path, str]:
@@ -153,7 +173,7 @@ def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     return {word: tuple(translations) for word, translations in found.items()}
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
+def word_pairs(path: Path) -> Iterator[tuple[str, str]]:
     """A word and its translation a line, between them a tab, or the only space."""
     for number, line in read_lines(path):
         fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]

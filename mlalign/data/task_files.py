@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,42 @@ log = logging.getLogger(__name__)
 AVAILABLE = "available"
 
 
-class TaskFiles:
-    """Where a task's files lie.
+@dataclass(frozen=True)
+class TaskRelease:
+    """What there is of a task.
 
-    Every file that a run needs is looked for at once. A test file is read only when it is asked
-    for: once to see that it can be scored, when nothing of it is kept, and once to be scored.
-
-    Args:
-        folder: of the task.
+    Attributes:
+        folder: of its files.
         format: of its release.
         labels: in the order of the classes.
         label_names: what the files call a label -> the label.
-        languages: to be tested in, or ``available`` for all that have the scored part.
         train_size: which of several train files.
         on_bad_line: ``error`` or ``skip``.
         english: folder and format of English train and dev, where the release has none.
         sizes: rows of the official release.
         is_official: whether files of other sizes are refused; otherwise they are named.
+    """
+
+    folder: Path
+    format: Format[AnyExample]
+    labels: Sequence[str]
+    label_names: Mapping[str, str] | None = None
+    train_size: int | None = None
+    on_bad_line: OnBadLine = OnBadLine.error
+    english: tuple[Path, Format[AnyExample]] | None = None
+    sizes: Sizes = field(default_factory=dict)
+    is_official: bool = False
+
+
+class TaskFiles:
+    """What is read of a task.
+
+    Every file that a run needs is looked for at once. A test file is read only when it is asked
+    for: once to see that it can be scored, when nothing of it is kept, and once to be scored.
+
+    Args:
+        release: what there is.
+        languages: to be tested in, or ``available`` for all that have the scored part.
         learned: whether English train and dev are needed too.
         scored: the part that is needed of every language.
         translated: whether the test parts of other languages are read as they are said in English.
@@ -46,34 +66,24 @@ class TaskFiles:
 
     def __init__(
         self,
-        folder: Path,
-        format: Format[AnyExample],
-        labels: Sequence[str],
+        release: TaskRelease,
         languages: Sequence[str] | str,
         *,
-        label_names: Mapping[str, str] | None = None,
-        train_size: int | None,
-        on_bad_line: OnBadLine,
-        english: tuple[Path, Format[AnyExample]] | None = None,
-        sizes: Sizes | None = None,
-        is_official: bool = False,
         learned: bool = True,
         scored: PartName = "test",
         translated: bool = False,
     ) -> None:
-        self.sizes, self.is_official = sizes or {}, is_official
-        self.folder, self.format = folder, format
-        if learned and english is not None and not english[0].is_dir():
+        self.release, self.folder, self.format = release, release.folder, release.format
+        self.english = release.english or (self.folder, self.format)
+        if learned and not self.english[0].is_dir() and release.english is not None:
             raise DataError(
-                f"{english[0]}: no such folder. English train and dev of this task come from "
+                f"{self.english[0]}: no such folder. English train and dev of this task come from "
                 "there: get the task that it belongs to first, or name another folder with "
                 "task.english_folder"
             )
-        self.english = (folder, format) if english is None else english
-        self.labels, self.positions = list(labels), positions(labels, label_names)
-        self.train_size, self.on_bad_line = train_size, on_bad_line
-        self.learned, self.scored, self.translated = learned and format.is_learned, scored, translated
-        there = self.format.languages(folder, scored)
+        self.labels, self.positions = list(release.labels), positions(release.labels, release.label_names)
+        self.learned, self.scored, self.translated = learned and self.format.is_learned, scored, translated
+        there = self.format.languages(self.folder, scored)
         if languages == AVAILABLE:
             languages = sorted(there, key=lambda language: (language != ENGLISH, language))
         if isinstance(languages, str):
@@ -82,7 +92,7 @@ class TaskFiles:
                 f"{did_you_mean(languages, [AVAILABLE])}"
             )
         if not languages:
-            raise DataError(f"{folder}: no language with a {scored} part there")
+            raise DataError(f"{self.folder}: no language with a {scored} part there")
         self._examined: set[tuple[str, PartName]] = set()
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)
@@ -118,7 +128,7 @@ class TaskFiles:
     def path(self, language: str, part: PartName) -> Path:
         """The file of a part."""
         folder, format = self.place(language, part)
-        return format.path(folder, language, part, self.train_size)
+        return format.path(folder, language, part, self.release.train_size)
 
     def read(self, language: str, part: PartName) -> Part[Any]:
         """One part, whole."""
@@ -145,7 +155,7 @@ class TaskFiles:
             labels,
             language=format.called(language),
             part=part,
-            on_bad_line=self.on_bad_line,
+            on_bad_line=self.release.on_bad_line,
         )
         if (language, part) not in self._examined:
             self._examine(read, language, part)
@@ -163,11 +173,11 @@ class TaskFiles:
         tell_of_entities(read.path, encoded, len(read.examples))
         check_rows(
             len(read.examples) + sum(read.dropped.values()),
-            self.sizes,
+            self.release.sizes,
             part,
             language,
             where=str(read.path),
-            strict=self.is_official,
+            strict=self.release.is_official,
         )
 
 

@@ -1,28 +1,20 @@
-"""From a checked configuration to a task's files and to the module that learns it."""
+"""From a checked configuration to a task's files and the tunings that learn from them."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from mlalign.config.enums import HeadForm
-from mlalign.config.schema import Finetune, Train
+from mlalign.config.schema import Train
 from mlalign.config.task import Task
 from mlalign.data.readers import CODES, AnyExample, Columns, Format, PartName, Table, task_formats
-from mlalign.data.task_files import TaskFiles
+from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.errors import ConfigError
-from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import Parts
 from mlalign.finetuning.validation import tuning_settings
 from mlalign.metrics.tasks import task_metrics
-from mlalign.models.classifier import Convolution, perceptron
-from mlalign.models.task_encoder import TaskEncoder
-from mlalign.tasks.registry import learned_task, learned_tasks
+from mlalign.tasks.registry import learned_tasks
 from mlalign.training.seeding import seed_everything_for
 
 
@@ -44,22 +36,19 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
             f"task.translated_test=true with task={task.name}: only whole texts keep their label in English; "
             "set task.translated_test=false"
         )
-    form, english = task_format(task), task.english_folder
-    return TaskFiles(
+    english = None if task.english_folder is None else (folder.parent / task.english_folder, plain_format(task))
+    release = TaskRelease(
         folder,
-        form,
+        task_format(task),
         task.labels,
-        task.languages,
         label_names=task.label_names,
         train_size=task.train_size,
         on_bad_line=config.data.on_bad_line,
-        english=None if english is None else (folder.parent / english, plain_format(task)),
+        english=english,
         sizes=official_sizes(config),
         is_official=config.data.source == "hub",
-        learned=learned,
-        scored=scored,
-        translated=task.translated_test,
     )
+    return TaskFiles(release, task.languages, learned=learned, scored=scored, translated=task.translated_test)
 
 
 def official_sizes(config: Train) -> dict[str, dict[str, int]]:
@@ -123,60 +112,3 @@ def require_resources(config: Train, resources: Resources) -> None:
     """
     for _, settings in tuning_settings(config).values():
         settings.require(resources)
-
-
-def finetuning_module(
-    config: Train,
-    encoder: TaskEncoder,
-    *,
-    dev: Sequence[AnyExample] = (),
-    steps: int = 1,
-    tunings: TuningSet | None = None,
-) -> FinetuningModule:
-    """The module of a task, its head not yet trained.
-
-    Args:
-        config: checked.
-        encoder: aligned or not.
-        dev: examples of English dev; only training looks at them.
-        steps: updates of the whole run; only training counts them.
-        tunings: what is done besides learning English; only training does.
-    """
-    settings, task = config.finetune, config.task
-    assert settings.seed is not None  # resolved
-    rate, head_rate = settings.learning_rate, settings.head_learning_rate
-    return FinetuningModule(
-        encoder,
-        learned_task(task.metric, task.labels, windows=settings.windows),
-        dev=dev,
-        representation=settings.representation.value,
-        partner=settings.partner.value,
-        freeze=settings.freeze.value,
-        learning_rate=rate,
-        head_learning_rate=rate if head_rate is None else head_rate,
-        steps=steps,
-        warmup=settings.warmup,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        dropout=settings.dropout,
-        seed=settings.seed,
-        head=head_of(settings),
-        tunings=tunings,
-    )
-
-
-def head_of(settings: Finetune) -> Callable[[int, int], nn.Module]:
-    """What makes the head that a configuration asks for."""
-    head = settings.head
-    if head.form == HeadForm.linear:
-        return nn.Linear
-    dropout = settings.dropout if head.dropout is None else head.dropout
-    if head.form == HeadForm.conv:
-        return partial(
-            Convolution,
-            filters=head.filters,
-            width=head.width,
-            activation=head.activation.value,
-            dropout=dropout,
-        )
-    return partial(perceptron, hidden=head.hidden, activation=head.activation.value, dropout=dropout)

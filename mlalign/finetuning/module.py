@@ -1,6 +1,6 @@
 """The second stage: a head on the aligned encoder learns a task from English labels only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mlalign.config.enums import Freeze, HeadForm, Partner
+from mlalign.config.schema import Finetune
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
@@ -21,7 +23,7 @@ from mlalign.errors import TrainingError
 from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
-from mlalign.models.classifier import Convolution
+from mlalign.models.classifier import Convolution, perceptron
 from mlalign.models.subwords import padded_percent
 from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
@@ -47,53 +49,33 @@ class FinetuningModule(L.LightningModule):
     Args:
         encoder: aligned or not.
         task: its type, with its labels.
-        dev: examples of English dev, in file order.
-        representation: what the head sees of a sentence, see ``Encoder.represent``.
-        partner: the second key of an English sentence in training: ``sample`` draws an aligned
-            language for each, ``mean`` takes the mean of all, ``source`` English itself. English
-            dev and test take the mean, or English.
-        freeze: ``nothing``, the word ``embeddings`` or the whole ``encoder``.
-        learning_rate, head_learning_rate: peaks.
-        steps: updates of the whole run.
-        warmup: share of the run over which learning rates rise.
-        weight_decay: of AdamW.
-        max_grad_norm: of the whole gradient, or None.
-        dropout: in front of the head.
-        seed: of dropout, partners and the head's first values.
-        head: makes it of the widths of a vector and of its outputs.
-        tunings: what is done besides learning English labels.
+        settings: of fine-tuning. In training ``partner=sample`` draws an aligned language for each sentence, ``mean``
+            takes the mean of all, ``source`` English itself; English dev and test take the mean, or English.
+        dev: examples of English dev, in file order; only training looks at them.
+        steps: updates of the whole run; only training counts them.
+        tunings: what is done besides learning English labels; only training does.
     """
 
     def __init__(
         self,
         encoder: TaskEncoder,
         task: AnyTask,
+        settings: Finetune,
         *,
-        dev: Sequence[AnyExample],
-        representation: str,
-        partner: str,
-        freeze: str,
-        learning_rate: float,
-        head_learning_rate: float,
-        steps: int,
-        warmup: float,
-        weight_decay: float,
-        max_grad_norm: float | None,
-        dropout: float,
-        seed: int,
-        head: Callable[[int, int], nn.Module] = nn.Linear,
+        dev: Sequence[AnyExample] = (),
+        steps: int = 1,
         tunings: TuningSet | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # an update's gradient is the sum over its parts
         self.encoder, self.task, self.dev = encoder, task, dev
-        self.representation, self.partner, self.frozen = representation, partner, freeze
-        self.rates = (learning_rate, head_learning_rate)
-        self.steps, self.warmup, self.weight_decay = steps, warmup, weight_decay
-        self.max_grad_norm, self.seed = max_grad_norm, seed
-        seed_everything_for(seed, "head")
-        self.dropout = nn.Dropout(dropout)
-        self.head = head(encoder.dim, task.outputs)
+        self.settings, self.steps = settings, steps
+        self.representation: str = settings.representation
+        assert settings.seed is not None  # resolved
+        self.seed = settings.seed
+        seed_everything_for(self.seed, "head")
+        self.dropout = nn.Dropout(settings.dropout)
+        self.head = build_head(settings, encoder.dim, task.outputs)
         self.tunings = TuningSet() if tunings is None else tunings
         # DDP would wait for them in backward passes that do not reach them
         theirs = {id(one) for one in self.tunings.parameters()}
@@ -101,13 +83,13 @@ class FinetuningModule(L.LightningModule):
         self.divergence = DivergenceMonitor("finetune", lambda: Path(self.trainer.default_root_dir), self.described)
         self._pieces: list[Piece[object]] = []
         on_tokens = task.on_tokens or isinstance(self.head, Convolution)
-        for parameter in encoder.frozen_part(freeze, representation=representation, on_tokens=on_tokens):
+        for parameter in encoder.frozen_part(settings.freeze, representation=self.representation, on_tokens=on_tokens):
             parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FinetuningModule":
         """Switch dropout on or off; a frozen encoder keeps giving the vectors of evaluation."""
         super().train(mode)
-        if self.frozen == "encoder":
+        if self.settings.freeze == Freeze.encoder:
             self.encoder.eval()
         return self
 
@@ -146,10 +128,10 @@ class FinetuningModule(L.LightningModule):
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if batch.language != ENGLISH or self.partner == "source":
+        if batch.language != ENGLISH or self.settings.partner == Partner.source:
             return prototypes.of(batch.language)
         targets = [language for language in prototypes.languages if language != ENGLISH]
-        if self.partner == "sample" and self.training:
+        if self.settings.partner == Partner.sample and self.training:
             vectors = torch.stack([prototypes.of(language) for language in targets])
             drawn = torch.randint(len(targets), (len(batch.examples),), device=vectors.device)
             return vectors[
@@ -257,7 +239,7 @@ class FinetuningModule(L.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip all that an optimizer trains as one vector."""
-        norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.max_grad_norm)
+        norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.settings.max_grad_norm)
         name = optimizer.param_groups[0].get("name")
         self.divergence.watch(self.global_step, {f"gradient_norm/{name}" if name else "gradient_norm": norm})
 
@@ -308,22 +290,39 @@ class FinetuningModule(L.LightningModule):
             for name, one in self.tunings.separate().items()
         ]
         task, *others = build_optimizers(
-            AdamW, self, self.parameter_groups(), *([one] for one in opponents), weight_decay=self.weight_decay
+            AdamW, self, self.parameter_groups(), *([one] for one in opponents), weight_decay=self.settings.weight_decay
         )
-        apart = [separate_optimizer(AdamW, [one], weight_decay=self.weight_decay) for one in separate]
+        apart = [separate_optimizer(AdamW, [one], weight_decay=self.settings.weight_decay) for one in separate]
         return [
             {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)} for optimizer in (task, *apart, *others)
         ]
 
     def _schedule(self, optimizer: Optimizer) -> LRSchedulerConfigType:
         name = optimizer.param_groups[0].get("name")
-        scheduler = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
+        scheduler = LambdaLR(optimizer, warmup_then_linear(self.steps, self.settings.warmup))
         return {"scheduler": scheduler, "interval": "step", "name": name and f"learning_rate/{name}"}
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The encoder, and the head with what tunings add, each with its peak rate."""
-        parts = list(self.encoder.parameters()), [*self.head.parameters(), *self.tunings.own_parameters()]
-        return [{"params": part, "lr": rate} for part, rate in zip(parts, self.rates, strict=True)]
+        rate, head_rate = self.settings.learning_rate, self.settings.head_learning_rate
+        heads = [*self.head.parameters(), *self.tunings.own_parameters()]
+        return [
+            {"params": list(self.encoder.parameters()), "lr": rate},
+            {"params": heads, "lr": rate if head_rate is None else head_rate},
+        ]
+
+
+def build_head(settings: Finetune, width: int, outputs: int) -> nn.Module:
+    """The head that the settings ask for, with its first values drawn."""
+    head = settings.head
+    if head.form == HeadForm.linear:
+        return nn.Linear(width, outputs)
+    dropout, activation = settings.dropout if head.dropout is None else head.dropout, head.activation.value
+    if head.form == HeadForm.conv:
+        return Convolution(
+            width, outputs, filters=head.filters, width=head.width, activation=activation, dropout=dropout
+        )
+    return perceptron(width, outputs, hidden=head.hidden, activation=activation, dropout=dropout)
 
 
 def _parameters(optimizer: Optimizer | LightningOptimizer) -> list[nn.Parameter]:

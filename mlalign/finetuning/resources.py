@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from mlalign.config.schema import Train
-from mlalign.data.languages import ENGLISH, canonical, nearest
-from mlalign.data.lexicon import Lexicon, dictionary_files, induced, read_lexicon
+from mlalign.data.languages import ENGLISH, canonical, nearest, writes_spaces
+from mlalign.data.lexicon import INDUCED, Lexicon, require_dictionary
 from mlalign.data.readers import AnyExample, LabelledText, Part, PartName, read_pairs
 from mlalign.data.task_files import TaskFiles
 from mlalign.data.text import read_lines
@@ -17,8 +17,6 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.files import FileRecord, sha256_of
 from mlalign.tasks.base import AnyTask
 from mlalign.tasks.registry import learned_task
-
-SAMPLE, INDUCED = "sample", "induced"  # values of data.lexicon that are no paths
 
 
 class TextSource(StrEnum):
@@ -42,10 +40,17 @@ class Resources:
         config: checked.
         files: of the task.
         parallel: language -> its parallel files; looked for when called.
+        lexicon: the dictionaries of languages, see ``stages.dictionary.lexicon_of``.
     """
 
-    def __init__(self, config: Train, files: TaskFiles, parallel: Callable[[], Mapping[str, Sequence[Path]]]) -> None:
-        self.config, self.files, self._parallel = config, files, parallel
+    def __init__(
+        self,
+        config: Train,
+        files: TaskFiles,
+        parallel: Callable[[], Mapping[str, Sequence[Path]]],
+        lexicon: Callable[[Sequence[str]], Lexicon],
+    ) -> None:
+        self.config, self.files, self._parallel, self._read_lexicon = config, files, parallel, lexicon
         self.parts: list[Part[AnyExample]] = []  # of the task, as far as they were read
         self.texts: Callable[[TextSource, str], Sequence[AnyExample]] = cache(self._texts)
         self.translations: Callable[[str], Mapping[str, AnyExample]] = cache(self._translations)
@@ -144,21 +149,15 @@ class Resources:
         Raises:
             UserError: there is none.
         """
-        if self.config.data.lexicon is None:
-            raise ConfigError(
-                f"tuning={name} reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
-                "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
-            )
-        if self.config.data.lexicon == INDUCED:
+        choice = self.config.data.lexicon
+        require_dictionary(choice, self.config.data.root, f"tuning={name}")
+        if choice == INDUCED:
             self.require_parallel("data.lexicon=induced", languages)
-        else:
-            dictionary_files(self.lexicon_path)
-
-    @property
-    def lexicon_path(self) -> Path:
-        """Of the dictionary, where it is read from files."""
-        named = str(self.config.data.lexicon)
-        return Path(self.config.data.root) / "lexicon" if named == SAMPLE else Path(named)
+            if not any(map(writes_spaces, languages)):
+                raise ConfigError(
+                    f"tuning={name} with data.lexicon=induced: {', '.join(languages)} writes no spaces between words, "
+                    "so that no dictionary can be learned; name a file or folder, or other languages"
+                )
 
     def translation(self, example: AnyExample, language: str) -> AnyExample | None:
         """The translation of an English train example, None where there is none.
@@ -202,12 +201,10 @@ class Resources:
         ]
 
     def _lexicon(self, languages: tuple[str, ...]) -> Lexicon:
-        """Dictionaries of English with languages."""
-        if self.config.data.lexicon == INDUCED:
-            return {language: induced(self.sentences(language)) for language in languages}
-        for path in dictionary_files(self.lexicon_path):
+        """Dictionaries of English with languages; of files it is noted what was read."""
+        for path in require_dictionary(self.config.data.lexicon, self.config.data.root, "tuning"):
             self.files_read[str(path)] = {"rows": sum(1 for _ in read_lines(path)), "sha256": sha256_of(path)}
-        return read_lexicon(self.lexicon_path, languages)
+        return self._read_lexicon(languages)
 
     def _noted(self, part: Part[AnyExample]) -> Part[AnyExample]:
         self.parts.append(part)

@@ -6,10 +6,10 @@ from mlalign.config.enums import HeadForm
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.lexicon import INDUCED
 from mlalign.data.readers import PartName
 from mlalign.errors import ConfigError
 from mlalign.files import Json
-from mlalign.finetuning.resources import INDUCED
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS, Tuning
 from mlalign.tasks.classification import Classification

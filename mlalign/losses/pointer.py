@@ -5,9 +5,9 @@ import math
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from mlalign.losses.precision import in_full_precision
+from mlalign.metrics.word_links import mutual_argmax
 
 LEAST = 1e-6  # similarity of two tokens
 DISCOUNT = 0.9  # of similarities to a token that has a link
@@ -85,16 +85,10 @@ def mutual_links(
         rounds: at least 1.
     """
     values = values.masked_fill(~allowed, -math.inf)
-    links = _mutual(values) & allowed
+    links = mutual_argmax(values) & allowed
     for _ in range(rounds - 1):
         one, other = links.any(2, keepdim=True), links.any(1, keepdim=True)
         goes_on = (allowed & ~one).any((1, 2)) & (allowed & ~other).any((1, 2))
         discounted = torch.where(one | other, DISCOUNT * values, values).masked_fill(one & other, -math.inf)
-        links = links | (_mutual(discounted) & allowed & ~(one & other) & goes_on[:, None, None])
+        links = links | (mutual_argmax(discounted) & allowed & ~(one & other) & goes_on[:, None, None])
     return links
-
-
-def _mutual(values: Float[Tensor, "rows m n"]) -> Bool[Tensor, "rows m n"]:
-    forward = functional.one_hot(values.argmax(2), values.shape[2])
-    backward = functional.one_hot(values.argmax(1), values.shape[1])
-    return (forward * backward.transpose(1, 2)).bool()

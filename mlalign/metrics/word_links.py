@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 Link = tuple[int, int]  # places of a source and a target word, from 0 on
 
@@ -17,8 +18,8 @@ class GoldLinks(NamedTuple):
     possible: frozenset[Link]
 
 
-def mutual_argmax(similarity: Float[Tensor, "n m"]) -> list[Link]:
-    """Links of words that are each other's nearest; of equally near ones the first is taken.
+def mutual_argmax(similarity: Float[Tensor, "*rows n m"]) -> Bool[Tensor, "*rows n m"]:
+    """Which words are each other's nearest; of equally near ones the first is taken.
 
     Jalili Sabet et al. 2020 (arXiv:2004.08728), Argmax.
 
@@ -26,10 +27,10 @@ def mutual_argmax(similarity: Float[Tensor, "n m"]) -> list[Link]:
         similarity: of every source word with every target word; n and m may be 0.
     """
     if not similarity.numel():
-        return []
-    forward, backward = similarity.argmax(1), similarity.argmax(0)
-    source = torch.arange(len(forward))
-    return [(row, int(forward[row])) for row in source[backward[forward] == source].tolist()]
+        return torch.zeros_like(similarity, dtype=torch.bool)
+    forward = functional.one_hot(similarity.argmax(-1), similarity.shape[-1])
+    backward = functional.one_hot(similarity.argmax(-2), similarity.shape[-2])
+    return (forward * backward.transpose(-1, -2)).bool()
 
 
 def alignment_error_rate(found: Sequence[Collection[Link]], gold: Sequence[GoldLinks]) -> float:

@@ -1,10 +1,9 @@
 """Many runs as one table for each task: mean and spread over seeds, every row tested."""
 
-import difflib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mlalign.config.validation import guess
 from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
@@ -14,7 +13,7 @@ from mlalign.reporting.notes import notes_on, notes_on_systems
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
 from mlalign.reporting.results import Results, summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
-from mlalign.reporting.runs import Run, Unfinished
+from mlalign.reporting.runs import Run, Unfinished, by_task
 from mlalign.reporting.tables import Cell, Row, Table, setting_of
 from mlalign.reporting.variation import KINDS, refuse_other_differences
 
@@ -50,11 +49,8 @@ def comparison(
             different budgets, or no task has the baseline.
         DataError: runs contradict each other or their predictions.
     """
-    by_task: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_task[run.results.task].append(run)
-    rows = {}
-    for task, found in by_task.items():
+    rows, runs_of = {}, by_task(runs)
+    for task, found in runs_of.items():
         refuse_other_differences(task, found, kind)
         if not mixed:
             refuse_mixed_code(task, found)
@@ -66,12 +62,12 @@ def comparison(
     tables = []
     for task in sorted(rows):
         table = _tested(task, rows[task], kind, baseline, resamples)
-        results = [run.results for run in by_task[task]]
+        results = [run.results for run in runs_of[task]]
         missed = [one for one in unfinished if one.task == task or one.task not in rows]
         notes = [*notes_on(table, results, resamples, missed), *notes_on_systems(table, rows[task])]
-        if different := mixed_code(by_task[task]):
+        if different := mixed_code(runs_of[task]):
             notes.append(f"Mixed code, as asked for: {different}.")
-        if different := mixed_budgets(by_task[task]):
+        if different := mixed_budgets(runs_of[task]):
             notes.append(f"Mixed budgets, as asked for: {different}.")
         if paper:
             table, note = _beside_the_paper(table, results)
@@ -146,6 +142,4 @@ def _default_baseline(rows: Rows, kind: str) -> str | None:
 def _refuse_unknown(baseline: str, names: Sequence[str]) -> None:
     if baseline not in names:
         known = list(dict.fromkeys(names))
-        close = difflib.get_close_matches(baseline, known, n=1)
-        guess = f"Did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"baseline={baseline}: no row is called so. {guess}Rows: {', '.join(known)}")
+        raise ConfigError(f"baseline={baseline}: no row is called so. {guess(baseline, known)}Rows: {', '.join(known)}")

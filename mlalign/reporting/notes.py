@@ -10,7 +10,6 @@ from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
 from mlalign.reporting.tables import NEVER_ALIGNED, Table
 
-LISTED = 10  # of anything; the rest is counted
 AVERAGES = (
     "All languages, and targets only (all but en): means over the languages shown, missing where "
     "one of these is. Gap: en minus targets."
@@ -35,7 +34,7 @@ def notes_on(
     notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
     notes.append(_never_aligned(table))
     if unfinished:
-        missed = _listed(list(map(str, unfinished)), "; ")
+        missed = listed(list(map(str, unfinished)), separator="; ")
         notes.append(f"Not finished, so not in this table: {missed}.")
     return [note for note in notes if note]
 
@@ -84,7 +83,7 @@ def _missing(table: Table) -> str:
     if not found:
         return ""
     cells = "1 cell is" if number == 1 else f"{number} cells are"
-    return f"— no score: {cells} missing, of {_listed(found)}."
+    return f"— no score: {cells} missing, of {listed(found)}."
 
 
 def _never_aligned(table: Table) -> str:
@@ -94,7 +93,7 @@ def _never_aligned(table: Table) -> str:
         return ""
     return (
         f"{NEVER_ALIGNED} never aligned: no parallel text of this language was aligned on: "
-        f"{_listed(found)}. Averages count it like the others."
+        f"{listed(found)}. Averages count it like the others."
     )
 
 
@@ -105,15 +104,16 @@ def _fewer_runs(table: Table) -> str:
         for one in table.languages
         if 0 < (number := len(row.cells[one].values)) < row.runs
     ]
-    return f"Over fewer runs than their row: {_listed(found)}." if found else ""
+    return f"Over fewer runs than their row: {listed(found)}." if found else ""
 
 
 def _other_numbers(table: Table) -> str:
     usual = Counter(row.runs for row in table.rows).most_common(1)[0][0]
     others = [f"{row.name} on {row.runs}" for row in table.rows if row.runs != usual]
-    return f"The rows rest on {usual} seeds, but {_listed(others)}." if others else ""
+    return f"The rows rest on {usual} seeds, but {listed(others)}." if others else ""
 
 
-def _listed(found: Sequence[str], separator: str = ", ") -> str:
-    more = len(found) - LISTED
-    return separator.join([*found[:LISTED], *([f"and {more} more"] if more > 0 else [])])
+def listed(found: Sequence[str], most: int = 10, separator: str = ", ") -> str:
+    """The first of them; the rest is counted."""
+    more = len(found) - most
+    return separator.join([*found[:most], *([f"and {more} more"] if more > 0 else [])])

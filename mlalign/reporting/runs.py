@@ -2,17 +2,17 @@
 
 import glob
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlalign.config.failures import FAILED
 from mlalign.errors import DataError
-from mlalign.files import EVALUATIONS
+from mlalign.files import CONFIG, EVALUATIONS
 from mlalign.reporting.results import FILE, Results, read_results
 
-SETTINGS = "config.yaml"  # written when a run begins
-LOCK = ".lock"  # taken before that
-FAILED = "failed.json"  # left by a run of a sweep that failed
+LOCK = ".lock"  # taken before a run begins
 FORMS = ("{0}", "{0}/{1}", "{0}/**/{1}")
 
 
@@ -58,9 +58,17 @@ def find_runs(patterns: str) -> list[Run]:
     return [Run(folder, read_results(folder)) for folder in folders]
 
 
+def by_task(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Task -> its runs, as they come."""
+    found: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        found[run.results.task].append(run)
+    return found
+
+
 def find_unfinished(patterns: str) -> list[Unfinished]:
     """Every run under folders or glob patterns that began and has no results."""
-    begun = {path.parent for name in (SETTINGS, LOCK, FAILED) for path in _files(patterns, name)}
+    begun = {path.parent for name in (CONFIG, LOCK, FAILED) for path in _files(patterns, name)}
     return [Unfinished(folder, _error(folder)) for folder in sorted(begun) if not (folder / FILE).is_file()]
 
 

@@ -8,7 +8,6 @@ from transformers import PreTrainedTokenizerBase
 from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.views import clean
 from mlalign.config.schema import Train
-from mlalign.data.hub.release import ensure_sample
 from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
@@ -16,10 +15,10 @@ from mlalign.models.backbone import quiet_transformers
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
 from mlalign.models.task_encoder import TaskEncoder
-from mlalign.progress import bar
 from mlalign.reporting.runs import Run
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.preparation import prepare_sample
 from mlalign.stages.reopen import config_of
 from mlalign.training.computing import attention
 
@@ -45,8 +44,7 @@ class BeforeAfter:
         quiet_transformers()
         self.run = run
         self.config: Train = config_of(run.results, run.folder)
-        if self.config.data.source == "sample":
-            ensure_sample(Path(self.config.data.root), progress=bar(self.config.trainer.progress, "sample"))
+        prepare_sample(self.config)
         self.text = ParallelText(self.config)
         self.backbone = Backbone(self.config, self.text)
 

@@ -1,6 +1,7 @@
 """Brings the corpora that a configuration names to ``<root>/parallel``."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -35,13 +36,7 @@ def prepare_parallel(config: Train) -> None:
             languages,
             source,
             Settings(
-                Rules(
-                    min_characters=settings.min_characters,
-                    max_characters=settings.max_characters,
-                    max_ratio=settings.max_ratio,
-                    min_letters=settings.min_letters,
-                    script=settings.script,
-                ),
+                Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
                 max_pairs=settings.max_pairs,
                 seed=settings.seed,
                 on_bad_line=config.data.on_bad_line,

@@ -3,13 +3,14 @@
 import json
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
-from mlalign.data.languages import writes_spaces
+from mlalign.data.languages import nearest, writes_spaces
 from mlalign.data.lexicon import (
     INDUCED,
     SAMPLE,
@@ -30,24 +31,28 @@ log = logging.getLogger(__name__)
 FORM = 1  # of the induced dictionaries in the cache; raise it when they change
 
 
-def lexicon_of(config: Train, text: ParallelText) -> Lexicon:
-    """The dictionaries of the run's target languages; a language may have none.
+def lexicon_of(config: Train, text: ParallelText, languages: Sequence[str] | None = None) -> Lexicon:
+    """The dictionaries of languages; one may have none.
+
+    Args:
+        config: checked.
+        text: that induced ones are learned from.
+        languages: None for the run's target languages.
 
     Raises:
-        ConfigError: no dictionary was chosen, or none of the languages can have one.
+        ConfigError: none of the languages can have one.
         DataError: a file is missing or breaks its format.
     """
-    choice = config.data.lexicon
-    if choice is None:
-        raise ConfigError("data.lexicon=null: a dictionary is needed; choose induced, sample, a file or a folder")
+    choice, languages = config.data.lexicon, text.languages if languages is None else languages
+    assert choice is not None  # see ``require_dictionary``
     if choice == INDUCED:
-        spaced = [language for language in text.languages if writes_spaces(language)]
-        found: Lexicon = {language: _induced(config, text, language) for language in spaced}
+        spaced = {one: nearest(one, text.files) or one for one in languages if writes_spaces(one)}
+        found: Lexicon = {language: _induced(config, text, code) for language, code in spaced.items()}
     else:
-        found = read_lexicon(lexicon_path(choice, config.data.root), text.languages)
+        found = read_lexicon(lexicon_path(choice, config.data.root), languages)
     if not found:
         raise ConfigError(
-            f"data.lexicon={choice}: no dictionary of {', '.join(text.languages)} can be had so; name a file or folder"
+            f"data.lexicon={choice}: no dictionary of {', '.join(languages)} can be had so; name a file or folder"
         )
     log.info("Words with a translation: %s", ", ".join(f"{one} {len(words):,}" for one, words in found.items()))
     return found

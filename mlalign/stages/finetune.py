@@ -20,14 +20,11 @@ CHECKPOINT = Path("checkpoints/last.ckpt")  # in the folder of a run that is not
 def learn(
     module: FinetuningModule,
     data: TaskDataModule,
-    *,
-    folder: Path,
-    epochs: int,
-    evaluations: int,
-    minutes: float,
     weights: CheckpointKeeper,
     trainer: Callable[..., L.Trainer],
     callbacks: Sequence[L.Callback] = (),
+    *,
+    minutes: float,
 ) -> JsonObject:
     """Learn English, from the last checkpoint in the folder if there is one; leaves the module as it is to be tested.
 
@@ -38,6 +35,7 @@ def learn(
         TrainingError: a loss or gradient was non-finite, or not all updates were made.
         DataError: the checkpoint is damaged.
     """
+    epochs, evaluations, folder = module.settings.epochs, module.settings.evaluations, weights.folder.parent
     steps, checkpoint = epochs * data.batches, folder / CHECKPOINT
     loop = trainer(
         folder=folder,

@@ -104,19 +104,12 @@ class ParallelText:
         """Language -> SHA-256 of its parallel files."""
         return {language: [self.hashes[path] for path in paths] for language, paths in self.paths.items()}
 
-    def all_sentences(self) -> Iterator[str]:
-        """Both sides of all pairs of every file."""
-        dropped: Counter[str] = Counter()
-        for path in self.hashes:
-            for pair in read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped):
-                yield from pair
-
-    def sentences(self) -> Iterator[str]:
-        """Both sides of the first pairs of every file: enough to train a tokenizer on."""
+    def sentences(self, most: int | None = TOKENIZER_PAIRS) -> Iterator[str]:
+        """Both sides of the first pairs of every file, as many as a tokenizer is trained on; None for all."""
         dropped: Counter[str] = Counter()
         for path in bar(self.config.trainer.progress, "reading")(self.hashes):
             pairs = read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped)
-            for pair in islice(pairs, TOKENIZER_PAIRS):
+            for pair in islice(pairs, most):
                 yield from pair
 
     def coverage(self, builder: SequenceBuilder) -> dict[str, Coverage]:

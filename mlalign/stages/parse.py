@@ -164,7 +164,7 @@ class ParsingStage(EncoderStage):
         number = max(1, round(self.config.parse.held_out * len(trees)))
         order = stream(self.seed, "held-out trees").permutation(len(trees)).tolist()
         chosen = set(order[:number])
-        sides: tuple[list[Tree], list[Tree]] = ([], [])
-        for place, tree in enumerate(trees):
-            sides[place in chosen].append(tree)
-        return sides
+        return (
+            [tree for place, tree in enumerate(trees) if place not in chosen],
+            [tree for place, tree in enumerate(trees) if place in chosen],
+        )

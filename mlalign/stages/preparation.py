@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from mlalign.config.enums import DataSource
 from mlalign.config.schema import Train
 from mlalign.data.hub.release import ensure_sample
 from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
@@ -22,13 +23,21 @@ def prepare(config: Train) -> None:
         ConfigError: the task cannot be fetched.
         DataError: what is fetched is not what was promised, or cannot be had.
     """
-    root, shown = Path(config.data.root), config.trainer.progress
-    if config.data.source == "sample":
-        ensure_sample(root, progress=bar(shown, "sample"))
+    prepare_sample(config)
     if config.data.source == "hub":
         prepare_task(config)
     if config.data.source == "hub" or config.prepare.path is not None:
         prepare_parallel(config)
+
+
+def prepare_sample(config: Train) -> None:
+    """Generate what ``data=sample`` reads, if it is not there.
+
+    Raises:
+        DataError: the folder holds something else.
+    """
+    if config.data.source == DataSource.sample:
+        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
 
 
 def prepare_task(config: Train) -> None:

@@ -14,7 +14,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import CONFIG, Json
-from mlalign.finetuning.building import finetuning_module, task_files
+from mlalign.finetuning.building import task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.metrics.tasks import task_metrics
@@ -22,6 +22,7 @@ from mlalign.models.backbone import known_languages
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.reporting.results import FILE, Results, read_results
+from mlalign.tasks.registry import learned_task
 from mlalign.training.computing import attention
 
 
@@ -103,7 +104,8 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     encoder, tokenizer = load_encoder(place, attention=attention(config))
     recipe: Json = OmegaConf.load(place / RECIPE)
     tokens = known_languages(tokenizer, recipe.language_tokens) if recipe.language_tokens else {}
-    module = finetuning_module(config, encoder).eval()
+    task = learned_task(results.metric, config.task.labels, windows=config.finetune.windows)
+    module = FinetuningModule(encoder, task, config.finetune).eval()
     load_head(module, place)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length)
     return OpenedRun(folder, results, config, module, layout, step)

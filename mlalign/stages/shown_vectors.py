@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from mlalign.data.languages import ENGLISH, writes_spaces
+from mlalign.data.lexicon import word_pairs
 from mlalign.data.readers import LabelledText
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
 from mlalign.data.sequences import SPACE
-from mlalign.data.text import read_lines
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
@@ -121,7 +121,7 @@ def translations(
     Args:
         encoders: that are shown.
         language: of the translations.
-        path: lines of English, tab, translation; None for the sample's nouns.
+        path: lines as of a dictionary; None for the sample's nouns.
         most: pairs at most, spread evenly over the list.
 
     Raises:
@@ -133,7 +133,7 @@ def translations(
             f"language={language}: name a file of English, tab, translation with words=FILE; only "
             f"the sample's languages ({', '.join(LANGUAGES[1:])}) have a dictionary here"
         )
-    listed = noun_pairs(language) if path is None else _read_pairs(path)
+    listed = noun_pairs(language) if path is None else _first_translations(path)
     places = np.linspace(0, len(listed) - 1, min(most, len(listed))).astype(int)
     words = [listed[place] for place in places]
     found = {}
@@ -146,16 +146,10 @@ def translations(
     return found, words
 
 
-def _read_pairs(path: Path) -> list[tuple[str, str]]:
+def _first_translations(path: Path) -> list[tuple[str, str]]:
     pairs: dict[str, str] = {}
-    for number, line in read_lines(path):
-        fields = [field.strip() for field in line.split("\t")]
-        if len(fields) != 2 or not all(fields):
-            raise DataError(
-                f"{path}, line {number}: expected an English word, a tab and its translation, "
-                f"found {len(fields)} fields"
-            )
-        pairs.setdefault(*fields)
+    for word, translation in word_pairs(path):
+        pairs.setdefault(word, translation)
     return list(pairs.items())
 
 

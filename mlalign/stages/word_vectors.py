@@ -20,7 +20,7 @@ from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.cost import Cost, cbow_operations
 from mlalign.data.languages import ENGLISH, nearest, writes_spaces
-from mlalign.data.lexicon import INDUCED, Lexicon, Translations, dictionary_files, lexicon_path
+from mlalign.data.lexicon import INDUCED, Lexicon, Translations, require_dictionary
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import ConfigError, DataError
@@ -81,11 +81,7 @@ class VectorStage(EncoderStage):
             UserError: there is none of a target language.
         """
         choice = config.data.lexicon
-        if choice is None:
-            raise ConfigError(
-                "method.stages=[vectors] reads a dictionary, and data.lexicon=null names none: give a FILE or FOLDER, "
-                "data.lexicon=sample for the sample's own, or data.lexicon=induced for what the parallel text tells"
-            )
+        there = set(require_dictionary(choice, config.data.root, "method.stages=[vectors]").values())
         if choice == INDUCED:
             if together := [language for language in text.languages if not writes_spaces(language)]:
                 raise ConfigError(
@@ -93,13 +89,12 @@ class VectorStage(EncoderStage):
                     "dictionary can be learned; name a file or folder, or choose other languages with data.languages"
                 )
             return
-        path = lexicon_path(choice, config.data.root)
-        there = set(dictionary_files(path).values())
         missing = [language for language in text.languages if nearest(language, there) is None]
         if missing:
             raise DataError(
-                f"{path}: method.stages=[vectors] needs a dictionary of English with {', '.join(missing)}, found "
-                f"{', '.join(sorted(there))}; add files, or choose other languages with data.languages"
+                f"data.lexicon={choice}: method.stages=[vectors] needs a dictionary of English with "
+                f"{', '.join(missing)}, found {', '.join(sorted(there))}; add files, or choose "
+                "other languages with data.languages"
             )
 
     @cached_property
@@ -135,7 +130,7 @@ class VectorStage(EncoderStage):
             return
         started = time.perf_counter()
         settings = self.config.vectors
-        tokenizer = word_tokenizer(self.text.all_sentences(), least=settings.min_count, most=settings.vocabulary)
+        tokenizer = word_tokenizer(self.text.sentences(None), least=settings.min_count, most=settings.vocabulary)
         tables = self.text.tables(tokenizer)
         table, text = running_text(tables, len(tokenizer), least=settings.min_count)
         log.info("Learning vectors of %s words from %s tokens", f"{table.bounds[-1][1] - 1:,}", f"{table.tokens:,}")

@@ -46,7 +46,7 @@ def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]]) -> None:
         alike = [one for one in texts if spoken(one) == spoken(language) or not is_code(one)]
         paths = [path for one in alike for path in texts[one]]
         part = files.read(language, "test")
-        seen = seen_pairs(part, paths, files.on_bad_line)
+        seen = seen_pairs(part, paths, files.release.on_bad_line)
         found = f"{seen} of its {len(part.examples)} pairs stand in {', '.join(map(str, paths))}"
         if seen > SEEN * len(part.examples):
             raise DataError(

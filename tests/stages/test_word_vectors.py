@@ -162,7 +162,7 @@ def test_a_missing_dictionary_is_refused_by_its_key_and_file(toy, tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.txt: no such file"):
         required(f"data.lexicon={tmp_path / 'nowhere.txt'}")
     (tmp_path / "en-xx.txt").write_text("cat\tkatze\n")
-    with pytest.raises(DataError, match=r"en-xx\.txt: .*needs a dictionary of English with "):
+    with pytest.raises(DataError, match=r"data\.lexicon=.*en-xx\.txt: .*needs a dictionary of English with "):
         required(f"data.lexicon={tmp_path / 'en-xx.txt'}")
     with pytest.raises(ConfigError, match=r"set method\.stages=\[vectors\]"):
         configured(toy, "method=multi_cca", "method.stages=[vectors,vectors]")

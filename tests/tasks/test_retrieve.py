@@ -9,7 +9,7 @@ from metrics.test_retrieval import margin_loops
 from models.made import make
 
 from mlalign.data.readers import task_formats
-from mlalign.data.task_files import TaskFiles
+from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.errors import DataError
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
 
@@ -23,7 +23,7 @@ def files(tmp_path, sentences):
     english[7] = english[2]
     lines = [f"{one}\t{two}\n" for one, two in zip(english, german, strict=True)]
     (folder / "en-de.tsv").write_text("".join(lines), encoding="utf-8")
-    return TaskFiles(folder, task_formats()["bitext"], [], "available", train_size=None, on_bad_line="error")
+    return TaskFiles(TaskRelease(folder, task_formats()["bitext"], []), "available")
 
 
 @pytest.fixture

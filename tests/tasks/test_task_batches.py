@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlalign.data.readers import task_formats
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.data.task_files import TaskFiles
+from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.errors import ConfigError, DataError
 from mlalign.tasks.base import IGNORED
 from mlalign.tasks.data import TaskDataModule
@@ -83,9 +83,10 @@ def pawsx(tmp_path, sentences):
 
 
 def files(folder, languages=("en", "de", "ru"), **changes):
-    settings = {"train_size": None, "on_bad_line": "error"}
     given = languages if isinstance(languages, str) else list(languages)
-    return TaskFiles(folder, task_formats()[KINDS[folder.name]], LABELS[folder.name], given, **(settings | changes))
+    asked = {name: changes.pop(name) for name in ("learned", "scored", "translated") if name in changes}
+    release = TaskRelease(folder, task_formats()[KINDS[folder.name]], LABELS[folder.name], **changes)
+    return TaskFiles(release, given, **asked)
 
 
 def module(folder, layout, languages=("en", "de", "ru"), **changes):

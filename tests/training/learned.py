@@ -1,6 +1,7 @@
 """Small tasks that are learned, and what is known of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor
 from training.toy import TOPICS, Memory, built, trainer
 
+from mlalign.config.schema import Finetune
 from mlalign.data.readers import task_formats
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.data.task_files import TaskFiles
+from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.stages.finetune import learn
@@ -48,24 +50,12 @@ def task(
     labels = TAGS if name == "panx" else list(TOPICS)
     size = None if name == "panx" else 1000
     form = task_formats()["entities" if name == "panx" else name]
-    files = TaskFiles(toy / "tasks" / name, form, labels, "available", train_size=size, on_bad_line="error")
+    files = TaskFiles(TaskRelease(toy / "tasks" / name, form, labels, train_size=size), "available")
     kind = learned_task("entity_f1" if name == "panx" else "accuracy", labels)
     data = TaskDataModule(kind, files, layout, batch_size=batch_size, seed=4, tokens=tokens)
-    given: dict[str, Any] = {
-        "dev": data.dev.examples,
-        "representation": "prototype",
-        "partner": "sample",
-        "freeze": "nothing",
-        "learning_rate": 1e-3,
-        "head_learning_rate": 1e-2,
-        "steps": 2 * data.batches,
-        "warmup": 0.1,
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
-        "dropout": 0.1,
-        "seed": 4,
-    }
-    return FinetuningModule(encoder, kind, **(given | settings)), data
+    given: dict[str, Any] = {"learning_rate": 1e-3, "head_learning_rate": 1e-2, "warmup": 0.1, "seed": 4, **settings}
+    steps = given.pop("steps", 2 * data.batches)
+    return FinetuningModule(encoder, kind, Finetune(**given), dev=data.dev.examples, steps=steps), data
 
 
 def fit(
@@ -85,18 +75,9 @@ def fit(
         made.append(trainer(folder, watched, loggers=[memory or Memory()], **stage))
         return made[0]
 
-    selection = "english_dev" if best else "last"
-    keeper = CheckpointKeeper(folder, data.layout, selection=selection, keep="none")
-    kept = learn(
-        module,
-        data,
-        folder=folder,
-        epochs=2,
-        evaluations=evaluations,
-        minutes=60,
-        weights=keeper,
-        trainer=make,
-    )
+    module.settings = replace(module.settings, epochs=2, evaluations=evaluations)
+    keeper = CheckpointKeeper(folder, data.layout, selection="english_dev" if best else "last", keep="none")
+    kept = learn(module, data, keeper, make, minutes=60)
     remove_unkept(folder, kept["kept"])
     return made[0]
 

@@ -52,7 +52,7 @@ def test_a_label_is_the_token_or_a_translation_of_it(toy):
 
 
 def test_a_missing_dictionary_is_refused_before_anything_is_loaded(toy, tmp_path):
-    with pytest.raises(ConfigError, match=r"losses\.dict_mlm needs a dictionary: set data\.lexicon to"):
+    with pytest.raises(ConfigError, match=r"losses\.dict_mlm reads a dictionary, and data\.lexicon=null names none"):
         configured(toy, "method=dict_mlm", "data.lexicon=null")
     with pytest.raises(DataError, match=r"none: no such file or folder, named in data\.lexicon"):
         configured(toy, "method=dict_mlm", f"data.lexicon={tmp_path}/none")

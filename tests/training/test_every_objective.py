@@ -24,7 +24,7 @@ from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.validation import check_losses, settings_of
 from mlalign.alignment.views import views_read
 from mlalign.config.folder import CONF
-from mlalign.config.validation import loss_names
+from mlalign.config.validation import part_names
 from mlalign.errors import ConfigError
 
 NAMES = list(objective_types())
@@ -116,7 +116,7 @@ def test_a_yaml_lists_every_setting(path):
 
 
 def test_every_objective_has_a_yaml():
-    assert loss_names() == NAMES
+    assert part_names("losses") == NAMES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from two_ranks import in_ranks
 
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import barrier
-from mlalign.finetuning.building import finetuning_module, task_files
+from mlalign.finetuning.building import task_files
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.encoder import Encoder
 from mlalign.tasks.data import TaskDataModule
 from mlalign.tasks.registry import learned_task
@@ -31,7 +32,9 @@ def learned(toy: Path, folder: Path, task: str) -> dict[str, Any]:
     data = TaskDataModule(
         learned_task(config.task.metric, config.task.labels), files, layout, batch_size=13, seed=1, tokens=40
     )  # of several parts
-    module = finetuning_module(config, Encoder(model, pool="first"), dev=data.dev.examples, steps=data.batches)
+    module = FinetuningModule(
+        Encoder(model, pool="first"), data.task, config.finetune, dev=data.dev.examples, steps=data.batches
+    )
     without_dropout(module)
     module.double()
     loop = trainer(folder, max_epochs=1, enable_checkpointing=False)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Run:
         chosen = [one for one in self.overrides if not one.startswith("task=")]
         task = "panx" if "task=panx" in self.overrides else None
         self.module, self.data = tuned(self.toy, "trainer.workers=0", *chosen, task=task, workers=0)
+        self.module.settings = replace(self.module.settings, epochs=2, evaluations=self.evaluations)
         stop = Stop(stop_behind)
 
         def make(*, folder: Path, callbacks: Any, **stage: Any) -> L.Trainer:
@@ -52,10 +54,7 @@ class Run:
 
         keeper = CheckpointKeeper(self.folder, self.data.layout, selection="english_dev", keep=self.keep)
         with contextlib.suppress(Interruption):
-            self.kept = learn(
-                self.module, self.data, folder=self.folder, epochs=2, evaluations=self.evaluations, minutes=60,
-                weights=keeper, trainer=make,
-            )  # fmt: skip
+            self.kept = learn(self.module, self.data, keeper, make, minutes=60)
         return stop.steps
 
     def left(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from training.tuned import tuned
 from typed import call
 
 from mlalign.errors import ConfigError
-from mlalign.finetuning.building import head_of
+from mlalign.finetuning.module import build_head
 from mlalign.stages.reopen import load_run
 
 RUN = (
@@ -28,7 +28,7 @@ def test_a_run_with_hidden_layers_on_a_frozen_encoder_is_opened_again(toy, tmp_p
 
 
 def test_the_default_is_the_linear_layer_itself(toy):
-    assert head_of(configured(toy, "method=none").finetune) is nn.Linear
+    assert type(build_head(configured(toy, "method=none").finetune, 5, 3)) is nn.Linear
 
 
 @pytest.mark.parametrize("hidden", ["[]", "[10,0]"])

@@ -1,5 +1,6 @@
 """Tunings on the toy, built as a run builds them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import lightning as L
 from training.toy import aligner, configured, state, trainer
 
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.finetuning.building import build_tunings, finetuning_module, require_resources, task_files
+from mlalign.finetuning.building import build_tunings, require_resources, task_files
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
 from mlalign.models.encoder import Encoder
+from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.tasks.data import TaskDataModule
 from mlalign.tasks.registry import learned_task
@@ -33,7 +35,7 @@ def tuned(
     model, tokenizer = aligner(toy, "method=none").backbone.load("eager")
     encoder = Encoder(model, pool="first")
     files, text = task_files(config), ParallelText(config)
-    resources = Resources(config, files, lambda: text.files)
+    resources = Resources(config, files, lambda: text.files, partial(lexicon_of, config, text))
     require_resources(config, resources)
     tunings = build_tunings(config, resources, encoder.dim)
     layout = SequenceBuilder(tokenizer, {}, max_length=config.finetune.max_length)
@@ -42,7 +44,9 @@ def tuned(
         batch_size=config.finetune.batch_size, seed=4, tokens=tokens, workers=workers, changes=tunings,
     )  # fmt: skip
     steps = config.finetune.epochs * data.batches
-    return finetuning_module(config, encoder, dev=data.dev.examples, steps=steps, tunings=tunings), data
+    return FinetuningModule(
+        encoder, data.task, config.finetune, dev=data.dev.examples, steps=steps, tunings=tunings
+    ), data
 
 
 def fitted(module: FinetuningModule, data: TaskDataModule, folder: Path, epochs: int = 2) -> L.Trainer:

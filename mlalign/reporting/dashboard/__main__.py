@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import Dashboard
 from mlalign.config.hydra import Command, given
-from mlalign.config.validation import loss_names, tuning_names
+from mlalign.config.validation import part_names
 from mlalign.reporting.dashboard.build import workspace
 from mlalign.reporting.dashboard.make import account, check_package, save, write
 from mlalign.reporting.results import read_results
@@ -37,8 +37,8 @@ def job(composed: DictConfig) -> None:
         task=task,
         metric=metric,
         languages=languages,
-        losses=[name for name in loss_names() if name != ADVERSARIAL],
-        tunings=tuning_names(),
+        losses=[name for name in part_names("losses") if name != ADVERSARIAL],
+        tunings=part_names("tuning"),
     )
     if settings.output is None:
         print(f"dashboard  {save(made)}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mlalign.config.identity import SEEDS
+from mlalign.reporting.notes import listed
 from mlalign.reporting.report.cases import seed_name
 from mlalign.reporting.results import Results
 from mlalign.reporting.rows import Rows
@@ -115,6 +116,4 @@ def _count(number: int, what: str) -> str:
 
 def _listed(values: Iterable[str | None], most: int = 40) -> str:
     """Each once, as they come."""
-    known = list(dict.fromkeys(one for one in values if one))
-    more = len(known) - most
-    return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+    return listed(list(dict.fromkeys(one for one in values if one)), most)
