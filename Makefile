@@ -10,11 +10,12 @@ BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gp
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
-setup: $(READY)  ## create .venv with the pinned dependencies, once
+setup: $(READY)  ## create .venv with the pinned dependencies, their files checked by hash, once
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hashes.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "mlalign needs Python 3.11, 3.12 or 3.13, found %d.%d: make PYTHON=python3.11 ..." % v)'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r hashes.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 

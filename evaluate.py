@@ -12,9 +12,8 @@ python evaluate.py align_words=FILE encoder=FOLDER languages=[en,de] output=LINK
 
 import sys
 
-from mlalign.commands.evaluation import quoted, select_command
+from mlalign.commands.evaluation import select_command
 from mlalign.config.hydra import Command
 
 if __name__ == "__main__":
-    sys.argv[1:] = quoted(sys.argv[1:])
     Command(*select_command(sys.argv[1:])).run()

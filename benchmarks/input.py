@@ -155,7 +155,7 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
     from mlalign.data.token_cache import open_table
 
     torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", trust_remote_code=False)
     before = memory()
     table = open_table(folder / f"{name}.arrow", "de", dropped={}, files={})
     layout = SequenceBuilder(tokenizer, {"en": 5, "de": 6, "unk": 7}, max_length=128)

@@ -120,7 +120,7 @@ def measure_finetuning(name: str, steps: int) -> dict[str, Any]:
     """The encoder's forward, backward and update on a batch of fine-tuning, all of full length."""
     with tempfile.TemporaryDirectory() as scratch:
         random_backbone(name, ["no text is needed here"], Path(scratch))
-        encoder = AutoModel.from_pretrained(scratch, dtype=torch.float32)
+        encoder = AutoModel.from_pretrained(scratch, dtype=torch.float32, trust_remote_code=False)
     optimizer = torch.optim.AdamW(encoder.parameters())
     ids = torch.randint(1000, 30_000, FINETUNING)
     seconds, operations = [], 0

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mlalign.commands.evaluation import quoted, select_command
+from mlalign.commands.evaluation import select_command
 from mlalign.config.folder import CONF
 from mlalign.config.schema import Train
+from mlalign.config.words import quoted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """What ``evaluate.py`` can be asked: compare runs, score or verify one again, show or report on them, link words."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,13 +25,6 @@ def select_command(words: Sequence[str]) -> tuple[str, Job]:
     if keys & {"figure", "measures"}:
         return "show", draw_figure
     return ("rescore", rescore) if "run" in keys else ("evaluate", compare)
-
-
-def quoted(words: Sequence[str]) -> list[str]:
-    """Several patterns in ``runs=A,B`` as one text, which Hydra takes for a sweep otherwise."""
-    return [
-        f"runs='{word.removeprefix('runs=')}'" if re.match(r"runs=[^'\"\[][^']*$", word) else word for word in words
-    ]
 
 
 def compare(composed: DictConfig) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlalign.config.commands import Show
 from mlalign.config.validation import nearest
+from mlalign.data.text import start_of
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import write_whole
 from mlalign.reporting.drawing.style import read_numbers, save
@@ -85,6 +86,7 @@ def given_numbers(path: Path) -> pd.DataFrame:
         DataError: there is none.
     """
     try:
+        start_of(path)  # refuses a pipe, which would be waited for
         return read_numbers(path)
     except (OSError, ValueError) as error:
         raise DataError(

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import Settings
-from mlalign.config.settings import CLOSED_SHARE, at_least, setting
+from mlalign.config.settings import CLOSED_SHARE, NAMED, SEED, at_least, setting
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 
@@ -20,7 +20,7 @@ class Prepare(Settings):
 
     path: str | None = None  # a release on disk, file or folder, for the one corpus data.parallel
     columns: list[Json] = setting(list)  # English and the other, names or numbers
-    codes: dict[str, str] = setting(dict)  # language -> what the release calls it
+    codes: dict[str, str] = setting(dict, NAMED)  # language -> what the release calls it
     min_characters: int = setting(1, at_least(1))
     max_characters: int = 1000
     max_ratio: float = setting(3.0, at_least(1))  # between the widths of the sides
@@ -28,7 +28,7 @@ class Prepare(Settings):
     script: bool = True  # most letters are of the language's script
     identify: bool = False  # recognise languages, too: pip install 'mlalign[identify]'
     max_pairs: int | None = setting(1_000_000, at_least(1))  # of each language, a uniform sample
-    seed: int = setting(1, at_least(0))  # of the sample
+    seed: int = setting(1, SEED)  # of the sample
     keep_downloads: bool = True  # False: each fetched file is removed once it was read
 
 

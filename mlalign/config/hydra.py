@@ -28,9 +28,10 @@ from mlalign.config.frozen import freeze
 from mlalign.config.plain import typed
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
-from mlalign.config.settings import flattened
+from mlalign.config.settings import flattened, mistyped
 from mlalign.config.sweep import FOLDER, Sweep, sweep_of
-from mlalign.config.validation import apply_ablation, check, nearest
+from mlalign.config.validation import MOST, apply_ablation, check, nearest
+from mlalign.config.words import FREE, quoted
 from mlalign.data.languages import language_list
 from mlalign.errors import ConfigError, UserError
 from mlalign.files import Json, JsonObject
@@ -40,8 +41,8 @@ log = logging.getLogger(__name__)
 USAGE = 2
 INTERRUPTED = 130
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
+NULL_GROUPS = ("task.files", "task.table", "task.release")  # in some tasks
 PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
-FREE = ("trainer.options", "logger.options")  # what users may add keys to
 
 TRAIN = OmegaConf.structured(Train)
 for _old in RENAMED:
@@ -111,7 +112,7 @@ class Command:
         quiet_libraries()
         stopping.install()
         try:
-            sys.argv[1:] = renamed_words(sys.argv[1:])
+            sys.argv[1:] = renamed_words(quoted(sys.argv[1:]))
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
                 print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
                 sys.exit(0)
@@ -197,6 +198,11 @@ def explain(error: BaseException) -> str:
     for one in links:
         if isinstance(one, OmegaConfBaseException) and one.full_key:
             return explain_key(one)
+    if isinstance(error, AttributeError | AssertionError):  # OmegaConf's, over a key inside of what is null
+        typed = [word for word in sys.argv[1:] if key_of(word).startswith(NULL_GROUPS)] or ["a key"]
+        return (
+            f"{typed[0]}: what it belongs to is null in this task; set all of it in a file of conf/task (docs/data.md)"
+        )
     message = _tidy(str(error))
     if message.startswith("Could not override 'corpus'"):
         return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
@@ -282,10 +288,12 @@ def resolve(composed: DictConfig) -> Train:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
     settings: Json = OmegaConf.to_container(composed)
-    _tell_renamed(composed)
     refuse_missing(composed)
+    _tell_renamed(composed)
     _refuse_added(composed, TRAIN)
     config = typed(settings)
+    for message in mistyped(config):
+        raise ConfigError(message)
     config.data.languages = language_list("data.languages", config.data.languages)
     apply_ablation(config)
     check(config)
@@ -315,7 +323,7 @@ def _resolve_budget(config: Train) -> None:
     if HydraConfig.initialized() and "align.steps" in map(key_of, HydraConfig.get().overrides.task):
         raise ConfigError("align.steps and align.budget.amount are both given; leave one of them out")
     if budget.unit == BudgetUnit.steps:
-        if budget.amount != int(budget.amount):
+        if budget.amount != int(budget.amount) or budget.amount > MOST:
             raise ConfigError(f"align.budget.amount={budget.amount}: expected a whole number of steps")
         config.align.steps, budget.amount = int(budget.amount), None
 

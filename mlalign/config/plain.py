@@ -1,5 +1,7 @@
 """Settings as plain values, and plain values as settings."""
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +12,10 @@ from mlalign.config.frozen import thawed
 from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
 from mlalign.files import Json, JsonObject
+
+# Names of variables that hold secrets: WANDB_API_KEY, HF_TOKEN, PASSWORD.
+SECRET = re.compile(r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|CREDENTIALS?|AUTH)(_|$)", re.IGNORECASE)
+CERTAIN = 8  # characters of a secret that stand in no text by chance
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -28,9 +34,22 @@ def structured(config: Train) -> DictConfig:
 
 
 def container(config: Train) -> JsonObject:
-    """A configuration as results and trackers hold it."""
+    """A configuration as results and trackers hold it: a secret of the environment stands in it as its variable."""
     found: Json = OmegaConf.to_container(structured(config), enum_to_str=True)
-    return found
+    secrets = {name: value for name, value in os.environ.items() if value and SECRET.search(name)}
+    return _without(found, secrets)
+
+
+def _without(value: Json, secrets: Mapping[str, str]) -> Json:
+    """Plain settings with ``${oc.env:NAME}`` where a text holds the value of a variable, or is it if that is short."""
+    if isinstance(value, dict):
+        return {key: _without(one, secrets) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without(one, secrets) for one in value]
+    for name, secret in secrets.items() if isinstance(value, str) else ():
+        if value == secret or len(secret) >= CERTAIN:
+            value = value.replace(secret, f"${{oc.env:{name}}}")
+    return value
 
 
 def typed(settings: Mapping[str, Json]) -> Train:

@@ -39,13 +39,19 @@ from mlalign.config.enums import (
 )
 from mlalign.config.frozen import Settings
 from mlalign.config.settings import (
+    A_NAME,
+    A_PLACE,
     CLOSED_SHARE,
+    CODES,
+    NAMES,
     OPEN_SHARE,
     POSITIVE,
+    SEED,
     SHARE,
     Affects,
     Range,
     at_least,
+    between,
     setting,
 )
 from mlalign.config.task import Task
@@ -54,7 +60,8 @@ from mlalign.files import Json, JsonObject
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
 BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
 ODD = Range(lambda n: n > 0 and n % 2 == 1, "an odd number above 0")
-WIDTHS = Range(lambda widths: bool(widths) and all(one > 0 for one in widths), "a list of widths above 0")
+WIDTH = between(1, 1 << 16)
+WIDTHS = Range(lambda widths: bool(widths) and all(map(WIDTH.allows, widths)), f"a list of widths {WIDTH.expected}")
 DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
 
 
@@ -62,7 +69,7 @@ DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a 
 class Backbone(Settings):
     """The encoder we start from; the content of local folders is part of what it affects."""
 
-    name: str = MISSING  # a hub id; `tiny` and `bilstm` are built here from the run's own text
+    name: str = setting(MISSING, A_PLACE)  # a hub id; `tiny` and `bilstm` are built here from the run's own text
     revision: str | None = None
     path: str | None = setting(None, affects=NOTHING)  # a local folder; wins over the hub
     tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
@@ -74,10 +81,10 @@ class Backbone(Settings):
     # Activations of a layer are recomputed, not kept.
     gradient_checkpointing: bool = setting(False, affects=NOTHING)
     attention: Attention = setting(Attention.auto, affects=RUN)
-    vocabulary_size: int = setting(12000, at_least(100))  # this and the rest: for what is built here
-    layers: int = setting(2, at_least(1))
-    width: int = setting(128, at_least(1))
-    heads: int = setting(4, at_least(1))
+    vocabulary_size: int = setting(12000, between(100, 10_000_000))  # this and the rest: for what is built here
+    layers: int = setting(2, between(1, 1000))
+    width: int = setting(128, WIDTH)
+    heads: int = setting(4, WIDTH)
 
 
 @dataclass
@@ -87,8 +94,9 @@ class Data(Settings):
     source: DataSource = setting(affects=RUN)
     root: str = setting(affects=RUN)
     cache: str = setting("data/cache", affects=NOTHING)
-    parallel: list[str] = setting(affects=RUN)  # corpora under <root>/parallel
-    languages: Json = setting(None, affects=RUN)  # target languages: a list, core10 or paper16; null: all there are
+    parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
+    # Target languages: a list, core10 or paper16; null: all there are.
+    languages: Json = setting(None, CODES, affects=RUN)
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
     lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
     # A folder of sentence-transformers or transformers, whose vectors of English are learned; null: the backbone's own.
@@ -121,7 +129,7 @@ class Adversary(Settings):
 
     input: AdversaryInput = AdversaryInput.mean
     normalise: bool = True  # a LayerNorm without parameters before the discriminator
-    hidden: int | None = setting(None, at_least(1))  # null: the encoder's width
+    hidden: int | None = setting(None, WIDTH)  # null: the encoder's width
     dropout: float = setting(0.1, SHARE)
     schedule: AdversarySchedule = AdversarySchedule.joint
     discriminator_steps: int = setting(1, at_least(1))
@@ -152,11 +160,11 @@ class Budget(Settings):
 class Align(Settings):
     """The first stage: alignment on parallel text."""
 
-    seed: int | None = None  # null: as `seed`
+    seed: int | None = setting(None, SEED)  # null: as `seed`
     steps: int = setting(20000, at_least(1))  # short for a budget of steps
     budget: Budget = setting(Budget)
     batch_size: int = setting(96, at_least(2))  # pairs
-    max_length: int = setting(128, at_least(8))
+    max_length: int = setting(128, between(8, 1 << 16))
     accumulate: int = setting(1, at_least(1))
     cached: int | None = setting(None, at_least(1))  # sentences at a time, for losses of sentence vectors alone
     max_grad_norm: float | None = setting(1.0, POSITIVE)
@@ -210,7 +218,7 @@ class Weighting(Settings):
 class Method(Settings):
     """A named choice of losses, fusion and weighting."""
 
-    name: str = setting(affects=RUN)
+    name: str = setting(MISSING, A_NAME, affects=RUN)
     language_tokens: bool = MISSING
     # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
     stages: list[Stage] = setting(lambda: [Stage.align], affects=RUN)
@@ -222,7 +230,7 @@ class Vectors(Settings):
     """The stage ``vectors``: word vectors by CBOW with negative sampling, known by these settings and its text."""
 
     form: VectorForm = VectorForm.multi_cca
-    dim: int = setting(200, at_least(1))
+    dim: int = setting(200, WIDTH)
     window: int = setting(5, at_least(1))  # words on either side at most, drawn anew for each word
     negatives: int = setting(25, at_least(1))
     epochs: int = setting(15, at_least(1))
@@ -239,7 +247,7 @@ class Ablation(Settings):
     """What is taken away from the method, whatever it is; ``ablation=[a,b]`` takes away both."""
 
     parts: dict[str, list[str]] = setting(dict)  # choice -> losses, or `fusion`
-    name: str = "none"  # this and the rest follow from the parts
+    name: str = setting("none", A_NAME)  # this and the rest follow from the parts
     without: list[str] = setting(list)
     fusion: bool = True
 
@@ -260,7 +268,7 @@ class Head(Settings):
 class Finetune(Settings):
     """The second stage: English labels only."""
 
-    seed: int | None = None  # null: as `seed`
+    seed: int | None = setting(None, SEED)  # null: as `seed`
     epochs: int = setting(MISSING, at_least(0))
     batch_size: int = setting(32, at_least(1))
     learning_rate: float = setting(2e-5, at_least(0))
@@ -270,7 +278,7 @@ class Finetune(Settings):
     max_grad_norm: float | None = setting(1.0, POSITIVE)
     dropout: float = setting(0.1, SHARE)  # in front of the head
     head: Head = setting(Head)
-    max_length: int = setting(128, at_least(8))
+    max_length: int = setting(128, between(8, 1 << 16))
     windows: bool = False  # a longer text is the mean of windows of about one length, instead of its beginning
     evaluations: int = setting(10, at_least(1))  # how often English dev is scored
     freeze: Freeze = Freeze.nothing
@@ -286,9 +294,9 @@ class Trainer(Settings):
     accelerator: Accelerator = Accelerator.auto
     precision: Precision = setting(Precision.auto, affects=Affects.alignment)
     tokens: int | None = setting(None, at_least(1))  # at a time, learned or scored; null: 1024, GPU 8192
-    threads: int | None = setting(None, at_least(1))  # null: as torch decides
+    threads: int | None = setting(None, between(1, 1024))  # null: as torch decides
     keep_freed_memory: bool = setting(True, affects=NOTHING)  # malloc keeps large blocks for the next step
-    workers: int = setting(0, at_least(0), affects=NOTHING)
+    workers: int = setting(0, between(0, 1024), affects=NOTHING)
     compile: bool = setting(False, affects=NOTHING)  # torch.compile for the encoder while it learns
     deterministic: bool = setting(False, affects=NOTHING)  # the same bits every time on a GPU too, more slowly
     # Processes of this machine; auto: all GPUs, or what torchrun or SLURM started.
@@ -332,7 +340,7 @@ class Train(Settings):
     tuning: JsonObject = setting(dict, affects=RUN)  # name -> what its tuning's Settings hold
     trainer: Trainer = setting(Trainer, affects=RUN, compared=False)
     logger: Logger = setting(Logger, affects=NOTHING, compared=False)
-    seed: int = setting(1, affects=RUN)  # the alignment has `align.seed`
+    seed: int = setting(1, SEED, affects=RUN)  # the alignment has `align.seed`
     # Weights that stay: none | tested | best_and_last | all evaluations.
     keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
     resume: Json = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment

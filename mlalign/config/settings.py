@@ -1,7 +1,8 @@
 """What a setting says of itself: what it affects and which values it may have."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -38,6 +39,34 @@ def at_least(least: float) -> Range:
     return Range(lambda value: value >= least, f"at least {least:g}")
 
 
+def between(least: int, most: int) -> Range:
+    """Whole numbers of a size that a machine can have."""
+    return Range(lambda value: least <= value <= most, f"from {least} to {most}")
+
+
+def is_name(value: Json) -> bool:
+    """Whether a text can stand in a path as one folder or file, and nowhere else than where it is put."""
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
+
+
+def is_place(value: Json) -> bool:
+    """Whether a text is a path that stays inside the folder in which it is looked for."""
+    return isinstance(value, str) and all(map(is_name, value.replace("{}", "x").split("/")))
+
+
+NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+A_NAME = Range(is_name, "a name of up to 255 characters, without slashes and no dot at its start")
+NAMES = Range(lambda names: all(map(is_name, names)), f"a list, each {A_NAME.expected}")
+NAMED = Range(lambda names: all(map(is_name, (*names, *names.values()))), f"on both sides {A_NAME.expected}")
+A_PLACE = Range(is_place, "a path inside the folder, without .. and no slash at its start")
+PLACES = Range(lambda names: all(map(is_place, names)), f"a list, each {A_PLACE.expected}")
+CODES = Range(  # of languages: true and false are told of by themselves
+    lambda codes: (
+        isinstance(codes, str) or (isinstance(codes, list) and all(type(one) is bool or is_name(one) for one in codes))
+    ),
+    "a list of languages such as [de,fr]",
+)
+SEED = Range(lambda seed: 0 <= seed < 2**32, "a whole number from 0 to 4294967295")
 POSITIVE = Range(lambda value: value > 0, "above 0")
 SHARE = Range(lambda value: 0 <= value < 1, "a share in [0, 1)")
 CLOSED_SHARE = Range(lambda value: 0 <= value <= 1, "a share in [0, 1]")
@@ -95,6 +124,32 @@ def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EV
         if inner := _group_in(hints[one.name]):
             found |= leaves(inner, f"{prefix}{one.name}.", leaf)
     return found
+
+
+def mistyped(settings: "DataclassInstance", prefix: str = "") -> Iterator[str]:
+    """Full key and value of what is of another type than its setting: interpolations of OmegaConf are not checked."""
+    hints = get_type_hints(type(settings))
+    for one in fields(settings):
+        key, value, hint = f"{prefix}{one.name}", getattr(settings, one.name), hints[one.name]
+        if not _is_of(value, hint):
+            yield f"{key}={value}: expected {getattr(hint, '__name__', hint)}"
+        elif is_dataclass(value) and not isinstance(value, type):
+            yield from mistyped(value, f"{key}.")
+
+
+def _is_of(value: Json, hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is_of(one, inner[0]) for one in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_of(key, inner[0]) and _is_of(value[key], inner[1]) for key in value)
+    if hint in (int, float):
+        return type(value) is int or type(value) is hint
+    return isinstance(value, hint)
 
 
 def _group_in(hint: object) -> "type[DataclassInstance] | None":

@@ -60,7 +60,7 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
 
     Its folder is what Hydra was told, else ``output``, else ``multirun/<name>``.
     """
-    if not any(word in FLAGS for word in words):
+    if not is_sweep(words):
         return None
     shaping = sorted(word for word in words if _shapes(word))
     pairs = [word.partition("=") for word in shaping]
@@ -71,6 +71,11 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
     for prefix in ("output=", FOLDER):
         folder = next((one.removeprefix(prefix) for one in words if one.startswith(prefix)), folder)
     return Sweep(Path(folder), name, varied)
+
+
+def is_sweep(words: Sequence[str]) -> bool:
+    """Whether a command line asks for several runs."""
+    return any(word in FLAGS for word in words)
 
 
 def _shapes(word: str) -> bool:

@@ -6,7 +6,7 @@ from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes
 from mlalign.config.frozen import Settings
-from mlalign.config.settings import at_least, setting
+from mlalign.config.settings import A_NAME, A_PLACE, CODES, NAMED, NAMES, PLACES, at_least, setting
 from mlalign.files import Json
 
 
@@ -14,11 +14,11 @@ from mlalign.files import Json
 class TaskFiles(Settings):
     """Names of a task's files in its folder; `{}` is the language, as the release calls it."""
 
-    train: list[str] = field(default_factory=list)
-    dev: list[str] = field(default_factory=list)
-    test: list[str] = field(default_factory=list)
-    translated_train: list[str] = field(default_factory=list)  # English train said in the language
-    translated_test: list[str] = field(default_factory=list)  # the language's test said in English
+    train: list[str] = setting(list, PLACES)
+    dev: list[str] = setting(list, PLACES)
+    test: list[str] = setting(list, PLACES)
+    translated_train: list[str] = setting(list, PLACES)  # English train said in the language
+    translated_test: list[str] = setting(list, PLACES)  # the language's test said in English
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Release(Settings):
     revision: str = MISSING  # a commit; a branch is followed once, the manifest notes its commit
     converter: Conversion = MISSING
     files: ReleaseFiles = field(default_factory=ReleaseFiles)
-    languages: list[str] | None = None  # what `available` means; null: all that the hub has
+    languages: list[str] | None = setting(None, NAMES)  # what `available` means; null: all that the hub has
 
 
 @dataclass
@@ -78,17 +78,17 @@ class Sizes(Settings):
 class Task(Settings):
     """A task that is learned on English and tested in every language, or only tested."""
 
-    name: str = MISSING
+    name: str = setting(MISSING, A_NAME)
     format: str = MISSING  # whose files these are: a reader's name, or `table`
-    folder: str = MISSING  # under <root>/tasks, or <root>/retrieval for format `bitext`
+    folder: str = setting(MISSING, A_PLACE)  # under <root>/tasks, or <root>/retrieval for format `bitext`
     files: TaskFiles | None = None  # null: named as the format's own release does
     table: Table | None = None  # format `table` only
     language_codes: LanguageCodes | None = None  # null: as the format's own release
-    codes: dict[str, str] = field(default_factory=dict)  # more of them: release's name -> ours
-    english_folder: str | None = None  # English train and dev where the release has none
+    codes: dict[str, str] = setting(dict, NAMED)  # more of them: release's name -> ours
+    english_folder: str | None = setting(None, A_PLACE)  # English train and dev where the release has none
     labels: list[str] = MISSING
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
-    languages: Json = MISSING  # a list, or `available`
+    languages: Json = setting(MISSING, CODES)  # a list, or `available`
     metric: str = MISSING
     translated_test: bool = False  # score the test parts of other languages as they are said in English
     train_size: int | None = setting(None, at_least(1))

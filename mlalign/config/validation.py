@@ -32,6 +32,7 @@ from mlalign.errors import ConfigError, closest
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+MOST = 2**32 - 1  # of whole numbers: more is a slip of the keyboard
 FUSION = "fusion"  # what an ablation can take away besides
 
 
@@ -167,8 +168,11 @@ def check(config: Train) -> None:
     for option, value in config.trainer.options.items():
         _check_option(option, value)
     for key, value in flattened(values(config)).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{key}={value}: expected a finite number")
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ConfigError(f"{key}={value}: expected a finite number")
+            if isinstance(number, int) and abs(number) > MOST:
+                raise ConfigError(f"{key}={value}: expected at most {MOST}")
         if key == "task.languages" and isinstance(value, list) and any(isinstance(one, bool) for one in value):
             raise ConfigError(f'{key}={value}: YAML reads no as false; write the language in quotes: ["no"]')
     for message in task_faults(config.task, config.finetune.epochs):

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlalign.data.languages import canonical, nearest
 from mlalign.data.links import Model1, Sentences
-from mlalign.data.text import DAMAGED, read_lines
+from mlalign.data.text import DAMAGED, LARGEST, read_lines
 from mlalign.errors import ConfigError, DataError
 
 Translations = Mapping[str, tuple[str, ...]]  # English word, casefolded -> its translations, the best first
@@ -24,6 +24,10 @@ DIGITS = {
 }
 HEADWORD = re.compile(r"(.+?)(?: /.*/)?(?: <.*>)?")  # of FreeDict: word, pronunciation, grammar
 REMARK = re.compile(r"<[^>]*>|\([^)]*\)|\[[^]]*\]|^\d+\. ")
+LONGEST_ENTRY = 1 << 16  # bytes; FreeDict's have hundreds
+MOST_DIGITS = 10  # of an offset or a length
+LONGEST_LINE = 4096  # characters of an entry's line
+LONGEST_HEADWORD = 1000  # characters of a headword with its pronunciation; no word has as many
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -190,7 +194,7 @@ def _read_dictd(path: Path) -> Iterator[tuple[str, str]]:
     body = _body_of(path)
     for number, line in read_lines(path):
         fields = line.split("\t")
-        if len(fields) < 3 or not DIGITS.keys() >= {*fields[1], *fields[2]}:
+        if len(fields) < 3 or not all(map(_is_number, fields[1:3])):
             raise DataError(
                 f"{path}, line {number}: expected a headword, an offset and a length, separated by tabs "
                 f"(dictd's index), found {line[:60]!r}"
@@ -198,10 +202,14 @@ def _read_dictd(path: Path) -> Iterator[tuple[str, str]]:
         start, size = (_number(field) for field in fields[1:3])
         if start + size > len(body):
             raise DataError(f"{path}, line {number}: points behind the end of the dictionary; get both files anew")
+        if size > LONGEST_ENTRY:
+            raise DataError(f"{path}, line {number}: expected an entry of at most {LONGEST_ENTRY} bytes, found {size}")
         if fields[0].startswith(("00database", "00-database")):
             continue
-        first, *lines = body[start : start + size].decode("utf-8", "replace").splitlines()
-        word = HEADWORD.fullmatch(first.strip())
+        first, *lines = body[start : start + size].decode("utf-8", "replace").splitlines() or [""]
+        if any(len(text) > LONGEST_LINE for text in lines):
+            raise DataError(f"{path}, line {number}: expected lines of at most {LONGEST_LINE} characters in the entry")
+        word = HEADWORD.fullmatch(first.strip()[:LONGEST_HEADWORD])
         for translation in _translations(lines):
             yield word[1] if word else fields[0], translation
 
@@ -220,10 +228,18 @@ def _body_of(index: Path) -> bytes:
     for name in (index.with_suffix(".dict.dz"), index.with_suffix(".dict")):
         if name.is_file():
             try:
-                return gzip.decompress(name.read_bytes()) if name.suffix == ".dz" else name.read_bytes()
-            except DAMAGED as error:
+                with gzip.open(name) if name.suffix == ".dz" else name.open("rb") as file:
+                    body = file.read(LARGEST + 1)
+            except (*DAMAGED, OSError) as error:
                 raise DataError(f"{name}: expected dictzip, found damaged or other data ({error})") from None
+            if len(body) > LARGEST:
+                raise DataError(f"{name}: expected at most {LARGEST} bytes, found more; get both files anew")
+            return body
     raise DataError(f"{index}: no {index.stem}.dict.dz beside it; dictd's dictionaries are two files")
+
+
+def _is_number(text: str) -> bool:
+    return len(text) < MOST_DIGITS and DIGITS.keys() >= set(text)
 
 
 def _number(text: str) -> int:

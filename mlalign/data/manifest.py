@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlalign.data.text import parse_json
 from mlalign.errors import DataError
 from mlalign.files import Json, JsonObject, sha256_of, write_whole
 
@@ -36,11 +37,13 @@ class Manifest:
         if not path.is_file():
             return cls(folder)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["schema"] != SCHEMA:
+            content = parse_json(path.read_text(encoding="utf-8"))
+            source, files = content["source"], content["files"]
+            are_hashed = all(isinstance(entry["sha256"], str) for entry in files.values())
+            if content["schema"] != SCHEMA or not isinstance(source, dict) or not are_hashed:
                 raise KeyError("schema")
-            return cls(folder, content["source"], content["files"])
-        except (ValueError, KeyError, TypeError):
+            return cls(folder, source, files)
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise DataError(
                 f"{path}: expected what a preparation wrote (schema {SCHEMA}), found something "
                 "else; delete the folder to prepare it anew"

@@ -10,7 +10,7 @@ from mlalign.errors import DataError
 from mlalign.metrics.word_links import GoldLinks, Link
 
 BETWEEN = " ||| "
-LINK = re.compile(r"(\d+)([-?])(\d+)")
+LINK = re.compile(r"(\d{1,9})([-?])(\d{1,9})")
 
 
 class SentenceWords(NamedTuple):
@@ -59,7 +59,9 @@ def _gold(path: Path, number: int, line: str, pair: SentenceWords) -> GoldLinks:
     for word in line.split():
         match = LINK.fullmatch(word)
         if match is None:
-            raise DataError(f"{path}, line {number}: expected links such as 0-1 (sure) or 0?1 (possible), found {word}")
+            raise DataError(
+                f"{path}, line {number}: expected links such as 0-1 (sure) or 0?1 (possible), found {excerpt(word)}"
+            )
         link = int(match[1]), int(match[3])
         if link[0] >= len(pair.source) or link[1] >= len(pair.target):
             raise DataError(

@@ -96,7 +96,7 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = L
             f"name says, found damaged or other data ({error}); get the file anew"
         ) from None
     except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
     if not number:
         raise DataError(f"{name}: expected lines of text, found an empty file; get it anew")
 
@@ -123,16 +123,27 @@ def read_text(path: Path, *, most: int = LARGEST) -> str:
     return "\n".join(lines)
 
 
+def disguise_of(start: bytes) -> str | None:
+    """What is of another kind than its name says, by its first bytes, and what to do with it."""
+    return next((found for form, found in DISGUISES.items() if form.match(start)), None)
+
+
 def refuse_disguise(name: str, start: bytes) -> None:
-    """Refuse what is of another kind than its name says, known by its first bytes.
+    """Refuse what is of another kind than its name says.
 
     Raises:
         DataError: with what it is and what to do with it.
     """
-    for form, found in DISGUISES.items():
-        if form.match(start):
-            line = excerpt(start.decode("utf-8", "replace").split("\n")[0])
-            raise DataError(f"{name}: found {line}, which is not what the name says. {found}")
+    found = disguise_of(start)
+    if found is not None:
+        line = excerpt(start.decode("utf-8", "replace").split("\n")[0])
+        raise DataError(f"{name}: expected lines of text, found {line}. {found}")
+
+
+def what_it_is(path: Path) -> str:
+    """A sentence for the message about a file that could not be read as what its name says; empty if it is that."""
+    found = disguise_of(start_of(path))
+    return f". {found}" if found is not None and path.suffix not in found else ""
 
 
 def start_of(path: Path) -> bytes:
@@ -180,7 +191,7 @@ def parse_json(text: str) -> Json:
 
 
 def _no_number(found: str) -> NoReturn:
-    raise ValueError(f"{found} is no number of JSON")
+    raise ValueError(f"{found[:40]} is no number of JSON")
 
 
 def _finite(found: str) -> float:

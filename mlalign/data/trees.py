@@ -8,6 +8,7 @@ from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError
 
 COLUMNS = 10  # id, form, lemma, two parts of speech, features, head, relation, further relations, rest
+MOST_DIGITS = 10  # of a word's number
 ROOT = 0  # the head of a sentence's first word in rank
 
 
@@ -61,7 +62,7 @@ def _tree(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Tree:
     for number, (line, fields) in enumerate(rows, start=1):
         if fields[0] != str(number):
             raise _fault(path, line, f"the word's number {number} in the sentence", excerpt(fields[0]))
-        if not (fields[6].isdecimal() and int(fields[6]) <= len(rows)):
+        if not (fields[6].isdecimal() and len(fields[6]) < MOST_DIGITS and int(fields[6]) <= len(rows)):
             raise _fault(path, line, f"a head from 0 to {len(rows)}", excerpt(fields[6]))
     heads = tuple(int(fields[6]) for _, fields in rows)
     if not is_tree(heads):
@@ -72,10 +73,14 @@ def _tree(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Tree:
 
 def is_tree(heads: Sequence[int]) -> bool:
     """Whether one word has the head ``ROOT`` and all others lead to it."""
-    reached = {ROOT}
-    while new := {word for word, head in enumerate(heads, start=1) if head in reached} - reached:
-        reached |= new
-    return heads.count(ROOT) == 1 and len(reached) == len(heads) + 1
+    below: dict[int, list[int]] = {}
+    for word, head in enumerate(heads, start=1):
+        below.setdefault(head, []).append(word)
+    waiting, reached = [ROOT], 0
+    while waiting:
+        waiting += below.get(waiting.pop(), [])
+        reached += 1
+    return heads.count(ROOT) == 1 and reached == len(heads) + 1
 
 
 def _fault(path: Path, line: int, expected: str, found: str) -> DataError:

@@ -98,7 +98,7 @@ def load_backbone(
     check_folder(folder, called)
     quiet_transformers()
     with errors_in_words(called):
-        config = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if config.model_type in DISENTANGLED:
         config.legacy = True  # the other form of the head gives resizing the wrong matrix
     if dropout is not None:
@@ -107,9 +107,10 @@ def load_backbone(
         cut_layers(config, layer, called)
     attention = _supported_attention(config, attention, called)
     with errors_in_words(called):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder, trust_remote_code=False)
         model, loading = AutoModelForMaskedLM.from_pretrained(
             folder,
+            trust_remote_code=False,
             config=config,
             dtype=torch.float32,
             attn_implementation=attention,

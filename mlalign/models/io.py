@@ -114,7 +114,7 @@ def _transformer(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder
 def _words(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder, PreTrainedTokenizerBase]:
     settings: Json = OmegaConf.to_container(shape)
     del settings["kind"]
-    return WordEncoder(**settings), AutoTokenizer.from_pretrained(folder)
+    return WordEncoder(**settings), AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 KINDS = {Encoder.kind: _transformer, WordEncoder.kind: _words}

@@ -153,7 +153,7 @@ AutoModelForMaskedLM.register(BiLstmConfig, BiLstmForMaskedLM, exist_ok=True)
 
 def build_bilstm(folder: Path, tokenizer_folder: Path, *, layers: int, width: int, seed: int) -> None:
     """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
     config = BiLstmConfig(
         vocab_size=len(tokenizer),
         embedding_size=width,

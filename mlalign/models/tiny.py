@@ -72,7 +72,7 @@ def build_tiny(
     seed: int,
 ) -> None:
     """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,

@@ -157,7 +157,7 @@ def refuse_moving_ids(
     Raises:
         DataError: a token has another id when the tokenizer is loaded again, or one of ``tokens`` that of another.
     """
-    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder).get_vocab()
+    before, after = tokenizer.get_vocab(), AutoTokenizer.from_pretrained(folder, trust_remote_code=False).get_vocab()
     moved = sorted(
         (one for one in {**before, **after} if before.get(one) != after.get(one)),
         key=lambda one: (one not in tokens, one),

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlalign.data.text import read_lines
+from mlalign.data.text import parse_json, read_lines
 from mlalign.errors import DataError
 from mlalign.metrics.tasks import Prediction, TaskMetric
-from mlalign.reporting import strict_json
 
 FOLDER = "predictions"
 ENDINGS = (".jsonl", ".jsonl.gz")  # the second one where results are published
@@ -36,7 +35,7 @@ def read_predictions(path: Path, metric: TaskMetric) -> Iterator[Prediction]:
     """
     for number, line in read_lines(path):
         try:
-            yield metric.from_json(strict_json.loads(line))
+            yield metric.from_json(parse_json(line))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path}, line {number}: expected an object with id, and gold and predicted, {metric.expected}, "

@@ -13,6 +13,7 @@ from mlalign.config.identity import system_name
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
+from mlalign.data.text import parse_json
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import RESULTS, FileRecord, Json, JsonObject, write_whole
 from mlalign.metrics.tasks import task_metrics
@@ -249,14 +250,14 @@ def read_results(folder: Path) -> Results:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the folder of a finished run")
     try:
-        content = strict_json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); run again with resume=false") from error
     if not isinstance(content, dict) or "config" not in content:
         raise DataError(f"{path}: not the results of a run; run again with resume=false")
     if content.get("schema") != SCHEMA:
         raise DataError(
-            f"{path}: schema {content.get('schema')}, expected {SCHEMA}; it was written by another "
+            f"{path}: schema {str(content.get('schema'))[:40]}, expected {SCHEMA}; it was written by another "
             "version of mlalign: run again with resume=false"
         )
     if faults := "; ".join(_faults(content)):
@@ -288,11 +289,11 @@ def _faults(content: JsonObject) -> Iterator[str]:
         if name in content and not any(_fits(content[name], one) for one in options):
             yield f"{name} is {strict_json.dumps(content[name])[:40]}, expected {_called(options[0])}"
     if isinstance(content.get("metric"), str) and content["metric"] not in task_metrics():
-        yield f"metric is {content['metric']}, expected one of {', '.join(task_metrics())}"
+        yield f"metric is {content['metric'][:40]}, expected one of {', '.join(task_metrics())}"
     scores = content.get("scores")
     for language, score in scores.items() if isinstance(scores, dict) else ():
         if not isinstance(score, int | float):
-            yield f"the score in {language} is {score!r}"
+            yield f"the score in {language[:40]} is {str(score)[:40]}"
     budget = content.get("budget")
     if isinstance(budget, dict) and not {"unit", "amount"} <= budget.keys():
         yield "budget has no unit or no amount"

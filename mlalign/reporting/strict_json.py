@@ -1,11 +1,8 @@
-"""JSON as its standard has it: without the NaN and Infinity that Python writes and reads."""
+"""JSON as its standard has it, written: without the NaN and Infinity of Python; ``data.text.parse_json`` reads it."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
-
-from mlalign.files import Json
 
 
 def dumps(value: object, *, indent: int | None = None) -> str:
@@ -15,15 +12,6 @@ def dumps(value: object, *, indent: int | None = None) -> str:
         ValueError: a number in it is not finite.
     """
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
-
-
-def loads(text: str) -> Json:
-    """From text.
-
-    Raises:
-        ValueError: it is no JSON, or holds NaN or Infinity.
-    """
-    return json.loads(text, parse_constant=_refuse)
 
 
 def not_finite(node: object, name: str = "") -> Iterator[str]:
@@ -36,7 +24,3 @@ def not_finite(node: object, name: str = "") -> Iterator[str]:
     elif isinstance(node, list | tuple):
         for place, child in enumerate(node):
             yield from not_finite(child, f"{name}[{place}]")
-
-
-def _refuse(token: str) -> NoReturn:
-    raise ValueError(f"{token} is no number of JSON")

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from mlalign.config.enums import LoggerName
 from mlalign.config.identity import setting_name
-from mlalign.config.plain import container, structured
+from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.coverage import Coverage
@@ -67,7 +67,7 @@ class RunRecord:
             if is_rank_zero():
                 if self.config.resume is False or (self.folder / RESULTS).exists():
                     remove_made(self.folder)
-                write_whole(self.folder / CONFIG, OmegaConf.to_yaml(structured(self.config)))
+                write_whole(self.folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(container(self.config))))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

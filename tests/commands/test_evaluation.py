@@ -3,8 +3,9 @@
 import pytest
 from omegaconf import OmegaConf
 
-from mlalign.commands.evaluation import compare, quoted, refuse_empty, select_command
+from mlalign.commands.evaluation import compare, refuse_empty, select_command
 from mlalign.config.commands import Compare
+from mlalign.config.words import quoted
 from mlalign.errors import ConfigError
 
 

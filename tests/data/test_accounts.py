@@ -206,7 +206,7 @@ def test_the_lines_of_parallel_text_are_accounted_for(tmp_path):
 
 def test_the_usual_spelling_of_a_language_is_available(tmp_path):
     path = tmp_path / "all.tsv"
-    rows = [("de", "x"), ("de", "y"), ("DE", "z"), (" ", "w"), ("zh-Hans", "v")]
+    rows = [("de", "x"), ("de", "y"), ("DE", "z"), (" ", "w"), ("zh-Hans", "v"), ("../../x", "u")]
     lines = [
         joined("language", "part", "one", "two", "label"),
         *(joined(lang, "test", one, "t", "a") for lang, one in rows),

@@ -1,5 +1,8 @@
 """Line-aligned text: a zip of OPUS with two members, or two plain files side by side."""
 
+import io
+import stat
+import struct
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from typing import BinaryIO, cast
 
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
-from mlalign.data.text import lines_of, open_bytes
+from mlalign.data.text import lines_of, open_bytes, what_it_is
 from mlalign.errors import DataError
 
 BESIDES = ("scores", "ids", "xml", "txt", "tsv", "md", "info", "zip", "json")  # hold no text
@@ -37,22 +40,32 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
+            members = {one.filename: one for one in archive.infolist() if _is_text(one)}
             english, other = (
                 Text(f"{path}: {name}", _opener(archive, members[name]))
                 for name in _side_by_side(str(path), members, language, codes)
             )
             yield from read_aligned(english, other)
+    except DataError:
+        raise
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew") from None
+        raise DataError(
+            f"{path}: expected a whole zip, found a damaged or other file ({error}); get it anew{what_it_is(path)}"
+        ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (RuntimeError, ValueError, struct.error) as error:  # a password, an unknown compression, a broken directory
         raise DataError(f"{path}: cannot be unpacked ({error})") from None
 
 
+def _is_text(member: zipfile.ZipInfo) -> bool:
+    """Whether a member can be text: neither a folder nor a link, whose content would be a path."""
+    return not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16))
+
+
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    return lambda: cast(BinaryIO, archive.open(member))
+    """Opens a member where it is: nothing is unpacked to the disk, whatever path it names."""
+    return lambda: io.BufferedReader(cast(io.RawIOBase, archive.open(member)))
 
 
 def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str, str]) -> list[Path]:

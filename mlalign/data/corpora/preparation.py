@@ -107,7 +107,7 @@ def prepare_corpus(
 
 def _is_done(manifest: Manifest, language: str, recipe: JsonObject) -> bool:
     name = _name(language)
-    return manifest.has(name) and manifest.files[name]["recipe"] == recipe
+    return manifest.has(name) and manifest.files[name].get("recipe") == recipe
 
 
 def _name(language: str) -> str:

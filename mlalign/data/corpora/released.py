@@ -46,6 +46,10 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
     """
     if not place.exists():
         raise DataError(f"prepare.path={place}: no such file or folder")
+    if not (place.is_file() or place.is_dir()):
+        raise DataError(
+            f"prepare.path={place}: expected a file or folder, found a pipe or device; write it into a file"
+        )
     if place.is_file():
         if form_of(place) in FORMS:
             return [place]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
-from mlalign.data.text import read_lines
+from mlalign.data.text import LONGEST, read_lines, what_it_is
 from mlalign.errors import DataError, did_you_mean
 
 BATCH = 10_000
@@ -86,6 +86,8 @@ def read_parquet(
     try:
         with pq.ParquetFile(path) as file:
             english, other = _columns(path, file.schema_arrow, language, columns, codes)
+            _refuse_long_rows(path, file.metadata)
+            row = 0
             for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys((english, other)))):
                 sides = [batch.column(english), batch.column(other)]
                 if english == other:
@@ -96,13 +98,25 @@ def read_parquet(
                     ]
                 for one, two in zip(*(side.to_pylist() for side in sides), strict=True):
                     yield one or "", two or ""
+                row += len(batch)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}, after row {row}: expected UTF-8, found other bytes ({error.reason}); get it anew"
+        ) from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path}: expected a whole parquet file, found a damaged or other one "
-            f"({str(error).splitlines()[0]}); get it anew"
+            f"({str(error).splitlines()[0]}); get it anew{what_it_is(path)}"
         ) from None
+
+
+def _refuse_long_rows(path: Path, about: pq.FileMetaData) -> None:
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        if group.total_byte_size > LONGEST * max(1, group.num_rows):
+            raise DataError(f"{path}: expected at most {LONGEST} bytes in a row, found more; get the file anew")
 
 
 def _columns(
@@ -116,9 +130,9 @@ def _columns(
     english, other = _names_of_columns(path, schema, language, columns, codes)
     for column in (english, other):
         kind = schema.field(column).type
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        fits = pa.types.is_struct(kind) if english == other else is_text
-        if not fits:
+        inner = [field.type for field in kind] if pa.types.is_struct(kind) else []
+        kinds = inner if english == other else [kind]
+        if not kinds or not all(pa.types.is_string(one) or pa.types.is_large_string(one) for one in kinds):
             raise DataError(f"{path}: expected text in the column {column}, found {kind}; set prepare.columns")
     return english, other
 

@@ -1,5 +1,6 @@
 """Texts and their labels in rows: tab-separated, as pandas quotes them or plain, or JSON lines."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import LabelledText, Part
 from mlalign.data.text import excerpt, parse_json
 from mlalign.errors import DataError
+
+CODE = re.compile(r"\w[\w-]*")  # of a language; anything else would name another folder
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Table:
         found = Counter(
             row[columns.language] for _, row, columns in self._rows(path, rows) if columns.language is not None
         )
-        return set({_folded(name): name for name, _ in reversed(found.most_common()) if _folded(name)}.values())
+        usual = {_folded(name): name for name, _ in reversed(found.most_common()) if CODE.fullmatch(name.strip())}
+        return set(usual.values())
 
     def format(self, names: Mapping[PartName, Sequence[str]], codes: Mapping[str, str]) -> Format[LabelledText]:
         """The release whose files are such tables."""

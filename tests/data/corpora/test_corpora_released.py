@@ -1,13 +1,20 @@
 """The same pairs from every released form, and what is said where a release is not what it says."""
 
 import gzip
+import os
+import re
+import stat
+import zipfile
 from collections import Counter
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from data.corpora.made import PAIRS, lines, moses_zip, parquet, tsv, write_zip
 
 from mlalign.data.corpora.released import Form, english_side, find_release, read_release
 from mlalign.data.readers.leftovers import Leftovers
+from mlalign.data.text import LONGEST
 from mlalign.errors import DataError
 
 SWAPPED = [(other, english) for english, other in PAIRS]
@@ -295,3 +302,105 @@ def test_pairs_come_one_at_a_time(tmp_path):
     form = Form()
     stream = read_release([place], "de", form, Leftovers(place, "error"))
     assert [next(stream) for _ in PAIRS] == PAIRS
+
+
+def test_text_of_an_entity_that_nothing_defines_is_not_lost(tmp_path):
+    place = tmx(tmp_path / "x.tmx", [("Caf&eacute; open", "Café offen")])
+    place.write_text(place.read_text().replace("&amp;eacute;", "&eacute;"))
+    with pytest.raises(DataError, match=r"x\.tmx, line \d+: the XML entity 'eacute' is not defined in the file"):
+        read(place)
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "utf-7", "base64", "nonsense", "unicode_escape", "undefined"])
+def test_an_encoding_that_the_parser_cannot_read_is_named(encoding, tmp_path):
+    place = tmx(tmp_path / "x.tmx", PAIRS)
+    place.write_text(
+        re.sub(r"<\?xml[^>]*>", f'<?xml version="1.0" encoding="{encoding}"?>', place.read_text(), count=1)
+    )
+    with pytest.raises(DataError, match=rf"line 1: it names the encoding '{encoding}', .* iconv"):
+        read(place)
+
+
+def test_a_unit_and_a_tag_are_bounded(tmp_path):
+    place = tmp_path / "x.tmx.gz"
+    for before, filling in (('<tmx><tu x="', b"x"), ("<tmx><tu><tuv lang='en'><seg>", b"y")):
+        with gzip.open(place, "wb", compresslevel=1) as file:
+            file.write(before.encode())
+            for _ in range(2):
+                file.write(filling * LONGEST)
+        with pytest.raises(DataError, match=f"expected at most {LONGEST} "):
+            read(place)
+
+
+def test_further_segments_of_a_language_are_counted(tmp_path):
+    place = tmx(tmp_path / "x.tmx", PAIRS[:2])
+    twice = '<tuv xml:lang="DE"><seg>Noch eine</seg></tuv></tu>'
+    code = re.search(r'xml:lang="(de[^"]*)"', place.read_text(), re.IGNORECASE)[1]
+    place.write_text(place.read_text().replace("</tu>", twice.replace("DE", code), 1))
+    dropped = Counter()
+    assert [english for english, _ in read(place, dropped=dropped)] == [english for english, _ in PAIRS[:2]]
+    assert dropped == {"further segment of a language": 1}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_of_any_compression_is_refused(method, tmp_path):
+    place = tmp_path / "x.zip"
+    with zipfile.ZipFile(place, "w", method) as archive:
+        for code, texts in zip(("en", "de"), columns(MANY), strict=True):
+            archive.writestr(f"X.{code}", lines(texts))
+    assert read(place) == MANY
+    content = bytearray(place.read_bytes())
+    content[100:140] = bytes(40)
+    place.write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.zip"):
+        read(place)
+
+
+def test_a_path_that_leads_out_of_a_zip_is_only_a_name_and_a_link_no_text(tmp_path):
+    outside = tmp_path / "outside.en"
+    place = write_zip(tmp_path / "x.zip", {"../outside.en": lines(["a"]), "../outside.de": lines(["b"])})
+    assert read(place) == [("a", "b")]
+    assert not outside.exists()
+    link = zipfile.ZipInfo("X.en")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(place, "w") as archive:
+        archive.writestr(link, "/etc/hostname")
+        archive.writestr("X.de", lines(["b"]))
+    with pytest.raises(DataError, match=r"expected text in en, found the languages de"):
+        read(place)
+
+
+def test_a_small_zip_with_an_endless_line_is_refused(tmp_path):
+    place = write_zip(tmp_path / "x.zip", {"X.en": bytes(2 * LONGEST), "X.de": lines(["b"])})
+    assert place.stat().st_size < 100_000
+    with pytest.raises(DataError, match=r"X\.en, line 1: expected at most"):
+        read(place)
+
+
+def test_parquet_of_other_bytes_or_of_other_columns_is_refused(tmp_path):
+    broken = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 3], np.int32).tobytes()), pa.py_buffer(b"a\xff\xfe")]
+    )
+    place = parquet(tmp_path / "x.parquet", {"en": broken, "de": ["a", "b"]})
+    with pytest.raises(DataError, match=r"x\.parquet, after row 0: expected UTF-8"):
+        read(place)
+    place = parquet(tmp_path / "x.parquet", {"translation": [{"en": 1, "de": 2}]})
+    with pytest.raises(DataError, match=r"expected text in the column translation, found struct"):
+        read(place)
+    place = parquet(tmp_path / "x.parquet", {"en": ["x" * (LONGEST + 1000)], "de": ["b"]})
+    with pytest.raises(DataError, match=r"expected at most .* bytes in a row"):
+        read(place)
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.parquet", "x.tmx"])
+def test_a_release_that_is_not_what_its_name_says_is_told_so(name, tmp_path):
+    place = tmp_path / name
+    place.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(DataError, match="git lfs pull"):
+        read(place)
+
+
+def test_a_pipe_is_no_release(tmp_path):
+    os.mkfifo(tmp_path / "x.tsv")
+    with pytest.raises(DataError, match="expected a file or folder, found a pipe or device"):
+        read(tmp_path / "x.tsv")

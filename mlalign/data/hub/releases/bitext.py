@@ -13,7 +13,7 @@ OTHER, ENGLISH = "sentence1", "sentence2"
 def rows(sources: Sequence[Path], labels: Sequence[str], *, language: str, part: PartName) -> Iterator[str]:
     """See ``converter.Rows``."""
     for path in sources:
-        for row in parquet_rows(path, [OTHER, ENGLISH]):
+        for row in parquet_rows(path, {OTHER: "text", ENGLISH: "text"}):
             yield f"{one_line(row[ENGLISH])}\t{one_line(row[OTHER])}\n"
 
 

@@ -28,7 +28,7 @@ def sentences(path: Path, names: Sequence[str], *, prefix: str = "") -> Iterator
     Raises:
         DataError: words and tags do not match, or a column is not there.
     """
-    for number, row in enumerate(parquet_rows(path, [WORDS, TAGS]), start=1):
+    for number, row in enumerate(parquet_rows(path, {WORDS: "list of text", TAGS: "list of number"}), start=1):
         words, tags = row[WORDS], row[TAGS]
         if len(words) != len(tags) or not all(0 <= tag < len(names) for tag in tags):
             raise DataError(

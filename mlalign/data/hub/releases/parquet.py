@@ -1,7 +1,6 @@
 """Rows of a parquet file: as much as is needed at a time, its columns checked first."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,21 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
+from mlalign.data.text import parse_json, what_it_is
 from mlalign.errors import DataError, did_you_mean
 
 BATCH = 4096
 
 
-def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file with these columns.
 
+    Args:
+        path: the file.
+        columns: name -> what it holds: ``text``, ``number``, ``list of text`` or ``list of number``.
+
     Raises:
-        DataError: it is no parquet file, or a column is not there.
+        DataError: it is no parquet file; a column is not there or holds something else; or a value is missing.
     """
     with _opened(path) as file:
         there = file.schema_arrow.names
@@ -28,17 +32,40 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]
                     f"{path}: expected the columns {', '.join(columns)}, found "
                     f"{', '.join(there)}{did_you_mean(column, there)}; the release has changed"
                 )
+            found = _kind(file.schema_arrow.field(column).type)
+            if found != columns[column]:
+                raise DataError(
+                    f"{path}: expected {columns[column]} in the column {column}, found {found}; the release has changed"
+                )
+        number = 0
         for batch in file.iter_batches(BATCH, columns=list(columns)):
-            yield from batch.to_pylist()
+            for row in batch.to_pylist():
+                number += 1
+                if any(value is None or (isinstance(value, list) and None in value) for value in row.values()):
+                    raise DataError(f"{path}, row {number}: expected a value in every column, found none; get it anew")
+                yield row
+
+
+def _kind(form: pyarrow.DataType) -> str:
+    """What a column holds, in words."""
+    types = pyarrow.types
+    if types.is_list(form) or types.is_large_list(form) or types.is_fixed_size_list(form):
+        return f"list of {_kind(form.value_type)}"
+    if types.is_string(form) or types.is_large_string(form):
+        return "text"
+    return "number" if types.is_integer(form) else str(form)
 
 
 def class_names(path: Path, column: str) -> list[str] | None:
     """Names of the classes that a column's numbers stand for, where ``datasets`` noted them."""
     with _opened(path) as file:
-        noted = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
-    feature = noted.get("info", {}).get("features", {}).get(column, {})
-    names = feature.get("feature", feature).get("names")  # a list's own feature is inside it
-    return None if names is None else list(names)
+        noted = (file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        feature = parse_json(noted.decode()).get("info", {}).get("features", {}).get(column, {})
+        names = feature.get("feature", feature).get("names")  # a list's own feature is inside it
+        return None if names is None else [str(name) for name in names]
+    except (ValueError, AttributeError, TypeError):
+        raise DataError(f"{path}: expected what `datasets` notes in a schema, found other; get it anew") from None
 
 
 def needed_class_names(path: Path, column: str) -> list[str]:
@@ -61,8 +88,8 @@ def _opened(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             yield file
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: cannot be read as parquet ({error}); get it anew") from None
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as parquet ({error}); get it anew{what_it_is(path)}") from None
 
 
 def check_classes(path: Path, column: str, labels: Sequence[str]) -> None:

@@ -48,7 +48,7 @@ class Release:
     def languages_in(self, names: Sequence[str]) -> list[str]:
         """The languages with a test part, by the names that the release has for them."""
         before, _, after = self.files["test"].partition(HOLE)
-        pattern = re.compile(f"{re.escape(before)}([^/]+){fnmatch.translate(after.replace(HOLE, '*'))}")
+        pattern = re.compile(f"{re.escape(before)}([^/.][^/]*){fnmatch.translate(after.replace(HOLE, '*'))}")
         return sorted({found[1] for name in names if (found := pattern.match(name))})
 
 

@@ -13,7 +13,7 @@ def rows(sources: Sequence[Path], labels: Sequence[str], *, language: str, part:
     """See ``converter.Rows``."""
     for path in sources:
         check_classes(path, "label", labels)
-        columns = ["premise", "hypothesis", "label"]
+        columns = {"premise": "text", "hypothesis": "text", "label": "number"}
         for number, row in enumerate(parquet_rows(path, columns), start=1):
             if not 0 <= row["label"] < len(labels):
                 raise DataError(

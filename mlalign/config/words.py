@@ -1,0 +1,54 @@
+"""Words as they are typed, for Hydra, which reads commas, brackets and the like in paths as a grammar of its own."""
+
+import re
+from collections.abc import Sequence
+
+from mlalign.config.renamed import key_of
+from mlalign.config.sweep import is_sweep, is_varied
+from mlalign.errors import ConfigError
+
+FREE = ("trainer.options", "logger.options")  # what users may add keys to
+PATHS = (  # keys whose values are paths or patterns of paths
+    *(
+        "aligned",
+        "backbone.path",
+        "data.cache",
+        "data.lexicon",
+        "data.root",
+        "data.teacher",
+        "data.trees",
+        "output",
+        "prepare.path",
+    ),
+    *("align_words", "encoder", "gold", "numbers", "report", "run", "runs", "words"),
+)
+PLAIN = re.compile(  # needs no quotes, and is neither a truth value nor a number
+    r"(?!(true|false|[-+]?[\d._]+(e[-+]?\d+)?|inf|nan)$)[\w/.$%*@?|:+-]*", re.ASCII | re.IGNORECASE
+)
+GRAMMAR = re.compile(r"""['"\[{]|.*\$\{""")  # a value that is quoted, a list, or takes another's value
+
+
+def quoted(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with quotes around the paths that need them and a plus sign at new options.
+
+    Raises:
+        ConfigError: a word is no text.
+    """
+    sweeps = is_sweep(words)
+    return [_quoted(word, sweeps) for word in words]
+
+
+def _quoted(word: str, sweeps: bool) -> str:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{word!a}: expected a word in UTF-8; rename what it names") from None
+    key, equals, value = word.partition("=")
+    if key in FREE and value.startswith("{"):
+        return f"++{word}"
+    is_clear = PLAIN.fullmatch(value) or GRAMMAR.match(value)
+    if key_of(f"{key}=") not in PATHS or is_clear or (sweeps and is_varied(value)):
+        return word
+    # A backslash is one but for those before a quote and at the end.
+    inner = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
+    return f"{key}{equals}'{inner}'"

@@ -1,0 +1,164 @@
+"""What is typed stays in its folders, counts what can be counted, and no secret of it is written down."""
+
+import json
+import os
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from typed import call
+
+from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
+from mlalign.config.plain import container, typed
+from mlalign.config.settings import is_name
+from mlalign.config.validation import check
+from mlalign.config.words import PATHS, quoted
+from mlalign.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def base():
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return container(resolve(compose("train", overrides=["task=xnli"])))
+
+
+def changed(base, key, value):
+    """A configuration with another value, checked."""
+    found = OmegaConf.create(base)
+    OmegaConf.update(found, key, value, merge=False)
+    config = typed(OmegaConf.to_container(found))
+    check(config)
+    return config
+
+
+OUTSIDE = ["../../x", "a/../../x", "/x", "..", ".x", "a\x00b", "a\nb", "x" * 300, "\ud800", "", "a\\b"]
+
+
+@pytest.mark.parametrize("key", ["method.name", "task.name", "ablation.name"])
+@pytest.mark.parametrize("name", [*OUTSIDE, "a/b"], ids=ascii)
+def test_a_name_that_ends_in_a_path_stays_in_its_folder(key, name, base):
+    with pytest.raises(ConfigError, match=f"{key}=(.|\n)*: expected a name of up to 255 characters, without slashes"):
+        changed(base, key, name)
+
+
+@pytest.mark.parametrize("key", ["backbone.name", "task.folder", "task.english_folder"])
+@pytest.mark.parametrize("name", OUTSIDE, ids=ascii)
+def test_a_path_below_a_folder_stays_below_it(key, name, base):
+    with pytest.raises(ConfigError, match=f"{key}=(.|\n)*: expected a path inside the folder"):
+        changed(base, key, name)
+
+
+@pytest.mark.parametrize("key", ["data.parallel", "data.languages", "task.languages", "task.files.test"])
+@pytest.mark.parametrize("name", OUTSIDE, ids=ascii)
+def test_the_names_of_a_list_stay_in_their_folder(key, name, base):
+    with pytest.raises(ConfigError, match=f"{key}=(.|\n)*: expected a list"):
+        changed(base, key, ["de", name])
+
+
+@pytest.mark.parametrize("key", ["prepare.codes", "task.codes"])
+@pytest.mark.parametrize("name", OUTSIDE, ids=ascii)
+def test_codes_on_either_side_stay_in_their_folder(key, name, base):
+    for codes in ({"de": name}, {name: "de"}):
+        with pytest.raises(ConfigError, match=f"{key}=(.|\n)*: expected on both sides"):
+            changed(base, key, codes)
+
+
+def test_names_of_the_field_are_names():
+    for name in ("de", "zh_CN", "zh-Hans", "en_ewt", "XNLI-1.0", "no_afm+no_inter", "ß", "语言", "a b"):
+        assert is_name(name)
+
+
+@pytest.mark.parametrize("key", ["seed", "align.seed", "finetune.seed", "prepare.seed"])
+@pytest.mark.parametrize("value", [-1, 2**32, 10**30])
+def test_a_seed_is_one_that_every_library_takes(key, value, base):
+    with pytest.raises(ConfigError, match=f"{key}={value}: expected a whole number from 0 to 4294967295"):
+        changed(base, key, value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("align.steps", 10**20),
+        ("align.batch_size", 2**32),
+        ("data.held_out", 10**100),
+        ("backbone.layers", 10**6),
+        ("backbone.width", 10**12),
+        ("backbone.vocabulary_size", 10**10),
+        ("align.max_length", 10**9),
+        ("trainer.workers", 10**6),
+        ("align.max_grad_norm", float("inf")),
+        ("data.max_ratio", float("inf")),
+        ("data.max_ratio", float("nan")),
+        ("align.betas", [0.9, float("nan")]),
+        ("losses.inter_sentence.temperature", float("inf")),
+        ("losses.inter_sentence.temperature", float("nan")),
+        ("finetune.head.hidden", [10**9]),
+        ("prepare.max_ratio", float("inf")),
+        ("prepare.columns", [float("inf"), 1]),
+    ],
+)
+def test_numbers_that_no_machine_can_serve_are_refused(key, value, base):
+    with pytest.raises(ConfigError, match=rf"{key}.*: expected"):
+        changed(base, key, value)
+
+
+@pytest.mark.parametrize("key", PATHS)
+@pytest.mark.parametrize(
+    "path", ["/a b/c", "/a=b", "/a(1)", "/a,b", "/a'b", "/a'b\\", "/a#b", "/x;y&z!", "/ä/语", "C:\\x", "/a[0]", "/a{x}"]
+)
+def test_an_odd_path_needs_no_quotes(key, path):
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    override = OverridesParser.create().parse_override(quoted([f"{key}={path}"])[0])
+    assert (override.key_or_group, override.value()) == (key, path)
+
+
+def test_what_hydra_understands_is_left_as_it_was_typed():
+    for word in ("data.root=/plain/path", "output='/a b'", "runs=[a,b]", "data.root=${oc.env:HOME}/x", "seed=1,2", "x"):
+        assert quoted([word]) == [word]
+    assert quoted(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
+    assert quoted(["data.root=a,b", "output=true", "run=1e5"]) == ["data.root='a,b'", "output='true'", "run='1e5'"]
+
+
+def test_options_can_be_typed_as_a_dictionary():
+    words = quoted(["trainer.options={log_every_n_steps: 5}", "logger.options={notes: first}"])
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = resolve(compose("train", overrides=words))
+    assert config.trainer.options == {"log_every_n_steps": 5}
+    assert config.logger.options["notes"] == "first"
+
+
+@pytest.mark.parametrize("word", ["task.files={test: [x]}", "task.table.columns=[]", "task.release.repo=x"])
+def test_a_key_inside_of_what_is_null_is_named(word, tmp_path):
+    ended = call("train.py", [word, "task=mldoc"], tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"ConfigError: {word}: what it belongs to is null in this task")
+
+
+def test_a_word_that_is_no_text_is_refused_in_one_message(tmp_path):
+    ended = call("train.py", ["data.root=/tmp/\udcff"], tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.strip().endswith("expected a word in UTF-8; rename what it names")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_secret_of_the_environment_is_saved_as_the_name_of_its_variable(monkeypatch):
+    monkeypatch.setenv("TOKEN", "s3cret")
+    monkeypatch.setenv("WANDB_API_KEY", "a-long-secret-value")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setenv("PLACE", "/somewhere")
+    words = ["+logger.options.api_key=${oc.env:TOKEN}", "data.root=${oc.env:PLACE}/a-long-secret-value/x"]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = resolve(compose("train", overrides=["data=files", "data.parallel=[c]", *words]))
+    assert config.logger.options == {"api_key": "s3cret"}  # where it is used
+    saved = container(config)
+    assert saved["logger"]["options"] == {"api_key": "${oc.env:TOKEN}"}
+    assert saved["data"]["root"] == "/somewhere/${oc.env:WANDB_API_KEY}/x"
+    text = json.dumps(saved)
+    assert "s3cret" not in text
+    assert "a-long-secret-value" not in text
+    assert typed(saved) == typed(container(config))
+    assert typed(saved).logger.options == {"api_key": "s3cret"}  # whoever reads the file needs the secret, too
+    monkeypatch.delenv("TOKEN")
+    assert os.environ["PLACE"] in text
