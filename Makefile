@@ -2,10 +2,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 FIRST := outputs/first
+EVERY := -m 'method=glob(*)' seed=1 trainer.progress=false
+OPERATIONS := align.budget.unit=flops align.budget.amount=1.33e12
+TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,self_training
 BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu_check table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-long check bench tables figures clean
+.PHONY: help setup train test test-long check bench tables figures comparison comparison-tuned clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -57,6 +60,19 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/frozen/**' output=docs/results/frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' mixed_code=true output=docs/results/longer_frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' baseline=mlm mixed_code=true output=docs/results/longer_frozen_against_mlm.txt
+
+comparison: setup  ## every system on the sample, at equal pairs and at equal operations: hours; resumes
+	-$(BIN)/python train.py $(EVERY) task=mldoc,panx output=multirun/equal_pairs
+	-$(BIN)/python train.py -m tuning=$(TUNINGS) seed=1 task=mldoc,panx output=multirun/equal_pairs
+	-$(BIN)/python train.py $(EVERY) task=mldoc,panx $(OPERATIONS) output=multirun/equal_operations
+	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true
+	$(BIN)/python evaluate.py runs='multirun/equal_operations/**' every_system=true
+
+comparison-tuned: setup  ## nine trials of every method on another sample, then the tuned rows beside the others: longer
+	-$(BIN)/python train.py $(EVERY) task=mldoc 'trial=range(9)' data=another_sample output=multirun/trials
+	$(BIN)/python evaluate.py runs='multirun/trials/**' tuned=multirun/tuned
+	-$(BIN)/python train.py $(EVERY) task=mldoc,panx tuned=multirun/tuned output=multirun/equal_pairs
+	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true
 
 figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \

@@ -5,6 +5,7 @@ python evaluate.py runs='multirun/**' baseline=mlm paper=true
 python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/main
 python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
 python evaluate.py runs='multirun/NAME/**' report=FOLDER  a page with tables, figures and cases
+python evaluate.py runs='multirun/NAME/**' tuned=FOLDER   settings chosen among trials: conf/choose.yaml
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 python evaluate.py verify=DIR                             is a run what its files say: status 0, or 1
 python evaluate.py align_words=FILE encoder=FOLDER languages=[en,de] output=LINKS gold=GOLD

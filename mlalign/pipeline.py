@@ -5,7 +5,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -72,10 +72,11 @@ STAGES: Mapping[Stage, type[EncoderStage]] = {  # what ``method.stages`` names
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run reads: parallel text, the task's labels, and what tunings see beside them."""
+    """What a run reads: parallel text, the task's labels, what is scored, and what tunings see beside them."""
 
     text: ParallelText
     task: TaskFiles
+    scored: TaskFiles  # the same, of a trial English dev alone
     resources: Resources
 
 
@@ -162,11 +163,13 @@ def prepare_data(config: Train) -> Corpus:
     with rank_zero_first():
         prepare(config)
     text, task = ParallelText(config), task_files(config)
+    english = replace(config, task=replace(config.task, languages=[ENGLISH]))
+    scored = task if config.trial is None else task_files(english, scored=config.scored)
     resources = Resources(config, task, lambda: text.files, partial(lexicon_of, config, text))
     require_resources(config, resources)
     for name in config.method.stages:
         STAGES[name].require(config, text)
-    return Corpus(text, task, resources)
+    return Corpus(text, task, scored, resources)
 
 
 def clear_orphans(config: Train, folder: Path) -> None:
@@ -180,7 +183,7 @@ def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     """Whether the run is finished already; whoever watches it is shown its results."""
     wanted = config.resume is not False
     found = broadcast_object(
-        is_rank_zero() and wanted and is_finished(config, folder, corpus.task.languages, corpus.text)
+        is_rank_zero() and wanted and is_finished(config, folder, corpus.scored.languages, corpus.text)
     )
     if found:
         log.info("This run is finished; resume=false recomputes it.")
@@ -307,6 +310,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         tokens=record.tokens,
         workers=config.trainer.workers,
         changes=tunings,
+        scored=corpus.scored,
     )
     module = FinetuningModule(
         aligned.encoder,
@@ -369,18 +373,18 @@ def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunReco
 
 
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
-    """Predict and score the test part of every language."""
+    """Predict and score the test part of every language; of a trial English dev."""
     with record.timed("test"):
         loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
         results: Scores = {}
         record.tracker.test()
-        for language in bar(config.trainer.progress, "testing")(corpus.task.languages):
+        for language in bar(config.trainer.progress, "testing")(corpus.scored.languages):
             if classifier.data is None:
                 part, loader = corpus.task.read(language, "test"), None
             else:
                 part, loader = classifier.data.test_loader(language)
             add_records(record.data, part)
-            record.coverage["scored"][language] = covered(part, corpus.task, aligned.layout, language)
+            record.coverage["scored"][language] = covered(part, corpus.scored, aligned.layout, language)
             path = record.folder / PREDICTIONS / f"{language}.jsonl"
             scores = classifier.progress.scores(language, part)
             if scores is None:
@@ -423,6 +427,7 @@ def write_results(
             **aligned.facts,
             seed=config.seed,
             selection=config.finetune.selection.value,
+            split=config.scored,
             scores=scores[HEADLINE],
             beside={key: found for key, found in scores.items() if key != HEADLINE},
             never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel),

@@ -1,4 +1,4 @@
-"""docs/systems.md says what to type for each row of the paper's tables, and sweeps/systems.yaml has every method."""
+"""docs/systems.md says what to type for each row of the paper's tables; sweeps over systems have every method."""
 
 import re
 from pathlib import Path
@@ -45,8 +45,9 @@ def test_a_row_without_a_command_says_why():
     assert all(cells[1] != "none" or cells[2] for cells in ROWS.values())
 
 
-def test_the_sweep_has_every_method():
-    sweep = yaml.safe_load((ROOT / "sweeps" / "systems.yaml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["systems", "trials"])
+def test_a_sweep_has_every_method(name):
+    sweep = yaml.safe_load((ROOT / "sweeps" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert sorted(sweep["parameters"]["method"]["values"]) == sorted(
         path.stem for path in (Path(CONF) / "method").glob("*.yaml")
     )

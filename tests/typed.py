@@ -17,6 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 
+import mlalign.config.commands  # noqa: F401  # its schemas are part of the state that `call` restores
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -1,11 +1,11 @@
-"""What ``evaluate.py`` can be asked: compare runs, score or verify one again, show or report on them, link words."""
+"""What ``evaluate.py`` can be asked: compare runs, choose among trials, score or verify a run, show, report, link."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import AlignWords, Compare, Report, Rescore, Show, Verify
+from mlalign.config.commands import AlignWords, Choose, Compare, Report, Rescore, Show, Verify
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.config.plain import as_object
 from mlalign.errors import ConfigError
@@ -18,6 +18,8 @@ def select_command(words: Sequence[str]) -> tuple[str, Job]:
     keys = {word.split("=")[0] for word in words}
     if "align_words" in keys:
         return "align_words", link_words
+    if "tuned" in keys:
+        return "choose", choose
     if "report" in keys:
         return "report", report_on
     if "verify" in keys:
@@ -44,6 +46,18 @@ def compare(composed: DictConfig) -> None:
     from mlalign.reporting.compare import compare_runs
 
     compare_runs(settings.runs, formats=settings.format, output=settings.output, **settings.of_comparison)
+
+
+def choose(composed: DictConfig) -> None:
+    """The settings of each method that did best among its trials."""
+    refuse_missing(composed)
+    settings = OmegaConf.to_object(composed)
+    assert isinstance(settings, Choose)
+    refuse_empty(settings.runs)
+
+    from mlalign.reporting.tuned import write_chosen
+
+    write_chosen(settings.runs, Path(settings.tuned))
 
 
 def refuse_empty(runs: str) -> None:

@@ -23,6 +23,7 @@ class Tables:
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
     mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
+    every_system: bool = False  # rows that say `not run` for every method and tuning without a run
     resamples: int = 10000  # of the test items, for the bootstrap; 0: none
 
     @property
@@ -34,6 +35,7 @@ class Tables:
             "paper": self.paper,
             "mixed": self.mixed_code,
             "mixed_budget": self.mixed_budget,
+            "every_system": self.every_system,
             "resamples": self.resamples,
         }
 
@@ -44,6 +46,14 @@ class Compare(Tables):
 
     format: Json = None  # one or several of reporting.formats; null: as the output is named
     output: str | None = None  # files that the tables are written to as well
+
+
+@dataclass
+class Choose:
+    """One call of ``evaluate.py runs=... tuned=FOLDER``."""
+
+    runs: str = MISSING  # trials: folders or glob patterns, comma-separated
+    tuned: str = MISSING  # a folder for one file a method
 
 
 @dataclass
@@ -136,6 +146,7 @@ class Dashboard:
 
 for _name, _schema in {
     "evaluate": Compare,
+    "choose": Choose,
     "report": Report,
     "rescore": Rescore,
     "verify": Verify,

@@ -28,7 +28,7 @@ class Prepare(Settings):
     script: bool = True  # most letters are of the language's script
     identify: bool = False  # recognise languages, too: pip install 'mlalign[identify]'
     max_pairs: int | None = setting(1_000_000, at_least(1))  # of each language, a uniform sample
-    seed: int = setting(1, SEED)  # of the sample
+    seed: int = setting(1, SEED)  # of these, and of the text that data=sample generates
     keep_downloads: bool = True  # False: each fetched file is removed once it was read
 
 

@@ -30,6 +30,7 @@ from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, re
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, mistyped
 from mlalign.config.sweep import FOLDER, Sweep, sweep_of
+from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
 from mlalign.config.words import FREE, quoted
 from mlalign.data.languages import language_list
@@ -287,6 +288,7 @@ def resolve(composed: DictConfig) -> Train:
     Raises:
         ConfigError: a value is missing, out of range, or contradicts another.
     """
+    composed = tuned(composed, _typed_keys())
     settings: Json = OmegaConf.to_container(composed)
     refuse_missing(composed)
     _tell_renamed(composed)
@@ -320,7 +322,7 @@ def _resolve_budget(config: Train) -> None:
     budget = config.align.budget
     if budget.amount is None:
         return
-    if HydraConfig.initialized() and "align.steps" in map(key_of, HydraConfig.get().overrides.task):
+    if "align.steps" in _typed_keys():
         raise ConfigError("align.steps and align.budget.amount are both given; leave one of them out")
     if budget.unit == BudgetUnit.steps:
         if budget.amount != int(budget.amount) or budget.amount > MOST:
@@ -338,6 +340,11 @@ def _tell_renamed(composed: DictConfig) -> None:
             warn(old)
 
 
+def _typed_keys() -> set[str]:
+    """The keys that were typed for this run."""
+    return set(map(key_of, HydraConfig.get().overrides.task)) if HydraConfig.initialized() else set()
+
+
 def _keys_given() -> list[set[str]]:
     """The keys of each file that was composed, in the order of composition, and those that were typed."""
     if not HydraConfig.initialized():
@@ -351,7 +358,7 @@ def _keys_given() -> list[set[str]]:
             if path.is_file():
                 settings: Json = OmegaConf.to_container(OmegaConf.load(path))
                 found.append({f"{file.package}.{key}".lstrip(".") for key in flattened(settings)})
-    return [*found, {key_of(word) for word in words}]
+    return [*found, _typed_keys()]
 
 
 def given(composed: DictConfig, schema: type) -> JsonObject:

@@ -14,6 +14,7 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import EVERYTHING, Affects, Leaf, leaves, values
 from mlalign.files import JsonObject
 
+TUNED = "tuned"  # marks what has settings that trials chose
 SEEDS = ("seed", "align.seed", "finetune.seed")
 VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ in
     "main": ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone", "tuning", "finetune"),
@@ -84,6 +85,7 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
     settings = {key: value for key, value in values(config).items() if leaf_of(key).affects != Affects.nothing}
     words = [config.backbone.name.split("/")[-1], system_name(config.method.name, config.tuning)]
     words += [config.ablation.name] if config.ablation.name != "none" else []
+    words += [TUNED] if config.method.trials else []
     return "-".join([*words, f"seed{config.seed}", fingerprint({**settings, **files})[:8]])
 
 

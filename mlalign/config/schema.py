@@ -1,6 +1,7 @@
 """Everything a user can type at ``train.py``, typed, with its range and what it affects: the schema of ``conf/``."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from omegaconf import MISSING
 
@@ -223,6 +224,8 @@ class Method(Settings):
     # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
     stages: list[Stage] = setting(lambda: [Stage.align], affects=RUN)
     note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
+    tunes: list[str] = setting(list, affects=NOTHING)  # the one or two settings that trials vary
+    trials: int = setting(0, at_least(0), affects=RUN)  # that its settings were chosen among; follows from `tuned`
 
 
 @dataclass
@@ -341,8 +344,16 @@ class Train(Settings):
     trainer: Trainer = setting(Trainer, affects=RUN, compared=False)
     logger: Logger = setting(Logger, affects=NOTHING, compared=False)
     seed: int = setting(1, SEED, affects=RUN)  # the alignment has `align.seed`
+    # The number of a trial, which varies `method.tunes` and is scored on English dev alone.
+    trial: int | None = setting(None, affects=RUN, compared=False)
+    tuned: str | None = setting(None, affects=NOTHING)  # a folder of settings that trials chose, for each method
     # Weights that stay: none | tested | best_and_last | all evaluations.
     keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
     resume: Json = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
     output: str = setting("outputs", affects=NOTHING)  # runs; `multirun` in a sweep
     aligned: str = setting("outputs/aligned", affects=NOTHING)  # encoders that later runs find again
+
+    @property
+    def scored(self) -> Literal["test", "dev"]:
+        """The part that is scored, of a trial in English alone."""
+        return "test" if self.trial is None else "dev"

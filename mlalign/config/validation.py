@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlalign.config.corpora import Prepare
 from mlalign.config.enums import (
     BILSTM,
     BUILT,
@@ -50,6 +51,11 @@ def guess(word: str, choices: Collection[str]) -> str:
 def present(losses: Mapping[str, object]) -> list[str]:
     """Names of the losses that a method has, in the order in which they are added up."""
     return sorted(name for name, settings in losses.items() if settings is not None)
+
+
+def method_names() -> list[str]:
+    """Every method that ``conf/method`` has."""
+    return sorted(path.stem for path in (Path(CONF) / "method").glob("*.yaml"))
 
 
 def part_names(group: str) -> list[str]:
@@ -272,6 +278,19 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             config.align.budget.unit != BudgetUnit.steps and config.align.budget.amount is None,
             f"align.budget.unit={config.align.budget.unit} without align.budget.amount: how many "
             f"{config.align.budget.unit}? Add align.budget.amount=NUMBER",
+        ),
+        (
+            config.method.trials > 0 and config.tuned is None,
+            f"method.trials={config.method.trials}: it follows from what tuning chose; set tuned=FOLDER",
+        ),
+        (
+            config.trial is not None and config.finetune.epochs == 0,
+            f"trial={config.trial} with task={config.task.name}, which learns nothing: a trial is judged by English "
+            "dev; choose a task that is learned",
+        ),
+        (
+            config.trial is not None and config.data.source == DataSource.sample and prepare.seed == Prepare().seed,
+            f"trial={config.trial} on the sample that runs are compared on: add data=another_sample",
         ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (

@@ -8,7 +8,7 @@ from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
-from mlalign.reporting.fairness import mixed_budgets, refuse_mixed_budgets, with_best
+from mlalign.reporting.fairness import mixed_budgets, refuse_mixed_budgets, with_best, with_missing
 from mlalign.reporting.notes import notes_on, notes_on_systems
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
 from mlalign.reporting.results import Results, summary
@@ -30,6 +30,7 @@ def comparison(
     unfinished: Sequence[Unfinished] = (),
     mixed: bool = False,
     mixed_budget: bool = False,
+    every_system: bool = False,
 ) -> list[Table]:
     """One table per task.
 
@@ -43,6 +44,7 @@ def comparison(
         unfinished: runs to be listed below the table of their task; below all, if it has none.
         mixed: let runs of different code into one table, and note it.
         mixed_budget: let alignments of different budgets into one table, and note it.
+        every_system: end each table with the methods and tunings that have no run in it.
 
     Raises:
         ConfigError: runs of a task differ in what no row names, were made by different code or with
@@ -72,6 +74,8 @@ def comparison(
         if paper:
             table, note = _beside_the_paper(table, results)
             notes.append(note)
+        if every_system:
+            table = with_missing(table, by_task[task])
         tables.append(replace(table, notes=tuple(notes)))
     return tables
 

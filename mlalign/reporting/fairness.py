@@ -1,12 +1,15 @@
-"""What rows may be held against each other for: what their systems read, and what their alignments cost."""
+"""What makes rows comparable: what their systems read, what alignments cost, how they were tuned, who is missing."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mlalign.config.identity import TUNED
+from mlalign.config.validation import method_names, part_names
 from mlalign.errors import ConfigError
+from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
-from mlalign.reporting.tables import Row
+from mlalign.reporting.tables import Cell, Row, Table
 
 GAP = "transfer_gap"  # of which neither end is best
 
@@ -64,3 +67,32 @@ def refuse_mixed_budgets(task: str, runs: Sequence[Run]) -> None:
             f"task {task}: {found}. Name runs of one align.budget, or set mixed_budget=true, which the table's "
             "notes will say"
         )
+
+
+def trials_of(rows: Rows) -> str:
+    """How the settings of tuned rows were chosen, and that the others were not; empty where no row is tuned."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for name, runs in rows.items():
+        for trials in {run.results.trials for run in runs.values()}:
+            found[trials].append(name)
+    chosen = [f"{', '.join(names)}: the best of {trials}" for trials, names in sorted(found.items()) if trials]
+    if not chosen:
+        return ""
+    return (
+        f"Rows that are called {TUNED} have settings chosen among trials by English dev and held-out translations, "
+        f"by no test score: {'; '.join(chosen)}. All other rows have their method's own settings, without a trial."
+    )
+
+
+def with_missing(table: Table, runs: Sequence[Run]) -> Table:
+    """The table with a row for every method and tuning without a run, and again for tuned ones where there are any."""
+    names: list[str] = []
+    for tuned in sorted({run.results.trials > 0 for run in runs}):
+        there = [run.results for run in runs if (run.results.trials > 0) == tuned]
+        methods = {one.method for one in there}
+        tunings = {name for one in there for name in one.setting("tuning")} | set(method_names())
+        missing = [one for one in method_names() if one not in methods]
+        missing += [f"+{one}" for one in part_names("tuning") if one not in tunings]
+        names += [f"{one} {TUNED}" if tuned else one for one in missing]
+    cells = dict.fromkeys(table.columns, Cell())
+    return replace(table, rows=(*table.rows, *(Row(name, cells, runs=0) for name in names)))

@@ -11,7 +11,6 @@ STEP_OF = {  # numbers that begin so -> the axis that they are drawn against
 }
 LOSSES, WEIGHTS = "align/loss/", "align/weight/"
 HELD_OUT = "held_out/"
-TEST = "test/"  # test/METRIC/LANGUAGE, and the averages
 AVERAGES = ("average", "transfer_average", "transfer_gap")
 CONFUSION = "confusion/"  # confusion/LANGUAGE
 PREDICTIONS = "predictions"
@@ -20,11 +19,11 @@ WARNINGS = "warnings"
 ROW, TASK = "row", "task_name"  # in the configuration: method and ablation; the task
 
 
-def score_key(metric: str, language: str) -> str:
-    """Of a test score in per cent."""
-    return f"{TEST}{metric}/{language}"
+def score_key(metric: str, language: str, part: str = "test") -> str:
+    """Of a score in per cent."""
+    return f"{part}/{metric}/{language}"
 
 
-def average_key(average: str) -> str:
+def average_key(average: str, part: str = "test") -> str:
     """Of one of ``AVERAGES``."""
-    return TEST + average
+    return f"{part}/{average}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from mlalign.reporting.fairness import budgets
+from mlalign.reporting.fairness import budgets, trials_of
 from mlalign.reporting.results import Results
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Unfinished
@@ -49,6 +49,7 @@ def notes_on_systems(table: Table, rows: Rows) -> list[str]:
         )
     allowed = list(budgets([run for found in rows.values() for run in found.values()]))
     notes += [f"Budget of each alignment: {allowed[0]}."] if len(allowed) == 1 else []
+    notes += [tuned] if (tuned := trials_of(rows)) else []
     named: dict[str, list[str]] = {}
     for name, found in rows.items():
         for note in dict.fromkeys(note for run in found.values() for note in run.results.notes):

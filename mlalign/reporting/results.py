@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
-from mlalign.config.identity import system_name
+from mlalign.config.identity import TUNED, system_name
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
@@ -136,7 +136,12 @@ class Results:
     @property
     def name(self) -> str:
         """What a row of a table is called."""
-        return row_name(self.method, self.setting("tuning"), self.ablation)
+        return row_name(self.method, self.setting("tuning"), self.ablation, self.trials)
+
+    @property
+    def trials(self) -> int:
+        """Among how many trials its settings were chosen; 0: the method's own."""
+        return int(self.setting("method").get("trials", 0))
 
     @property
     def summary(self) -> dict[str, float | None]:
@@ -174,9 +179,10 @@ class Results:
         return found | ({"is_upper_bound": self.is_upper_bound} if self.evaluation_of else {})
 
 
-def row_name(method: str, tunings: Iterable[str], ablation: str) -> str:
-    """Method with what fine-tuning does besides and, where something was left out, ablation."""
-    return system_name(method, tunings) + ("" if ablation == "none" else f" {ablation}")
+def row_name(method: str, tunings: Iterable[str], ablation: str, trials: int) -> str:
+    """Method with what fine-tuning does besides, ablation where something was left out, and whether it is tuned."""
+    words = [system_name(method, tunings), *([ablation] if ablation != "none" else []), *([TUNED] if trials else [])]
+    return " ".join(words)
 
 
 def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -59,7 +59,7 @@ class Row:
 
     name: str
     cells: Mapping[str, Cell]  # column -> cell, every column of the table
-    runs: int
+    runs: int  # 0: none yet
     copied: str | None = None  # from where; such a row is never tested
     reads: tuple[str, ...] = ()  # what its system saw; empty where that was not recorded
 

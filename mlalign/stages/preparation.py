@@ -34,10 +34,11 @@ def prepare_sample(config: Train) -> None:
     """Generate what ``data=sample`` reads, if it is not there.
 
     Raises:
-        DataError: the folder holds something else.
+        DataError: the folder holds something else, or another draw of the sample.
     """
     if config.data.source == DataSource.sample:
-        ensure_sample(Path(config.data.root), progress=bar(config.trainer.progress, "sample"))
+        shown = bar(config.trainer.progress, "sample")
+        ensure_sample(Path(config.data.root), seed=config.prepare.seed, progress=shown)
 
 
 def prepare_task(config: Train) -> None:

@@ -36,7 +36,7 @@ class TaskText(Dataset[TaskBatch], Generic[Example]):
 
 
 class TaskDataModule(L.LightningDataModule):
-    """English train and dev, and the test parts one by one.
+    """English train and dev, and what is scored one by one.
 
     Args:
         task: its type.
@@ -47,6 +47,7 @@ class TaskDataModule(L.LightningDataModule):
         tokens: subwords at a time, padding included: a batch to learn from comes in parts.
         workers: processes that make batches.
         changes: what an epoch learns from instead of English alone, and beside it.
+        scored: the files that are scored; None: as ``files``.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class TaskDataModule(L.LightningDataModule):
         tokens: int = TOKENS,
         workers: int = 0,
         changes: Changes | None = None,
+        scored: TaskFiles | None = None,
     ) -> None:
         super().__init__()
         self.task, self.files, self.layout = task, files, layout
+        self.scored = scored or files
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
@@ -99,8 +102,8 @@ class TaskDataModule(L.LightningDataModule):
         self._resume_at = state_dict["epoch"], state_dict["batch"]
 
     def test_loader(self, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
-        """The test part of a language: what is in it, and its batches."""
-        return scored_part(self.task, self.files, self.layout, language, tokens=self.tokens, workers=self.workers)
+        """The scored part of a language: what is in it, and its batches."""
+        return scored_part(self.task, self.scored, self.layout, language, tokens=self.tokens, workers=self.workers)
 
 
 def scored_part(

@@ -127,11 +127,12 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
-            ROW: row_name(config.method.name, found.get("tuning", ()), config.ablation.name),
+            ROW: row_name(config.method.name, found.get("tuning", ()), config.ablation.name, config.method.trials),
             TASK: config.task.name,
         },
         metric=task_metrics()[config.task.metric],
         labels=list(config.task.labels),
+        scored=config.scored,
         shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
     )
 

@@ -64,6 +64,7 @@ class WandbTracker(Tracker):
         config: of the run, as results hold it.
         metric: of the task.
         labels: of the task.
+        scored: the part that scores are of.
         shown: what is logged of the tested run.
 
     Raises:
@@ -79,13 +80,14 @@ class WandbTracker(Tracker):
         config: Mapping[str, Json],
         metric: TaskMetric,
         labels: list[str],
+        scored: str,
         shown: Shown,
     ) -> None:
         super().__init__("wandb", options)
         check_options(options)
         self.folder, self.group, self.shown = folder, group, shown
         self.config = {**config, "folder": str(folder.absolute())}
-        self.metric, self.labels = metric, labels
+        self.metric, self.labels, self.part = metric, labels, scored
         self.stage: Stage | None = None
         self.is_unsent = False
         self._tested: dict[str, tuple[Path, Part[AnyExample]]] = {}
@@ -118,7 +120,7 @@ class WandbTracker(Tracker):
         """Log scores and confusion matrix now; predictions are logged with those of the other languages."""
         if self.stage is None:
             return
-        self.stage.log({score_key(metric, language): one for metric, one in scores.items()})
+        self.stage.log({score_key(metric, language, self.part): one for metric, one in scores.items()})
         path = predictions_file(self.folder, language)
         if self.metric.has_labels:
             chart = partial(confusion_chart, path, self.metric, self.labels, language)
@@ -130,10 +132,11 @@ class WandbTracker(Tracker):
         if self.stage is None:  # the run was finished before
             self._begin("test", self.folder)
             scores = results.scores.items()
-            self._log({score_key(results.metric, one): score for one, score in scores})
+            self._log({score_key(results.metric, one, self.part): score for one, score in scores})
         if self.stage is None:
             return
-        self.stage.log({average_key(name): mean for name, mean in results.summary.items() if mean is not None})
+        averages = {average_key(name, self.part): mean for name, mean in results.summary.items()}
+        self.stage.log({name: mean for name, mean in averages.items() if mean is not None})
         written = results.to_json()
         self.stage.summarise({name: written[name] for name in SUMMARISED})
         if self._tested and self.shown.rows:

@@ -26,8 +26,8 @@ LEAVES = sorted(values(CONFIG))
 AFFECT_NOTHING = {
     "aligned", "backbone.gradient_checkpointing", "backbone.note", "backbone.path", "data.cache",
     "keep_checkpoints", "logger.artifacts",
-    "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "output", "resume",
-    "trainer.compile", "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers",
+    "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "method.tunes", "output", "resume",
+    "trainer.compile", "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers", "tuned",
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
@@ -90,7 +90,8 @@ def test_a_setting_changes_the_identities_that_it_affects_and_no_other(key):
 
 @pytest.mark.parametrize("key", [key for key in LEAVES if key != "backbone.path"])
 def test_a_setting_tells_runs_apart_in_tables_and_in_tracking_or_neither(key):
-    compared = expected(key) != Affects.nothing and not key.startswith(("trainer.", "logger.")) and key not in SEEDS
+    counted = not key.startswith(("trainer.", "logger.")) and key not in (*SEEDS, "trial")
+    compared = expected(key) != Affects.nothing and counted
 
     def is_in(kind: str) -> bool:
         return any(f"{key}.".startswith(f"{group}.") for group in VARIES[kind])

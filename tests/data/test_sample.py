@@ -23,6 +23,7 @@ from mlalign.data.sample.lexicon import LANGUAGES, Concept, lexicon
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
 from mlalign.data.sample.tasks import Language, mldoc, plan_mldoc
 from mlalign.data.sample.words import Word
+from mlalign.errors import DataError
 from mlalign.metrics.spans import spans
 
 LABELS = {
@@ -381,11 +382,23 @@ def test_a_sample_of_before_is_completed(tmp_path: Path, monkeypatch: pytest.Mon
     """An older generator left another mark: its folder is written again, its files to the byte."""
     monkeypatch.setattr(release, "write_sample", partial(write_sample, **SMALL))
     root = tmp_path / "sample"
-    release.ensure_sample(root, progress=lambda files: files)
+    release.ensure_sample(root, seed=1, progress=lambda files: files)
     complete = sha256(root, besides=True)
     for path in filter(Path.is_file, list(root.rglob("*"))):
         if is_besides(path):
             path.unlink()
     (root / release.MARK).write_text('{"generator": "older", "seed": 1}', encoding="utf-8")
-    release.ensure_sample(root, progress=lambda files: files)
+    release.ensure_sample(root, seed=1, progress=lambda files: files)
     assert sha256(root, besides=True) == complete
+
+
+def test_a_folder_holds_one_draw_of_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(release, "write_sample", partial(write_sample, **SMALL))
+    one, other = tmp_path / "one", tmp_path / "other"
+    release.ensure_sample(one, seed=1, progress=lambda files: files)
+    release.ensure_sample(other, seed=2, progress=lambda files: files)
+    parallel = [(root / "parallel" / "sample" / "en-de.tsv").read_bytes() for root in (one, other)]
+    assert parallel[0] != parallel[1]
+    with pytest.raises(DataError, match=r"prepare\.seed=1, not of 2; choose another data\.root"):
+        release.ensure_sample(one, seed=2, progress=lambda files: files)
+    assert (one / "parallel" / "sample" / "en-de.tsv").read_bytes() == parallel[0]

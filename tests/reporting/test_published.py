@@ -52,6 +52,14 @@ def test_every_published_table_is_made():
     assert made == {f"docs/results/{path.name}" for path in ROOT.glob("docs/results/*.txt")}
 
 
+def test_equal_operations_are_those_of_the_whole_method_at_equal_pairs(unpacked):
+    amount = float(re.search(r"align\.budget\.amount=(\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))[1])
+    (run,) = find_runs(str(unpacked / "docs" / "results" / "systems" / "mldoc" / "tiny-multilevel-seed*"))
+    spent = run.results.budget
+    assert spent.steps == run.results.setting("align")["steps"]
+    assert spent.flops <= amount < spent.flops * (1 + 1 / spent.steps)
+
+
 def test_publishing_what_was_unpacked_gives_the_same_bytes_in_any_order(unpacked, tmp_path):
     (study,) = (path for path in STUDIES if path.stem == "sample")
     runs = find_runs(str(unpacked / "docs" / "results" / "sample"))

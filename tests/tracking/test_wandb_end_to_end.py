@@ -198,6 +198,22 @@ def test_a_sweeps_jobs_compose_and_log_what_it_looks_at(path, stages):
     assert len(seen) == len(jobs) - len(choices) + 1  # the first of each key is one job
 
 
+def test_a_trial_says_that_its_scores_are_of_english_dev_and_a_tuned_run_what_its_row_is_called(work, tmp_path):
+    (tmp_path / "inter_sentence.yaml").write_text(
+        "backbone: tiny\ntrials: 9\nsettings: {losses.inter_sentence.temperature: 0.3}\n", encoding="utf-8"
+    )
+    trial = run(work, "trial=1", "align.steps=2")
+    tuned = run(work, "method=inter_sentence", f"tuned={tmp_path}", "align.steps=2")
+    wandb.teardown()
+    shown = runs_under(trial)["test"].summary
+    assert shown["dev/accuracy/en"] == pytest.approx(read_results(trial).scores["en"])
+    assert not [key for key in shown if key.startswith("test/")]
+    assert runs_under(tuned)["test"].config["row"] == "inter_sentence tuned"
+    summary = runs_under(tuned)["test"].summary
+    assert summary["reads"] == ["English labels", "parallel text"]
+    assert summary["budget"]["steps"] == 2
+
+
 def test_a_finished_run_is_found_and_makes_no_new_wandb_run(folder, work):
     before = sorted(folder.rglob("*.wandb"))
     assert run(work, "logger.figures=false", "logger.group=other") == folder

@@ -10,27 +10,32 @@ from mlalign.errors import DataError
 from mlalign.files import locked
 from mlalign.progress import Progress
 
-SEED = 1
 MARK = "generated.json"
 
 
-def ensure_sample(root: Path, *, progress: Progress) -> None:
+def ensure_sample(root: Path, *, seed: int, progress: Progress) -> None:
     """Write the sample to ``root`` unless this version of its generator did so before.
 
     Raises:
-        DataError: the folder holds something else.
+        DataError: the folder holds something else, or the sample of another seed.
     """
-    generator = {"generator": _generator_fingerprint(), "seed": SEED}
+    generator = {"generator": _generator_fingerprint(), "seed": seed}
     with locked(root.with_name(f".{root.name}.lock")):
         mark = root / MARK
-        if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == generator:
+        there = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else generator
+        if there["seed"] != seed:
+            raise DataError(
+                f"data.root={root}: holds the sample of prepare.seed={there['seed']}, not of {seed}; "
+                "choose another data.root"
+            )
+        if mark.is_file() and there == generator:
             return
         if root.is_dir() and any(root.iterdir()) and not mark.is_file():
             raise DataError(
                 f"data.root={root}: expected an empty or missing folder for the generated sample, "
                 "found other files; choose another data.root, or data=files to use what is there"
             )
-        write_sample(root, seed=SEED, beside=[(MARK, json.dumps(generator))], progress=progress)
+        write_sample(root, seed=seed, beside=[(MARK, json.dumps(generator))], progress=progress)
 
 
 def _generator_fingerprint() -> str:

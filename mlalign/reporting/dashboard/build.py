@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces.reports.v2.interface import Panel
 
-PINNED = ("run:displayName", f"summary:{average_key('transfer_average')}", "summary:reads", "summary:budget.flops")
+PINNED = (
+    "run:displayName",
+    f"summary:{average_key('transfer_average')}",
+    "summary:reads",
+    "summary:notes",
+    "summary:budget.flops",
+)
 COLUMNS, ROWS = 3, 2  # of panels in a section
 WIDTH, HEIGHT = 8, 6  # of a panel; a row is 24 wide
 

@@ -39,6 +39,7 @@ HEALTH = {
     "align/gradient_norm/backbone": "gradient norm",
     "align/pairs_per_second": "pairs a second",
 }
+MOST_BARS = 100  # every method, tuned too
 LEARNING = {"finetune/loss": "English, training loss", "finetune/dev": "English dev (%)"}
 
 Sections = list[tuple[str, list["Panel"]]]  # name, panels
@@ -57,7 +58,7 @@ def sections(metric: str, languages: Sequence[str], losses: Sequence[str], tunin
 
     return [
         (
-            "Averages, by method and ablation",
+            "Averages, by row of a table",
             [
                 *(_compared(average_key(one), one) for one in AVERAGES),
                 wr.RunComparer(diff_only="split"),
@@ -101,7 +102,7 @@ def _lines(title: str, key: str | None = None, *, pattern: str | None = None) ->
 
 
 def _compared(key: str, title: str) -> "Panel":
-    """A bar for each method and ablation, the mean over its runs with their spread."""
+    """A bar for each row of a table, the mean over its runs with their spread."""
     import wandb_workspaces.reports.v2 as wr
 
     return wr.BarPlot(
@@ -110,5 +111,5 @@ def _compared(key: str, title: str) -> "Panel":
         groupby=wr.Config(ROW),
         groupby_aggfunc="mean",
         groupby_rangefunc="stddev",
-        max_bars_to_show=20,
+        max_bars_to_show=MOST_BARS,
     )

@@ -8,7 +8,7 @@ from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedCompa
 
 MISSING = "—"
 UNKNOWN = "n/a"
-NOT_RECORDED = "not recorded"
+NOT_RECORDED, NOT_RUN = "not recorded", "not run"
 GAP = 2  # between columns
 BY_SEEDS, BY_ITEMS, COPIED = "*", "†", "‡"
 
@@ -84,9 +84,10 @@ def _scores(table: Table) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_score(row.cells[column]) for column in table.columns]
-        cells.append(GridCell("" if row.copied else str(row.runs)))
+        cells.append(GridCell("" if row.copied else str(row.runs or NOT_RUN)))
         if table.says_what_is_read:
-            cells.append(GridCell("" if row.copied else ", ".join(row.reads) or NOT_RECORDED))
+            recorded = ", ".join(row.reads) or NOT_RECORDED
+            cells.append(GridCell(recorded if row.runs else ""))
         rows.append(GridRow(_name(row), tuple(cells), _group(row, table)))
     last = ("seeds", "reads") if table.says_what_is_read else ("seeds",)
     head = (*table.languages, *SUMMARIES.values(), *last)
