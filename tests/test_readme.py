@@ -46,13 +46,13 @@ def test_every_make_target_exists(command):
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if " train.py" in one and " evaluate.py" not in one])
 def test_every_training_command_composes(command):
-    """Overrides that sweep are tried with each value, the last of a shorter list again; of a glob, with one."""
+    """Overrides that sweep are tried with each value, the last of a shorter list again; of a glob or range, one."""
     words = words_of(command, "train.py")
     if words == ["--help"]:
         return
     sweeps = "-m" in words
     typed = [word.partition("=")[::2] for word in words if word != "-m"]
-    typed = [(key, re.sub(r"glob\(.*\)", "mlm", value)) for key, value in typed]
+    typed = [(key, re.sub(r"range\(.*\)", "0", re.sub(r"glob\(.*\)", "mlm", value))) for key, value in typed]
     values = [(key, re.split(r",(?![^\[]*\])", value) if sweeps else [value]) for key, value in typed]
     with initialize_config_dir(CONF, version_base="1.3"):
         for place in range(max((len(each) for key, each in values if key != "seed"), default=1)):
