@@ -42,6 +42,7 @@ def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatc
         kind=typed.get("table", "main"),
         baseline=typed.get("baseline"),
         mixed=typed.get("mixed_code") == "true",
+        every_system=typed.get("every_system") == "true",
         output=str(tmp_path / published.name),
     )
     assert written.read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
