@@ -62,12 +62,18 @@ def rescore(
         The evaluation's folder, with results and predictions as a run has them.
 
     Raises:
-        ConfigError: labels or metric are not those of the run, or the weights were not kept.
+        ConfigError: labels or metric are not those of the run, the weights were not kept, or it is a trial of tuning
+            and the test part is meant.
         DataError: the run or a file is not there.
     """
     results = finished_results(folder)
     before = config_of(results, folder)
     selection = selection or before.finetune.selection.value
+    if before.trial is not None and split != before.scored:
+        raise ConfigError(
+            f"{folder}: trial {before.trial} of tuning, which must not see a test part; train.py tuned=FOLDER makes a "
+            "run with the settings that trials chose, and split=dev scores this one on other dev parts"
+        )
     config = changed(before, changes)
     refuse_other_labels(before, config)
     config.task.labels = list(before.task.labels)  # in the head's order

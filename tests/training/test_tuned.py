@@ -54,6 +54,13 @@ def test_what_has_not_all_of_its_trials_is_not_chosen(swept):
     assert not (swept / "chosen").exists()
 
 
+def test_a_trial_is_not_scored_on_test_parts_afterwards(swept):
+    (folder,) = (path.parent for path in swept.glob("trials/*/*none*/results.json") if trial_of(path) == 1)
+    ended = call("evaluate.py", [f"run={folder}"], swept)
+    assert ended.returncode == 2
+    assert "trial 1 of tuning, which must not see a test part" in ended.stderr
+
+
 def completed(folder: Path, method: str) -> None:
     """The trials that were not made, as made ones that did worse."""
     for trial in range(2, 9):
