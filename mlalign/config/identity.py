@@ -17,7 +17,20 @@ from mlalign.files import JsonObject
 TUNED = "tuned"  # marks what has settings that trials chose
 SEEDS = ("seed", "align.seed", "finetune.seed")
 VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ in
-    "main": ("method", "losses", "ablation", "fusion", "weighting", "align", "backbone", "tuning", "finetune"),
+    "main": (
+        "method",
+        "losses",
+        "ablation",
+        "fusion",
+        "weighting",
+        "align",
+        "backbone",
+        "tuning",
+        "finetune",
+        "vectors",
+        "data.links",
+        "data.lexicon",
+    ),
     "ablation": ("method", "losses", "ablation", "fusion"),
     "backbone": ("backbone", "align", "finetune.learning_rate", "finetune.evaluations", "finetune.max_length"),
 }

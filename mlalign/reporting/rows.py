@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlalign.config.enums import BUILT, TINY
 from mlalign.config.identity import SEEDS
 from mlalign.errors import DataError
 from mlalign.reporting.paper import ABLATIONS
@@ -18,14 +19,15 @@ def rows_of(runs: Sequence[Run], kind: str) -> Rows:
     """Row -> seeds -> run.
 
     A row is named by method and ablation, in a table of ablations of one method by the ablation
-    alone; where there are several backbones, by these as well; and where runs of one name have
-    other settings, by these too. The same run found twice counts once.
+    alone; where there are several backbones, by these as well, those that are built from scratch
+    being one, for a method brings its own; and where runs of one name have other settings, by these
+    too. The same run found twice counts once.
 
     Raises:
         DataError: two runs have the same settings and seeds, and other scores.
     """
     by_name: dict[str, list[Run]] = defaultdict(list)
-    backbones = {run.results.backbone for run in runs}
+    backbones = {TINY if run.results.backbone in BUILT else run.results.backbone for run in runs}
     ablated = {run.results.method for run in runs if run.results.ablation != "none"}
     for run in runs:
         words = [Path(run.results.backbone).name] if len(backbones) > 1 else []

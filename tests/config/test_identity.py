@@ -2,19 +2,30 @@
 
 import copy
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from reporting.made import other as other_run
 from reporting.made import run
 
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
-from mlalign.config.identity import SEEDS, VARIES, alignment_settings, fingerprint, leaf_of, run_name, setting_name
+from mlalign.config.identity import (
+    SEEDS,
+    VARIES,
+    alignment_settings,
+    fingerprint,
+    is_compared,
+    leaf_of,
+    run_name,
+    setting_name,
+)
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
-from mlalign.config.settings import Affects, values
+from mlalign.config.settings import Affects, flattened, values
 from mlalign.config.sweep import sweep_of
 from mlalign.errors import ConfigError
 from mlalign.reporting.variation import refuse_other_differences
@@ -86,6 +97,13 @@ def test_a_setting_changes_the_identities_that_it_affects_and_no_other(key):
     assert (run_name(config, {}) != run_name(CONFIG, {})) == (affects != Affects.nothing)
     sweeps = [sweep_of(["-m", "method=none,mlm", *more]).name for more in ([], [f"{key}=x"])]
     assert (sweeps[0] != sweeps[1]) == (affects != Affects.nothing)
+
+
+@pytest.mark.parametrize("path", sorted((Path(CONF) / "method").glob("*.yaml")), ids=lambda path: path.stem)
+def test_rows_of_a_table_of_methods_may_differ_in_all_that_a_method_sets(path):
+    set_here = flattened(OmegaConf.to_container(OmegaConf.load(path)))
+    keys = [key for key in set_here if key != "defaults" and is_compared(key)]
+    assert [key for key in keys if not is_compared(key, VARIES["main"])] == []
 
 
 @pytest.mark.parametrize("key", [key for key in LEAVES if key != "backbone.path"])

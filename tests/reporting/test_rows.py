@@ -31,6 +31,13 @@ def test_several_backbones_are_named_without_their_owner():
     assert set(rows_of(found, "backbone")) == {"xlm-roberta-base none", "tiny none"}
 
 
+def test_a_method_that_brings_an_encoder_built_from_scratch_leaves_the_names_of_other_rows():
+    found = [run("none", backbone="tiny"), run("laser", backbone="bilstm")]
+    assert set(rows_of(found, "main")) == {"none", "laser"}
+    found.append(run("none", backbone="bilstm"))
+    assert set(rows_of(found, "main")) == {"none backbone.name=tiny", "none backbone.name=bilstm", "laser"}
+
+
 def test_seeds_of_one_stage_are_seeds():
     found = [run("none", 1, finetune={"seed": seed}) for seed in (3, 1, 2)]
     rows = rows_of(found, "main")
