@@ -4,7 +4,7 @@ READY := .venv/.ready
 FIRST := outputs/first
 EVERY := -m 'method=glob(*)' seed=1 trainer.progress=false
 OPERATIONS := align.budget.unit=flops align.budget.amount=1.33e12
-TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,self_training
+TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,model_consistency,self_training
 BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu_check table
 
 .DEFAULT_GOAL := help

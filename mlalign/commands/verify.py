@@ -57,7 +57,8 @@ def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores
     """The scores now; predictions go to a folder."""
     if task_metrics()[results.metric].is_learned:
         run = load_run(folder)
-        made = Evaluation(run, config, task_files(config, learned=False), place).make(results.selection)
+        files = task_files(config, learned=False, scored=results.split)
+        made = Evaluation(run, config, files, place).make(results.selection)
         return {HEADLINE: made.scores, **made.beside}
     if results.aligned is None:
         raise ConfigError(

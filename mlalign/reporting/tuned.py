@@ -11,11 +11,11 @@ from mlalign.config.settings import flattened
 from mlalign.config.trials import TRIALS
 from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
-from mlalign.files import Json, JsonObject, write_whole
+from mlalign.files import CONFIG, Json, JsonObject, write_whole
 from mlalign.reporting.code import refuse_mixed_code
 from mlalign.reporting.fairness import refuse_mixed_budgets
 from mlalign.reporting.recorded import held_out_of
-from mlalign.reporting.runs import SETTINGS, Run, Unfinished, find_runs, find_unfinished
+from mlalign.reporting.runs import Run, Unfinished, find_runs, find_unfinished
 from mlalign.reporting.variation import refuse_other_differences
 
 DIVERGED = "TrainingError"  # a trial that ends so was made, and is never the best
@@ -164,7 +164,7 @@ def _diverged(unfinished: Sequence[Unfinished]) -> dict[str, set[int]]:
     """Method -> numbers of trials without end."""
     found: dict[str, set[int]] = defaultdict(set)
     for one in unfinished:
-        path = one.folder / SETTINGS
+        path = one.folder / CONFIG
         if (one.error or "").startswith(DIVERGED) and path.is_file():
             config: Json = yaml.safe_load(path.read_text(encoding="utf-8"))
             if config.get("trial") is not None:
