@@ -16,7 +16,7 @@ from mlalign.config.schema import Train
 
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 PATHS = {"os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 1}  # event -> how many paths it has
-VOLATILE = ("seconds", "peak_memory_bytes", "budget")  # of the results
+VOLATILE = ("seconds", "peak_memory_bytes", "budget", "curves")  # of the results
 LIMIT = 120
 
 
@@ -108,11 +108,14 @@ def attempt(
 
 
 def left(root: Path) -> dict[str, str]:
-    """Every file that a finished run left, by its name, with what must be the same after any interruption."""
+    """Every file that a finished run left, by its name, with what must be the same after any interruption.
+
+    Not the curves: they say how fast it was, and lose rows with the power.
+    """
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if path.is_dir() or path.name.endswith(".lock") or re.search(r"curves/.*/|tensorboard", name):
+        if path.is_dir() or path.name.endswith(".lock") or "curves/" in name:
             continue
         content = path.read_bytes().replace(str(root).encode(), b"ROOT")
         if path.name == "results.json":
@@ -120,7 +123,5 @@ def left(root: Path) -> dict[str, str]:
             content = json.dumps({key: one for key, one in whole.items() if key not in VOLATILE}).encode()
         elif path.name == "alignment.yaml":
             content = re.sub(rb"(?m)^.*seconds.*\n", b"", content)
-        elif path.name.endswith(".csv"):
-            content = b""  # curves: how fast it was is in them
         found[name] = hashlib.sha256(content).hexdigest()
     return found

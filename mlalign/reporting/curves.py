@@ -26,14 +26,24 @@ def join_curves(folder: Path, stage: str) -> pd.DataFrame:
     """
     pieces: list[pd.DataFrame] = []
     for path in sorted(folder.glob(f"{stage}*/{METRICS}"), key=_attempt):
-        if re.fullmatch(rf"{stage}(-\d+)?", path.parent.name) and path.stat().st_size:
-            piece = pd.read_csv(path).groupby("step").first().drop(columns="epoch", errors="ignore")
+        rows = _rows(path) if re.fullmatch(rf"{stage}(-\d+)?", path.parent.name) else None
+        if rows is not None:
+            piece = rows.groupby("step").first().drop(columns="epoch", errors="ignore")
             start = piece.index.min()
             pieces = [earlier[earlier.index < start] for earlier in pieces]
             pieces.append(piece)
     if not pieces:
         return pd.DataFrame(index=pd.Index([], name="step"))
     return pd.concat(pieces).sort_index().sort_index(axis="columns")
+
+
+def _rows(path: Path) -> pd.DataFrame | None:
+    """What an attempt reported; None where it ended while its first rows were written."""
+    try:
+        rows = pd.read_csv(path)
+    except ValueError:  # no columns, or a line that does not fit them
+        return None
+    return rows if "step" in rows and len(rows) else None
 
 
 def write_curves(folder: Path, stage: str, path: Path) -> bool:

@@ -54,9 +54,15 @@ def told(run: Any, monkeypatch: Any, scheduler: Scheduler) -> int:
             f"{module}.trainer", lambda folder, callbacks, **stage: make(folder, [*callbacks, scheduler], **stage)
         )
         with pytest.raises(SystemExit) as end:
-            run.attempt()
+            attempt(run)
     stopping.install()  # as the next process does
     return end.value.code
+
+
+def attempt(run: Any) -> None:
+    """As the stages do it."""
+    with stopping.deferred():
+        run.attempt()
 
 
 SIGNALS = pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
