@@ -38,7 +38,8 @@ AFFECT_NOTHING = {
     "aligned", "backbone.gradient_checkpointing", "backbone.note", "backbone.path", "data.cache",
     "keep_checkpoints", "logger.artifacts",
     "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "method.tunes", "output", "resume",
-    "trainer.compile", "trainer.devices", "trainer.keep_freed_memory", "trainer.progress", "trainer.workers", "tuned",
+    "trainer.checkpoint_minutes", "trainer.compile", "trainer.deterministic", "trainer.devices",
+    "trainer.keep_freed_memory", "trainer.progress", "trainer.workers", "tuned",
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
