@@ -123,10 +123,10 @@ def scaled(monkeypatch: pytest.MonkeyPatch) -> list[GradScaler]:
     trainer, scalers = stage_trainer.L.Trainer, []
 
     @wraps(trainer)
-    def make(*, precision: str, **options: Any) -> Any:
+    def make(*, precision: str, plugins: list[Any], **options: Any) -> Any:
         scalers.append(GradScaler("cpu", init_scale=SCALE))
         plugin = MixedPrecision("16-mixed", "cpu", scalers[-1])
-        return trainer(plugins=[plugin], **options)
+        return trainer(plugins=[*plugins, plugin], **options)
 
     monkeypatch.setattr(stage_trainer.L, "Trainer", make)
     return scalers

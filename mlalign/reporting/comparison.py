@@ -75,7 +75,7 @@ def comparison(
             table, note = _beside_the_paper(table, results)
             notes.append(note)
         if every_system:
-            table = with_missing(table, by_task[task])
+            table = with_missing(table, runs_of[task])
         tables.append(replace(table, notes=tuple(notes)))
     return tables
 

@@ -101,12 +101,13 @@ def test_a_process_that_says_nothing_is_told_by_its_status():
 
 @pytest.mark.parametrize("pairs", [2, 6])
 def test_rows_of_two_pairs_that_cannot_be_shared_out_are_refused(toy, pairs):
-    config = configured(toy, "method=infoxlm", f"align.batch_size={pairs}", "trainer.devices=2")
+    few = (f"align.batch_size={pairs}", "align.word_distribution_every=1")
+    config = configured(toy, "method=infoxlm", *few, "trainer.devices=2")
     message = rf"align\.batch_size={pairs}: .* {pairs // 2} rows are no multiple of 2 devices; take a multiple of 4"
     with pytest.raises(ConfigError, match=message):
         devices.refuse_unshared(config, 2)
     devices.refuse_unshared(config, 1)
-    devices.refuse_unshared(configured(toy, "method=labse", f"align.batch_size={pairs}"), 2)
+    devices.refuse_unshared(configured(toy, "method=labse", *few), 2)
 
 
 def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):

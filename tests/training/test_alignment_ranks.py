@@ -35,8 +35,8 @@ KINDS = {
     "cached": ("method=e5", "align.cached=3"),
     "late words": (
         "losses.inter_sentence.view=clean", "losses.intra_sentence.view=clean", "losses.adversarial.view=clean",
-        "align.masked_every=2", "align.word_distribution_every=1", "losses.masked_words.start=0.5", "losses.word_distribution.start=0.5",
-        "weighting.form=fixed",
+        "align.masked_every=2", "align.word_distribution_every=1", "weighting.form=fixed",
+        "losses.masked_words.start=0.5", "losses.word_distribution.start=0.5",
     ),
 }  # fmt: skip
 
