@@ -404,5 +404,6 @@ def _added_keys(node: DictConfig, schema: DictConfig, prefix: str = "") -> Itera
         if not isinstance(expected, DictConfig) or not is_dataclass(OmegaConf.get_type(expected)):
             continue
         known = not (expected._is_none() or expected._is_missing())
-        if known and isinstance(node._get_node(name), DictConfig):  # a plain dict takes any key
+        given = node._get_node(name)
+        if known and isinstance(given, DictConfig) and not given._is_interpolation():  # a plain dict takes any key
             yield from _added_keys(node[name], schema[name], f"{key}.")

@@ -207,9 +207,9 @@ def test_pairs_of_a_test_are_looked_for_in_its_language_in_any_script(tmp_path):
     pairs = [SentencePair(str(row), f"sentence {row}", f"句子 {row}") for row in range(10)]
     path = tmp_path / "en-x.tsv"
     path.write_text("".join(f"{one.english}\t{one.other}\n" for one in pairs), encoding="utf-8")
-    part = Part(path, pairs, {})
+    part, release = Part(path, pairs, {}), SimpleNamespace(on_bad_line="error")
     for tested in ("zh", "cmn", "zh_TW"):
-        files = SimpleNamespace(languages=[tested], read=lambda *_: part, on_bad_line="error")
+        files = SimpleNamespace(languages=[tested], read=lambda *_: part, release=release)
         for aligned in ("zh_CN", "zho_Hant", "zh", "chinese"):
             with pytest.raises(DataError, match="10 of its 10 pairs stand in"):
                 refuse_seen(files, {"de": [], aligned: [path]})

@@ -221,8 +221,8 @@ def test_a_finished_run_is_found_and_makes_no_new_wandb_run(folder, work):
 
 
 def test_a_stopped_run_is_marked_as_failed_and_the_next_one_begins_anew(work, monkeypatch):
-    def stopped(*_, trainer, folder, **__):
-        trainer(folder=folder, callbacks=[])
+    def stopped(module, data, weights, trainer, *_, **__):
+        trainer(folder=weights.folder.parent, callbacks=[])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

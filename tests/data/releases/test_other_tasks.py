@@ -170,7 +170,7 @@ def test_tunings_find_translations_in_what_the_hub_gives(served, tmp_path):
     tables, features = massive(["en-US", "de-DE"])
     config = served("massive_intents", tables, features, "en", "de", tuning="translate_train")
     prepare_task(config)
-    resources = Resources(config, files := task_files(config), dict)
+    resources = Resources(config, files := task_files(config), dict, dict)
     require_resources(config, resources)
     english = files.read("en", "train").examples
     found = [resources.translation(one, "de") for one in english]
