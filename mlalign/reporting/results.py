@@ -299,7 +299,7 @@ def _faults(content: JsonObject) -> Iterator[str]:
     scores = content.get("scores")
     for language, score in scores.items() if isinstance(scores, dict) else ():
         if not isinstance(score, int | float):
-            yield f"the score in {language[:40]} is {str(score)[:40]}"
+            yield f"the score in {language[:40]} is {repr(score)[:40]}"
     budget = content.get("budget")
     if isinstance(budget, dict) and not {"unit", "amount"} <= budget.keys():
         yield "budget has no unit or no amount"

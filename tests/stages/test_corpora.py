@@ -6,7 +6,6 @@ import json
 import pytest
 from data.corpora.made import moses_zip, tsv
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from mlalign.config.corpora import CorpusKind, read_catalogue
 from mlalign.config.folder import CONF
@@ -159,4 +158,4 @@ def test_yaml_reads_a_code_as_false():
 
 def test_the_preparation_keys_do_not_name_a_run():
     assert run_folder(config_of()) == run_folder(config_of("prepare.max_pairs=7"))
-    assert OmegaConf.structured(config_of()).prepare.max_pairs == 1_000_000
+    assert config_of().prepare.max_pairs == 1_000_000
