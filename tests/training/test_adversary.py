@@ -26,7 +26,7 @@ def game_of(module: torch.nn.Module) -> LanguageAdversary:
 
 
 def without_opponent(module: torch.nn.Module, batch) -> torch.Tensor:
-    return sum(module.objectives.losses(batch).values())
+    return sum(module.objectives.losses(batch, 1.0).values())
 
 
 def touched(module: torch.nn.Module) -> set[str]:
@@ -88,7 +88,7 @@ def test_the_generator_plays_against_what_the_discriminator_has_just_learned(toy
     assert all(not torch.equal(*two) for two in zip(before, after, strict=True))
 
     other = exact(built(toy, *setting)[0])
-    pair = other.encode(batch)
+    pair = other.encode(batch, batch.views)
     player = other.configure_optimizers()[1]["optimizer"]
     for _ in range(3):
         player.zero_grad()
