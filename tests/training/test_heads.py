@@ -33,7 +33,7 @@ def test_the_default_is_the_linear_layer_itself(toy):
 
 @pytest.mark.parametrize("hidden", ["[]", "[10,0]"])
 def test_widths_are_above_zero(toy, hidden):
-    with pytest.raises(ConfigError, match=r"finetune\.head\.hidden=.*: expected a list of widths above 0"):
+    with pytest.raises(ConfigError, match=r"finetune\.head\.hidden=.*: expected a list of widths from 1 to 65536"):
         configured(toy, "method=none", "finetune.head.form=mlp", f"finetune.head.hidden={hidden}")
 
 
