@@ -141,7 +141,7 @@ def run(config: Train) -> Path:
     with locked(folder / ".lock"):
         clear_orphans(config, folder)
         if not found_again(config, folder, corpus):
-            check_files(corpus.task)
+            check_files(corpus.scored)
             with RunRecord(config, folder) as record:
                 backbone = load_backbone(config, corpus)
                 aligned = align_or_load(config, backbone, corpus, record)

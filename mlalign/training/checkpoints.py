@@ -47,8 +47,8 @@ class WholeCheckpoints(TorchCheckpointIO):
 class OwnSignals(L.Callback):
     """Takes the signals to stop back from Lightning, whose handlers would end a rank without the others."""
 
-    def setup(self, *_: object, **__: object) -> None:
-        """Lightning's are there by now."""
+    def on_train_start(self, *_: object) -> None:
+        """Lightning's are there by now, and not before."""
         stopping.listen_again()
 
 
