@@ -58,7 +58,7 @@ def test_with_a_fixed_order_and_positions_that_run_on_rows_are_english_first(toy
     source, target = batch.views["clean"]
     layout = data.layout
     for row in range(8):
-        expected = [layout.first, *words(source, row), layout.last, *words(target, row), layout.last]
+        expected = [*layout.first, *words(source, row), layout.last, *words(target, row), layout.last]
         assert joined.original[row][: len(expected)].tolist() == expected
     assert joined.subwords.positions is None
 
