@@ -50,7 +50,7 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' baseline=mlm output=docs/results/sample_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' output=docs/results/dropout.txt
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' baseline=inter_sentence output=docs/results/dropout_against_inter_sentence.txt
-	$(BIN)/python evaluate.py runs='docs/results/systems/**' every_system=true output=docs/results/systems.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems/**' every_system=true resamples=0 output=docs/results/systems.txt
 	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
@@ -65,14 +65,14 @@ comparison: setup  ## every system on the sample, at equal pairs and at equal op
 	-$(BIN)/python train.py $(EVERY) task=mldoc,panx output=multirun/equal_pairs
 	-$(BIN)/python train.py -m tuning=$(TUNINGS) seed=1 task=mldoc,panx output=multirun/equal_pairs
 	-$(BIN)/python train.py $(EVERY) task=mldoc,panx $(OPERATIONS) output=multirun/equal_operations
-	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true
-	$(BIN)/python evaluate.py runs='multirun/equal_operations/**' every_system=true
+	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true resamples=0
+	$(BIN)/python evaluate.py runs='multirun/equal_operations/**' every_system=true resamples=0
 
 comparison-tuned: setup  ## nine trials of every method on another sample, then the tuned rows beside the others: longer
 	-$(BIN)/python train.py $(EVERY) task=mldoc 'trial=range(9)' data=another_sample output=multirun/trials
 	$(BIN)/python evaluate.py runs='multirun/trials/**' tuned=multirun/tuned
 	-$(BIN)/python train.py $(EVERY) task=mldoc,panx tuned=multirun/tuned output=multirun/equal_pairs
-	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true
+	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true resamples=0
 
 figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \
