@@ -49,7 +49,7 @@ class AlignedEncoder:
     @torch.inference_mode()
     def encode(
         self,
-        texts: Sequence[str] | str,
+        texts: Sequence[str],
         language: str,
         *,
         partner: str | None = None,
@@ -59,7 +59,7 @@ class AlignedEncoder:
         """One vector per text, float32 on the CPU, not normalised.
 
         Args:
-            texts: in one language, or a single one.
+            texts: in one language.
             language: of the texts; one that alignment has not seen is treated as unknown.
             partner: with a fusion, the language of the texts that these are compared with, where
                 one side is English: it is the second key of both sides. None: the texts' own, and
@@ -68,10 +68,10 @@ class AlignedEncoder:
             batch_size: texts at a time; similar lengths meet, so that little is padded.
 
         Raises:
-            DataError: no texts.
+            DataError: no texts, or a text instead of a list of them.
         """
         if isinstance(texts, str):  # which is a sequence of letters, too
-            texts = [texts]
+            raise DataError("encode: expected a list of texts, found a str; for a single text give [text]")
         if not texts:
             raise DataError("encode: no texts; expected at least one")
         words = self.layout.words(texts)

@@ -61,7 +61,8 @@ def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path
 
 
 def test_a_single_text_is_no_list_of_letters(aligned):
-    assert_close(aligned.encode("Der Hund", "de"), aligned.encode(["Der Hund"], "de"))
+    with pytest.raises(DataError, match=r"expected a list of texts, found a str; .* \[text\]"):
+        aligned.encode("Der Hund", "de")
 
 
 def test_no_texts_are_refused(aligned):
