@@ -43,6 +43,7 @@ def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatc
         baseline=typed.get("baseline"),
         mixed=typed.get("mixed_code") == "true",
         every_system=typed.get("every_system") == "true",
+        resamples=int(typed.get("resamples", 10_000)),
         output=str(tmp_path / published.name),
     )
     assert written.read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
