@@ -15,10 +15,10 @@ from omegaconf import OmegaConf
 
 import mlalign
 from mlalign.alignment.objectives import notes_on, read_by
-from mlalign.config.enums import Stage
+from mlalign.config.enums import ShotsOrder, Stage
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
-from mlalign.config.schema import Train
+from mlalign.config.schema import Finetune, Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH, canonical, nearest, others, unlike
 from mlalign.data.sequences import SequenceBuilder
@@ -30,6 +30,7 @@ from mlalign.finetuning.building import build_tunings, require_resources, task_f
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
+from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.validation import notes_on_tunings, reads_parallel, tunings_read
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
@@ -52,12 +53,13 @@ from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
 from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
-from mlalign.stages.unfinished import PREDICTIONS, Progress, remove_unkept
+from mlalign.stages.unfinished import PREDICTIONS, SOURCE_STAGE, Progress, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
-from mlalign.tasks.data import TaskDataModule, check_files, covered
+from mlalign.tasks.data import Labels, TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
+from mlalign.tasks.shots import said
 from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 from mlalign.training.elapsed import Elapsed
@@ -289,17 +291,53 @@ def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObjec
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
-    """Learn the task on English labels only; leaves the weights that are to be tested.
+    """Learn the task on English labels, and the few of target languages; leaves the weights that are to be tested.
 
     Raises:
         TrainingError: the training diverged or ended early.
     """
+    progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
     if not corpus.task.learned:
-        return Classifier(Progress(record.folder, identity_of(config, aligned, corpus, record)))
+        return Classifier(progress)
     settings = config.finetune
     assert settings.seed is not None  # resolved
-    elapsed = Elapsed()
     tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
+    if reads_parallel(config):
+        record.parallel |= corpus.text.paths
+    if isinstance(aligned.encoder, Encoder):
+        configure_training(
+            aligned.encoder.backbone,
+            gradient_checkpointing=config.backbone.gradient_checkpointing,
+            compiled=config.trainer.compile,
+        )
+    learned = partial(_learned, config, aligned, corpus, record)
+    if settings.shots_order == ShotsOrder.mixed:
+        return learned(progress, settings, tunings, "all")
+    first = Progress(record.folder / SOURCE_STAGE, progress.identity)
+    before = learned(first, settings, tunings, "source")
+    later = replace(
+        settings,
+        epochs=settings.shots_epochs or settings.epochs,
+        learning_rate=settings.learning_rate if settings.shots_learning_rate is None else settings.shots_learning_rate,
+    )
+    return learned(progress, later, TuningSet(), "shots", start=before.module)
+
+
+def _learned(
+    config: Train,
+    aligned: Aligned,
+    corpus: Corpus,
+    record: RunRecord,
+    progress: Progress,
+    settings: Finetune,
+    tunings: TuningSet,
+    labels: Labels,
+    *,
+    start: FinetuningModule | None = None,
+) -> Classifier:
+    """One stage of fine-tuning, in the folder of its progress; ``start`` gives the head that it begins with."""
+    assert settings.seed is not None  # resolved
+    elapsed = Elapsed()
     task = learned_task(config.task.metric, config.task.labels, windows=settings.windows)
     data = TaskDataModule(
         task,
@@ -311,6 +349,7 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         workers=config.trainer.workers,
         changes=tunings,
         scored=corpus.scored,
+        labels=labels,
     )
     module = FinetuningModule(
         aligned.encoder,
@@ -320,34 +359,27 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         steps=settings.epochs * data.batches,
         tunings=tunings,
     )
-    if isinstance(aligned.encoder, Encoder):
-        configure_training(
-            aligned.encoder.backbone,
-            gradient_checkpointing=config.backbone.gradient_checkpointing,
-            compiled=config.trainer.compile,
-        )
+    if start is not None:
+        module.head.load_state_dict(start.head.state_dict())
     keeper = CheckpointKeeper(
-        record.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
+        progress.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
     )
-    progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
     done = progress.learned
     if done is None:
-        log.info("Fine-tuning on %d English examples", len(data.train.examples))
+        log.info("Fine-tuning on %d examples in %s", len(data.updates.labelled.rows), data.languages)
         minutes = config.trainer.checkpoint_minutes
         kept = learn(module, data, keeper, record.trainer("finetune"), [elapsed], minutes=minutes)
         files: dict[str, FileRecord] = {}
-        for part in (data.train, data.dev, *corpus.resources.parts):
+        for part in (data.train, data.dev, *data.shots.values(), *corpus.resources.parts):
             add_records(files, part)
         done = {"weights": kept, "files": files | corpus.resources.files_read, "seconds": elapsed.seconds}
         progress.note_learned(done)
         record.tracker.end_stage()
     else:
-        log.info("Fine-tuning was finished before; scoring its weights of step %d", done["weights"]["tested"])
+        log.info("Fine-tuning was finished before; its weights are those of step %d", done["weights"]["tested"])
         restore_weights(module, keeper.at(done["weights"]["tested"]))
-    record.seconds["finetune"] = done["seconds"]
+    record.seconds["finetune"] = record.seconds.get("finetune", 0.0) + done["seconds"]
     record.data |= done["files"]
-    if reads_parallel(config):
-        record.parallel |= corpus.text.paths
     return Classifier(progress, data, module, done["weights"])
 
 
@@ -409,7 +441,11 @@ def write_results(
         return
     folder, losses = aligned.folder, present(config.losses)
     reads = (
-        aligned.reads | read_by(losses) | tunings_read(config) | ({"English labels"} if corpus.task.learned else set())
+        aligned.reads
+        | read_by(losses)
+        | tunings_read(config)
+        | ({"English labels"} if corpus.task.learned else set())
+        | said(corpus.task.shots)
     )
     notes = (
         aligned.notes

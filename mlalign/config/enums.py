@@ -70,6 +70,8 @@ HeadForm = StrEnum("HeadForm", "linear mlp conv")
 Activation = StrEnum("Activation", "tanh relu gelu")
 # What fine-tuning leaves as alignment made it.
 Freeze = StrEnum("Freeze", "nothing embeddings encoder")
+# Whether a few labels of target languages are learned with those of the source, or after them.
+ShotsOrder = StrEnum("ShotsOrder", "mixed after")
 # Which checkpoint is tested.
 Selection = StrEnum("Selection", "english_dev last")
 # Which checkpoint is scored again; the oracle looks at target labels.

@@ -99,12 +99,18 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
     words = [config.backbone.name.split("/")[-1], system_name(config.method.name, config.tuning)]
     words += [config.ablation.name] if config.ablation.name != "none" else []
     words += [TUNED] if config.method.trials else []
+    words += shot_words(config.finetune.shots)
     return "-".join([*words, f"seed{config.seed}", fingerprint({**settings, **files})[:8]])
 
 
 def system_name(method: str, tunings: Iterable[str]) -> str:
     """A method with what fine-tuning does besides; a tuning that is the method itself is not named twice."""
     return "+".join(dict.fromkeys([method, *sorted(tunings)]))
+
+
+def shot_words(shots: Mapping[str, int]) -> list[str]:
+    """What marks that a few labels of target languages were learned: ``10de`` of ``{de: 10}``."""
+    return [f"{number}{language}" for language, number in sorted(shots.items())]
 
 
 def is_compared(key: str, groups: Collection[str] | None = None) -> bool:

@@ -31,6 +31,7 @@ from mlalign.config.enums import (
     RampForm,
     Representation,
     Selection,
+    ShotsOrder,
     Stage,
     VectorForm,
     Vocabulary,
@@ -44,6 +45,7 @@ from mlalign.config.settings import (
     A_PLACE,
     CLOSED_SHARE,
     CODES,
+    COUNTS,
     NAMES,
     OPEN_SHARE,
     POSITIVE,
@@ -288,6 +290,11 @@ class Finetune(Settings):
     partner: Partner = Partner.sample
     representation: Representation = Representation.prototype
     selection: Selection = Selection.english_dev
+    # Labelled examples of target languages, drawn by seed from train parts; {de: 10}: ten of all classes together.
+    shots: dict[str, int] = setting(dict, COUNTS)
+    shots_order: ShotsOrder = ShotsOrder.mixed
+    shots_epochs: int | None = setting(None, at_least(1))  # of shots_order=after; null: as `epochs`
+    shots_learning_rate: float | None = setting(None, at_least(0))  # likewise; null: as `learning_rate`
 
 
 @dataclass

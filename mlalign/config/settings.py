@@ -66,6 +66,10 @@ CODES = Range(  # of languages: true and false are told of by themselves
     ),
     "a list of languages such as [de,fr]",
 )
+COUNTS = Range(
+    lambda counts: all(is_name(key) and type(counts[key]) is int and counts[key] >= 1 for key in counts),
+    "languages with a number each, at least 1, such as {de: 10}",
+)
 SEED = Range(lambda seed: 0 <= seed < 2**32, "a whole number from 0 to 4294967295")
 POSITIVE = Range(lambda value: value > 0, "above 0")
 SHARE = Range(lambda value: 0 <= value < 1, "a share in [0, 1)")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from mlalign.config.enums import (
     FusionKeys,
     Pool,
     Representation,
+    ShotsOrder,
     Stage,
     Vocabulary,
     WordHead,
@@ -292,6 +293,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             config.trial is not None and config.data.source == DataSource.sample and prepare.seed == Prepare().seed,
             f"trial={config.trial} on the sample that runs are compared on: add data=another_sample",
         ),
+        *_wrong_shots(config),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),
@@ -390,3 +392,30 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "with a checkpoint in it (outputs/aligned/*.partial)",
         ),
     ]
+
+
+def _wrong_shots(config: Train) -> Iterator[tuple[bool, str]]:
+    """The same of a few labels in target languages."""
+    finetune = config.finetune
+    shots, order = finetune.shots, finetune.shots_order
+    yield (
+        bool(shots) and finetune.epochs == 0,
+        f"finetune.shots={shots} with task={config.task.name}, which learns nothing: choose a task that is learned",
+    )
+    yield (
+        any(canonical(one) == ENGLISH for one in shots),
+        f"finetune.shots={shots}: en is the source, whose labels are learned anyway; name target languages only",
+    )
+    yield (len(set(map(canonical, shots))) < len(shots), f"finetune.shots={shots}: a language is named twice")
+    yield (
+        order == ShotsOrder.after and not shots,
+        "finetune.shots_order=after without finetune.shots: how many labels of which language? Add "
+        "'finetune.shots={de: 10}'",
+    )
+    given = {"shots_epochs": finetune.shots_epochs, "shots_learning_rate": finetune.shots_learning_rate}
+    for key, value in given.items():
+        yield (
+            value is not None and order != ShotsOrder.after,
+            f"finetune.{key}={value} with finetune.shots_order={order}: these labels have a stage of their own with "
+            "finetune.shots_order=after alone",
+        )

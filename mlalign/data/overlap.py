@@ -1,4 +1,4 @@
-"""Test pairs that stand in the text that is aligned on."""
+"""Text to be scored that stands in what is learned from."""
 
 import re
 from collections import Counter
@@ -16,15 +16,16 @@ def seen_pairs(part: Part[SentencePair], paths: Sequence[Path], on_bad_line: OnB
         paths: files of parallel text in the same language, read line by line.
         on_bad_line: as where these files are aligned on.
     """
-    wanted = {(_folded(pair.english), _folded(pair.other)) for pair in part.examples}
+    wanted = {folded(pair.parts) for pair in part.examples}
     seen = {
         pair
         for path in paths
-        for english, other in read_pairs(path, on_bad_line=on_bad_line, dropped=Counter())
-        if (pair := (_folded(english), _folded(other))) in wanted
+        for sides in read_pairs(path, on_bad_line=on_bad_line, dropped=Counter())
+        if (pair := folded(sides)) in wanted
     }
-    return sum((_folded(pair.english), _folded(pair.other)) in seen for pair in part.examples)
+    return sum(folded(pair.parts) in seen for pair in part.examples)
 
 
-def _folded(text: str) -> str:
-    return re.sub(r"\W+", "", text.casefold())
+def folded(parts: Sequence[str]) -> tuple[str, ...]:
+    """Texts in small letters, without spaces and punctuation."""
+    return tuple(re.sub(r"\W+", "", text.casefold()) for text in parts)

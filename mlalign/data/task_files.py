@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mlalign.config.enums import OnBadLine
-from mlalign.data.languages import ENGLISH, canonical, codes_of
+from mlalign.data.languages import ENGLISH, canonical, codes_of, spoken
 from mlalign.data.markup import has_entity, tell_of_entities
+from mlalign.data.overlap import folded
 from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartName, positions
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
@@ -58,6 +59,7 @@ class TaskFiles:
         learned: whether English train and dev are needed too.
         scored: the part that is needed of every language.
         translated: whether the test parts of other languages are read as they are said in English.
+        shots: target language -> how many labelled examples of its train part are learned, where something is.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -72,6 +74,7 @@ class TaskFiles:
         learned: bool = True,
         scored: PartName = "test",
         translated: bool = False,
+        shots: Mapping[str, int] | None = None,
     ) -> None:
         self.release, self.folder, self.format = release, release.folder, release.format
         self.english = release.english or (self.folder, self.format)
@@ -96,20 +99,38 @@ class TaskFiles:
         self._examined: set[tuple[str, PartName]] = set()
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)
+        self.shots = self._shots(shots or {}) if self.learned else {}
         for language, part in self.needed():
             self.path(language, part)
 
-    def _code_of(self, language: str, there: Sequence[str]) -> str:
+    def _code_of(self, language: str, there: Sequence[str], key: str = "task.languages") -> str:
         """By which code a language is there; as it was asked for where it is not."""
         found = codes_of(language, there)
         if len(found) > 1:
-            raise ConfigError(f"task.languages: {language} may be {' or '.join(found)} in {self.folder}; name one")
+            raise ConfigError(f"{key}: {language} may be {' or '.join(found)} in {self.folder}; name one")
         return found[0] if found else language
+
+    def _shots(self, asked: Mapping[str, int]) -> dict[str, int]:
+        """The same by the codes that are there.
+
+        Raises:
+            DataError: a language has no train part.
+        """
+        there = self.format.languages(self.folder, "train") if asked else []
+        found = {self._code_of(one, there, "finetune.shots"): number for one, number in asked.items()}
+        for language, number in found.items():
+            if language not in there:
+                raise DataError(
+                    f"finetune.shots={{{language}: {number}}}: no train part for {language} in {self.folder}. "
+                    f"Languages with one: {', '.join(there) or 'none'}"
+                )
+        return found
 
     def needed(self) -> list[tuple[str, PartName]]:
         """Language and part of every file of a run."""
         english: list[tuple[str, PartName]] = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
-        return [*english, *((language, self.scored_part(language)) for language in self.languages)]
+        shots: list[tuple[str, PartName]] = [(language, "train") for language in self.shots]
+        return [*english, *shots, *((language, self.scored_part(language)) for language in self.languages)]
 
     def scored_part(self, language: str) -> PartName:
         """The part of a language that is scored."""
@@ -147,6 +168,15 @@ class TaskFiles:
                 "labels; what is scored, and what weights are chosen by, is never learned from"
             )
         return self._read(language, "train", WITHOUT_LABELS)
+
+    def scored_texts(self, language: str) -> set[tuple[str, ...]]:
+        """What is scored in a language, ``folded``; nothing where none is. No label is read."""
+        return {
+            folded(example.parts)
+            for one in self.languages
+            if spoken(one) == spoken(language)
+            for example in self._read(one, self.scored_part(one), WITHOUT_LABELS).examples
+        }
 
     def _read(self, language: str, part: PartName, labels: Mapping[str, int]) -> Part[Any]:
         format = self.place(language, part)[1]

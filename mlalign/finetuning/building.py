@@ -48,7 +48,14 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         sizes=official_sizes(config),
         is_official=config.data.source == "hub",
     )
-    return TaskFiles(release, task.languages, learned=learned, scored=scored, translated=task.translated_test)
+    return TaskFiles(
+        release,
+        task.languages,
+        learned=learned,
+        scored=scored,
+        translated=task.translated_test,
+        shots=config.finetune.shots,
+    )
 
 
 def official_sizes(config: Train) -> dict[str, dict[str, int]]:

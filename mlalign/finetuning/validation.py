@@ -88,15 +88,15 @@ def reads_parallel(config: Train) -> bool:
 
 
 def tunings_read(config: Train) -> set[str]:
-    """What the tunings of a configuration see besides English labels, as results say it."""
+    """What the tunings of a configuration see besides labels, as results say it."""
     found = {READS[one] for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
     found |= {READS["parallel"]} if reads_parallel(config) else set()
     return found | ({"translated test text"} if config.task.translated_test else set())
 
 
 def parts_read(config: Train) -> dict[PartName, list[str] | None]:
-    """Parts of the task that tunings read -> their target languages; None for all that are tested."""
-    found: dict[PartName, list[str] | None] = {}
+    """Parts of target languages that are learned from -> which of these; None for all that are tested."""
+    found: dict[PartName, list[str] | None] = {"train": list(config.finetune.shots)} if config.finetune.shots else {}
     for kind, settings in tuning_settings(config).values():
         asked: list[str] | None = getattr(settings, "languages", None)
         for one in settings.read(kind.reads) & PARTS.keys():

@@ -109,7 +109,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     ]
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
-    setting = setting_of(some)
+    setting = " and ".join(dict.fromkeys(setting_of(run.results) for runs in rows.values() for run in runs.values()))
     return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested)
 
 

@@ -14,6 +14,10 @@ AVERAGES = (
     "All languages, and targets only (all but en): means over the languages shown, missing where "
     "one of these is. Gap: en minus targets."
 )
+FEW_LABELS = (
+    "learned as many labels of these languages as their names say; the scores there, and the averages over them, are "
+    "not zero-shot."
+)
 
 
 def notes_on(
@@ -50,6 +54,8 @@ def notes_on_systems(table: Table, rows: Rows) -> list[str]:
     allowed = list(budgets([run for found in rows.values() for run in found.values()]))
     notes += [f"Budget of each alignment: {allowed[0]}."] if len(allowed) == 1 else []
     notes += [tuned] if (tuned := trials_of(rows)) else []
+    few = [name for name, found in rows.items() if any(run.results.shots for run in found.values())]
+    notes += [f"{', '.join(few)}: {FEW_LABELS}"] if few else []
     named: dict[str, list[str]] = {}
     for name, found in rows.items():
         for note in dict.fromkeys(note for run in found.values() for note in run.results.notes):

@@ -100,7 +100,8 @@ def curves_of(run: Run) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=list(CURVE_COLUMNS))]
     learned = _read(run, "finetune")
     if learned is not None:
-        epochs = results.setting("finetune")["epochs"]
+        settings = results.setting("finetune")
+        epochs = settings.get("shots_epochs") or settings["epochs"]  # of the last stage, whose curves these are
         learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),

@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
-from mlalign.config.identity import TUNED, system_name
+from mlalign.config.identity import TUNED, shot_words, system_name
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
@@ -136,7 +136,12 @@ class Results:
     @property
     def name(self) -> str:
         """What a row of a table is called."""
-        return row_name(self.method, self.setting("tuning"), self.ablation, self.trials)
+        return row_name(self.method, self.setting("tuning"), self.ablation, self.trials, self.shots)
+
+    @property
+    def shots(self) -> Mapping[str, int]:
+        """Target language -> how many of its labels were learned."""
+        return self.setting("finetune").get("shots") or {}
 
     @property
     def trials(self) -> int:
@@ -179,10 +184,12 @@ class Results:
         return found | ({"is_upper_bound": self.is_upper_bound} if self.evaluation_of else {})
 
 
-def row_name(method: str, tunings: Iterable[str], ablation: str, trials: int) -> str:
-    """Method with what fine-tuning does besides, ablation where something was left out, and whether it is tuned."""
+def row_name(
+    method: str, tunings: Iterable[str], ablation: str, trials: int, shots: Mapping[str, int] = MappingProxyType({})
+) -> str:
+    """Method with what fine-tuning does besides, what is left out, whether it is tuned, and labels of targets."""
     words = [system_name(method, tunings), *([ablation] if ablation != "none" else []), *([TUNED] if trials else [])]
-    return " ".join(words)
+    return " ".join([*words, *shot_words(shots)])
 
 
 def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -118,11 +118,11 @@ def score_table(results: Results) -> str:
 
 
 def setting_of(results: Results) -> str:
-    """Zero-shot on test, unless the run was scored again in another way."""
+    """Zero-shot on test, unless labels of targets were learned, or the run was scored again in another way."""
     part = "" if results.split == "test" else f" on {results.split}"
     if results.is_upper_bound:
         return f"upper bound{part}: in each language the step that did best on its own dev part"
-    return f"zero-shot{part}"
+    return f"{'few' if results.shots else 'zero'}-shot{part}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

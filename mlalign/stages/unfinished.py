@@ -13,7 +13,8 @@ from mlalign.stages.finetune import CHECKPOINT
 
 PROGRESS = "progress.json"
 PREDICTIONS = "predictions"
-MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, EVALUATIONS)  # by a run, in its folder
+SOURCE_STAGE = "source"  # folder of the stage before the one of a few labels, where that is apart
+MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, EVALUATIONS, SOURCE_STAGE)  # in a run's folder
 
 
 class Progress:
@@ -27,7 +28,7 @@ class Progress:
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = folder
+        self.folder, self.identity = folder, identity
         known = broadcast_object(_read(folder / PROGRESS) if is_rank_zero() else {})
         self.known: JsonObject = {"identity": identity, "learned": None, "scored": {}}
         if known.get("identity") == identity:
@@ -82,7 +83,7 @@ def remove_unkept(folder: Path, kept: Collection[int]) -> None:
             remove(one)
     if not kept:
         remove(folder / WEIGHTS)
-    for name in (CHECKPOINT.parts[0], PROGRESS):
+    for name in (CHECKPOINT.parts[0], PROGRESS, SOURCE_STAGE):
         remove(folder / name)
 
 

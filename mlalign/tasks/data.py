@@ -1,13 +1,13 @@
-"""A task's files as batches: English to learn from, every language to be tested in."""
+"""A task's files as batches: English and a few labels to learn from, every language to be tested in."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.coverage import Coverage, coverage
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.parallel import as_it_is
 from mlalign.data.readers import AnyExample, Part, SentencePair
 from mlalign.data.readers.records import Example
@@ -17,9 +17,11 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.distributed import rank, world_size
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.placeholders import refuse_placeholders
+from mlalign.tasks.shots import draw_shots
 from mlalign.tasks.updates import Changes, Row, UpdateBatch, Updates
 
 Batch = TypeVar("Batch")
+Labels = Literal["all", "source", "shots"]  # English train, a few labels of target languages, or both
 TOKENS = 1024  # of a batch, padding included
 
 
@@ -36,7 +38,7 @@ class TaskText(Dataset[TaskBatch], Generic[Example]):
 
 
 class TaskDataModule(L.LightningDataModule):
-    """English train and dev, and what is scored one by one.
+    """English train and dev, a few labels of target languages, and what is scored one by one.
 
     Args:
         task: its type.
@@ -48,6 +50,10 @@ class TaskDataModule(L.LightningDataModule):
         workers: processes that make batches.
         changes: what an epoch learns from instead of English alone, and beside it.
         scored: the files that are scored; None: as ``files``.
+        labels: which are learned.
+
+    Attributes:
+        shots: target language -> its labelled examples that are learned.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class TaskDataModule(L.LightningDataModule):
         workers: int = 0,
         changes: Changes | None = None,
         scored: TaskFiles | None = None,
+        labels: Labels = "all",
     ) -> None:
         super().__init__()
         self.task, self.files, self.layout = task, files, layout
@@ -69,18 +76,26 @@ class TaskDataModule(L.LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
         self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
-        self.updates = Updates(task, [Row(one) for one in self.train.examples], layout, tokens, changes)
+        self.shots = {} if labels == "source" else draw_shots(self.scored, seed)
+        rows = [] if labels == "shots" else [Row(one) for one in self.train.examples]
+        rows += [Row(one, canonical(language)) for language, part in self.shots.items() for one in part.examples]
+        self.updates = Updates(task, rows, layout, tokens, changes)
         self._resume_at = (0, 0)  # epoch and batch
         self._dev = task.encode(self.dev.examples, ENGLISH, layout)
 
     @property
+    def languages(self) -> str:
+        """That are learned, as a text."""
+        return ", ".join(dict.fromkeys(row.language for row in self.updates.labelled.rows))
+
+    @property
     def batches(self) -> int:
         """Batches of an epoch."""
-        return -(-len(self.updates.english.prepared) // self.batch_size)
+        return -(-len(self.updates.labelled.prepared) // self.batch_size)
 
     def train_dataloader(self) -> DataLoader[UpdateBatch]:
-        """English, shuffled, and what ``changes`` makes of it, from where an interrupted run stopped."""
-        order = ShuffledBatches(self.updates.english.lengths, self.batch_size, self.seed, self.updates.lengths)
+        """What is learned, shuffled, and what ``changes`` makes of it, from where an interrupted run stopped."""
+        order = ShuffledBatches(self.updates.labelled.lengths, self.batch_size, self.seed, self.updates.lengths)
         (order.epoch, order.start), self._resume_at = self._resume_at, (0, 0)
         return loader(self.updates, order, self.workers)
 
@@ -130,16 +145,18 @@ def check_files(files: TaskFiles) -> None:
     """Read every file of a run and forget it, so that a fault is told before anything is trained.
 
     No target label reaches a training so: a label is compared with those of the task, and with those beside it in
-    its file; nothing is returned, kept or counted by label. Whoever trains reads English alone, and the target parts
-    are read again when they are scored.
+    its file; nothing is returned, kept or counted by label. Whoever trains reads English, and the few labels of train
+    parts that ``finetune.shots`` asks for; the scored parts are read again when they are scored.
 
     Raises:
-        DataError: a file is broken, has other labels than the task, or had its labels taken out.
+        DataError: a file is broken, has other labels than the task, or had its labels taken out; or there are fewer
+            labels than asked for.
     """
     for language, part in files.needed():
         read = files.read(language, part)
-        if part == files.scored_part(language):
+        if part == files.scored_part(language) or language in files.shots:
             refuse_placeholders(read, files.labels)
+    draw_shots(files, seed=0)  # there are enough, or not, whatever the seed
 
 
 def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, language: str) -> Coverage:

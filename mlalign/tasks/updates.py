@@ -62,7 +62,7 @@ class Changes:
     """What changes what an epoch learns from, each a pure function of its place; this changes nothing."""
 
     def rows(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
-        """The rows of an epoch, as many as there are English ones."""
+        """The rows of an epoch, as many as there are with labels."""
         return rows
 
     def views(self, rows: Sequence[Row], epoch: int) -> Mapping[str, Sequence[Row]]:
@@ -114,7 +114,7 @@ class Updates(Dataset[UpdateBatch]):
 
     Args:
         task: its type.
-        rows: English, to learn from.
+        rows: with labels, to learn from.
         builder: makes sequences.
         tokens: subwords at a time, padding included.
         changes: what an epoch learns from instead, and beside.
@@ -130,7 +130,8 @@ class Updates(Dataset[UpdateBatch]):
     ) -> None:
         self.task, self.builder, self.tokens = task, builder, tokens
         self.changes = Changes() if changes is None else changes
-        self.english = encode_rows(task, rows, builder)
+        self.labelled = encode_rows(task, rows, builder)
+        self.source = [row for row in rows if row.language == ENGLISH]
         self._last: tuple[int, EpochRows] | None = None
 
     def lengths(self, epoch: int) -> list[int]:
@@ -146,9 +147,7 @@ class Updates(Dataset[UpdateBatch]):
     def __getitem__(self, key: UpdateKey) -> UpdateBatch:
         there = self.at(key.epoch)
         own = key.rows[rank() :: world_size()]
-        pairs = {
-            name: self._pairs(one) for name, one in self.changes.pairs(self.english.rows, key.epoch, key.batch).items()
-        }
+        pairs = {name: self._pairs(one) for name, one in self.changes.pairs(self.source, key.epoch, key.batch).items()}
         if not len(own):
             first = self._part(there, there.prepared, key.rows[:1])
             labels = torch.full_like(first.labels, IGNORED)
@@ -167,8 +166,8 @@ class Updates(Dataset[UpdateBatch]):
             yield self._part(rows, rows.prepared, part)
 
     def _encoded(self, epoch: int) -> EpochRows:
-        rows = self.changes.rows(self.english.rows, epoch)
-        there = self.english if rows is self.english.rows else encode_rows(self.task, rows, self.builder)
+        rows = self.changes.rows(self.labelled.rows, epoch)
+        there = self.labelled if rows is self.labelled.rows else encode_rows(self.task, rows, self.builder)
         views = {
             name: _matched(there.prepared, encode_rows(self.task, view, self.builder).prepared)
             for name, view in self.changes.views(rows, epoch).items()

@@ -127,7 +127,13 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         config={
             **found,
             "losses": {name: found["losses"][name] for name in present(config.losses)},
-            ROW: row_name(config.method.name, found.get("tuning", ()), config.ablation.name, config.method.trials),
+            ROW: row_name(
+                config.method.name,
+                found.get("tuning", ()),
+                config.ablation.name,
+                config.method.trials,
+                config.finetune.shots,
+            ),
             TASK: config.task.name,
         },
         metric=task_metrics()[config.task.metric],

@@ -65,7 +65,7 @@ def test_the_adversary_sees_english_and_a_target_language_and_no_parallel_text(t
     tuning, english = only(module), {one.texts for one in data.train.examples}
     languages = set()
     for batch in range(12):
-        pairs = tuning.pairs(data.updates.english.rows, 0, batch)
+        pairs = tuning.pairs(data.updates.source, 0, batch)
         languages.add(pairs.language)
         own = {one.texts for one in tuning.parts.resources.files.read_unlabelled(pairs.language).examples}
         assert {one.texts for one in pairs.source} <= english
@@ -87,7 +87,7 @@ def test_translations_are_drawn_together_by_the_mean_squared_error(toy, source):
     expected = nn.MSELoss()(encoded.source.sentence, encoded.target.sentence)
     rows = len(encoded.source.sentence)
     torch.testing.assert_close(only(module).pair_term(encoded) / rows, expected)
-    pairs = only(module).pairs(data.updates.english.rows, 0, 0)
+    pairs = only(module).pairs(data.updates.source, 0, 0)
     for one, other in zip(pairs.source, pairs.target, strict=True):
         assert other.texts[0] == cipher(one.texts[0], pairs.language)
 
@@ -137,7 +137,7 @@ def test_tags_stay_on_their_words():
 
 def test_an_epoch_switches_anew_and_labels_never_change(toy):
     module, data = tuned(toy, "tuning=code_switch", "tuning.code_switch.ratio=0.5")
-    english = data.updates.english.rows
+    english = data.updates.source
     epochs = [only(module).examples(english, epoch) for epoch in (0, 1, 0)]
     assert epochs[0] == epochs[2] != epochs[1]
     for rows in epochs:
@@ -176,7 +176,7 @@ def test_of_two_texts_one_is_said_in_another_language_and_a_single_one_is(toy, t
 
 def test_an_epoch_has_each_example_once_in_some_language(toy):
     module, data = tuned(toy, "tuning=translate_train")
-    english = data.updates.english.rows
+    english = data.updates.source
     rows = [row for epoch in range(20) for row in only(module).examples(english, epoch)]
     shares = Counter(row.language for row in rows)
     for language in ("en", "de", "fr"):
@@ -357,7 +357,7 @@ def test_gold_labels_would_be_learned_as_english_ones(toy):
     module, data = tuned(toy, "tuning=self_training")
     gold = [Row(one, "de") for one in only(module).parts.resources.files.read("de", "train").examples]
     only(module).learned = gold
-    english = data.updates.english.rows
+    english = data.updates.source
     found = [only(module).examples(english, epoch) for epoch in range(8)]
     assert all(len(rows) == len(english) for rows in found)
     assert {row.example.id for rows in found for row in rows if row.language == "de"} == {
