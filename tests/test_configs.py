@@ -23,6 +23,11 @@ NEEDED = {  # by some choices
     ("backbone", "custom"): ["backbone.name=some/encoder"],
     ("backbone", "laser"): ["backbone.path=some/folder", "method=none"],
     ("tuning", "cross_align"): ["task=panx"],
+    ("losses", "literal_inter_sentence"): ["align.masked_every=1"],
+    ("losses", "literal_intra_sentence"): ["align.masked_every=1"],
+    ("losses", "masked_inter_sentence"): ["align.masked_every=1"],
+    ("losses", "masked_intra_sentence"): ["align.masked_every=1"],
+    ("losses", "momentum_contrast"): ["align.masked_every=1"],
     ("losses", "dict_mlm"): ["data.lexicon=induced"],
     ("losses", "word_links"): ["data.links=ibm1"],
 }
@@ -172,7 +177,7 @@ def test_losses_can_be_chosen_and_their_settings_typed():
         ("method=mlm method.stages=[]", ["masked_words", "method.stages=[]", "nothing trains"]),
         ("method=mlm finetune.representation=self", ["finetune.representation=self", "fusion"]),
         (
-            "losses.adversarial.form=minimax align.adversary.weighted=true",
+            "method=multilevel_v1 losses.adversarial.form=minimax align.adversary.weighted=true",
             ["minimax", "align.adversary.weighted"],
         ),
         ("align.adversary.discriminator_steps=3", ["alternate"]),

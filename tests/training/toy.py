@@ -35,7 +35,7 @@ from mlalign.training.trainer import make_trainer
 CONF = Path(__file__).parents[2] / "conf"
 PAIRS = 120
 LANGUAGES = ("de", "fr")
-METHODS = ("multilevel", "literal", "mlm", "inter_sentence")
+METHODS = ("multilevel", "multilevel_v1", "literal", "mlm", "inter_sentence")
 ABLATIONS = (
     "no_afm", "no_lang", "no_sent", "no_intra", "no_inter", "no_word", "no_mlm", "no_dist",
 )  # fmt: skip
@@ -169,7 +169,9 @@ def configured(root: Path, *overrides: str) -> Train:
 @functools.cache
 def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
     places = (f"data.root={root}", f"data.cache={root}/cache", f"aligned={root}/aligned")
-    typed = OverridesParser.create().parse_overrides([*SMALL, *places, *overrides])
+    chosen = any(one.startswith(("method=", "experiment=")) for one in overrides)
+    method = () if chosen else ("method=multilevel_v1",)  # all losses read one pass, from the first step on
+    typed = OverridesParser.create().parse_overrides([*SMALL, *places, *method, *overrides])
     values = [one for one in typed if one.type == OverrideType.CHANGE and "." in one.key_or_group]
     composed = _composed(tuple(one.input_line for one in typed if one not in values))
     for one in values:  # as Hydra does it, behind all groups

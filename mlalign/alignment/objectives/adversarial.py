@@ -59,7 +59,7 @@ class LanguageAdversary(Objective):
     class Settings(Objective.Settings):
         """See ``losses.confusion_loss`` and ``losses.discriminator_loss``."""
 
-        view: View = View.masked
+        view: View = View.clean
         form: Confusion = MISSING
         smoothing: float = setting(MISSING, SHARE)
 

@@ -24,7 +24,7 @@ class InterSentence(Objective):
     class Settings(Objective.Settings):
         """See ``losses.inter_sentence_loss``."""
 
-        view: View = View.masked
+        view: View = View.clean
         similarity: Similarity = MISSING
         temperature: float = setting(MISSING, POSITIVE)
         margin: float = MISSING

@@ -41,7 +41,7 @@ class IntraSentence(Objective):
     class Settings(Objective.Settings):
         """See ``losses.intra_sentence_loss``."""
 
-        view: View = View.masked
+        view: View = View.clean
         similarity: Similarity = MISSING
         temperature: float = setting(MISSING, POSITIVE)
         exclude_self: bool = MISSING
