@@ -5,10 +5,17 @@ FIRST := outputs/first
 EVERY := -m 'method=glob(*)' seed=1 trainer.progress=false
 OPERATIONS := align.budget.unit=flops align.budget.amount=1.33e12
 TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,model_consistency,self_training
+SEEDS ?= 21,22,23,24,25
+STUDIED := none,mlm,tlm,labse,ppa,centred,inter_sentence,literal,multilevel_v1,multilevel
+PARTS := no_afm,no_lang,no_sent,no_intra,no_inter,no_word,no_mlm,no_dist
+STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHER)
+REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT) output=multirun/study_real
+RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 'task.languages=[ar,de,es,fr,hi,ru,zh]'
+ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
 BENCHMARKS := step_cost vocabulary_head attention input finetuning cost_model gpu_check table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-long check bench tables figures comparison comparison-tuned clean
+.PHONY: help setup train test test-long check bench tables figures comparison comparison-tuned study study-real clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -73,6 +80,23 @@ comparison-tuned: setup  ## nine trials of every method on another sample, then 
 	$(BIN)/python evaluate.py runs='multirun/trials/**' tuned=multirun/tuned
 	-$(BIN)/python train.py $(EVERY) task=mldoc,panx tuned=multirun/tuned output=multirun/equal_pairs
 	$(BIN)/python evaluate.py runs='multirun/equal_pairs/**' every_system=true resamples=0
+
+study: setup  ## the methods and the parts of the default on the sample, five seeds, equal pairs and operations; resumes
+	-$(STUDY) method=$(STUDIED) task=mldoc,panx output=multirun/study
+	-$(STUDY) ablation=$(PARTS) task=mldoc,panx output=multirun/study
+	-$(STUDY) method=$(STUDIED) task=mldoc,panx $(OPERATIONS) output=multirun/study_operations
+	-$(STUDY) ablation=$(PARTS) task=mldoc,panx $(OPERATIONS) output=multirun/study_operations
+	$(BIN)/python evaluate.py runs='multirun/study/**' baseline=inter_sentence
+	$(BIN)/python evaluate.py runs='multirun/study/**' baseline='multilevel no_word'
+	$(BIN)/python evaluate.py runs='multirun/study_operations/**' baseline=inter_sentence
+
+study-real: setup  ## the same on a pretrained encoder and real text: make study-real BACKBONE=FOLDER ROOT=FOLDER; resumes
+	-$(REAL) method=$(STUDIED) $(RETRIEVAL)
+	-$(REAL) ablation=$(PARTS) $(RETRIEVAL)
+	-$(REAL) method=$(STUDIED)
+	-$(REAL) ablation=$(PARTS)
+	-$(REAL) method=$(STUDIED) $(ENTITIES)
+	$(BIN)/python evaluate.py runs='multirun/study_real/**' baseline=inter_sentence
 
 figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \

@@ -36,7 +36,7 @@ def described(name: str, run: Run) -> dict[str, str]:
         "language_probe": f"{held_out['language_probe']:.1f}" if held_out else "",
         "english_dev": f"{results.scores[ENGLISH]:.2f}",
         "align_seconds": f"{results.seconds.get('align', 0.0):.0f}",
-        "commit": results.commit[:12],
+        "commit": (results.commit or "")[:12],
         "settings": " ".join(f"{key}={value}" for key, value in settings.items() if key.startswith(GROUPS)),
     }
 

@@ -1,5 +1,6 @@
 """The committed tables are what ``make tables`` makes of the committed results."""
 
+import csv
 import json
 import re
 import runpy
@@ -8,14 +9,18 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from reporting.made import run
 
 from mlalign.reporting.compare import compare_runs
+from mlalign.reporting.results import write_results
 from mlalign.reporting.runs import find_runs
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(ROOT.glob("docs/results/*.zip"))
 PUBLISH = runpy.run_path(str(ROOT / "docs" / "results" / "publish.py"))
 publish, unpack = PUBLISH["publish"], PUBLISH["unpack"]
+log_trials = runpy.run_path(str(ROOT / "docs" / "results" / "log_trials.py"))["log_trials"]
+ALIGN = {"steps": 8, "batch_size": 4}
 COMMANDS = re.findall(r"evaluate\.py (runs=.*output=docs/\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
 LONG = ("table=ablation", "baseline=")  # of seconds each; a table of each study is made at every run
 
@@ -91,3 +96,19 @@ def test_a_run_that_is_published_again_replaces_all_of_its_files_and_loses_proba
     folder = tmp_path / "mine" / run.results.task / run.folder.name
     assert [path.name for path in (folder / "predictions").iterdir()] == ["de.jsonl"]
     assert (folder / "predictions" / "de.jsonl").read_text(encoding="utf-8").splitlines() == kept
+
+
+def test_a_trial_is_logged_once_with_what_it_was_judged_by(tmp_path):
+    one = run("multilevel", folder=str(tmp_path / "run"), data={"root": "data/other", "parallel": ["a"]}, align=ALIGN)
+    (tmp_path / "run" / "curves").mkdir(parents=True)
+    write_results(one.folder, one.results)
+    points = "step,held_out/retrieval/mean,held_out/language_probe\n0,,\n4,50.0,60.0\n8,70.25,55.0\n"
+    (tmp_path / "run" / "curves" / "align.csv").write_text(points, encoding="utf-8")
+    for name in ("first", "second", "first"):
+        log_trials([f"{name}={tmp_path}"], tmp_path / "trials.csv")
+    rows = list(csv.DictReader((tmp_path / "trials.csv").open(encoding="utf-8")))
+    assert [(row["trial"], row["name"], row["held_out_retrieval"]) for row in rows] == [
+        ("1", "first", "70.25"), ("2", "second", "70.25")
+    ]  # fmt: skip
+    assert rows[0]["settings"] == "method.name=multilevel"
+    assert (rows[0]["text"], rows[0]["english_dev"]) == ("other: a", "90.00")
