@@ -1,4 +1,4 @@
-"""One run: align an encoder on parallel text, fine-tune it on English labels, evaluate it in every language.
+"""One run: align an encoder on parallel text, fine-tune it on labels of one language, evaluate it in every one.
 
 ``stages.align`` trains the alignment, whose step is in ``alignment.module``; ``finetuning.module`` learns the labels.
 """
@@ -20,7 +20,7 @@ from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
 from mlalign.config.validation import present
-from mlalign.data.languages import ENGLISH, canonical, nearest, others, unlike
+from mlalign.data.languages import canonical, nearest, others, unlike
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
@@ -59,7 +59,7 @@ from mlalign.tasks.data import Labels, TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval, refuse_seen
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
-from mlalign.tasks.shots import said
+from mlalign.tasks.shots import labels_read
 from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 from mlalign.training.elapsed import Elapsed
@@ -78,7 +78,7 @@ class Corpus:
 
     text: ParallelText
     task: TaskFiles
-    scored: TaskFiles  # the same, of a trial English dev alone
+    scored: TaskFiles  # the same, of a trial the source's dev part alone
     resources: Resources
 
 
@@ -111,7 +111,7 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Classifier:
-    """What was learned on English; a task that is not learned has neither data nor module.
+    """What was learned; a task that is not learned has neither data nor module.
 
     Attributes:
         progress: what of the run is done.
@@ -165,8 +165,8 @@ def prepare_data(config: Train) -> Corpus:
     with rank_zero_first():
         prepare(config)
     text, task = ParallelText(config), task_files(config)
-    english = replace(config, task=replace(config.task, languages=[ENGLISH]))
-    scored = task if config.trial is None else task_files(english, scored=config.scored)
+    alone = replace(config, task=replace(config.task, languages=[task.source]))
+    scored = task if config.trial is None else task_files(alone, scored=config.scored)
     resources = Resources(config, task, lambda: text.files, partial(lexicon_of, config, text))
     require_resources(config, resources)
     for name in config.method.stages:
@@ -291,7 +291,7 @@ def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObjec
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
-    """Learn the task on English labels, and the few of target languages; leaves the weights that are to be tested.
+    """Learn the task on its source's labels, and a few of target languages; leaves the weights that are to be tested.
 
     Raises:
         TrainingError: the training diverged or ended early.
@@ -390,7 +390,7 @@ def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunReco
     task = corpus.task
     tested = {task.path(language, task.scored_part(language)) for language in task.languages}
     read = [one for one in sorted(task.folder.rglob("[!.]*")) if one.is_file() and one not in tested]
-    read += [task.path(ENGLISH, part) for part in (("train", "dev") if task.learned else ())]
+    read += [task.path(task.source, part) for part in (("train", "dev") if task.learned else ())]
     return fingerprint(
         {
             "version": mlalign.__version__,
@@ -405,7 +405,7 @@ def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunReco
 
 
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
-    """Predict and score the test part of every language; of a trial English dev."""
+    """Predict and score the test part of every language; of a trial the source's dev."""
     with record.timed("test"):
         loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
         results: Scores = {}
@@ -444,8 +444,7 @@ def write_results(
         aligned.reads
         | read_by(losses)
         | tunings_read(config)
-        | ({"English labels"} if corpus.task.learned else set())
-        | said(corpus.task.shots)
+        | (labels_read(canonical(corpus.task.source), corpus.task.shots) if corpus.task.learned else set())
     )
     notes = (
         aligned.notes

@@ -53,7 +53,7 @@ class Figures:
 
     def of_task(self, table: Table, rows: Rows) -> list[Shown]:
         """Figures of the runs of one task, into ``figures/<task>``."""
-        language = self.language or next((one for one in table.languages if one != "en"), table.languages[0])
+        language = self.language or next((one for one in table.languages if one != table.source), table.languages[0])
         order = _order(table, rows)
         selections = {"parts": _parts(rows, order), "furthest": [_furthest(table, rows, order)]}
         selections["all"] = [_measured(rows, self.request)]

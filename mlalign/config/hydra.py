@@ -33,7 +33,7 @@ from mlalign.config.sweep import FOLDER, Sweep, sweep_of
 from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
 from mlalign.config.words import FREE, quoted
-from mlalign.data.languages import language_list
+from mlalign.data.languages import canonical, language_list
 from mlalign.errors import ConfigError, UserError
 from mlalign.files import Json, JsonObject
 
@@ -297,6 +297,7 @@ def resolve(composed: DictConfig) -> Train:
     for message in mistyped(config):
         raise ConfigError(message)
     config.data.languages = language_list("data.languages", config.data.languages)
+    config.task.source = canonical(config.task.source)
     apply_ablation(config)
     check(config)
     _resolve_budget(config)

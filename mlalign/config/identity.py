@@ -12,6 +12,7 @@ from functools import cache
 import mlalign
 from mlalign.config.schema import Train
 from mlalign.config.settings import EVERYTHING, Affects, Leaf, leaves, values
+from mlalign.data.languages import ENGLISH
 from mlalign.files import JsonObject
 
 TUNED = "tuned"  # marks what has settings that trials chose
@@ -100,6 +101,7 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
     words += [config.ablation.name] if config.ablation.name != "none" else []
     words += [TUNED] if config.method.trials else []
     words += shot_words(config.finetune.shots)
+    words += [f"from_{config.task.source}"] if config.task.source != ENGLISH else []
     return "-".join([*words, f"seed{config.seed}", fingerprint({**settings, **files})[:8]])
 
 

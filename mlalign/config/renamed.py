@@ -50,13 +50,15 @@ def key_of(word: str) -> str:
 def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObject:
     """Nested settings, such as those of old results, with the new names of old keys.
 
-    An old key that nobody gave is left out, and one that was given wins.
+    An old key that nobody gave is left out, and one that was given wins. ``task.source`` was what ``task.url`` is now.
     """
     found: JsonObject = {}
     for name, value in settings.items():
         key = f"{prefix}{name}"
         if key not in RENAMED:
             found.setdefault(name, renamed_settings(value, f"{key}.") if isinstance(value, Mapping) else value)
+    if prefix == "task." and "://" in str(found.get("source")):
+        found |= {"url": found.pop("source"), "source": "en"}
     for old, new in RENAMED.items():
         group, _, name = old.rpartition(".")
         if group == prefix.rstrip(".") and settings.get(name, placeholder(old)) != placeholder(old):

@@ -58,6 +58,7 @@ NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 A_NAME = Range(is_name, "a name of up to 255 characters, without slashes and no dot at its start")
 NAMES = Range(lambda names: all(map(is_name, names)), f"a list, each {A_NAME.expected}")
 NAMED = Range(lambda names: all(map(is_name, (*names, *names.values()))), f"on both sides {A_NAME.expected}")
+A_CODE = Range(is_name, "a language such as de")
 A_PLACE = Range(is_place, "a path inside the folder, without .. and no slash at its start")
 PLACES = Range(lambda names: all(map(is_place, names)), f"a list, each {A_PLACE.expected}")
 CODES = Range(  # of languages: true and false are told of by themselves

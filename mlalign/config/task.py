@@ -6,7 +6,7 @@ from omegaconf import MISSING
 
 from mlalign.config.enums import Conversion, LanguageCodes
 from mlalign.config.frozen import Settings
-from mlalign.config.settings import A_NAME, A_PLACE, CODES, NAMED, NAMES, PLACES, at_least, setting
+from mlalign.config.settings import A_CODE, A_NAME, A_PLACE, CODES, NAMED, NAMES, PLACES, at_least, setting
 from mlalign.files import Json
 
 
@@ -76,7 +76,7 @@ class Sizes(Settings):
 
 @dataclass
 class Task(Settings):
-    """A task that is learned on English and tested in every language, or only tested."""
+    """A task that is learned in one language and tested in every one, or only tested."""
 
     name: str = setting(MISSING, A_NAME)
     format: str = MISSING  # whose files these are: a reader's name, or `table`
@@ -89,12 +89,13 @@ class Task(Settings):
     labels: list[str] = MISSING
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
     languages: Json = setting(MISSING, CODES)  # a list, or `available`
+    source: str = setting("en", A_CODE)  # whose labels are learned: its train and dev parts
     metric: str = MISSING
     translated_test: bool = False  # score the test parts of other languages as they are said in English
     train_size: int | None = setting(None, at_least(1))
     never_align_on: list[str] = field(default_factory=list)  # corpora that hold its test text
     licence: str = MISSING
-    source: str = MISSING
+    url: str = MISSING  # of the data set
     sizes: Sizes = field(default_factory=Sizes)
     check_sizes: bool = True  # refuse a release of the hub whose files have other sizes
     release: Release | None = None  # on the hub

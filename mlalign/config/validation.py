@@ -294,6 +294,15 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             f"trial={config.trial} on the sample that runs are compared on: add data=another_sample",
         ),
         *_wrong_shots(config),
+        (
+            config.task.source != ENGLISH and config.finetune.epochs == 0,
+            f"task.source={config.task.source} with task={config.task.name}, which learns nothing; leave it out",
+        ),
+        (
+            config.task.source != ENGLISH and config.task.translated_test,
+            f"task.translated_test=true with task.source={config.task.source}: translated tests are said in English; "
+            "set task.translated_test=false",
+        ),
         (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
         (
             len(set(config.data.parallel)) < len(config.data.parallel),
@@ -397,14 +406,14 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
 def _wrong_shots(config: Train) -> Iterator[tuple[bool, str]]:
     """The same of a few labels in target languages."""
     finetune = config.finetune
-    shots, order = finetune.shots, finetune.shots_order
+    shots, order, source = finetune.shots, finetune.shots_order, config.task.source
     yield (
         bool(shots) and finetune.epochs == 0,
         f"finetune.shots={shots} with task={config.task.name}, which learns nothing: choose a task that is learned",
     )
     yield (
-        any(canonical(one) == ENGLISH for one in shots),
-        f"finetune.shots={shots}: en is the source, whose labels are learned anyway; name target languages only",
+        any(canonical(one) == source for one in shots),
+        f"finetune.shots={shots}: {source} is the source, whose labels are learned anyway; name target languages only",
     )
     yield (len(set(map(canonical, shots))) < len(shots), f"finetune.shots={shots}: a language is named twice")
     yield (

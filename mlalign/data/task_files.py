@@ -56,10 +56,11 @@ class TaskFiles:
     Args:
         release: what there is.
         languages: to be tested in, or ``available`` for all that have the scored part.
-        learned: whether English train and dev are needed too.
+        learned: whether train and dev of the source are needed too.
         scored: the part that is needed of every language.
         translated: whether the test parts of other languages are read as they are said in English.
         shots: target language -> how many labelled examples of its train part are learned, where something is.
+        source: the language that is learned.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -75,10 +76,12 @@ class TaskFiles:
         scored: PartName = "test",
         translated: bool = False,
         shots: Mapping[str, int] | None = None,
+        source: str = ENGLISH,
     ) -> None:
         self.release, self.folder, self.format = release, release.folder, release.format
         self.english = release.english or (self.folder, self.format)
-        if learned and not self.english[0].is_dir() and release.english is not None:
+        is_elsewhere = release.english is not None and source == ENGLISH
+        if learned and is_elsewhere and not self.english[0].is_dir():
             raise DataError(
                 f"{self.english[0]}: no such folder. English train and dev of this task come from "
                 "there: get the task that it belongs to first, or name another folder with "
@@ -86,9 +89,10 @@ class TaskFiles:
             )
         self.labels, self.positions = list(release.labels), positions(release.labels, release.label_names)
         self.learned, self.scored, self.translated = learned and self.format.is_learned, scored, translated
+        self.source = self._source(source) if self.learned else source
         there = self.format.languages(self.folder, scored)
         if languages == AVAILABLE:
-            languages = sorted(there, key=lambda language: (language != ENGLISH, language))
+            languages = sorted(there, key=lambda language: (language != self.source, language))
         if isinstance(languages, str):
             raise ConfigError(
                 f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]"
@@ -110,6 +114,22 @@ class TaskFiles:
             raise ConfigError(f"{key}: {language} may be {' or '.join(found)} in {self.folder}; name one")
         return found[0] if found else language
 
+    def _source(self, source: str) -> str:
+        """The language that is learned, by the code that is there; English may be elsewhere, and is looked for later.
+
+        Raises:
+            DataError: it has no train part.
+        """
+        if source == ENGLISH:
+            return source
+        there = self.format.languages(self.folder, "train")
+        if (found := self._code_of(source, there, "task.source")) not in there:
+            raise DataError(
+                f"task.source={source}: no train part for {source} in {self.folder}. Languages with one: "
+                f"{', '.join(there) or 'none'}{did_you_mean(source, there)}"
+            )
+        return found
+
     def _shots(self, asked: Mapping[str, int]) -> dict[str, int]:
         """The same by the codes that are there.
 
@@ -128,9 +148,9 @@ class TaskFiles:
 
     def needed(self) -> list[tuple[str, PartName]]:
         """Language and part of every file of a run."""
-        english: list[tuple[str, PartName]] = [(ENGLISH, "train"), (ENGLISH, "dev")] if self.learned else []
+        learned: list[tuple[str, PartName]] = [(self.source, "train"), (self.source, "dev")] if self.learned else []
         shots: list[tuple[str, PartName]] = [(language, "train") for language in self.shots]
-        return [*english, *shots, *((language, self.scored_part(language)) for language in self.languages)]
+        return [*learned, *shots, *((language, self.scored_part(language)) for language in self.languages)]
 
     def scored_part(self, language: str) -> PartName:
         """The part of a language that is scored."""
@@ -159,10 +179,10 @@ class TaskFiles:
         """The train part of a target language; its labels are dropped in the reader.
 
         Raises:
-            ConfigError: it is another part, or English.
+            ConfigError: it is another part, or the source.
             DataError: there is none.
         """
-        if part != "train" or language == ENGLISH:
+        if part != "train" or language == self.source:
             raise ConfigError(
                 f"unlabelled text of {language} {part}: only the train parts of target languages are read without "
                 "labels; what is scored, and what weights are chosen by, is never learned from"

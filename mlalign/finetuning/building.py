@@ -23,7 +23,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
 
     Args:
         config: checked.
-        learned: whether English train and dev are needed too.
+        learned: whether train and dev of the source are needed too.
         scored: the part that is needed of every language.
 
     Raises:
@@ -55,6 +55,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         scored=scored,
         translated=task.translated_test,
         shots=config.finetune.shots,
+        source=task.source,
     )
 
 

@@ -1,4 +1,4 @@
-"""The second stage: a head on the aligned encoder learns a task from English labels only."""
+"""The second stage: a head on the aligned encoder learns a task from the labels of one language."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -44,16 +44,16 @@ from mlalign.training.seeding import own_stream, seed_everything_for
 
 
 class FinetuningModule(L.LightningModule):
-    """Learns a task from English; predicts in any language.
+    """Learns a task from its source language, and a few labels of others; predicts in any language.
 
     Args:
         encoder: aligned or not.
         task: its type, with its labels.
         settings: of fine-tuning. In training ``partner=sample`` draws an aligned language for each sentence, ``mean``
             takes the mean of all, ``source`` English itself; English dev and test take the mean, or English.
-        dev: examples of English dev, in file order; only training looks at them.
+        dev: examples of the source's dev part, in file order; only training looks at them.
         steps: updates of the whole run; only training counts them.
-        tunings: what is done besides learning English labels; only training does.
+        tunings: what is done besides learning labels; only training does.
     """
 
     def __init__(
@@ -197,9 +197,9 @@ class FinetuningModule(L.LightningModule):
         return summed
 
     def described(self, learned: Learned) -> Sequence[JsonObject]:
-        """The examples of a part: English ones by file and id, those that a tuning made by their places."""
+        """The examples of a part: those of the source by file and id, others by their places."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
-        part = data.train if data is not None and learned.language == ENGLISH else None
+        part = data.train if data is not None and learned.language == data.source else None
         if part is None:
             return [{"id": row} for row in learned.rows]
         return [
@@ -258,7 +258,7 @@ class FinetuningModule(L.LightningModule):
         self.divergence.check()
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
-        """English dev."""
+        """The source's dev part."""
         self._pieces += self.predict_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
@@ -268,7 +268,7 @@ class FinetuningModule(L.LightningModule):
         decoded = self.task.merged(pieces)
         if not all(map(self.task.is_finite, decoded)):
             raise TrainingError(
-                f"finetune: non-finite outputs on English dev after update {self.global_step}; no weights of it are "
+                f"finetune: non-finite outputs on the dev part after update {self.global_step}; no weights of it are "
                 "kept. Lower finetune.learning_rate"
             )
         predictions = self.task.predictions(self.dev, decoded)

@@ -1,4 +1,4 @@
-"""What tunings may read besides English labels, looked for before anything is loaded and read when first asked for."""
+"""What tunings may read besides labels, looked for before anything is loaded and read when first asked for."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -81,10 +81,11 @@ class Resources:
             asked: its value; None for all that the task is tested in.
 
         Raises:
-            ConfigError: there is none, or English is among them.
+            ConfigError: there is none, or the source is among them.
         """
-        found = [one for one in self.files.languages if canonical(one) != ENGLISH] if asked is None else list(asked)
-        if not found or ENGLISH in found:
+        source = canonical(self.files.source)
+        found = [one for one in self.files.languages if canonical(one) != source] if asked is None else list(asked)
+        if not found or source in found:
             raise ConfigError(
                 f"{key}={asked}: expected target languages, found {', '.join(found) or 'none'}; name them as {key}=[de]"
             )
@@ -109,9 +110,14 @@ class Resources:
             self._require(f"{key}=task", languages, "train", otherwise)
 
     def require_pairs(self, name: str, source: PairSource, languages: Sequence[str]) -> None:
-        """Look for English text and its translation; see ``require_texts``."""
+        """Look for text of the source and its translation; see ``require_texts``.
+
+        Raises:
+            ConfigError: the parallel text pairs another language than the source.
+        """
         key = f"tuning.{name}.source"
         if source == PairSource.parallel:
+            self._require_from(f"{key}=parallel reads pairs", ENGLISH)
             self.require_parallel(f"{key}=parallel", languages)
         else:
             otherwise = f"{key}=parallel reads pairs of the parallel text instead"
@@ -121,8 +127,10 @@ class Resources:
         """Look for translations of the English train part.
 
         Raises:
+            ConfigError: another language is learned.
             DataError: a language has none.
         """
+        self._require_from(f"{key} reads translations", ENGLISH, f". {otherwise}")
         self._require(key, languages, "translated_train", otherwise)
 
     def require_parallel(self, key: str, languages: Sequence[str]) -> None:
@@ -150,6 +158,7 @@ class Resources:
             UserError: there is none.
         """
         choice = self.config.data.lexicon
+        self._require_from(f"tuning={name} with data.lexicon={choice} reads translations", ENGLISH)
         require_dictionary(choice, self.config.data.root, f"tuning={name}")
         if choice == INDUCED:
             self.require_parallel("data.lexicon=induced", languages)
@@ -173,6 +182,12 @@ class Resources:
                 f"{names[found.label]}, and in English {names[example.label]}; it translates other text"
             )
         return found
+
+    def _require_from(self, what: str, language: str, otherwise: str = "") -> None:
+        """Refuse what says another language than the source otherwise."""
+        source = canonical(self.files.source)
+        if source != language:
+            raise ConfigError(f"{what} from {language}, and task.source={source} is learned{otherwise}")
 
     def _require(self, key: str, languages: Sequence[str], part: PartName, otherwise: str) -> None:
         for language in languages:

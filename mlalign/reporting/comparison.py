@@ -83,8 +83,8 @@ def comparison(
 def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int) -> Table:
     some = next(iter(next(iter(rows.values())).values())).results
     found = {language for runs in rows.values() for run in runs.values() for language in run.results.scores}
-    languages = in_order(task, found)
-    scores = {name: _scores(runs, languages) for name, runs in rows.items()}
+    languages = in_order(task, found, some.source)
+    scores = {name: _scores(runs, languages, some.source) for name, runs in rows.items()}
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
     if baseline in rows:
@@ -110,7 +110,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
     setting = " and ".join(dict.fromkeys(setting_of(run.results) for runs in rows.values() for run in runs.values()))
-    return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested)
+    return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested, some.source)
 
 
 def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, str]:
@@ -127,12 +127,12 @@ def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, 
     return replace(table, rows=(*table.rows, *copied)), note
 
 
-def _scores(runs: dict[Seeds, Run], languages: Sequence[str]) -> dict[str, dict[Seeds, float]]:
+def _scores(runs: dict[Seeds, Run], languages: Sequence[str], source: str) -> dict[str, dict[Seeds, float]]:
     """Column -> seeds -> score, summaries over all the columns included."""
     columns: dict[str, dict[Seeds, float]] = {}
     for seeds, run in runs.items():
         scores = {language: run.results.scores.get(language) for language in languages}
-        for column, value in (scores | summary(scores)).items():
+        for column, value in (scores | summary(scores, source)).items():
             known = columns.setdefault(column, {})
             if value is not None:
                 known[seeds] = value

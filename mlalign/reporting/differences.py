@@ -74,6 +74,7 @@ def resampled_differences(
     """
     if not resamples:
         return {}
+    source = next(iter(rows[baseline].values())).results.source
     drawn: dict[str, dict[str, Floats]] = {}  # row -> language -> difference on each test set
     paired: dict[str, set[tuple[Seeds, ...]]] = {}
     for language in languages:
@@ -96,7 +97,7 @@ def resampled_differences(
     for name, by_language in drawn.items():
         means: dict[str, Any] = {}
         if len(by_language) == len(languages) and len(paired[name]) == 1:
-            means = summary(by_language)  # type: ignore[arg-type]  # arrays average as numbers do
+            means = summary(by_language, source)  # type: ignore[arg-type]  # arrays average as numbers do
         for column, values in (by_language | means).items():
             if values is not None:
                 found[name, column] = resampled_test(values)

@@ -11,8 +11,8 @@ from mlalign.reporting.significance import LEVEL
 from mlalign.reporting.tables import NEVER_ALIGNED, Table
 
 AVERAGES = (
-    "All languages, and targets only (all but en): means over the languages shown, missing where "
-    "one of these is. Gap: en minus targets."
+    "All languages, and targets only (all but {0}): means over the languages shown, missing where "
+    "one of these is. Gap: {0} minus targets."
 )
 FEW_LABELS = (
     "learned as many labels of these languages as their names say; the scores there, and the averages over them, are "
@@ -34,7 +34,7 @@ def notes_on(
         resamples: that the bootstrap was asked for.
         unfinished: runs that are not in it.
     """
-    notes = [f"Selection of checkpoints: {results[0].selection}.", AVERAGES]
+    notes = [f"Selection of checkpoints: {results[0].selection}.", AVERAGES.format(table.source)]
     notes += [_tests(table, resamples), _missing(table), _fewer_runs(table), _other_numbers(table)]
     notes.append(_never_aligned(table))
     if unfinished:

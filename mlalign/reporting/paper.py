@@ -30,9 +30,9 @@ AVERAGES_ONLY = "table6_ablation_panx"
 ROUNDING = 0.11  # of scores to one decimal, and of an average that was cut rather than rounded
 
 
-def in_order(task: str, languages: Collection[str]) -> list[str]:
-    """English, the paper's languages in its order, then the others by their codes."""
-    first = ("en", *ORDER.get(task, ()))
+def in_order(task: str, languages: Collection[str], source: str = "en") -> list[str]:
+    """The source, the paper's languages in its order, then the others by their codes."""
+    first = (source, *ORDER.get(task, ()))
     place = {language: number for number, language in reversed([*enumerate(first)])}
     return sorted(languages, key=lambda one: (place.get(one, len(first)), one))
 
@@ -45,6 +45,8 @@ def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Resul
         return "these runs are on the generated sample"
     if any(one.split != "test" or one.is_upper_bound for one in runs):
         return "these scores are of another part than test, or an upper bound"
+    if any(one.source != "en" for one in runs):
+        return "it learned English labels"
     others = sorted({one.backbone for one in runs} - set(BACKBONES[kind]))
     if others:
         return f"its backbones are {' and '.join(BACKBONES[kind])}, found {', '.join(others)}"

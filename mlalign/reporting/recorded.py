@@ -70,8 +70,8 @@ def labels_of(run: Run) -> list[str]:
 
 
 def targets_of(run: Run) -> list[str]:
-    """The languages that were scored, but English."""
-    return [language for language in run.results.scores if spoken(language) != ENGLISH]
+    """The languages that were scored, but the source."""
+    return [language for language in run.results.scores if spoken(language) != spoken(run.results.source)]
 
 
 def unit_of(run: Run) -> str:
@@ -105,7 +105,11 @@ def curves_of(run: Run) -> pd.DataFrame:
         learned["position"] = (learned["step"] + 1) * epochs / (learned["step"].max() + 1)
         for column, quantity, unit in (
             ("finetune/loss", "training loss", "cross entropy (nats)"),
-            ("finetune/dev", "English dev", f"{unit_of(run)} (%)"),
+            (
+                "finetune/dev",
+                "English dev" if results.source == ENGLISH else f"{results.source} dev",
+                f"{unit_of(run)} (%)",
+            ),
         ):
             parts.append(_curve(learned, column, "finetune", quantity, unit, "epoch"))
     aligned = _read(run, "align")

@@ -79,7 +79,7 @@ class Results:
         curves: stage -> a csv file in the folder.
         coverage: ``scored`` or ``parallel`` -> language -> how the tokenizer covers that text, see ``data.coverage``.
         warnings: of the alignment, and what it lacks of the tested languages.
-        reads: what the system saw, English labels included; empty where it was not recorded.
+        reads: what the system saw, labels included; empty where it was not recorded.
         notes: how the system differs from its publication.
         budget: of the alignment.
         config: the whole configuration, with today's names of keys.
@@ -139,6 +139,11 @@ class Results:
         return row_name(self.method, self.setting("tuning"), self.ablation, self.trials, self.shots)
 
     @property
+    def source(self) -> str:
+        """The language whose labels were learned."""
+        return str(self.setting("task").get("source", ENGLISH))
+
+    @property
     def shots(self) -> Mapping[str, int]:
         """Target language -> how many of its labels were learned."""
         return self.setting("finetune").get("shots") or {}
@@ -151,7 +156,7 @@ class Results:
     @property
     def summary(self) -> dict[str, float | None]:
         """The averages of the scores."""
-        return summary(self.scores)
+        return summary(self.scores, self.source)
 
     @property
     def is_upper_bound(self) -> bool:
@@ -192,16 +197,16 @@ def row_name(
     return " ".join([*words, *shot_words(shots)])
 
 
-def summary(scores: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Averages over all languages and over all but English, and what English is ahead.
+def summary(scores: Mapping[str, float | None], source: str = ENGLISH) -> dict[str, float | None]:
+    """Averages over all languages and over all but the source, and what the source is ahead.
 
     Where a score is missing (None) there is no average: one over fewer languages would not be the
     same thing.
     """
-    targets = [score for language, score in scores.items() if spoken(language) != ENGLISH]
+    targets = [score for language, score in scores.items() if spoken(language) != spoken(source)]
     transfer = _mean(targets)
-    english = scores.get(ENGLISH)
-    gap = english - transfer if english is not None and transfer is not None else None
+    learned = scores.get(source)
+    gap = learned - transfer if learned is not None and transfer is not None else None
     return {
         "average": _mean(scores.values()),
         "transfer_average": transfer,

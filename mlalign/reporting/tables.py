@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlalign.data.languages import ENGLISH
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import BootstrapResult
 from mlalign.reporting.results import Results
@@ -75,6 +76,7 @@ class Table:
     languages: tuple[str, ...]
     rows: tuple[Row, ...]
     baseline: str | None = None  # a row's name; None: nothing was tested
+    source: str = ENGLISH  # whose labels were learned
     notes: tuple[str, ...] = ()
 
     @property
@@ -122,7 +124,8 @@ def setting_of(results: Results) -> str:
     part = "" if results.split == "test" else f" on {results.split}"
     if results.is_upper_bound:
         return f"upper bound{part}: in each language the step that did best on its own dev part"
-    return f"{'few' if results.shots else 'zero'}-shot{part}"
+    learned = "" if results.source == ENGLISH else f" from {results.source}"
+    return f"{'few' if results.shots else 'zero'}-shot{learned}{part}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

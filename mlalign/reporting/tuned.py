@@ -9,7 +9,6 @@ import yaml
 
 from mlalign.config.settings import flattened
 from mlalign.config.trials import TRIALS
-from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError
 from mlalign.files import CONFIG, Json, JsonObject, write_whole
 from mlalign.reporting.code import refuse_mixed_code
@@ -152,7 +151,7 @@ def choices_among(runs: Sequence[Run], unfinished: Sequence[Unfinished] = ()) ->
                 "name the runs of one sweep, with one seed and task"
             )
         measured = held_out_of(run).get("retrieval/mean")
-        of_method[number] = Trial(number, run.results.scores[ENGLISH], measured, run)
+        of_method[number] = Trial(number, run.results.scores[run.results.source], measured, run)
     diverged = _diverged(unfinished)
     return [
         Choice(method, trials.get(method, {}), sorted(diverged.get(method, ())))

@@ -51,7 +51,7 @@ def prepare_task(config: Train) -> None:
     task, folder = config.task, task_folder(config)
     if task.release is None:
         if not folder.is_dir():
-            how = task.obtain or f"get it from {task.source}"
+            how = task.obtain or f"get it from {task.url}"
             raise ConfigError(
                 f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, "
                 f"{how}; put the files into {folder} and run the same command again"
@@ -73,5 +73,6 @@ def prepare_task(config: Train) -> None:
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,
         beside=parts_read(config),
+        source=task.source,
         progress=bar(config.trainer.progress, f"preparing {task.name}"),
     )

@@ -1,4 +1,4 @@
-"""A task's files as batches: English and a few labels to learn from, every language to be tested in."""
+"""A task's files as batches: a source language and a few labels to learn from, every language to be tested in."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -7,7 +7,7 @@ import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
 from mlalign.data.coverage import Coverage, coverage
-from mlalign.data.languages import ENGLISH, canonical
+from mlalign.data.languages import canonical
 from mlalign.data.parallel import as_it_is
 from mlalign.data.readers import AnyExample, Part, SentencePair
 from mlalign.data.readers.records import Example
@@ -21,7 +21,7 @@ from mlalign.tasks.shots import draw_shots
 from mlalign.tasks.updates import Changes, Row, UpdateBatch, Updates
 
 Batch = TypeVar("Batch")
-Labels = Literal["all", "source", "shots"]  # English train, a few labels of target languages, or both
+Labels = Literal["all", "source", "shots"]  # the source's train part, a few labels of target languages, or both
 TOKENS = 1024  # of a batch, padding included
 
 
@@ -38,7 +38,7 @@ class TaskText(Dataset[TaskBatch], Generic[Example]):
 
 
 class TaskDataModule(L.LightningDataModule):
-    """English train and dev, a few labels of target languages, and what is scored one by one.
+    """Train and dev of the source, a few labels of target languages, and what is scored one by one.
 
     Args:
         task: its type.
@@ -48,7 +48,7 @@ class TaskDataModule(L.LightningDataModule):
         seed: of the order.
         tokens: subwords at a time, padding included: a batch to learn from comes in parts.
         workers: processes that make batches.
-        changes: what an epoch learns from instead of English alone, and beside it.
+        changes: what an epoch learns from instead of these alone, and beside them.
         scored: the files that are scored; None: as ``files``.
         labels: which are learned.
 
@@ -75,13 +75,14 @@ class TaskDataModule(L.LightningDataModule):
         self.scored = scored or files
         self.batch_size, self.seed = batch_size, seed
         self.tokens, self.workers = tokens, workers
-        self.train, self.dev = (files.read(ENGLISH, part) for part in ("train", "dev"))
+        self.source = canonical(files.source)
+        self.train, self.dev = (files.read(files.source, part) for part in ("train", "dev"))
         self.shots = {} if labels == "source" else draw_shots(self.scored, seed)
-        rows = [] if labels == "shots" else [Row(one) for one in self.train.examples]
+        rows = [] if labels == "shots" else [Row(one, self.source) for one in self.train.examples]
         rows += [Row(one, canonical(language)) for language, part in self.shots.items() for one in part.examples]
-        self.updates = Updates(task, rows, layout, tokens, changes)
+        self.updates = Updates(task, rows, layout, tokens, changes, source=self.source)
         self._resume_at = (0, 0)  # epoch and batch
-        self._dev = task.encode(self.dev.examples, ENGLISH, layout)
+        self._dev = task.encode(self.dev.examples, self.source, layout)
 
     @property
     def languages(self) -> str:
@@ -100,8 +101,8 @@ class TaskDataModule(L.LightningDataModule):
         return loader(self.updates, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[TaskBatch]:
-        """English dev."""
-        text = TaskText(self.task, self._dev, ENGLISH, self.layout)
+        """Dev of the source."""
+        text = TaskText(self.task, self._dev, self.source, self.layout)
         return scoring_loader(text, tokens=self.tokens, workers=self.workers)
 
     def state_dict(self) -> dict[str, int]:
@@ -145,8 +146,8 @@ def check_files(files: TaskFiles) -> None:
     """Read every file of a run and forget it, so that a fault is told before anything is trained.
 
     No target label reaches a training so: a label is compared with those of the task, and with those beside it in
-    its file; nothing is returned, kept or counted by label. Whoever trains reads English, and the few labels of train
-    parts that ``finetune.shots`` asks for; the scored parts are read again when they are scored.
+    its file; nothing is returned, kept or counted by label. Whoever trains reads the source, and the few labels of
+    train parts that ``finetune.shots`` asks for; the scored parts are read again when they are scored.
 
     Raises:
         DataError: a file is broken, has other labels than the task, or had its labels taken out; or there are fewer

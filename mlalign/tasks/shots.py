@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.overlap import folded
 from mlalign.data.readers import AnyExample, LabelledText, Part
 from mlalign.data.sampling import stream
@@ -70,6 +71,8 @@ def turns(classes: Sequence[Hashable], random: np.random.Generator, left_out: It
     return [place for *_, place in sorted(found)]
 
 
-def said(shots: Mapping[str, int]) -> set[str]:
-    """How results say what was read."""
-    return {f"{number} {'label' if number == 1 else 'labels'} in {language}" for language, number in shots.items()}
+def labels_read(source: str, shots: Mapping[str, int]) -> set[str]:
+    """The labels that were learned, as results say it."""
+    return {"English labels" if source == ENGLISH else f"labels in {source}"} | {
+        f"{number} {'label' if number == 1 else 'labels'} in {language}" for language, number in shots.items()
+    }

@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """What an update sees beside its rows: as many English examples as ones of another language."""
+    """What an update sees beside its rows: as many examples of the source as ones of another language."""
 
     source: Sequence[AnyExample]
     target: Sequence[AnyExample]
@@ -70,7 +70,7 @@ class Changes:
         return {}
 
     def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Mapping[str, Pairs]:
-        """Name -> what an update sees beside its rows; ``rows`` are the task's English ones."""
+        """Name -> what an update sees beside its rows; ``rows`` are the source's."""
         return {}
 
 
@@ -118,6 +118,7 @@ class Updates(Dataset[UpdateBatch]):
         builder: makes sequences.
         tokens: subwords at a time, padding included.
         changes: what an epoch learns from instead, and beside.
+        source: the language of the source's rows.
     """
 
     def __init__(
@@ -127,11 +128,13 @@ class Updates(Dataset[UpdateBatch]):
         builder: SequenceBuilder,
         tokens: int,
         changes: Changes | None = None,
+        *,
+        source: str = ENGLISH,
     ) -> None:
-        self.task, self.builder, self.tokens = task, builder, tokens
+        self.task, self.builder, self.tokens, self.language = task, builder, tokens, source
         self.changes = Changes() if changes is None else changes
         self.labelled = encode_rows(task, rows, builder)
-        self.source = [row for row in rows if row.language == ENGLISH]
+        self.source = [row for row in rows if row.language == source]
         self._last: tuple[int, EpochRows] | None = None
 
     def lengths(self, epoch: int) -> list[int]:
@@ -195,7 +198,7 @@ class Updates(Dataset[UpdateBatch]):
         """This rank's share; of a long example the first sequence."""
         sides = [
             [one for one in self.task.encode(examples, language, self.builder) if one.first == 0]
-            for examples, language in ((pairs.source, ENGLISH), (pairs.target, pairs.language))
+            for examples, language in ((pairs.source, self.language), (pairs.target, pairs.language))
         ]
         both = list(zip(*sides, strict=True))
         own, counts = both[rank() :: world_size()], True
@@ -206,7 +209,7 @@ class Updates(Dataset[UpdateBatch]):
             source, target = zip(*(own[place] for place in places), strict=True)
             batches.append(
                 PairBatch(
-                    self.task.collate(source, ENGLISH, self.builder),
+                    self.task.collate(source, self.language, self.builder),
                     self.task.collate(target, pairs.language, self.builder),
                     len(places) if counts else 0,
                 )

@@ -91,5 +91,7 @@ def test_english_parts_are_english_only(tmp_path, read):
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     assert task_formats()["squad"].languages(tmp_path) == ["de", "zh"]
     assert task_formats()["squad"].languages(tmp_path, "dev") == ["en"]
+    path = task_formats()["squad"].path(tmp_path, "de", "dev")
     with pytest.raises(DataError, match=r"expected English, .* dev part, found de"):
-        read(GOOD, part="dev")
+        task_formats()["squad"].read(path, {}, part="dev", language="de", on_bad_line="error")
+    assert len(read(GOOD, part="dev").examples) == 2  # of a file that is named otherwise

@@ -15,6 +15,7 @@ from mlalign.errors import DataError
 from mlalign.files import Json
 
 SOURCE = "en"  # of SQuAD
+SQUAD = {"train": "train-v1.1.json", "dev": "dev-v1.1.json"}
 
 
 def read(
@@ -29,7 +30,7 @@ def read(
 
     Where SQuAD is learned from, a question whose first answer is not where it is said to be is left out.
     """
-    if part != "test" and language != SOURCE:
+    if path.name == SQUAD.get(part) and language != SOURCE:
         raise DataError(
             f"{path}: expected English, the only language of SQuAD's {part} part, found {language}; "
             "set task.languages=[en], or score split=test"
@@ -82,7 +83,7 @@ def _question(one: Json, context: Json) -> Question | None:
 
 
 FORMAT = Format(
-    names={"train": ["train-v1.1.json"], "dev": ["dev-v1.1.json"], "test": ["xquad.{}.json"]},
+    names={**{part: [name] for part, name in SQUAD.items()}, "test": ["xquad.{}.json"]},
     read=read,
     inside=lambda path: [SOURCE],
 )

@@ -31,7 +31,7 @@ READS: Mapping[str, str] = {
     "unlabelled": "unlabelled task text",
     "translations": "translated task text",
     "lexicon": "dictionary",
-}  # what a tuning reads besides English labels -> as results and tables call it
+}  # what a tuning reads besides labels -> as results and tables call it
 
 
 class Vector(StrEnum):
@@ -56,7 +56,7 @@ class Parts:
         seed: of fine-tuning.
         rows: of an update.
         epochs: of fine-tuning.
-        resources: what there is besides English labels.
+        resources: what there is besides labels.
     """
 
     name: str
@@ -65,6 +65,11 @@ class Parts:
     rows: int
     epochs: int
     resources: Resources
+
+    @property
+    def source(self) -> str:
+        """The language that is learned."""
+        return canonical(self.resources.files.source)
 
     def epoch_after(self, share: float) -> int:
         """The first epoch when a share of them is over, never the first of all."""
@@ -80,7 +85,7 @@ class Parts:
         return languages[int(stream(self.seed, self.name, epoch, batch, "language").integers(len(languages)))]
 
     def translated(self, rows: Sequence[Row], language: str, epoch: int, batch: int) -> Pairs:
-        """English examples with their translations, as many as an update has rows, drawn for one update."""
+        """Examples of the source with their translations, as many as an update has rows, drawn for one update."""
         found = [(row.example, self.resources.translation(row.example, language)) for row in rows]
         both = [(one, other) for one, other in found if other is not None]
         drawn = [both[place] for place in self.drawn(self.rows, len(both), epoch, batch)]
@@ -93,7 +98,7 @@ class EncodedPairs:
 
     Attributes:
         batch: the texts.
-        source: English.
+        source: the language that is learned.
         target: the other language; row i belongs to row i of the source.
         outputs: what the head says of a side.
     """
@@ -111,7 +116,7 @@ class Tuning(nn.Module):
     parameters are trained with the head; those of the opponent have an optimizer of their own.
 
     Attributes:
-        reads: what it may see besides English labels, as ``READS`` has it.
+        reads: what it may see besides labels, as ``READS`` has it.
         faithful: how it differs from what was published; None: it does not.
         neutral: settings under which it is plain fine-tuning, to the bit.
         weight: of its terms.
@@ -160,7 +165,7 @@ class Tuning(nn.Module):
         return None
 
     def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Pairs | None:
-        """What an update sees beside its rows; ``rows`` are the task's English ones."""
+        """What an update sees beside its rows; ``rows`` are the source's."""
         return None
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:

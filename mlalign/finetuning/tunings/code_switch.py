@@ -10,7 +10,7 @@ from omegaconf import MISSING
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, setting
-from mlalign.data.languages import ENGLISH, canonical
+from mlalign.data.languages import canonical
 from mlalign.data.readers.records import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
@@ -80,7 +80,8 @@ class CodeSwitch(Tuning):
 
     def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
         """English rows with something replaced."""
-        return [self._switched(row, epoch, place) if row.language == ENGLISH else row for place, row in enumerate(rows)]
+        source = self.parts.source
+        return [self._switched(row, epoch, place) if row.language == source else row for place, row in enumerate(rows)]
 
     def _switched(self, row: Row, epoch: int, place: int) -> Row:
         parts, settings = self.parts, self.settings
@@ -91,7 +92,8 @@ class CodeSwitch(Tuning):
         if settings.unit == Unit.sentence:
             return self._one_translated(row, languages[int(random.integers(len(languages)))], random)
         lexicon = parts.resources.lexicon(tuple(languages))
-        return Row(switched(parts.resources.task, row.example, lexicon, languages, random, share=settings.cross))
+        task = parts.resources.task
+        return row._replace(example=switched(task, row.example, lexicon, languages, random, share=settings.cross))
 
     def _one_translated(self, row: Row, language: str, random: np.random.Generator) -> Row:
         """With one of its texts in a language; a row without a translation into it stays."""
@@ -101,4 +103,4 @@ class CodeSwitch(Tuning):
         texts = list(row.example.texts)
         place = int(random.integers(len(texts)))
         texts[place] = translation.texts[place]
-        return Row(replace(row.example, texts=tuple(texts)))
+        return row._replace(example=replace(row.example, texts=tuple(texts)))

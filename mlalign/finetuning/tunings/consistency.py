@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, at_least, setting
-from mlalign.data.languages import ENGLISH
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
@@ -87,10 +86,11 @@ class Consistency(Tuning):
         lexicon, task = parts.resources.lexicon(tuple(languages)), parts.resources.task
 
         def other(row: Row, place: int) -> Row:
-            if row.language != ENGLISH:
+            if row.language != parts.source:
                 return row
             random, share = stream(parts.seed, parts.name, epoch, place), self.settings.cross
-            return Row(switched(task, row.example, lexicon, languages, random, share=share, single=True))
+            example = switched(task, row.example, lexicon, languages, random, share=share, single=True)
+            return row._replace(example=example)
 
         return [other(row, place) for place, row in enumerate(rows)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from mlalign.config.settings import CLOSED_SHARE, setting
-from mlalign.data.languages import ENGLISH, canonical
+from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tunings.base import Parts, Tuning
@@ -52,8 +52,9 @@ class TranslateTrain(Tuning):
         random = stream(self.parts.seed, self.parts.name, epoch)
         translated = random.random(len(rows)) < share
         drawn = random.integers(len(languages), size=len(rows))
+        source = self.parts.source
         return [
-            self._said(row, languages[place], resources) if is_translated and row.language == ENGLISH else row
+            self._said(row, languages[place], resources) if is_translated and row.language == source else row
             for row, place, is_translated in zip(rows, drawn, translated, strict=True)
         ]
 

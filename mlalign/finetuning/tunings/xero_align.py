@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
-from mlalign.data.languages import ENGLISH, canonical
+from mlalign.data.languages import canonical
 from mlalign.finetuning.resources import PairSource, Resources
 from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
 from mlalign.tasks.updates import Pairs, Row
@@ -71,7 +71,9 @@ class XeroAlign(Tuning):
         code = canonical(language)
         english, other = zip(*drawn, strict=True)
         return Pairs(
-            [task.example_of(one, ENGLISH) for one in english], [task.example_of(one, code) for one in other], code
+            [task.example_of(one, self.parts.source) for one in english],
+            [task.example_of(one, code) for one in other],
+            code,
         )
 
     def pair_term(self, encoded: EncodedPairs) -> Float[Tensor, ""]:

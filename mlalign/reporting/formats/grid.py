@@ -95,7 +95,7 @@ def _scores(table: Table) -> Grid:
 
 
 def _tests(table: Table) -> Grid:
-    column = "transfer_average" if any(one != "en" for one in table.languages) else "average"
+    column = "transfer_average" if any(one != table.source for one in table.languages) else "average"
     tested = [(row, against) for row in table.rows if (against := row.cells[column].against) is not None]
     by_items = any(against.items is not None for _, against in tested)
     head = ["pairs", "difference", "95 % CI", "d_z", "p", "p (Holm)"]

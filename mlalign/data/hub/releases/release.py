@@ -87,8 +87,9 @@ def prepare_release(
     licence: str,
     progress: Progress,
     beside: Mapping[PartName, Sequence[str] | None] | None = None,
+    source: str = ENGLISH,
 ) -> list[str]:
-    """Write what a run needs and the folder lacks: English train and dev, every test part, and what tunings read.
+    """Write what a run needs and the folder lacks: the source's train and dev, all test parts, and what tunings read.
 
     What is there from the same revision stays, so an interrupted preparation goes on, without a
     network if nothing is missing. Processes that prepare the same task wait for each other.
@@ -101,9 +102,10 @@ def prepare_release(
         progress: wraps the files to be made, to show how far it is.
         beside: further parts -> their target languages, None for all that are tested; those that the release
             does not have are left out.
+        source: the language that is learned.
 
     Returns:
-        The languages with a test part, English first.
+        The languages with a test part, the source first.
 
     Raises:
         DataError: the hub does not give the files, they are not what the release promises, or the
@@ -111,7 +113,7 @@ def prepare_release(
     """
     try:
         with locked(layout.folder.with_name(f".{layout.folder.name}.lock")):
-            return Preparation(release, layout, licence).make(languages, progress, beside or {})
+            return Preparation(release, layout, licence).make(languages, progress, beside or {}, source)
     except OSError as error:
         raise DataError(f"{layout.folder}: {in_words(error) or error}") from error
 
@@ -133,18 +135,19 @@ class Preparation:
         languages: Sequence[str] | None,
         progress: Progress,
         beside: Mapping[PartName, Sequence[str] | None],
+        source: str,
     ) -> list[str]:
         """See ``prepare_release``."""
         if languages is None:
             languages = self.release.languages or self._all_languages()
-        order = sorted(languages, key=lambda language: (language != ENGLISH, language))
+        order = sorted(languages, key=lambda language: (language != source, language))
         wanted: list[tuple[PartName, str]] = [("test", language) for language in order]
         if "train" in self.release.files:
-            wanted = [("train", ENGLISH), ("dev", ENGLISH), *wanted]
+            wanted = [("train", source), ("dev", source), *wanted]
         for part, chosen in beside.items():
             held = self._holding(part)
             if held in self.release.files:
-                wanted += [(held, one) for one in (order if chosen is None else chosen) if one != ENGLISH]
+                wanted += [(held, one) for one in (order if chosen is None else chosen) if one != source]
         wanted = list(dict.fromkeys(wanted))
         missing = [one for one in wanted if not self.manifest.has(self.layout.name(*one))]
         for part, language in missing:
