@@ -8,6 +8,7 @@ python evaluate.py runs='multirun/NAME/**' report=FOLDER  a page with tables, fi
 python evaluate.py runs='multirun/NAME/**' tuned=FOLDER   settings chosen among trials: conf/choose.yaml
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 python evaluate.py verify=DIR                             is a run what its files say: status 0, or 1
+python evaluate.py overlap='outputs/**' output=FILE       is test text in what was aligned on: status 0, or 1
 python evaluate.py align_words=FILE encoder=FOLDER languages=[en,de] output=LINKS gold=GOLD
 """
 

@@ -1,11 +1,11 @@
-"""What ``evaluate.py`` can be asked: compare runs, choose among trials, score or verify a run, show, report, link."""
+"""What ``evaluate.py`` can be asked: compare runs, choose trials, score, verify or check a run, show, report, link."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import AlignWords, Choose, Compare, Report, Rescore, Show, Verify
+from mlalign.config.commands import AlignWords, Choose, Compare, Overlap, Report, Rescore, Show, Verify
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.config.plain import as_object
 from mlalign.errors import ConfigError
@@ -22,6 +22,8 @@ def select_command(words: Sequence[str]) -> tuple[str, Job]:
         return "choose", choose
     if "report" in keys:
         return "report", report_on
+    if "overlap" in keys:
+        return "overlap", find_overlap
     if "verify" in keys:
         return "verify", verify
     if keys & {"figure", "measures"}:
@@ -88,6 +90,26 @@ def verify(composed: DictConfig) -> None:
     from mlalign.commands.verify import verify
 
     verify(Path(typed["verify"]), typed["trainer"])
+
+
+def find_overlap(composed: DictConfig) -> None:
+    """Test text in what runs aligned on.
+
+    Raises:
+        ConfigError: no runs are named, or a number is out of range.
+    """
+    refuse_missing(composed)
+    settings = as_object(composed, Overlap)
+    if not settings.overlap.strip(" ,"):
+        raise ConfigError("overlap= is empty: name the folders of finished runs, as overlap='outputs/**'")
+    if settings.words < 1:
+        raise ConfigError(f"words={settings.words}: expected at least 1")
+    if not 0 <= settings.allowed <= 1:
+        raise ConfigError(f"allowed={settings.allowed:g}: expected a share in [0, 1]")
+
+    from mlalign.commands.overlap import check_overlap
+
+    check_overlap(settings)
 
 
 def report_on(composed: DictConfig) -> None:

@@ -101,6 +101,16 @@ class Verify:
 
 
 @dataclass
+class Overlap:
+    """One call of ``evaluate.py overlap=RUNS``."""
+
+    overlap: str = MISSING  # folders or glob patterns of finished runs, comma-separated
+    words: int = 8  # of an n-gram
+    allowed: float = 0.01  # share of a language's texts
+    output: str | None = None  # a file for the three worst texts of each language
+
+
+@dataclass
 class Show:
     """One call of ``evaluate.py figure=NAME`` or ``evaluate.py measures=true``."""
 
@@ -150,6 +160,7 @@ for _name, _schema in {
     "report": Report,
     "rescore": Rescore,
     "verify": Verify,
+    "overlap": Overlap,
     "show": Show,
     "align_words": AlignWords,
     "dashboard": Dashboard,

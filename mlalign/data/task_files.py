@@ -189,13 +189,17 @@ class TaskFiles:
             )
         return self._read(language, "train", WITHOUT_LABELS)
 
+    def read_text(self, language: str, part: PartName) -> Part[Any]:
+        """Any part, to be compared or tokenised and not to be learned from; its labels are dropped in the reader."""
+        return self._read(language, part, WITHOUT_LABELS)
+
     def scored_texts(self, language: str) -> set[tuple[str, ...]]:
         """What is scored in a language, ``folded``; nothing where none is. No label is read."""
         return {
             folded(example.parts)
             for one in self.languages
             if spoken(one) == spoken(language)
-            for example in self._read(one, self.scored_part(one), WITHOUT_LABELS).examples
+            for example in self.read_text(one, self.scored_part(one)).examples
         }
 
     def _read(self, language: str, part: PartName, labels: Mapping[str, int]) -> Part[Any]:

@@ -114,6 +114,11 @@ class Question:
         return self.answers
 
 
+def texts_of(example: AnyExample) -> tuple[str, ...]:
+    """What is read as running text: the words of a tagged sentence are one."""
+    return (" ".join(example.parts),) if isinstance(example, TaggedSentence) else example.parts
+
+
 class Part(NamedTuple, Generic[Read]):
     """One part read: its examples in file order, and how many were left out for which reason.
 
