@@ -113,9 +113,11 @@ def test_typed_it_counts_what_loops_find(root, tmp_path):
     assert done.returncode == 1
     assert done.stdout.count("texts  whole") == 1  # both seeds ask the same
     worst = [json.loads(line) for line in (tmp_path / "worst.jsonl").read_text(encoding="utf-8").splitlines()]
-    found = next(one for one in worst if one["text"] == leak)
-    assert found["file"] == str(aligned)
-    assert found["aligned"].startswith("So, ")
+    assert [one["language"] for one in worst] == ["en"] * 3 + ["de"] * 3
+    for one in worst:
+        assert one["whole"] == (one["text"].split() in others[one["language"]])
+        assert one["file"] in map(str, (root / "parallel" / "toy").iterdir())
+        assert set(one["text"].lower().split()) & set(one["aligned"].lower().replace(",", "").split())
     assert call("evaluate.py", [*words, "allowed=1"], tmp_path).returncode == 0
     aligned.write_text("Other\tGanz anderes\n" * 20, encoding="utf-8")
     done = call("evaluate.py", [*words, "allowed=1"], tmp_path)
