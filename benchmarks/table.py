@@ -190,6 +190,27 @@ def finetuning(outcome: Outcome) -> str:
     return "\n\n".join([table, goal, origin(outcome)])
 
 
+def pruned_vocabulary(outcome: Outcome) -> str:
+    """Seconds and memory of a step with all rows of the embeddings and with those that text uses."""
+    body = []
+    for one in outcome["measured"]:
+        whole, pruned = one["whole"], one["pruned"]
+        memory = [f"{size['peak_memory_bytes'] / GIB:.1f}" for size in (whole, pruned)]
+        body.append(
+            [one["step"], *(spread(size["seconds"]) for size in (whole, pruned)), f"{one['saved']:.0%}", *memory]
+        )
+    first, shape = outcome["measured"][0], outcome["shape"]
+    header = [
+        "step",
+        *(f"{first[size]['rows']:,} rows, s of the processor" for size in ("whole", "pruned")),
+        "saved",
+        "GiB",
+        "GiB, pruned",
+    ]
+    size = f"{shape['layers']} layers, width {shape['width']}, {shape['pairs']} pairs or examples of {shape['length']}"
+    return "\n\n".join([rows(header, body), f"{size} positions at most.", origin(outcome)])
+
+
 def attention(outcome: Outcome) -> str:
     """Attention written out and the fused one, forward and backward."""
     body = []
@@ -209,6 +230,7 @@ TABLES: dict[str, Callable[[Outcome], str]] = {
     "vocabulary_head": vocabulary_head,
     "input": loader,
     "finetuning": finetuning,
+    "pruned_vocabulary": pruned_vocabulary,
     "attention": attention,
 }
 

@@ -15,7 +15,9 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.metrics.word_links import Link, mutual_argmax
 from mlalign.models.backbone import known_languages, languages_of
+from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
+from mlalign.models.pruned_vocabulary import pruned_from
 from mlalign.models.task_encoder import Represented
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,13 @@ class AlignedEncoder:
 
     def __init__(self, folder: str | Path, *, device: str = "cpu", max_length: int | None = None) -> None:
         encoder, tokenizer = load_encoder(Path(folder), attention="sdpa")
+        if isinstance(encoder, Encoder) and (pieces := pruned_from(encoder.backbone)):
+            log.warning(
+                "%s: its vocabulary was cut from %s pieces to those of the text that its run read; in other text words "
+                "fall into more pieces, which it may know little of",
+                folder,
+                f"{pieces:,}",
+            )
         self.encoder = encoder.to(device).eval()
         self.languages = languages_of(tokenizer)
         self.layout = SequenceBuilder(

@@ -212,7 +212,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     if names and not corpus.task.learned:
         refuse_seen(corpus.task, corpus.text.files)
     lines: dict[str, int] = {}
-    if names or backbone.is_built:  # whose tokenizer is trained on the text
+    if names or backbone.is_built or config.backbone.prune_vocabulary:  # whose tokenizer follows from the text
         lines = corpus.text.log_files()
         record.parallel |= corpus.text.paths
     stages = chained(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)

@@ -102,8 +102,8 @@ def find_overlap(composed: DictConfig) -> None:
     settings = as_object(composed, Overlap)
     if not settings.overlap.strip(" ,"):
         raise ConfigError("overlap= is empty: name the folders of finished runs, as overlap='outputs/**'")
-    if settings.words < 1:
-        raise ConfigError(f"words={settings.words}: expected at least 1")
+    if settings.ngram < 1:
+        raise ConfigError(f"ngram={settings.ngram}: expected at least 1")
     if not 0 <= settings.allowed <= 1:
         raise ConfigError(f"allowed={settings.allowed:g}: expected a share in [0, 1]")
 

@@ -42,8 +42,8 @@ def check_overlap(settings: Overlap) -> None:
         prepare_sample(config)
         print(f"\n{run.folder}: {run.results.task}, {run.results.split}, in {', '.join(config.data.parallel)}")
         faults += changed_files(run.results)
-        table: list[tuple[str, ...]] = [("", "texts", "whole", f"{settings.words}-grams", "either", "largest share")]
-        for language, found in overlap_of(run.results, config, settings.words):
+        table: list[tuple[str, ...]] = [("", "texts", "whole", f"{settings.ngram}-grams", "either", "largest share")]
+        for language, found in overlap_of(run.results, config, settings.ngram):
             touched = [one for one in found if one.seen is not None]
             if len(touched) > settings.allowed * len(found):
                 faults.append(f"{run.folder}: {len(touched):,} of {len(found):,} texts in {language} stand there")

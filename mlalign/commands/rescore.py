@@ -80,6 +80,12 @@ def rescore(
     refuse_oracle_without_weights(before, folder, split, selection)
     (prepare_task if config.data.source == "hub" else prepare)(config)
     files = task_files(config, learned=False, scored=split)
+    if before.backbone.prune_vocabulary and (changes.get("data") or changes.get("task")):
+        log.warning(
+            "%s: its vocabulary was cut to the text that the run read (backbone.prune_vocabulary=true); in other text "
+            "words fall into more pieces, so scores there are not those of the whole vocabulary",
+            folder,
+        )
     config.task.languages = files.languages
     freeze(config)
     run = load_run(folder, selection=None if selection == ORACLE else selection)

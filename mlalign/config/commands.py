@@ -105,7 +105,7 @@ class Overlap:
     """One call of ``evaluate.py overlap=RUNS``."""
 
     overlap: str = MISSING  # folders or glob patterns of finished runs, comma-separated
-    words: int = 8  # of an n-gram
+    ngram: int = 8  # words
     allowed: float = 0.01  # share of a language's texts
     output: str | None = None  # a file for the three worst texts of each language
 

@@ -84,6 +84,8 @@ class Backbone(Settings):
     # Activations of a layer are recomputed, not kept.
     gradient_checkpointing: bool = setting(False, affects=NOTHING)
     attention: Attention = setting(Attention.auto, affects=RUN)
+    # Without the pieces that the run's text does not use.
+    prune_vocabulary: bool = setting(False, affects=RUN)  # an alignment knows the text that decides
     vocabulary_size: int = setting(12000, between(100, 10_000_000))  # this and the rest: for what is built here
     layers: int = setting(2, between(1, 1000))
     width: int = setting(128, WIDTH)

@@ -368,6 +368,11 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             "backbone whose settings suit that folder, as backbone=xlmr",
         ),
         (
+            config.backbone.prune_vocabulary and config.backbone.name in BUILT and config.backbone.path is None,
+            f"backbone.prune_vocabulary=true with backbone={config.backbone.name}, whose pieces are made of the run's "
+            "text: set it to false",
+        ),
+        (
             config.backbone.name == CUSTOM and config.backbone.path is None,
             "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub",
         ),

@@ -20,7 +20,10 @@ from mlalign.models.lstm import build_bilstm
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.run_text import RunText
 from mlalign.training.seeding import seed_everything_for
+
+PRUNED = 1  # form of the pruned folders in the cache; raise it when they change
 
 
 class Backbone:
@@ -47,6 +50,34 @@ class Backbone:
             return Pretrained(self._converted(), None) if self.is_laser else from_folder(self.settings.path)
         with rank_zero_first():
             return from_hub(self.settings.name, self.settings.revision or "main")
+
+    @cached_property
+    def pruned(self) -> Path | None:
+        """The folder without the pieces that the run's text does not use, where it is asked for.
+
+        Raises:
+            DataError: see ``RunText.prune``.
+        """
+        if not self.settings.prune_vocabulary:
+            return None
+        source, tokenizer = self.source.folder, self.tokenizer and self.tokenizer.folder
+        return get_or_create(
+            Path(self.config.data.cache) / "backbones" / f"pruned-{fingerprint([PRUNED, self.identity])}",
+            on_rank_zero(
+                lambda folder: self.read.prune(source, folder, called=self._called, tokenizer_folder=tokenizer)
+            ),
+            complete="config.json",
+        )
+
+    @cached_property
+    def read(self) -> RunText:
+        """All text of the run."""
+        return RunText(self.config, self.text)
+
+    @property
+    def _called(self) -> str:
+        is_own = self.settings.path is not None and not self.is_laser
+        return f"backbone.path={self.settings.path}" if is_own else f"backbone {self.settings.name}"
 
     @property
     def is_built(self) -> bool:
@@ -113,11 +144,14 @@ class Backbone:
 
     @property
     def tokenizer_identity(self) -> JsonObject | None:
-        """What identifies a tokenizer that is not the one beside the weights."""
-        if self.tokenizer is None:
-            return None
-        commit = self.tokenizer.commit
-        return {"commit": commit} if commit else {"files": self.tokenizer.hashes()}
+        """What identifies a tokenizer that is not the one beside the weights as it is."""
+        found: JsonObject = {}
+        if self.tokenizer is not None:
+            commit = self.tokenizer.commit
+            found = {"commit": commit} if commit else {"files": self.tokenizer.hashes()}
+        if self.settings.prune_vocabulary:
+            found["pruned"] = self.read.identity
+        return found or None
 
     @property
     def identity(self) -> JsonObject:
@@ -135,16 +169,16 @@ class Backbone:
         Raises:
             ConfigError: a sequence would be longer than the model has positions, or it has not so many layers.
         """
-        settings, seed = self.settings, self.config.align.seed
+        settings, seed, pruned = self.settings, self.config.align.seed, self.pruned
         assert seed is not None  # resolved
         seed_everything_for(seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
-            self.source.folder,
+            pruned or self.source.folder,
             attention=attention,
-            called=None if settings.path and not self.is_laser else f"backbone {settings.name}",
+            called=self._called,
             dropout=settings.dropout,
             layer=settings.layer,
-            tokenizer_folder=self.tokenizer and self.tokenizer.folder,
+            tokenizer_folder=self.tokenizer.folder if self.tokenizer and pruned is None else None,
         )
         if settings.gradient_checkpointing and not model.supports_gradient_checkpointing:
             raise ConfigError(f"backbone.gradient_checkpointing=true: {type(model).__name__} has none; set it to false")

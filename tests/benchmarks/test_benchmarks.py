@@ -65,6 +65,18 @@ def test_logits_that_are_not_kept_are_counted_too(script: Any, tmp_path: Path, m
         assert found == cost_model.predicted_operations(name, shape), name
 
 
+def test_a_step_with_fewer_embeddings_is_measured_beside_one_with_all(script: Any, tmp_path: Path) -> None:
+    bench = script("pruned_vocabulary")
+    found = []
+    for name in (*bench.ALIGNMENTS, bench.FINETUNING):
+        one = bench.run(name, bench.TINY, 1)
+        assert len(one["seconds"]) == 1
+        size = {"rows": 9, "seconds": bench.median_and_spread(one["seconds"]), "peak_memory_bytes": 2**30}
+        found.append({"step": name, "whole": size, "pruned": size, "saved": 0.0})
+    outcome = {**bench.measured_with(), "shape": bench.asdict(bench.TINY), "measured": found}
+    assert "| 0% | 1.0 | 1.0 |" in script("table").pruned_vocabulary(outcome)
+
+
 def test_the_page_is_what_the_results_give(script: Any) -> None:
     table = script("table")
     text = table.PAGE.read_text(encoding="utf-8")

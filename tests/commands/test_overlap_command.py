@@ -95,7 +95,7 @@ def test_typed_it_counts_what_loops_find(root, tmp_path):
     aligned.write_text(aligned.read_text(encoding="utf-8") + f"Other\tSo, {leak[:-6].upper()}!\n", encoding="utf-8")
     for seed in (1, 2):
         write_results(tmp_path / "outputs" / str(seed), results_of(root, "task=mldoc", seed=seed))
-    words = ["overlap=outputs/**", "words=3", "output=worst.jsonl"]
+    words = ["overlap=outputs/**", "ngram=3", "output=worst.jsonl"]
     done = call("evaluate.py", words, tmp_path)
     tests = {"en": lines(root / "tasks/mldoc/english.test", 1), "de": lines(write, 1)}
     others = {"en": [one for xx in ("de", "fr") for one in lines(root / f"parallel/toy/en-{xx}.tsv", 0)],
@@ -132,7 +132,7 @@ def test_what_was_not_aligned_on_is_said(root, tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("words=0", "words=0: expected at least 1"), ("allowed=1.5", "allowed=1.5"), ("overlap=,", "overlap= is empty")],
+    [("ngram=0", "ngram=0: expected at least 1"), ("allowed=1.5", "allowed=1.5"), ("overlap=", "overlap= is empty")],
 )
 def test_what_cannot_be_asked_is_refused(tmp_path, word, message):
     done = call("evaluate.py", ["overlap=run", word] if word[0] != "o" else [word], tmp_path)

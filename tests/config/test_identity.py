@@ -48,7 +48,9 @@ SINGLE = {
     "data.on_bad_line", "data.sampling_exponent",
     "method.language_tokens", "trainer.precision",
 }  # fmt: skip
-RUN_ONLY = {"align.budget.amount", "align.budget.unit", "backbone.attention", "backbone.tokenizer"}
+RUN_ONLY = {
+    "align.budget.amount", "align.budget.unit", "backbone.attention", "backbone.prune_vocabulary", "backbone.tokenizer",
+}  # fmt: skip
 
 
 def other(value: Any) -> Any:
