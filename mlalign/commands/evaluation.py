@@ -1,11 +1,11 @@
-"""What ``evaluate.py`` can be asked: compare runs, choose trials, score, verify or check a run, show, report, link."""
+"""What ``evaluate.py`` can be asked: compare runs, choose trials, score, check or use a run, show, report, link."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import AlignWords, Choose, Compare, Overlap, Report, Rescore, Show, Verify
+from mlalign.config.commands import AlignWords, Choose, Compare, Export, Overlap, Predict, Report, Rescore, Show, Verify
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.config.plain import as_object
 from mlalign.errors import ConfigError
@@ -26,6 +26,10 @@ def select_command(words: Sequence[str]) -> tuple[str, Job]:
         return "overlap", find_overlap
     if "verify" in keys:
         return "verify", verify
+    if "predict" in keys:
+        return "predict", predict
+    if "export" in keys:
+        return "export", export
     if keys & {"figure", "measures"}:
         return "show", draw_figure
     return ("rescore", rescore) if "run" in keys else ("evaluate", compare)
@@ -40,7 +44,7 @@ def compare(composed: DictConfig) -> None:
     if OmegaConf.is_missing(composed, "runs"):
         raise ConfigError(
             "no runs are named: runs='GLOB' compares finished runs (with table=, figure= or report=), "
-            "run=FOLDER scores one again"
+            "run=FOLDER scores one again (with predict=FILE or export=transformers it is put to use)"
         )
     settings = as_object(composed, Compare)
     refuse_empty(settings.runs)
@@ -110,6 +114,24 @@ def find_overlap(composed: DictConfig) -> None:
     from mlalign.commands.overlap import check_overlap
 
     check_overlap(settings)
+
+
+def predict(composed: DictConfig) -> None:
+    """Texts without labels, by one run."""
+    refuse_missing(composed)
+
+    from mlalign.commands.predict import predict
+
+    predict(as_object(composed, Predict))
+
+
+def export(composed: DictConfig) -> None:
+    """One run, for a library that knows nothing of this one."""
+    refuse_missing(composed)
+
+    from mlalign.commands.export import export
+
+    export(as_object(composed, Export))
 
 
 def report_on(composed: DictConfig) -> None:

@@ -6,7 +6,18 @@ from functools import partial
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from mlalign.config.enums import Accelerator, FigureForm, OnBadLine, Rule, Split, TableKind
+from mlalign.config.enums import (
+    Accelerator,
+    AnswerForm,
+    ExportForm,
+    FigureForm,
+    OnBadLine,
+    Rule,
+    Selection,
+    Split,
+    TableKind,
+    TextForm,
+)
 from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
 from mlalign.config.task import Task
@@ -93,6 +104,31 @@ class Rescore:
 
 
 @dataclass
+class Predict:
+    """One call of ``evaluate.py run=DIR predict=FILE``."""
+
+    run: str = MISSING
+    predict: str = MISSING  # a file of texts; -: standard input
+    input: TextForm | None = None  # null: as the file is named, else lines
+    language: str | None = None  # of all texts; null: unknown
+    selection: Selection | None = None  # null: as the run
+    output: str | None = None  # a file; null: standard output
+    format: AnswerForm | None = None  # null: as the output is named, else jsonl
+    accelerator: Accelerator = Accelerator.auto
+
+
+@dataclass
+class Export:
+    """One call of ``evaluate.py run=DIR export=transformers``."""
+
+    run: str = MISSING
+    export: ExportForm = MISSING
+    language: str | None = None  # of the texts that it will read; null: unknown
+    selection: Selection | None = None  # null: as the run
+    output: str = MISSING  # a folder
+
+
+@dataclass
 class Verify:
     """One call of ``evaluate.py verify=DIR``."""
 
@@ -159,6 +195,8 @@ for _name, _schema in {
     "choose": Choose,
     "report": Report,
     "rescore": Rescore,
+    "predict": Predict,
+    "export": Export,
     "verify": Verify,
     "overlap": Overlap,
     "show": Show,

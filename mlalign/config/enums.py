@@ -80,6 +80,11 @@ Rule = StrEnum("Rule", "english_dev last oracle")
 Split = StrEnum("Split", "test dev")
 # Which of fine-tuning's weights stay in a run's folder.
 Keep = StrEnum("Keep", "none tested best_and_last all")
+# How texts that are to be predicted lie in their file, and how answers are written.
+TextForm = StrEnum("TextForm", "lines tsv jsonl")
+AnswerForm = StrEnum("AnswerForm", "jsonl tsv")
+# Whose model a trained one is written as.
+ExportForm = StrEnum("ExportForm", "transformers")
 # What to do with a line that breaks its format.
 OnBadLine = StrEnum("OnBadLine", "error skip")
 # What a release calls its languages.

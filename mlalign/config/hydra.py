@@ -76,12 +76,18 @@ class Command:
         name: of the configuration's file.
         job: one run.
         folder: names the folder of a run; None for a command that has no sweeps.
+        about: what ``--help`` says before the keys.
     """
 
     def __init__(
-        self, name: str, job: Callable[[DictConfig], None], folder: Callable[[DictConfig], Path] | None = None
+        self,
+        name: str,
+        job: Callable[[DictConfig], None],
+        folder: Callable[[DictConfig], Path] | None = None,
+        *,
+        about: str = "",
     ) -> None:
-        self.name, self.job, self.folder = name, job, folder
+        self.name, self.job, self.folder, self.about = name, job, folder, about
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
         self.started = False
         self.failures: list[str] = []
@@ -115,7 +121,8 @@ class Command:
         try:
             sys.argv[1:] = renamed_words(quoted(sys.argv[1:]))
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
-                print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
+                chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
+                print(f"{self.about}{help_text(self.name, chosen)}")
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
@@ -128,7 +135,8 @@ class Command:
             by = "" if interrupted else f" by {stopping.STATUSES.get(status)}"
             if not interrupted and status not in stopping.STATUSES:
                 raise
-            print(f"\nStopped{by}. The same command resumes: {typed_again(sys.argv)}", file=sys.stderr)
+            resumes = f" The same command resumes: {typed_again(sys.argv)}" if self.name == "train" else ""
+            print(f"\nStopped{by}.{resumes}", file=sys.stderr)
             sys.exit(status)
         except Exception as error:
             if self.started or self.full:

@@ -20,7 +20,7 @@ PATHS = (  # keys whose values are paths or patterns of paths
         "output",
         "prepare.path",
     ),
-    *("align_words", "encoder", "gold", "numbers", "overlap", "report", "run", "runs", "words"),
+    *("align_words", "encoder", "gold", "numbers", "overlap", "predict", "report", "run", "runs", "words"),
 )
 PLAIN = re.compile(  # needs no quotes, and is neither a truth value nor a number
     r"(?!(true|false|[-+]?[\d._]+(e[-+]?\d+)?|inf|nan)$)[\w/.$%*@?|:+-]*", re.ASCII | re.IGNORECASE

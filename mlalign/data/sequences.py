@@ -19,11 +19,12 @@ SPACE = "▁"  # how sentencepiece writes it
 
 
 class Sequenced(NamedTuple):
-    """One sequence, not yet padded."""
+    """One sequence, not yet padded; ``is_cut`` where it had no room for all subwords."""
 
     ids: list[int]
     is_content_token: list[bool]
     token_types: list[int]
+    is_cut: bool = False
 
 
 class SequenceBuilder:
@@ -55,7 +56,7 @@ class SequenceBuilder:
         self._space = tokenizer.get_vocab().get(SPACE)
         self._has_types = "token_type_ids" in tokenizer.model_input_names
         framing = len(self.first) + 1
-        self._between = tokenizer.num_special_tokens_to_add(pair=True) - framing  # BERT 1, XLM-R 2
+        self.separators = tokenizer.num_special_tokens_to_add(pair=True) - framing  # BERT 1, XLM-R 2
         self.overhead = framing + bool(self.language_tokens)
 
     @property
@@ -72,7 +73,7 @@ class SequenceBuilder:
     @property
     def pair_budget(self) -> int:
         """How many subwords of two sentences together fit."""
-        return self.budget - self._between
+        return self.budget - self.separators
 
     def words(self, texts: Sequence[str]) -> list[list[int]]:
         """Ordinary subwords of each text; what looks like a special token becomes unknown."""
@@ -135,6 +136,7 @@ class SequenceBuilder:
             ids=[*head, *body, self.last],
             is_content_token=[False] * len(head) + [True] * len(body) + [False],
             token_types=[0] * (len(head) + len(body) + 1),
+            is_cut=len(words) > len(body),
         )
 
     def pair(self, one: Sequence[int], two: Sequence[int], language: str) -> Sequenced:
@@ -143,7 +145,7 @@ class SequenceBuilder:
         room = self.pair_budget
         kept = min(len(two), max(room // 2, room - len(one)))
         first, second = list(one[: room - kept]), list(two[:kept])
-        between = [self.last] * self._between
+        between = [self.last] * self.separators
         before = len(head) + len(first) + len(between)
         return Sequenced(
             ids=[*head, *first, *between, *second, self.last],
@@ -153,6 +155,7 @@ class SequenceBuilder:
             + [True] * len(second)
             + [False],
             token_types=[0] * before + [1] * (len(second) + 1),
+            is_cut=len(one) + len(two) > len(first) + len(second),
         )
 
     def batch(self, rows: Sequence[Sequenced]) -> Subwords:
@@ -195,11 +198,14 @@ class SequenceBuilder:
         """How wide a batch is whose longest sequence has so many subwords, in one or several sentences."""
         return min(-(-longest // self.multiple) * self.multiple, max(sentences * self.max_length, longest))
 
+    def token_language(self, language: str) -> str:
+        """Whose token stands in front of a text, where there are such: that of its language, or ``unk``."""
+        return nearest(language, self._languages) or UNKNOWN
+
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:
             return self.first
-        known = nearest(language, self._languages)
-        return [*self.first, self.language_tokens[UNKNOWN if known is None else known]]
+        return [*self.first, self.language_tokens[self.token_language(language)]]
 
     def _plain(self, ids: Sequence[int]) -> list[int]:
         unknown = self.tokenizer.unk_token_id

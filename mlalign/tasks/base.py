@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlalign.data.readers.records import AnyExample, Example
+from mlalign.data.readers.records import AnyExample, Example, RawText
 from mlalign.data.sequences import SequenceBuilder, Sequenced
+from mlalign.files import JsonObject
 from mlalign.metrics.tasks import Prediction, TaskMetric
 from mlalign.models.subwords import Subwords
 
@@ -95,10 +96,14 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
 
     Attributes:
         on_tokens: whether the head sees every token, or the sentence.
-        is_plain: whether any text makes an example, and an example can be said with other words.
+        reads: names of the texts of an example, as rows to be predicted call them.
+        takes_words: whether such a text is cut into words, or may be given so.
+        is_plain: whether any text makes an example to learn from, and an example can be said with other words.
     """
 
     on_tokens: ClassVar[bool]
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    takes_words: ClassVar[bool] = False
     is_plain: ClassVar[bool] = True
 
     @property
@@ -147,6 +152,15 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
     def blank(self, example: Example) -> Example:
         """An example without labels with some that mean nothing, so that it is decoded, where ``is_plain``."""
         raise NotImplementedError(f"{type(self).__name__}: no label can be given")
+
+    @abstractmethod
+    def unlabelled(self, raw: RawText, language: str) -> Example:
+        """An example that is decoded as one of a test part is; its labels mean nothing."""
+
+    def answer(self, example: Example, decoded: Decoded) -> JsonObject:
+        """What is predicted of an example without a label; as in a file of predictions, but for what is right."""
+        found = self.prediction(example, decoded)
+        return {"predicted": found.predicted, **found.more}
 
     @abstractmethod
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Decoded]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mlalign.data.readers import UNLABELLED, LabelledText
+from mlalign.data.readers import UNLABELLED, LabelledText, RawText
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.classification import Accuracy
@@ -67,6 +67,10 @@ class Classification(LearnedTask[LabelledText, Classified]):
     def blank(self, example: LabelledText) -> LabelledText:
         """With the first label."""
         return replace(example, label=0)
+
+    def unlabelled(self, raw: RawText, language: str) -> LabelledText:
+        """As a reader has it, without white space around."""
+        return LabelledText(raw.id, tuple(text.strip() for text in raw.texts), 0)
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Classified]:
         """The likeliest label."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from mlalign.data.readers import Question
+from mlalign.data.readers import Question, RawText
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.files import JsonObject
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.question_answering import AnswerF1
 from mlalign.tasks.base import LearnedTask, Prepared, TaskBatch
@@ -36,6 +37,7 @@ class QuestionAnswering(LearnedTask[Question, Span]):
 
     metric = AnswerF1()
     on_tokens = True
+    reads = ("question", "context")
     is_plain = False  # an answer is a place in its context
 
     def encode(self, examples: Sequence[Question], language: str, builder: SequenceBuilder) -> list[Prepared]:
@@ -78,6 +80,16 @@ class QuestionAnswering(LearnedTask[Question, Span]):
         allowed = _can_answer(batch)
         allowed[:, 0] = True
         return outputs.transpose(1, 2).masked_fill(~allowed[:, None], -math.inf)
+
+    def unlabelled(self, raw: RawText, language: str) -> Question:
+        """With an answer of nothing, which no token holds."""
+        question, context = raw.texts
+        return Question(raw.id, question.strip(), context, ("",), (0,))
+
+    def answer(self, example: Question, decoded: Span) -> JsonObject:
+        """The answer's text, where it stands in the context, and the sum of the logits of its two ends."""
+        found = super().answer(example, decoded)
+        return found | {"start": decoded.start, "end": decoded.end, "score": round(decoded.score, 6)}
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[Span]:
         """The span of the context whose logits have the largest sum, among all that are not too long."""

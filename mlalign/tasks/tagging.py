@@ -2,23 +2,37 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
+from statistics import fmean
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mlalign.data.languages import writes_spaces
-from mlalign.data.readers import UNLABELLED, TaggedSentence
+from mlalign.data.readers import UNLABELLED, LocatedSentence, RawText, TaggedSentence
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.words import word_spans
+from mlalign.files import JsonObject
+from mlalign.metrics.spans import spans
 from mlalign.metrics.tasks import Prediction
 from mlalign.metrics.tasks.tagging import EntityF1
 from mlalign.tasks.base import IGNORED, LearnedTask, Prepared, TaskBatch
 
 
-class Tagging(LearnedTask[TaggedSentence, list[int]]):
+class Tagged(NamedTuple):
+    """The likeliest tag of a word and its probability."""
+
+    tag: int
+    probability: float
+
+
+class Tagging(LearnedTask[TaggedSentence, list[Tagged]]):
     """A linear layer on every token; the tag of a word is on its first token."""
 
     metric = EntityF1()
     on_tokens = True
+    takes_words = True
 
     def encode(self, examples: Sequence[TaggedSentence], language: str, builder: SequenceBuilder) -> list[Prepared]:
         """Split a sentence that is too long between words; its pieces are merged after tagging."""
@@ -61,31 +75,69 @@ class Tagging(LearnedTask[TaggedSentence, list[int]]):
         inside = f"I-{name[2:]}"
         return self.labels.index(inside) if name.startswith("B-") and inside in self.labels else tag
 
-    def labelled(self, example: TaggedSentence, decoded: list[int]) -> TaggedSentence:
+    def labelled(self, example: TaggedSentence, decoded: list[Tagged]) -> TaggedSentence:
         """With the tags of all words."""
-        return replace(example, tags=tuple(decoded))
+        return replace(example, tags=tuple(one.tag for one in decoded))
 
     def blank(self, example: TaggedSentence) -> TaggedSentence:
         """With the first tag everywhere: where tags stand, words are decoded."""
         return replace(example, tags=(0,) * len(example.words))
 
-    def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[int]]:
+    def unlabelled(self, raw: RawText, language: str) -> LocatedSentence:
+        """The words that were given, or those of running text, see ``data.words``."""
+        (text,) = raw.texts
+        if raw.words is None:
+            places = word_spans(text, language)
+            words, starts = [text[start:end] for start, end in places], [start for start, _ in places]
+        else:
+            words = list(raw.words)
+            starts = list(accumulate((len(word) + 1 for word in words[:-1]), initial=0))
+        return LocatedSentence(raw.id, tuple(words), (0,) * len(words), text, tuple(starts))
+
+    def answer(self, example: TaggedSentence, decoded: list[Tagged]) -> JsonObject:
+        """The words with their tags, and what the tags mark; a span's probability is the mean of its words'."""
+        assert isinstance(example, LocatedSentence)
+        found = super().answer(example, decoded)
+        ends = [start + len(word) for start, word in zip(example.starts, example.words, strict=True)]
+        places = sorted(spans(found["predicted"]), key=lambda span: span[1:])
+        return {
+            "words": list(example.words),
+            **found,
+            "probabilities": [round(one.probability, 6) for one in decoded],
+            "spans": [
+                {
+                    "type": kind,
+                    "start": example.starts[first],
+                    "end": ends[last],
+                    "text": example.text[example.starts[first] : ends[last]],
+                    "probability": round(fmean(one.probability for one in decoded[first : last + 1]), 6),
+                }
+                for kind, first, last in places
+            ],
+        }
+
+    def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[Tagged]]:
         """The likeliest tag of every word that begins in the sequence; ``IGNORED`` where a number is not finite."""
-        likeliest = torch.where(outputs.isfinite().all(-1), outputs.float().argmax(-1), IGNORED)
-        best, scored = likeliest.cpu(), batch.labels.cpu() != IGNORED
-        return [row[mask].tolist() for row, mask in zip(best, scored, strict=True)]
+        logits = outputs.float()
+        best = logits.argmax(-1)
+        shares = logits.softmax(-1).gather(-1, best[..., None])[..., 0].cpu()
+        tags, scored = torch.where(outputs.isfinite().all(-1), best, IGNORED).cpu(), batch.labels.cpu() != IGNORED
+        return [
+            [Tagged(*both) for both in zip(row[mask].tolist(), share[mask].tolist(), strict=True)]
+            for row, share, mask in zip(tags, shares, scored, strict=True)
+        ]
 
-    def is_finite(self, decoded: list[int]) -> bool:
+    def is_finite(self, decoded: list[Tagged]) -> bool:
         """Whether every word has a tag."""
-        return IGNORED not in decoded
+        return all(one.tag != IGNORED for one in decoded)
 
-    def merge(self, pieces: Sequence[list[int]]) -> list[int]:
+    def merge(self, pieces: Sequence[list[Tagged]]) -> list[Tagged]:
         """The tags of all words."""
-        return [tag for piece in pieces for tag in piece]
+        return [one for piece in pieces for one in piece]
 
-    def prediction(self, example: TaggedSentence, decoded: list[int]) -> Prediction:
+    def prediction(self, example: TaggedSentence, decoded: list[Tagged]) -> Prediction:
         """The tags' names."""
-        gold, predicted = ([self.labels[tag] for tag in tags] for tags in (example.tags, decoded))
+        gold, predicted = ([self.labels[tag] for tag in tags] for tags in (example.tags, [tag for tag, _ in decoded]))
         return Prediction(example.id, gold, predicted)
 
 

@@ -20,6 +20,8 @@ from mlalign.errors import ConfigError
         ("runs=a report=b table=ablation", "report"),
         ("align_words=a encoder=b languages=[en,de] output=c", "align_words"),
         ("verify=a", "verify"),
+        ("run=a predict=-", "predict"),
+        ("run=a export=transformers output=b", "export"),
         ("", "evaluate"),
     ],
 )

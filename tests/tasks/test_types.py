@@ -21,6 +21,7 @@ from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.readers import task_formats
 from mlalign.data.sample import write_sample
+from mlalign.inference import Classifier
 from mlalign.metrics.tasks import Prediction, task_metrics
 from mlalign.pipeline import run as train
 from mlalign.reporting.bootstrap import read_items, resampled_scores
@@ -171,6 +172,23 @@ def test_a_run_is_scored_again_to_the_last_bit(finished):
     for language in before.scores:
         name = f"predictions/{language}.jsonl"
         assert (again / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_texts_without_labels_get_the_recorded_predictions(finished):
+    kind, folder = finished
+    if not task_metrics()[kind].is_learned:
+        pytest.skip("nothing was learned")
+    classifier = Classifier.from_run(folder)
+    for language in read_results(folder).scores:
+        part = classifier.run.files.read(language, "test")
+        found = classifier([list(one.parts) for one in part.examples], language=language)
+        recorded = list(read_predictions(predictions_file(folder, language), task_metrics()[kind]))
+        assert [one["predicted"] for one in found] == [one.predicted for one in recorded]
+        for one, known in zip(found, recorded, strict=True):
+            assert one | known.more == one
+        if kind == "answer_f1":
+            for one, example in zip(found, part.examples, strict=True):
+                assert example.context[one["start"] : one["end"]] == one["predicted"]
 
 
 def test_an_opened_run_has_the_type_of_its_task(finished):

@@ -69,6 +69,14 @@ class TaggedSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class LocatedSentence(TaggedSentence):
+    """A sentence whose words are known to be places of a text: where each begins, in characters."""
+
+    text: str
+    starts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SentencePair:
     """An English sentence and its translation."""
 
@@ -117,6 +125,25 @@ class Question:
 def texts_of(example: AnyExample) -> tuple[str, ...]:
     """What is read as running text: the words of a tagged sentence are one."""
     return (" ".join(example.parts),) if isinstance(example, TaggedSentence) else example.parts
+
+
+class RawText(NamedTuple):
+    """A text, or a pair of texts, without a label.
+
+    Attributes:
+        id: its name.
+        texts: as they are.
+        words: of the one text, where it was given in words; the text is the words with a space between.
+    """
+
+    id: str
+    texts: tuple[str, ...]
+    words: tuple[str, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a text of it holds nothing but white space."""
+        return not all(text.strip() for text in self.texts)
 
 
 class Part(NamedTuple, Generic[Read]):

@@ -10,6 +10,7 @@ from mlalign.metrics.tasks.multi_label import LabelF1
 from torch import Tensor
 from torch.nn import functional
 
+from mlalign.data.readers import RawText
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.metrics.tasks import Prediction
 from mlalign.tasks.base import IGNORED, LearnedTask, Prepared, TaskBatch
@@ -40,6 +41,10 @@ class MultiLabel(LearnedTask[MultiLabelledText, list[float]]):
         losses = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
         losses = losses * (batch.labels != IGNORED)
         return (losses if weights is None else losses * weights[:, None]).sum()
+
+    def unlabelled(self, raw: RawText, language: str) -> MultiLabelledText:
+        """Without any label."""
+        return MultiLabelledText(raw.id, raw.texts[0], ())
 
     def decode(self, outputs: Tensor, batch: TaskBatch) -> list[list[float]]:
         """The logits."""

@@ -1,0 +1,172 @@
+"""A finished run as a folder that plain transformers opens, where its classes can compute the same."""
+
+import logging
+from pathlib import Path
+from string import Template
+
+import torch
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedModel
+
+from mlalign.config.commands import Export
+from mlalign.errors import ConfigError, DataError
+from mlalign.files import replacing
+from mlalign.finetuning.validation import reads_pairs
+from mlalign.inference.languages import chosen_language
+from mlalign.models.backbone import language_token, quiet_transformers
+from mlalign.models.encoder import Encoder
+from mlalign.models.task_export import build_classifier, build_tokenizer, obstacles
+from mlalign.stages.reopen import OpenedRun, load_run
+from mlalign.tasks.classification import Classification
+from mlalign.tasks.tagging import Tagging
+
+log = logging.getLogger(__name__)
+
+CLOSE = 1e-5  # of probabilities, before and after
+PROBES = (
+    "The market falls, and the river rises by 3.5 per cent.",
+    "Die Königin reist am 9. November nach Saint-Étienne!",
+    "Курс акций сегодня падает.",
+    "市场今天下跌了。",
+    "word " * 600,
+)
+TEXTS = """\
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", FOLDER, truncation=True, top_k=None)
+classify([$text])
+```
+"""
+WORDS = """\
+```python
+from transformers import pipeline
+
+tag = pipeline("token-classification", FOLDER, aggregation_strategy="first")
+tag(["Marie Curie was born in Warsaw ."])
+```
+
+It was learned on words, punctuation apart: give them with a space between. A word's tag is that of its first subword.
+"""
+CARD = Template("""\
+---
+library_name: transformers
+pipeline_tag: $pipeline
+---
+
+# $name
+
+$labels. Fine-tuned on English labels alone, from $backbone, by mlalign (method $method, seed $seed); test scores of
+the run, in per cent: $scores. Licences of the backbone and of the data still hold.
+
+$usage
+The tokenizer $language, and cuts a text to $length subwords.
+""")
+
+
+def export(settings: Export) -> Path:
+    """Write the folder, open it again and compare it with the run; says where it is.
+
+    Raises:
+        ConfigError: the output is there already, or no class of transformers computes the same.
+        DataError: the run cannot be opened, or the folder does not do what the run does.
+    """
+    folder = Path(settings.output)
+    if folder.exists():
+        raise ConfigError(f"output={folder}: expected the name of a new folder, found something of that name")
+    quiet_transformers()
+    selection = None if settings.selection is None else settings.selection.value
+    run = load_run(Path(settings.run), selection=selection)
+    refuse_obstacles(run)
+    code = chosen_language(run, settings.language)
+    encoder, head = run.encoder, run.module.head
+    assert isinstance(encoder, Encoder)
+    assert isinstance(head, nn.Linear)
+    model = build_classifier(encoder, head, run.module.task.labels, on_tokens=run.module.task.on_tokens)
+    tokenizer = build_tokenizer(
+        run.tokenizer,
+        language_token=language_token(run.layout.token_language(code)) if run.layout.language_tokens else None,
+        max_length=run.layout.max_length,
+        separators=run.layout.separators,
+    )
+    with replacing(folder) as part:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        (part / "README.md").write_text(card(run, code), encoding="utf-8")
+        require_same(run, part, type(model), code)
+    print(f"written  {folder}")
+    return folder
+
+
+def refuse_obstacles(run: OpenedRun) -> None:
+    """Refuse a run that only this package can compute.
+
+    Raises:
+        ConfigError: with all reasons, and what does it instead.
+    """
+    task, settings = run.module.task, run.config.finetune
+    if not isinstance(task, Classification | Tagging):
+        reasons = ["it has no pipeline for this type of task"]
+    else:
+        reasons = obstacles(
+            run.encoder, run.module.head, representation=settings.representation.value, on_tokens=task.on_tokens
+        )
+    if settings.windows:
+        reasons.append("a long text is read in windows (finetune.windows=false cuts it)")
+    if reasons:
+        raise ConfigError(
+            f"export=transformers: no class there computes what {run.folder} does: {'; '.join(reasons)}. "
+            "Any run predicts with mlalign.inference.Classifier.from_run or evaluate.py predict=FILE"
+        )
+
+
+@torch.inference_mode()
+def require_same(run: OpenedRun, folder: Path, kind: type[PreTrainedModel], language: str) -> None:
+    """Open the folder as others will, and compare ids and probabilities of some texts with the run's.
+
+    Raises:
+        DataError: they differ.
+    """
+    module, layout = run.module.float(), run.layout
+    model = kind.from_pretrained(folder, trust_remote_code=False).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    for text, words in zip(PROBES, layout.words(PROBES), strict=True):
+        given, sequence = tokenizer(text, truncation=True, return_tensors="pt"), layout.single(words, language)
+        fault = ""
+        if given["input_ids"][0].tolist() != sequence.ids:
+            fault = f"its tokenizer cuts {text[:40]!r} into other subwords"
+        else:
+            batch = layout.batch([sequence])
+            seen = run.encoder.represent(batch, partner=None, representation="backbone", language=language)
+            found, expected = (one.softmax(-1) for one in (model(**given).logits, module.read(seen)))
+            if not torch.allclose(found, expected, rtol=0, atol=CLOSE):
+                fault = f"its probabilities for {text[:40]!r} differ by {float((found - expected).abs().max()):.1e}"
+        if fault:
+            raise DataError(f"export=transformers: {fault}; nothing was written. Please report the backbone")
+
+
+def card(run: OpenedRun, language: str) -> str:
+    """The README of a model, with what a user must know."""
+    results, task, layout = run.results, run.module.task, run.layout
+    length = str(layout.max_length)
+    if task.on_tokens:
+        usage = WORDS
+    else:
+        pair = '{"text": "A first text.", "text_pair": "A second text."}'
+        usage = Template(TEXTS).substitute(text=pair if reads_pairs(run.config.task) else '"A text."')
+    said = "treats all languages alike"
+    if layout.language_tokens:
+        token = language_token(layout.token_language(language))
+        said = f"puts the token {token} in front of every text (export again for another language)"
+    return CARD.substitute(
+        pipeline="token-classification" if task.on_tokens else "text-classification",
+        name=results.name,
+        labels=f"Labels of {results.task}: {', '.join(task.labels)}",
+        backbone=run.config.backbone.name,
+        method=results.method,
+        seed=results.seed,
+        scores=", ".join(f"{one} {score:.1f}" for one, score in results.scores.items()),
+        usage=usage,
+        language=said,
+        length=length,
+    )

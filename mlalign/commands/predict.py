@@ -1,0 +1,128 @@
+"""A file of texts, predicted by a finished run line by line, into another."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from mlalign.config.commands import Predict
+from mlalign.config.enums import AnswerForm, TextForm
+from mlalign.data.readers import RawText
+from mlalign.data.text import open_bytes
+from mlalign.errors import ConfigError, DataError
+from mlalign.files import Json, JsonObject, replacing
+from mlalign.inference import Classifier
+from mlalign.inference.texts import read_raw_texts
+from mlalign.progress import bar
+from mlalign.reporting import strict_json
+
+STANDARD = "-"  # standard input
+
+
+def predict(settings: Predict) -> None:
+    """Write what is predicted for each line; to standard output, where no file is named, nothing else goes.
+
+    Raises:
+        ConfigError: settings that do not go together, or the run has no weights.
+        DataError: the run, the file or a line of it cannot be read; no file is left half written.
+    """
+    form = text_form(settings)
+    name, open_stream = source(settings.predict)
+    answers = answer_form(settings)
+    selection = None if settings.selection is None else settings.selection.value
+    classifier = Classifier.from_run(settings.run, selection=selection, accelerator=settings.accelerator.value)
+    task = classifier.task
+    if answers == AnswerForm.tsv and not task.metric.has_labels:
+        raise ConfigError(
+            f"format=tsv: an answer of task={classifier.run.config.task.name} is more than one label; set format=jsonl"
+        )
+    read = read_raw_texts(name, open_stream, form.value, reads=classifier.reads, takes_words=task.takes_words)
+    rows = predicted(classifier, read, settings.language)
+    written = tabular(rows, task.labels) if answers == AnswerForm.tsv else map(as_json, rows)
+    is_shown = settings.output is not None or not sys.stdout.isatty()
+    try:
+        with target(settings.output) as file:
+            for line in bar(is_shown, "predicting")(written):
+                file.write(f"{line}\n")
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if settings.output is not None:
+        print(f"written  {settings.output}")
+
+
+def text_form(settings: Predict) -> TextForm:
+    """What is typed, or what the file's name says; else lines."""
+    if settings.input is not None:
+        return settings.input
+    ending = Path(settings.predict.removesuffix(".gz")).suffix
+    return {".tsv": TextForm.tsv, ".jsonl": TextForm.jsonl}.get(ending, TextForm.lines)
+
+
+def answer_form(settings: Predict) -> AnswerForm:
+    """What is typed, or what the name of the output says; else JSON lines.
+
+    Raises:
+        ConfigError: the output is what is read, or a folder.
+    """
+    if settings.output is not None:
+        path = Path(settings.output)
+        if path.is_dir() or (path.exists() and Path(settings.predict).exists() and path.samefile(settings.predict)):
+            raise ConfigError(f"output={path}: expected the name of a new file, found a folder or what is predicted")
+    if settings.format is not None:
+        return settings.format
+    return AnswerForm.tsv if (settings.output or "").endswith(".tsv") else AnswerForm.jsonl
+
+
+def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
+    """What is read: how messages call it, and what opens it.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if predict == STANDARD:
+        return "standard input", lambda: sys.stdin.buffer
+    if not Path(predict).exists():
+        raise DataError(f"predict={predict}: no such file; expected one of texts, or - for standard input")
+    return predict, partial(open_bytes, Path(predict))
+
+
+@contextmanager
+def target(output: str | None) -> Iterator[TextIO]:
+    """Where lines go; a file takes its name when it is whole."""
+    if output is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with replacing(Path(output)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+def predicted(classifier: Classifier, texts: Iterator[RawText], language: str | None) -> Iterator[JsonObject]:
+    """Each text's id and what is predicted for it."""
+    names: deque[str] = deque()  # of the texts that are read and not yet answered
+
+    def noted() -> Iterator[RawText]:
+        for text in texts:
+            names.append(text.id)
+            yield text
+
+    for answer in classifier.stream(noted(), language=language):
+        yield {"id": names.popleft(), **answer}
+
+
+def as_json(row: Mapping[str, Json]) -> str:
+    """One line."""
+    return strict_json.dumps(row)
+
+
+def tabular(rows: Iterator[JsonObject], labels: Sequence[str]) -> Iterator[str]:
+    """A header, and a line for each: id, label and the probability of every label; empty where there is none."""
+    yield "\t".join(["id", "predicted", *labels])
+    for row in rows:
+        shares = row.get("probabilities", {})
+        fields = [row["id"], row["predicted"] or "", *(str(shares.get(label, "")) for label in labels)]
+        yield "\t".join(" ".join(field.split()) for field in fields)

@@ -1,0 +1,77 @@
+"""A run written for transformers: its pipelines say what the run says, or the reasons are told."""
+
+import json
+import re
+
+import pytest
+from training.toy import configured
+from transformers import pipeline
+from typed import ROOT, call
+
+from mlalign.inference import Classifier
+from mlalign.pipeline import run as train
+
+SHORT = ("finetune.epochs=1", "finetune.batch_size=8", "finetune.learning_rate=1e-2", "finetune.evaluations=1")
+PLAIN = ("ablation=no_afm", "backbone.pool=first")
+
+
+@pytest.fixture(scope="module")
+def topics(toy):
+    return train(configured(toy, f"output={toy / 'exported'}", *SHORT, *PLAIN))
+
+
+@pytest.fixture(scope="module")
+def tags(toy):
+    return train(configured(toy, f"output={toy / 'exported'}", *SHORT, *PLAIN, "task=panx"))
+
+
+def test_a_plain_pipeline_says_what_the_classifier_says(topics, tmp_path):
+    done = call("evaluate.py", [f"run={topics}", "export=transformers", "output=model", "language=de"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    classify = pipeline("text-classification", str(tmp_path / "model"), truncation=True, top_k=None)
+    texts = ["knab seees yadot", "bank sees gold today", "tekram", " ".join(["knab"] * 200)]
+    for found, expected in zip(classify(texts), Classifier.from_run(topics)(texts, language="de"), strict=True):
+        assert found[0]["label"] == expected["predicted"]
+        assert {one["label"]: one["score"] for one in found} == pytest.approx(expected["probabilities"], abs=1e-5)
+    config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
+    assert config["id2label"] == {"0": "CCAT", "1": "ECAT", "2": "GCAT", "3": "MCAT"}
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "[LANG_de]" in card
+    assert 'pipeline("text-classification", FOLDER, truncation=True, top_k=None)' in card
+    again = call("evaluate.py", [f"run={topics}", "export=transformers", "output=model"], tmp_path)
+    assert again.returncode == 2
+    assert "output=model: expected the name of a new folder" in again.stderr
+    names = {"run": str(topics), "exported": str(tmp_path / "model")}
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "predict.md").read_text(encoding="utf-8"), re.DOTALL
+    ):
+        exec(block, names)
+    assert names["answers"][0].keys() == {"predicted", "probabilities"}
+    assert len(names["scores"][0]) == 4
+
+
+def test_a_plain_pipeline_marks_the_spans_of_the_classifier(tags, tmp_path):
+    done = call("evaluate.py", [f"run={tags}", "export=transformers", "output=model"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "language is not given" in done.stderr
+    texts = ["bank sees gold today", "tekram sdnif dlog niaga", "doctor leaves gold birds", "army buys letters ."]
+    tag = pipeline("token-classification", str(tmp_path / "model"), aggregation_strategy="first")
+    marked = 0
+    for text, found, expected in zip(texts, tag(texts), Classifier.from_run(tags)(texts), strict=True):
+        marked += len(found)
+        assert [(one["entity_group"], one["start"], one["end"]) for one in found] == [
+            (one["type"], one["start"], one["end"]) for one in expected["spans"]
+        ], text
+        assert [one["score"] for one in found] == pytest.approx(
+            [one["probability"] for one in expected["spans"]], abs=1e-5
+        )
+    assert marked
+
+
+def test_what_transformers_cannot_compute_is_refused_with_the_way_round(toy, tmp_path):
+    fused = train(configured(toy, f"output={toy / 'exported'}", *SHORT))
+    done = call("evaluate.py", [f"run={fused}", "export=transformers", "output=model"], tmp_path)
+    assert done.returncode == 2
+    for word in ("finetune.representation=backbone", "backbone.pool=first", "Classifier.from_run", "Traceback"):
+        assert (word in done.stderr) == (word != "Traceback")
+    assert not list(tmp_path.iterdir())
