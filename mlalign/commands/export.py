@@ -40,13 +40,19 @@ classify([$text])
 """
 WORDS = """\
 ```python
+import re
+
 from transformers import pipeline
 
-tag = pipeline("token-classification", FOLDER, aggregation_strategy="first")
-tag(["Marie Curie was born in Warsaw ."])
+tag = pipeline("token-classification", FOLDER, aggregation_strategy="none", ignore_labels=[])
+text = "Marie Curie was born in Warsaw ."  # words, punctuation apart, with a space between
+first = {token["start"]: token for token in reversed(tag(text))}
+for word in re.finditer(r"\\S+", text):
+    print(word[0], first[word.start()]["entity"], first[word.start()]["score"])
 ```
 
-It was learned on words, punctuation apart: give them with a space between. A word's tag is that of its first subword.
+A word's tag is that of its first subword. `aggregation_strategy="first"` groups the words, but takes a subword that is
+only the space in front of a word for a word of its own.
 """
 CARD = Template("""\
 ---

@@ -2,6 +2,8 @@
 
 import json
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 from training.toy import configured
@@ -50,22 +52,22 @@ def test_a_plain_pipeline_says_what_the_classifier_says(topics, tmp_path):
     assert len(names["scores"][0]) == 4
 
 
-def test_a_plain_pipeline_marks_the_spans_of_the_classifier(tags, tmp_path):
+def test_a_plain_pipeline_gives_words_the_tags_of_the_classifier(tags, tmp_path):
     done = call("evaluate.py", [f"run={tags}", "export=transformers", "output=model"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "language is not given" in done.stderr
     texts = ["bank sees gold today", "tekram sdnif dlog niaga", "doctor leaves gold birds", "army buys letters ."]
-    tag = pipeline("token-classification", str(tmp_path / "model"), aggregation_strategy="first")
-    marked = 0
-    for text, found, expected in zip(texts, tag(texts), Classifier.from_run(tags)(texts), strict=True):
-        marked += len(found)
-        assert [(one["entity_group"], one["start"], one["end"]) for one in found] == [
-            (one["type"], one["start"], one["end"]) for one in expected["spans"]
-        ], text
-        assert [one["score"] for one in found] == pytest.approx(
-            [one["probability"] for one in expected["spans"]], abs=1e-5
-        )
-    assert marked
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (tmp_path / "model" / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    for text, expected in zip(texts, Classifier.from_run(tags)(texts), strict=True):
+        names = {"FOLDER": str(tmp_path / "model")}
+        with redirect_stdout(StringIO()) as said:
+            exec(re.sub("Marie Curie .*?\\.", text, code), names)
+        found = [line.split() for line in said.getvalue().splitlines()]
+        assert [word for word, _, _ in found] == expected["words"]
+        assert [tag for _, tag, _ in found] == expected["predicted"]
+        assert [float(score) for _, _, score in found] == pytest.approx(expected["probabilities"], abs=1e-5)
 
 
 def test_what_transformers_cannot_compute_is_refused_with_the_way_round(toy, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from mlalign.data.readers import LabelledText, Part, SentencePair, TaggedSentence
 from mlalign.tasks.classification import Classification, Classified
 from mlalign.tasks.scoring import add_records, write_predictions
-from mlalign.tasks.tagging import Tagging
+from mlalign.tasks.tagging import Tagged, Tagging
 
 TEXTS = [LabelledText("7", ("eins",), 1), LabelledText("9", ("zwei",), 0)]
 
@@ -29,7 +29,7 @@ def test_predicted_labels_are_written_with_the_gold_labels_and_probabilities(tmp
 def test_predicted_tags_are_written_with_the_gold_tags(tmp_path):
     sentences = [TaggedSentence("1", ("Ada", "ging"), (1, 0))]
     path = tmp_path / "de.jsonl"
-    write_predictions(path, Tagging(["O", "B-PER"]).predictions(sentences, [[1, 1]]))
+    write_predictions(path, Tagging(["O", "B-PER"]).predictions(sentences, [[Tagged(1, 0.9), Tagged(1, 0.6)]]))
     assert written(path) == [{"id": "1", "gold": ["B-PER", "O"], "predicted": ["B-PER", "B-PER"]}]
 
 
