@@ -44,7 +44,7 @@ def test_a_pipeline_gives_the_label_and_the_probabilities_of_a_text(made, tmp_pa
     assert float((expected[0] - expected[1]).abs().max()) > 1e-3
 
 
-def test_a_pipeline_marks_the_same_spans(made, tmp_path, sentences):
+def test_a_pipeline_labels_the_same_tokens(made, tmp_path, sentences):
     both, head = made
     written(both, head, tmp_path, on_tokens=True)
     words = [text.rstrip(".!").split() for text in sentences["de"][:8]]
