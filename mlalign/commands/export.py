@@ -62,8 +62,8 @@ pipeline_tag: $pipeline
 
 # $name
 
-$labels. Fine-tuned on English labels alone, from $backbone, by mlalign (method $method, seed $seed); test scores of
-the run, in per cent: $scores. Licences of the backbone and of the data still hold.
+$labels. Made by mlalign from $backbone (method $method, seed $seed), which read $reads. Test scores of the run, in per
+cent: $scores. Licences of the backbone and of the data still hold.
 
 $usage
 The tokenizer $language, and cuts a text to $length subwords.
@@ -171,6 +171,7 @@ def card(run: OpenedRun, language: str) -> str:
         backbone=run.config.backbone.name,
         method=results.method,
         seed=results.seed,
+        reads=", ".join(results.reads) or "labels",
         scores=", ".join(f"{one} {score:.1f}" for one, score in results.scores.items()),
         usage=usage,
         language=said,
