@@ -3,6 +3,7 @@
 python train.py                                       everything generated, one CPU, two minutes
 python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
 python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
+python train.py ... dry_run=true                      its price: hours, memory, disk; nothing is trained or written
 python train.py --help                                groups and keys
 
 What a run does is in mlalign/pipeline.py.
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from mlalign.config.hydra import Command, resolve
+from mlalign.config.hydra import Command, resolve, words_of_sweep
 
 
 def job(composed: DictConfig) -> None:
@@ -20,10 +21,21 @@ def job(composed: DictConfig) -> None:
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
     from mlalign.commands.devices import on_all_devices
+    from mlalign.commands.dry_run import dry_run
     from mlalign.pipeline import run
     from mlalign.stages.validation import check_parts
 
-    on_all_devices(run, check_parts(config))
+    if config.dry_run:
+        dry_run(check_parts(config), words_of_sweep())
+    else:
+        on_all_devices(run, check_parts(config))
+
+
+def total() -> None:
+    """What the runs of a dry sweep cost together."""
+    from mlalign.commands.dry_run import total
+
+    total()
 
 
 def folder(composed: DictConfig) -> Path:
@@ -37,4 +49,4 @@ def folder(composed: DictConfig) -> Path:
 
 
 if __name__ == "__main__":
-    Command("train", job, folder).run()
+    Command("train", job, folder, total).run()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shapes import Shape
 
 from mlalign import cost
-from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
+from mlalign.pricing import model
 
 FLOAT = 4  # bytes
 
@@ -79,36 +79,22 @@ def parameters(shape: Shape) -> int:
 
 
 def kept_bytes(shape: Shape, *, bfloat16: bool = False, fused: bool = False) -> int:
-    """What the encoder's forward keeps for its backward pass, weights not counted.
-
-    In bfloat16 a rounded copy of the matrices is among it. Fused attention keeps no probabilities.
-    """
-    width = shape.width
-    per_token = (50 if bfloat16 else 72) * width + 16
-    if not fused:
-        per_token += 12 * shape.heads * shape.length
-    copies = 24 * width**2 if bfloat16 else 0
-    embeddings = shape.tokens * (8 * width + 24)
-    return embeddings + shape.layers * (shape.tokens * per_token + copies)
+    """What the encoder's forward keeps for its backward pass, weights not counted."""
+    return model.kept_bytes(of_model(shape), shape.tokens, shape.length, model.Computed(bfloat16, fused))
 
 
-def memory_bytes(shape: Shape, method: Method, *, bfloat16: bool = False, fused: bool = False) -> dict[str, int]:
-    """Held at the same time at most: a bound that allocators overshoot.
+def memory_bytes(shape: Shape, method: Method, *, bfloat16: bool = False, fused: bool = False) -> int:
+    """Held at the same time at most."""
+    sentences = 2 * shape.pairs if method.pooled and method.distribution else 0
+    mixed = 0 if method.pooled else method.distribution
+    rows = cost.VocabularyRows(0, method.masked + sentences, mixed)
+    kept = kept_bytes(shape, bfloat16=bfloat16, fused=fused)
+    return model.peak_bytes(of_model(shape), kept, rows, method.vocabulary or shape.vocabulary)
 
-    The gradient of the embeddings is there twice while a second use adds to the first.
-    """
-    weights = FLOAT * parameters(shape)
-    embeddings = FLOAT * shape.vocabulary * shape.width
-    sentences = 2 * shape.pairs
-    rows = method.masked + (sentences if method.pooled else method.distribution)
-    return {
-        "weights": weights,
-        "gradients": weights,
-        "Adam's moments": 2 * weights,
-        "second gradient of the embeddings": embeddings,
-        "kept for the backward pass": kept_bytes(shape, bfloat16=bfloat16, fused=fused),
-        "logits": 3 * FLOAT * min(KEPT_ENTRIES, rows * (method.vocabulary or shape.vocabulary)),
-    }
+
+def of_model(shape: Shape) -> model.Shape:
+    """As prices know it."""
+    return model.Shape(parameters(shape), shape.vocabulary * shape.width, shape.layers, shape.width, shape.heads)
 
 
 def moved_bytes(shape: Shape, method: Method, *, dense_gradients: int) -> int:

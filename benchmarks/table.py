@@ -112,7 +112,7 @@ def paper(figures: Outcome) -> str:
         operations, memory = figures[form]["operations"], figures[form]["memory_bytes"]
         total = sum(operations.values())
         share = operations["encoder"] / total
-        body.append([form, f"{total / 1e12:.1f}", f"{share:.0%}", f"{sum(memory.values()) / GIB:.1f}"])
+        body.append([form, f"{total / 1e12:.1f}", f"{share:.0%}", f"{memory / GIB:.1f}"])
     table = rows(["paper's shape, by the model", "T operations", "encoder's share", "GiB"], body)
     sent = [
         [

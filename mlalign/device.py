@@ -83,7 +83,7 @@ def choose_precision(precision: str, *, gpu: bool) -> str:
     float32 in either.
     """
     if precision == "auto":
-        native = torch.cuda.is_bf16_supported() if gpu else cpu_has_bfloat16()
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else cpu_has_bfloat16()
         precision = "bfloat16" if native else "float32"
     return {"float32": "32-true", "bfloat16": "bf16-mixed"}[precision]
 

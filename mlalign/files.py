@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Json = Any  # what JSON or YAML may hold: typed where it is read
 JsonObject = dict[str, Json]
 RESULTS = "results.json"  # in the folder of a finished run
+LOG, METRICS = "run.log", "metrics.jsonl"  # that can be followed while it lasts
 CONFIG = "config.yaml"  # in that of one that has begun
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
 

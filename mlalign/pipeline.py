@@ -164,6 +164,16 @@ def prepare_data(config: Train) -> Corpus:
     """
     with rank_zero_first():
         prepare(config)
+    return find_data(config)
+
+
+def find_data(config: Train) -> Corpus:
+    """Look for every file of a configuration.
+
+    Raises:
+        ConfigError: a language or corpus does not exist.
+        DataError: a file is missing.
+    """
     text, task = ParallelText(config), task_files(config)
     alone = replace(config, task=replace(config.task, languages=[task.source]))
     scored = task if config.trial is None else task_files(alone, scored=config.scored)

@@ -17,7 +17,7 @@ from mlalign.errors import ConfigError
 from mlalign.stages.finished import run_folder
 from mlalign.stages.validation import check_parts
 
-GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "tuning", "trainer", "logger")
+GROUPS = ("backbone", "data", "method", "losses", "ablation", "task", "tuning", "trainer", "logger", "card")
 NEEDED = {  # by some choices
     ("data", "files"): ["data.root=somewhere", "data.parallel=[tatoeba]"],
     ("backbone", "custom"): ["backbone.name=some/encoder"],
@@ -28,6 +28,7 @@ NEEDED = {  # by some choices
     ("losses", "masked_inter_sentence"): ["align.masked_every=1"],
     ("losses", "masked_intra_sentence"): ["align.masked_every=1"],
     ("losses", "momentum_contrast"): ["align.masked_every=1"],
+    **{("card", name): ["dry_run=true"] for name in ("a100", "h100", "h200", "t4")},
     ("losses", "dict_mlm"): ["data.lexicon=induced"],
     ("losses", "word_links"): ["data.links=ibm1"],
 }

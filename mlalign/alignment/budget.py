@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from mlalign.errors import ConfigError
 
 Ints = NDArray[np.int64]
 FIRST = 1024  # batches
+DEAR, MANY = 0.5, 30_000  # share of the operations of a step, words
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,24 @@ class Spent:
     def __add__(self, other: "Spent") -> "Spent":
         """Both together."""
         return Spent(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+
+
+class BatchCost(NamedTuple):
+    """What one batch costs, all devices together.
+
+    Attributes:
+        pairs: sentence pairs.
+        tokens: as ``Spent.tokens``, not rounded.
+        flops: operations.
+        rows: of the pass over the vocabulary.
+        ends_update: whether the encoder is updated after it.
+    """
+
+    pairs: int
+    tokens: float
+    flops: int
+    rows: VocabularyRows
+    ends_update: bool
 
 
 def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
@@ -107,7 +127,20 @@ def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule, st
 def spending(
     align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None
 ) -> Iterator[Spent]:
-    """What is spent after each update of the encoder, of a run without end; a head that learns alone goes before.
+    """What is spent after each update of the encoder, of a run without end; see ``batch_costs``."""
+    updates = pairs = flops = 0
+    tokens = 0.0
+    for cost in batch_costs(align, module, data, steps):
+        pairs, tokens, flops = pairs + cost.pairs, tokens + cost.tokens, flops + cost.flops
+        if cost.ends_update:
+            updates += 1
+            yield Spent(updates, pairs, round(tokens), flops)
+
+
+def batch_costs(
+    align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None
+) -> Iterator[BatchCost]:
+    """What each batch costs, of a run without end; a head that learns alone goes before.
 
     Args:
         align: settings of the stage.
@@ -117,8 +150,6 @@ def spending(
     """
     plan = module.optimisation if steps is None else replace(module.optimisation, steps=steps)
     again = [view for one in module.objectives.named().values() for view in one.encodes_again]
-    steps = pairs = flops = 0
-    tokens = 0.0
     model = module.encoder.backbone.base_model
     for key in batches_of(data):
         size = size_of(data, key, width=module.encoder.dim, mask_rate=align.mask_rate)
@@ -130,7 +161,7 @@ def spending(
         keys = [size.target + size.overhead] if "momentum" in module.companions else []
         keys += [positions_of(view, size, data.layout) for view in again]
         fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
-        pairs += size.pairs
+        tokens, flops = 0.0, 0
         for share, read in ((1.0, fast), (FORWARD, slow)):
             tokens += share * sum(int(positions.sum()) for positions in read)
             flops += round(share * sum(read_operations(model, positions) for positions in read))
@@ -139,11 +170,23 @@ def spending(
             for name, one in module.objectives.named().items()
             if one.is_learned(progress)
         }
-        flops += _vocabulary(module, learned)
+        rows = _vocabulary_rows(module, learned)
+        flops += _vocabulary(module, rows)
         flops += 0 if alone else _objectives(module, learned, sizes.values(), data.layout)
-        if plan.ends_update(key.batch) and not alone:
-            steps += 1
-            yield Spent(steps, pairs, round(tokens), flops)
+        yield BatchCost(size.pairs, tokens, flops, rows, plan.ends_update(key.batch) and not alone)
+
+
+def dear_words(align: Align, module: AlignmentModule, data: ParallelDataModule) -> str | None:
+    """What to say where most of a step goes into mixtures of softmaxes over a large vocabulary, else None."""
+    cost = next(batch_costs(align, module, data))
+    vocabulary = 0 if module.head is None else len(module.head)
+    share = vocabulary_operations(0, cost.rows.mixed, module.encoder.dim, vocabulary) / cost.flops
+    if share <= DEAR or vocabulary < MANY:
+        return None
+    return (
+        f"word_distribution takes {share:.0%} of the operations of a step: each word predicts {vocabulary:,} others; "
+        "losses.word_distribution.prediction=pooled or align.vocabulary=seen takes a fraction of it (docs/speed.md)"
+    )
 
 
 def side_spending(data: ParallelDataModule, module: MaskedSideModule, batches: int, *, frozen: bool) -> Spent:
@@ -223,16 +266,22 @@ def _objectives(
     return operations
 
 
-def _vocabulary(module: AlignmentModule, learned: Mapping[str, BatchSize]) -> int:
-    """The pass that all word losses share."""
+def _vocabulary_rows(module: AlignmentModule, learned: Mapping[str, BatchSize]) -> VocabularyRows:
+    """What enters the pass that all word losses share."""
     objectives = {name: one for name, one in module.objectives.vocabulary().items() if name in learned}
     if module.head is None or not objectives:
-        return 0
+        return VocabularyRows(0, 0)
     rows = [one.rows(learned[name]) for name, one in objectives.items()]
-    words, singles, mixed = VocabularyRows(*map(sum, zip(*rows, strict=True)))
+    return VocabularyRows(*map(sum, zip(*rows, strict=True)))
+
+
+def _vocabulary(module: AlignmentModule, rows: VocabularyRows) -> int:
+    """The pass that all word losses share."""
+    if module.head is None:
+        return 0
     layers = (not isinstance(module.head.transform, nn.LayerNorm)) + (
         3 if module.encoder.word_fusion is not None else 0
     )
     width = module.encoder.dim
-    transform = linear_operations(layers * words, width**2)
-    return transform + vocabulary_operations(singles, mixed, width, len(module.head))
+    transform = linear_operations(layers * rows.words, width**2)
+    return transform + vocabulary_operations(rows.singles, rows.mixed, width, len(module.head))

@@ -6,6 +6,7 @@ TINY, BILSTM = "tiny", "bilstm"  # backbone.name of the encoders that are built 
 BUILT = (TINY, BILSTM)
 LASER = "laser"  # that of LASER's released weights
 CUSTOM = "custom"  # backbone.name until one is given
+THIS = "this"  # card.name of the device here
 
 # Where a run's text comes from: generated, files of one's own, or fetched.
 DataSource = StrEnum("DataSource", "sample files hub")

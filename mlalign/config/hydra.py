@@ -1,14 +1,18 @@
 """From what was typed to a checked configuration; what is wrong with it in one message."""
 
 import logging
+import math
 import os
 import re
 import shlex
 import string
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import is_dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import hydra
@@ -16,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -25,11 +30,12 @@ from mlalign.config.enums import LASER, BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
+from mlalign.config.identity import affects_nothing
 from mlalign.config.plain import typed
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, mistyped
-from mlalign.config.sweep import FOLDER, Sweep, sweep_of
+from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
 from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
 from mlalign.config.words import FREE, quoted
@@ -76,6 +82,7 @@ class Command:
         name: of the configuration's file.
         job: one run.
         folder: names the folder of a run; None for a command that has no sweeps.
+        total: called after the runs of a dry sweep, which leaves nothing behind.
         about: what ``--help`` says before the keys.
     """
 
@@ -84,26 +91,32 @@ class Command:
         name: str,
         job: Callable[[DictConfig], None],
         folder: Callable[[DictConfig], Path] | None = None,
+        total: Callable[[], None] = lambda: None,
         *,
         about: str = "",
     ) -> None:
-        self.name, self.job, self.folder, self.about = name, job, folder, about
+        self.name, self.job, self.folder, self.total, self.about = name, job, folder, total, about
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
         self.started = False
         self.failures: list[str] = []
+        self.began: list[float] = []
         self.sweep: Sweep | None = None
 
     def one(self, composed: DictConfig) -> None:
         """What Hydra calls for every run, those of a sweep possibly in other processes."""
         self.started = True
         quiet_libraries()
+        self.began.append(time.monotonic())
+        if runs := number_of_runs():
+            log.info("%s", place_of(self.began, runs))
         try:
             self.job(composed)
         except Exception as error:
             if self.sweep is not None:
                 self._leave(error, composed, self.sweep)
             elif isinstance(error, MENDABLE) and not self.full:
-                self.failures.append(described(error))
+                called = words_of_sweep()
+                self.failures.append(f"{' '.join(called)}: {described(error)}" if called else described(error))
             if self.full or not (self.sweep or isinstance(error, MENDABLE)):
                 raise
         else:
@@ -119,15 +132,21 @@ class Command:
         quiet_libraries()
         stopping.install()
         try:
-            sys.argv[1:] = renamed_words(quoted(sys.argv[1:]))
+            words = renamed_words(quoted(sys.argv[1:]))
+            sys.argv[1:] = sorted(
+                words, key=lambda word: word not in FLAGS
+            )  # Hydra's parser wants one row of overrides
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
                 chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
                 print(f"{self.about}{help_text(self.name, chosen)}")
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
-            if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
-                sys.argv.append(f"{FOLDER}{self.sweep.folder}")
-            hydra.main(version_base="1.3", config_path=CONF, config_name=self.name)(self.one)()
+            with nowhere(self.sweep) if is_dry(sys.argv[1:]) else nullcontext():
+                if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
+                    sys.argv.append(f"{FOLDER}{self.sweep.folder}")
+                self.sweep = None if is_dry(sys.argv[1:]) else self.sweep
+                hydra.main(version_base="1.3", config_path=CONF, config_name=self.name)(self.one)()
+            self.total()
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
             interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)
@@ -166,6 +185,57 @@ class Command:
             return [refused, self.folder(composed)]
         except MENDABLE:
             return [refused]
+
+
+def is_dry(words: Sequence[str]) -> bool:
+    """Whether a command line asks for prices alone."""
+    return any(key_of(word) == "dry_run" and word.partition("=")[2].lower() == "true" for word in words)
+
+
+@contextmanager
+def nowhere(sweep: Sweep | None) -> Iterator[None]:
+    """Let Hydra write what it writes of a sweep into a folder that is deleted; the runs keep their names."""
+    if sweep is None:
+        yield
+        return
+    with TemporaryDirectory(prefix="mlalign-") as folder:
+        sys.argv[1:] = [word for word in sys.argv[1:] if not word.startswith((FOLDER, "output="))]
+        sys.argv += [f"output={sweep.folder}", f"{FOLDER}{folder}"]
+        yield
+
+
+def words_of_sweep() -> list[str] | None:
+    """What was typed for this run of a sweep and says what is run; None for a run alone."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return [word for word in HydraConfig.get().overrides.task if not affects_nothing(key_of(word))]
+
+
+def number_of_runs() -> int | None:
+    """How many runs a sweep in this process has; None outside of one."""
+    if (
+        not HydraConfig.initialized()
+        or HydraConfig.get().mode != RunMode.MULTIRUN
+        or not GlobalHydra().is_initialized()
+    ):
+        return None
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    found = parser.parse_overrides([word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
+    return math.prod(len(list(one.sweep_string_iterator())) for one in found if one.is_sweep_override())
+
+
+def place_of(began: Sequence[float], runs: int) -> str:
+    """Which run of a sweep begins, and how long the others will take if they are as those before.
+
+    Args:
+        began: when each run did, this one the last.
+        runs: of the sweep.
+    """
+    done = len(began) - 1
+    if not done:
+        return f"Run 1 of {runs}"
+    minutes = (began[-1] - began[0]) / done * (runs - done) / 60
+    return f"Run {done + 1} of {runs}, about {minutes:.0f} min left" if minutes >= 1 else f"Run {done + 1} of {runs}"
 
 
 def typed_again(words: Sequence[str]) -> str:

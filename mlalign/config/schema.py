@@ -333,6 +333,18 @@ class Logger(Settings):
 
 
 @dataclass
+class Card(Settings):
+    """A device that a dry run names the price on, by its data sheet; ``this`` is measured and has none."""
+
+    name: str = setting("this", A_NAME)
+    # Operations a second in products of matrices, without sparsity; null: it has no such products.
+    bfloat16: float | None = setting(None, POSITIVE)
+    float32: float | None = setting(None, POSITIVE)
+    bandwidth: float | None = setting(None, POSITIVE)  # bytes a second
+    memory: float | None = setting(None, POSITIVE)  # bytes
+
+
+@dataclass
 class Train(Settings):
     """One run of ``train.py``."""
 
@@ -358,6 +370,9 @@ class Train(Settings):
     tuned: str | None = setting(None, affects=NOTHING)  # a folder of settings that trials chose, for each method
     # Weights that stay: none | tested | best_and_last | all evaluations.
     keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
+    # Check everything and name the price, hours, memory and disk, on `card`; nothing is trained or written.
+    dry_run: bool = setting(False, affects=NOTHING)
+    card: Card = setting(Card, affects=NOTHING)
     resume: Json = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
     output: str = setting("outputs", affects=NOTHING)  # runs; `multirun` in a sweep
     aligned: str = setting("outputs/aligned", affects=NOTHING)  # encoders that later runs find again

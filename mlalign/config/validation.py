@@ -12,6 +12,7 @@ from mlalign.config.enums import (
     BUILT,
     CUSTOM,
     LASER,
+    THIS,
     AdversarySchedule,
     BudgetUnit,
     DataSource,
@@ -222,6 +223,14 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     swaps = Stage.swap in stages
     is_laser = config.backbone.name == LASER
     return [
+        (
+            config.card.name != THIS and not config.dry_run,
+            f"card={config.card.name}: only a dry run is priced on another card; set dry_run=true, or leave card out",
+        ),
+        (
+            config.card.name != THIS and None in (config.card.float32, config.card.bandwidth, config.card.memory),
+            f"card={config.card.name}: card.float32, card.bandwidth and card.memory are needed, by its data sheet",
+        ),
         (
             makes_words and len(stages) > 1,
             f"method.stages={list(map(str, stages))}: word vectors start from text alone, and no other stage "

@@ -12,6 +12,7 @@ from mlalign.data.parallel import sentences_of
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.models.encoder import Encoder
+from mlalign.progress import Progress, in_silence
 
 THRESHOLD = 1e-3
 BATCH = 64
@@ -35,7 +36,9 @@ def mutual_softmax(
 
 
 @torch.no_grad()
-def encoder_links(table: Tokenised, encoder: Encoder, layout: SequenceBuilder, layer: int | None) -> Found:
+def encoder_links(
+    table: Tokenised, encoder: Encoder, layout: SequenceBuilder, layer: int | None, progress: Progress = in_silence
+) -> Found:
     """Links of the subwords of all pairs.
 
     Args:
@@ -43,10 +46,11 @@ def encoder_links(table: Tokenised, encoder: Encoder, layout: SequenceBuilder, l
         encoder: in evaluation mode.
         layout: of its sequences, with the subwords that the table has.
         layer: whose vectors are compared; None for the last.
+        progress: shows how many batches are done.
     """
     places, sizes = [np.zeros((0, 2), np.int32)], np.zeros(len(table), np.int64)
     order = np.argsort(table.lengths, kind="stable")
-    for start in range(0, len(order), BATCH):
+    for start in progress(range(0, len(order), BATCH)):
         rows = order[start : start + BATCH]
         part = table.take(rows)
         sides = [

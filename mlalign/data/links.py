@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from mlalign.data.token_cache import Tokenised
 from mlalign.files import locked, replacing
+from mlalign.progress import Progress, in_silence
 
 MODEL1 = "links1"  # of the files; another number when they change
 ITERATIONS = 5
@@ -62,15 +63,18 @@ class Model1:
         source: sentences.
         target: row i translates row i of the source.
         iterations: of expectation and maximisation.
+        progress: shows how many of them are done.
     """
 
-    def __init__(self, source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> None:
+    def __init__(
+        self, source: Sentences, target: Sentences, iterations: int = ITERATIONS, progress: Progress = in_silence
+    ) -> None:
         self.source, self.target = source, target
         self.shape = (int(source.words.max(initial=-1)) + 2, int(target.words.max(initial=-1)) + 1)
         keys, self.cells = self._index()
         row, column = np.divmod(keys, max(1, self.shape[1]))
         self.table = np.ones(len(keys))
-        for _ in range(iterations):
+        for _ in progress(range(iterations)):
             counts = np.zeros(len(keys))
             for sizes, cell in self.cells:
                 chance = self.table[cell]
@@ -128,20 +132,21 @@ class Model1:
         return every, cells
 
 
-def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS) -> Found:
+def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS, progress: Progress = in_silence) -> Found:
     """Places of words that each direction finds the best for the other (Och & Ney 2003: the intersection).
 
     Args:
         source: sentences.
         target: row i translates row i of the source.
         iterations: see ``Model1``.
+        progress: likewise.
 
     Returns:
         Source and target place in their sentences ``[links, 2]``, pair by pair, and how many links
         each pair has.
     """
-    of_target = Model1(source, target, iterations).alignment()
-    of_source = Model1(target, source, iterations).alignment()
+    of_target = Model1(source, target, iterations, progress).alignment()
+    of_source = Model1(target, source, iterations, progress).alignment()
     pair = np.repeat(np.arange(len(target.lengths)), target.lengths)
     first = np.cumsum(source.lengths) - source.lengths
     aligned = np.flatnonzero(of_target != NULL)
@@ -179,7 +184,7 @@ def linking_seconds(table: Tokenised) -> float:
         return float(reader.schema.metadata[b"seconds"])
 
 
-def model1_links(table: Tokenised) -> Found:
+def model1_links(table: Tokenised, progress: Progress = in_silence) -> Found:
     """Of the subwords of all pairs, see ``links``."""
     whole = table.rows[:]
 
@@ -187,7 +192,7 @@ def model1_links(table: Tokenised) -> Found:
         words = whole[name].combine_chunks().flatten().to_numpy()
         return Sentences(words.astype(np.int64), lengths.astype(np.int64))
 
-    return links(side("source", table.source_lengths), side("target", table.target_lengths))
+    return links(side("source", table.source_lengths), side("target", table.target_lengths), progress=progress)
 
 
 def _write_links(places: NDArray[np.int32], sizes: Ints, path: Path, seconds: float) -> None:

@@ -58,6 +58,19 @@ def read_lines(path: Path, *, longest: int = LONGEST) -> Iterator[tuple[int, str
     yield from lines_of(str(path), partial(open_bytes, path), longest=longest)
 
 
+def count_lines(path: Path) -> int:
+    """How many lines a file has, damaged or not; quicker than to read them.
+
+    Raises:
+        DataError: see ``read_lines``, but for what is wrong with a line.
+    """
+    try:
+        with open_bytes(path) as stream:
+            return sum(block.count(b"\n") for block in iter(partial(stream.read, 1 << 20), b""))
+    except (OSError, *DAMAGED):
+        return sum(1 for _ in read_lines(path))  # which says what is wrong
+
+
 def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = LONGEST) -> Iterator[tuple[int, str]]:
     """The lines of anything that opens as bytes; ``read_lines`` says what a line is.
 

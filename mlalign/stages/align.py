@@ -13,7 +13,7 @@ import torch
 
 from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
-from mlalign.alignment.budget import spent_by, steps_within
+from mlalign.alignment.budget import dear_words, spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
 from mlalign.config.enums import Links, Stage
 from mlalign.config.frozen import freeze
@@ -56,12 +56,12 @@ class AlignmentStage(EncoderStage):
         align = self.asked.align
         if align.budget.amount is None:
             return self.asked
-        module, data, _ = self._assembled(replace(self.asked, align=replace(align, steps=1)), self.attention)
+        module, data, _ = self.assembled(replace(self.asked, align=replace(align, steps=1)), self.attention)
         steps = steps_within(align, module, data)
         log.info("A budget of %g %s allows %d steps", align.budget.amount, align.budget.unit, steps)
         return freeze(replace(self.asked, align=replace(align, steps=steps)))
 
-    def _assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
+    def assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
         """What is trained, on what, and the tokenizer."""
         model, tokenizer = self.backbone.load(attention)
         vocabulary, tables = vocabulary_size(tokenizer), self.tables(tokenizer)
@@ -108,7 +108,7 @@ class AlignmentStage(EncoderStage):
     def _align(self, folder: Path, resume_from: Path) -> None:
         config = self.config
         computing = self._computing(folder, resume_from)
-        module, data, tokenizer = self._assembled(config, computing["attention"])
+        module, data, tokenizer = self.assembled(config, computing["attention"])
         self.configure_training(module.encoder.backbone)
         if config.data.links == Links.encoder and self.backbone.is_untrained:
             module.diagnostics.warn(
@@ -118,6 +118,8 @@ class AlignmentStage(EncoderStage):
             )
         pairs = sum(map(len, data.tables.values()))
         log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), f"{pairs:,}", config.align.steps)
+        if hint := dear_words(config.align, module, data):
+            log.info("%s", hint)
         seconds = align(
             module,
             data,

@@ -28,7 +28,7 @@ def prepare_parallel(config: Train) -> None:
     root = Path(config.data.root)
     settings = config.prepare
     identified, identify = identifier() if settings.identify else (None, None)
-    wanted = _on_disk(config) if settings.path is not None else _by_name(config, root)
+    wanted = _on_disk(config) if settings.path is not None else by_name(config, root)
     for corpus, (source, languages) in wanted.items():
         prepare_corpus(
             root,
@@ -64,7 +64,7 @@ def _form(settings: Prepare) -> Form:
     return Form(tuple(map(str, settings.columns)), settings.codes)
 
 
-def _by_name(config: Train, root: Path) -> dict[str, tuple[Source, list[str]]]:
+def by_name(config: Train, root: Path) -> dict[str, tuple[Source, list[str]]]:
     """Each corpus of the catalogue, with those of the languages that it holds."""
     languages = config.data.languages
     if languages is None:

@@ -17,6 +17,7 @@ from mlalign.data.token_cache import Tokenised
 from mlalign.errors import ConfigError
 from mlalign.files import JsonObject
 from mlalign.models.encoder import Encoder
+from mlalign.progress import bar
 from mlalign.training.computing import takes_gpu
 
 FORM = 1  # of the files in the cache; raise it when they change
@@ -49,7 +50,8 @@ def linked_by(
     was_training, device = model.training, model.device
     encoder = Encoder(model, pool=config.backbone.pool.value).to("cuda" if takes_gpu(config) else device).eval()
     layout = SequenceBuilder(tokenizer, {}, max_length=config.align.max_length)
-    find = partial(encoder_links, encoder=encoder, layout=layout, layer=layer)
+    shown = bar(config.trainer.progress, "linking words")
+    find = partial(encoder_links, encoder=encoder, layout=layout, layer=layer, progress=shown)
     name = f"links-{fingerprint([FORM, identity, layer, THRESHOLD, config.align.max_length])}"
     found = {language: with_links(table, find, name) for language, table in tables.items()}
     model.to(device).train(was_training)

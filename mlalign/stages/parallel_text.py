@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.data.text import read_lines
+from mlalign.data.text import count_lines, read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
 from mlalign.errors import DataError
 from mlalign.files import sha256_of
@@ -140,10 +140,15 @@ class ParallelText:
                 keep=Filter(data.min_tokens, layout.budget - 1, data.max_ratio, data.max_pairs),
                 on_bad_line=data.on_bad_line,
                 cache=Path(data.cache) / "tokens",
-                progress=bar(self.config.trainer.progress, f"tokenising en-{language}"),
+                progress=bar(
+                    self.config.trainer.progress,
+                    f"tokenising en-{language}",
+                    lambda paths=self.files[language]: sum(map(count_lines, paths)),
+                ),
             )
             if data.links == Links.ibm1:
-                tables[language] = with_links(tables[language], model1_links, MODEL1)
+                shown = bar(self.config.trainer.progress, f"linking words of en-{language}")
+                tables[language] = with_links(tables[language], partial(model1_links, progress=shown), MODEL1)
             for reason, count in tables[language].dropped.items():
                 log.info("en-%s: %d pairs left out: %s", language, count, reason)
         if not tables:

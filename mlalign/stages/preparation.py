@@ -41,6 +41,21 @@ def prepare_sample(config: Train) -> None:
         ensure_sample(Path(config.data.root), seed=config.prepare.seed, progress=shown)
 
 
+def require_obtained(config: Train) -> None:
+    """Refuse a task that is not on the hub and whose files are not there either.
+
+    Raises:
+        ConfigError: with how to get them.
+    """
+    task, folder = config.task, task_folder(config)
+    if task.release is None and not folder.is_dir():
+        how = task.obtain or f"get it from {task.url}"
+        raise ConfigError(
+            f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, "
+            f"{how}; put the files into {folder} and run the same command again"
+        )
+
+
 def prepare_task(config: Train) -> None:
     """Bring the task's release to ``<root>/tasks/<folder>``.
 
@@ -49,13 +64,8 @@ def prepare_task(config: Train) -> None:
         DataError: see ``releases.prepare_release``.
     """
     task, folder = config.task, task_folder(config)
+    require_obtained(config)
     if task.release is None:
-        if not folder.is_dir():
-            how = task.obtain or f"get it from {task.url}"
-            raise ConfigError(
-                f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, "
-                f"{how}; put the files into {folder} and run the same command again"
-            )
         return
     languages = task.languages
     if isinstance(languages, str) and languages != AVAILABLE:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from mlalign.cost import Cost, forward_cost
 from mlalign.data.hub.pretrained import Pretrained
 from mlalign.data.readers import read_pairs
 from mlalign.data.teacher_vectors import Keys, TeacherVectors, open_vectors, write_vectors
+from mlalign.data.text import count_lines
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import on_rank_zero
 from mlalign.files import Json, write_whole
@@ -79,9 +80,11 @@ class Teacher:
         write_whole(folder / COST, json.dumps(asdict(cost)))
 
     def _english(self) -> Iterator[str]:
-        for path in bar(self.config.trainer.progress, f"vectors of {self.folder.name}")(self.text.hashes):
-            pairs = read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=Counter())
-            yield from (english for english, _ in pairs)
+        for path in map(Path, self.text.hashes):
+            what = f"vectors of {self.folder.name}, {path.name}"
+            shown = bar(self.config.trainer.progress, what, partial(count_lines, path))
+            pairs = read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter())
+            yield from (english for english, _ in shown(pairs))
 
 
 def teacher_files(config: Train) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlalign.data.readers import AnyExample, Part
 from mlalign.distributed import broadcast_object, is_rank_zero
-from mlalign.files import EVALUATIONS, RESULTS, Json, JsonObject, remove, sha256_of, write_whole
+from mlalign.files import EVALUATIONS, METRICS, RESULTS, Json, JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
 from mlalign.reporting.curves import CURVES
 from mlalign.stages.finetune import CHECKPOINT
@@ -14,7 +14,7 @@ from mlalign.stages.finetune import CHECKPOINT
 PROGRESS = "progress.json"
 PREDICTIONS = "predictions"
 SOURCE_STAGE = "source"  # folder of the stage before the one of a few labels, where that is apart
-MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, EVALUATIONS, SOURCE_STAGE)  # in a run's folder
+MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, METRICS, EVALUATIONS, SOURCE_STAGE)  # by a run
 
 
 class Progress:

@@ -1,5 +1,6 @@
 """The record of a run while it lasts: its folder, device and precision, files read, seconds taken."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
 from mlalign.config.enums import LoggerName
@@ -18,13 +20,14 @@ from mlalign.config.validation import present
 from mlalign.data.coverage import Coverage
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
-from mlalign.files import CONFIG, RESULTS, FileRecord, write_whole
+from mlalign.files import CONFIG, LOG, RESULTS, FileRecord, write_whole
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import quiet_transformers
 from mlalign.reporting.keys import ROW, TASK
 from mlalign.reporting.results import row_name
 from mlalign.stages.code import code_hashes
 from mlalign.stages.unfinished import remove_made
+from mlalign.tracking.log import JsonLines, close_log, log_to
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Tracker
@@ -59,12 +62,15 @@ class RunRecord:
         self.parallel: dict[str, list[str]] = {}
         self.seconds: dict[str, float] = {}
         self.coverage: dict[str, dict[str, Coverage]] = {"scored": {}, "parallel": {}}
+        self._log: logging.Handler | None = None
         quiet_transformers()
 
     def __enter__(self) -> "RunRecord":
         self._started = time.perf_counter()
         with rank_zero_first():
             if is_rank_zero():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._log = log_to(self.folder / LOG)
                 if self.config.resume is False or (self.folder / RESULTS).exists():
                     remove_made(self.folder)
                 write_whole(self.folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(container(self.config))))
@@ -72,6 +78,8 @@ class RunRecord:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.tracker.close(error)
+        if self._log is not None:
+            close_log(self._log, error)
 
     @property
     def total_seconds(self) -> dict[str, float]:
@@ -86,6 +94,10 @@ class RunRecord:
         yield
         self.seconds[stage] = time.perf_counter() - started
 
+    def _loggers(self, stage: str, folder: Path) -> list[Logger]:
+        """The tracker's, and the lines that can be followed."""
+        return [*self.tracker.loggers(stage, folder), *([JsonLines(self.folder, stage)] if is_rank_zero() else [])]
+
     def trainer(self, stage: str) -> Callable[..., L.Trainer]:
         """Function that makes the trainer of a stage, with its loggers."""
 
@@ -93,7 +105,7 @@ class RunRecord:
             return make_trainer(
                 folder=folder,
                 accelerator=self.computing.accelerator,
-                loggers=[] if stage == "test" else self.tracker.loggers(stage, folder),
+                loggers=[] if stage == "test" else self._loggers(stage, folder),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,
                 options=self.config.trainer.options,

@@ -76,6 +76,7 @@ class StageCheckpoints(L.Callback):
     def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
         """Count from where the stage stands."""
         self._step, self._saved = trainer.global_step, time.perf_counter()
+        log.info("A checkpoint every %d updates or %g minutes: %s", self.every, self.seconds / 60, self.path)
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
         """Decide, and save unless something is to come first."""

@@ -40,6 +40,7 @@ AFFECT_NOTHING = {
     "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "method.tunes", "output", "resume",
     "trainer.checkpoint_minutes", "trainer.compile", "trainer.deterministic", "trainer.devices",
     "trainer.keep_freed_memory", "trainer.progress", "trainer.workers", "tuned",
+    "dry_run", *(f"card.{name}" for name in vars(CONFIG.card) if name != "_frozen"),
     *(f"prepare.{name}" for name in vars(CONFIG.prepare) if name != "_frozen"),
 }  # fmt: skip
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")

@@ -232,7 +232,7 @@ def built(root: Path, *overrides: str) -> tuple[AlignmentModule, ParallelDataMod
 
 def built_by(maker: AlignmentStage) -> tuple[AlignmentModule, ParallelDataModule]:
     """As the stage does it before it trains."""
-    module, data, _ = maker._assembled(maker.config, maker.attention)
+    module, data, _ = maker.assembled(maker.config, maker.attention)
     return module, data
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from huggingface_hub import try_to_load_from_cache
+
 from mlalign.config.folder import COMMIT
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo
 from mlalign.errors import DataError
@@ -92,7 +94,7 @@ def from_hub(name: str, revision: str) -> Pretrained:
         DataError: with what went wrong, and how to get the files by other means.
     """
     try:
-        return _fetched(name, revision, _is_whole, _needed)
+        return _fetched(name, revision, is_whole, _needed)
     except DataError as error:
         short = name.split("/")[-1]
         raise DataError(
@@ -104,17 +106,26 @@ def from_hub(name: str, revision: str) -> Pretrained:
         ) from error
 
 
+def cached(name: str, revision: str) -> Pretrained | None:
+    """A repository of the hub whose files are all in its cache; nothing is asked for."""
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    folder = Path(found).parent if isinstance(found, str) else None
+    if folder is None or not is_whole({path.name for path in folder.iterdir()}):
+        return None
+    return Pretrained(folder, folder.name)
+
+
 def _fetched(
     name: str,
     revision: str,
-    is_whole: Callable[[Collection[str]], bool],
+    is_complete: Callable[[Collection[str]], bool],
     needed: Callable[[Collection[str]], list[str]],
 ) -> Pretrained:
     """A folder of the cache with what is needed of a repository."""
     known = COMMIT.fullmatch(revision) is not None
     repo = Repo(name, revision, "model") if known else hub_repo(name, revision, "model")
     folder = hub_file(repo, "config.json").parent
-    if not is_whole({path.name for path in folder.iterdir()}):
+    if not is_complete({path.name for path in folder.iterdir()}):
         for file in needed(hub_files(repo)):
             hub_file(repo, file)
     return Pretrained(folder, repo.revision)
@@ -126,7 +137,7 @@ def _weights(names: Collection[str]) -> list[str]:
     return safe or sorted(name for name in names if PICKLED.fullmatch(name))
 
 
-def _is_whole(names: Collection[str]) -> bool:
+def is_whole(names: Collection[str]) -> bool:
     """Whether a cached folder has a tokenizer and all parts of the weights."""
     weights = _weights(names)
     parts = int(weights[-1].split("-of-")[1].split(".")[0]) if "-of-" in "".join(weights) else 1

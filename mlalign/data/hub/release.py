@@ -19,23 +19,35 @@ def ensure_sample(root: Path, *, seed: int, progress: Progress) -> None:
     Raises:
         DataError: the folder holds something else, or the sample of another seed.
     """
-    generator = {"generator": _generator_fingerprint(), "seed": seed}
     with locked(root.with_name(f".{root.name}.lock")):
-        mark = root / MARK
-        there = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else generator
-        if there["seed"] != seed:
-            raise DataError(
-                f"data.root={root}: holds the sample of prepare.seed={there['seed']}, not of {seed}; "
-                "choose another data.root"
-            )
-        if mark.is_file() and there == generator:
-            return
-        if root.is_dir() and any(root.iterdir()) and not mark.is_file():
-            raise DataError(
-                f"data.root={root}: expected an empty or missing folder for the generated sample, "
-                "found other files; choose another data.root, or data=files to use what is there"
-            )
-        write_sample(root, seed=seed, beside=[(MARK, json.dumps(generator))], progress=progress)
+        if not is_written(root, seed=seed):
+            write_sample(root, seed=seed, beside=[(MARK, json.dumps(_generator(seed)))], progress=progress)
+
+
+def is_written(root: Path, *, seed: int) -> bool:
+    """Whether this version of the generator wrote the sample there.
+
+    Raises:
+        DataError: the folder holds something else, or the sample of another seed.
+    """
+    mark = root / MARK
+    there = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else _generator(seed)
+    if there["seed"] != seed:
+        raise DataError(
+            f"data.root={root}: holds the sample of prepare.seed={there['seed']}, not of {seed}; "
+            "choose another data.root"
+        )
+    if root.is_dir() and any(root.iterdir()) and not mark.is_file():
+        raise DataError(
+            f"data.root={root}: expected an empty or missing folder for the generated sample, "
+            "found other files; choose another data.root, or data=files to use what is there"
+        )
+    return mark.is_file() and there == _generator(seed)
+
+
+def _generator(seed: int) -> dict[str, str | int]:
+    """What the sample is made with."""
+    return {"generator": _generator_fingerprint(), "seed": seed}
 
 
 def _generator_fingerprint() -> str:

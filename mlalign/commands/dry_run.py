@@ -1,0 +1,94 @@
+"""``dry_run=true``: what a run would cost, or every run of a sweep and all together."""
+
+import atexit
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlalign.config.schema import Train
+from mlalign.pricing.price import Price, price
+from mlalign.pricing.words import amount, duration, size
+
+HEAD = "| run | device | time | memory | disk, while it runs |\n| --- | --- | ---: | ---: | ---: |"
+_priced: list[Price] = []  # by this process
+
+
+def dry_run(config: Train, called: Sequence[str] | None = None) -> None:
+    """Print the price of a run.
+
+    Args:
+        config: checked.
+        called: what was typed for one run of a sweep, which gets a line of a table; None: one run alone.
+
+    Raises:
+        UserError: what the run would be refused for.
+    """
+    one = price(config, scratch())
+    if called is None:
+        print("\n".join(report(one)))
+        return
+    if not _priced:
+        print(HEAD)
+    _priced.append(one)
+    print(row(one, " ".join(called) or one.run.name), flush=True)
+
+
+@cache
+def scratch() -> Path:
+    """A folder of this process, deleted when it ends: runs of a sweep share what they tokenise and build."""
+    folder = TemporaryDirectory(prefix="mlalign-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def total() -> None:
+    """Print what all runs of a sweep cost, an alignment that several share being made by the first."""
+    if not _priced:
+        return
+    seconds, made = 0.0, set()
+    for one in _priced:
+        for stage in one.stages:
+            key = (one.alignment, one.device.name)
+            if stage.name != "align" or key not in made:
+                seconds += stage.seconds
+            if stage.name == "align":
+                made.add(key)
+    missing = {reason for one in _priced for reason in one.missing}
+    print(f"\ntotal    {len(_priced)} runs: {duration(seconds)}, each alignment made once")
+    print("\n".join(f"missing   {reason}" for reason in sorted(missing)))
+    _priced.clear()
+
+
+def report(one: Price) -> list[str]:
+    """A price in lines."""
+    device, found = one.device, []
+    found.append(f"dry run   {one.run}: nothing is trained or written")
+    found.append(f"device    {device.name}, {'bfloat16' if device.computed.bfloat16 else 'float32'}")
+    found += [f"read      {what}" for what in one.reads]
+    for stage in one.stages:
+        found.append(
+            f"{stage.name:10}{stage.what}, {amount(stage.tokens)} tokens, {amount(stage.operations)} operations: "
+            f"{duration(stage.seconds)}, {size(stage.memory)}"
+        )
+    found += [f"missing   {what}" for what in one.missing]
+    found += [f"note      {what}" for what in one.notes]
+    found.append(f"disk      {size(one.kept)} kept, {size(one.most)} while it runs")
+    found.append(f"total     {took(one)} (give or take {device.error:.0%}), {size(one.memory)} of memory")
+    return found
+
+
+def took(one: Price) -> str:
+    """Time of a whole run."""
+    longest = "" if one.longest is None else f", {duration(one.longest)} if all sentences were of full length"
+    return f"{duration(one.seconds)}{longest}"
+
+
+def row(one: Price, called: str) -> str:
+    """A price in a line of a table."""
+    fits = "" if one.memory <= one.device.memory else " (does not fit)"
+    longest = "" if one.longest is None else f" to {duration(one.longest)}"
+    return (
+        f"| {called} | {one.device.name} | {duration(one.seconds)}{longest} | {size(one.memory)}{fits} | "
+        f"{size(one.most)} |"
+    )

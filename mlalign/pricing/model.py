@@ -1,0 +1,140 @@
+"""Seconds and bytes of a step on paper, from its operations; the constants are those of measured steps.
+
+Kept bytes are torch's own count (``benchmarks/cost_model.py``). Seconds are a roofline's two times added up, products
+of matrices at the card's rate and everything else at the speed of its memory, over the share of both that the steps
+attained that one H200 was measured with (``benchmarks/results/gpu_check*.json``); ``ERROR`` is how far the model is
+off from any of them. w is the width, v the vocabulary, t the positions of a batch.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from mlalign.cost import VocabularyRows
+from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
+
+FLOAT = 4  # bytes
+ATTAINED = 0.37  # of rate and bandwidth
+ERROR = 0.3
+UPDATE = 28  # bytes a parameter: Adam reads weight, gradient and two moments, and writes all but the gradient
+SINGLE, MIXED = 6, 40  # how often each logit of a row is read or written, with a softmax of its own or in a mixture
+LAUNCHING = 2.5e-3  # seconds that a host needs to launch the kernels of one layer, forward and backward
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a transformer of BERT's form.
+
+    Attributes:
+        parameters: all.
+        embeddings: entries of the matrix of words.
+        layers: of the encoder.
+        width: w.
+        heads: of attention; 0: no attention.
+    """
+
+    parameters: int
+    embeddings: int
+    layers: int
+    width: int
+    heads: int
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> "Shape":
+        """Of a model, whose weights are not looked at."""
+        config: Any = model.config
+        return cls(
+            sum(one.numel() for one in model.parameters()),
+            model.get_input_embeddings().weight.numel(),
+            int(config.num_hidden_layers),
+            int(config.hidden_size),
+            int(getattr(config, "num_attention_heads", 0)),
+        )
+
+
+@dataclass(frozen=True)
+class Computed:
+    """How a step is computed.
+
+    Attributes:
+        bfloat16: products of matrices in it; otherwise in float32.
+        fused: attention keeps no probabilities.
+        checkpointing: activations of a layer are computed again.
+    """
+
+    bfloat16: bool
+    fused: bool
+    checkpointing: bool = False
+
+
+def kept_bytes(shape: Shape, positions: int, length: int, computed: Computed) -> int:
+    """What the encoder's forward keeps for its backward pass, weights not counted.
+
+    In bfloat16 a rounded copy of the matrices is among it. With checkpointing it is the input of every layer, and
+    all of one.
+
+    Args:
+        shape: of the encoder.
+        positions: t, padding included.
+        length: of the sequences.
+        computed: how.
+    """
+    w = shape.width
+    per_position = (50 if computed.bfloat16 else 72) * w + 16
+    if not computed.fused:
+        per_position += 12 * shape.heads * length
+    layer = positions * per_position + (24 * w**2 if computed.bfloat16 else 0)
+    embeddings = positions * (8 * w + 24)
+    if computed.checkpointing:
+        return embeddings + shape.layers * positions * w * FLOAT + layer
+    return embeddings + shape.layers * layer
+
+
+def peak_bytes(
+    shape: Shape, kept: int, rows: VocabularyRows, vocabulary: int, *, accumulates: bool = False, learned: bool = True
+) -> int:
+    """Held at the same time at most, without what an allocator and a device's context hold.
+
+    All that is kept is there before the first gradient is, and is freed as gradients come. A word loss has a gradient
+    of the matrix of words to which that of its use as embeddings is added, and three passes of logits.
+
+    Args:
+        shape: of the encoder.
+        kept: see ``kept_bytes``.
+        rows: of the pass over the vocabulary.
+        vocabulary: v.
+        accumulates: whether gradients of batches before are there.
+        learned: whether the encoder learns.
+    """
+    weights = FLOAT * shape.parameters
+    if not learned:
+        return weights + kept
+    entries = (rows.singles + rows.mixed) * vocabulary
+    words = 3 * FLOAT * min(KEPT_ENTRIES, entries) + (2 * FLOAT * shape.embeddings if entries else 0)
+    before = kept + words + (weights if accumulates else 0)
+    return 3 * weights + max(weights, before)
+
+
+def moved_bytes(shape: Shape, kept: int, rows: VocabularyRows, vocabulary: int) -> int:
+    """What a batch reads or writes outside of products of matrices, its update left out.
+
+    All that is kept is written, read, and has a gradient of its size; a dense gradient of the embeddings is filled
+    with zeros, and added to those of a word loss.
+    """
+    logits = FLOAT * vocabulary * (SINGLE * rows.singles + MIXED * rows.mixed)
+    gradients = 2 * FLOAT * shape.embeddings * (3 if rows.singles + rows.mixed else 1)
+    return 3 * kept + gradients + logits
+
+
+def seconds(operations: float, moved: float, layers: float, *, rate: float, bandwidth: float) -> float:
+    """What a card takes, or its host to launch it.
+
+    Args:
+        operations: in products of matrices.
+        moved: bytes outside of them.
+        layers: that are launched forward and backward; a third of it forward alone.
+        rate: operations a second, as the data sheet has it.
+        bandwidth: bytes a second, likewise.
+    """
+    return max((operations / rate + moved / bandwidth) / ATTAINED, LAUNCHING * layers)

@@ -1,0 +1,84 @@
+"""How long the texts of a task are: encoded, as far as they are here, or as many as its release has at full length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlalign.config.schema import Train
+from mlalign.data.languages import ENGLISH
+from mlalign.data.readers import AnyExample
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.sizes import expected_rows
+from mlalign.data.task_files import TaskFiles
+from mlalign.finetuning.building import official_sizes
+from mlalign.tasks.registry import learned_task
+from mlalign.tasks.retrieval import Retrieval
+
+SAMPLE = 500  # examples of a part that are encoded
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TaskLengths:
+    """Lengths of sequences.
+
+    Attributes:
+        train, dev: of English; None where nothing is learned.
+        tests: language -> of what is scored.
+        unknown: what nobody says the size of.
+    """
+
+    train: Ints | None
+    dev: Ints | None
+    tests: dict[str, Ints]
+    unknown: tuple[str, ...] = ()
+
+
+def lengths_here(config: Train, files: TaskFiles, scored: TaskFiles, layout: SequenceBuilder) -> TaskLengths:
+    """Of files that are here; every one is read.
+
+    Raises:
+        DataError: a file is broken.
+    """
+    learned = (
+        learned_task(config.task.metric, config.task.labels, windows=config.finetune.windows) if files.learned else None
+    )
+    tests = {}
+    for language in scored.languages:
+        examples = scored.read(language, scored.scored_part(language)).examples
+        codes = [scored.scored_language(language)] + ([] if learned else [ENGLISH])
+        tests[language] = np.concatenate([_lengths(learned or Retrieval([]), examples, code, layout) for code in codes])
+    if learned is None:
+        return TaskLengths(None, None, tests)
+    train, dev = (_lengths(learned, files.read(ENGLISH, part).examples, ENGLISH, layout) for part in ("train", "dev"))
+    return TaskLengths(train, dev, tests)
+
+
+def _lengths(task: Any, examples: Sequence[AnyExample], language: str, layout: SequenceBuilder) -> Ints:
+    """As the first examples have them, as many times as there are examples."""
+    first = examples[:: max(1, len(examples) // SAMPLE)]
+    found = [one.length for one in task.encode(first, language, layout)]
+    return np.resize(np.array(found, np.int64), round(len(found) * len(examples) / max(1, len(first))))
+
+
+def declared_lengths(config: Train) -> TaskLengths:
+    """Of a release that is not here, by the sizes that its file in ``conf/task`` states; all of full length."""
+    task, sizes = config.task, official_sizes(config)
+    named = task.languages if isinstance(task.languages, list) else task.release.languages if task.release else []
+    unknown: list[str] = []
+
+    def full(part: str, language: str, otherwise: int | None = None) -> Ints:
+        rows = expected_rows(sizes, part, language)
+        if rows is None and otherwise is None:
+            unknown.append(f"{part} of {language}")
+        return np.full(rows or otherwise or 0, config.finetune.max_length, np.int64)
+
+    tests = {language: full("test", language) for language in named or ()}
+    if not tests:
+        unknown.append("the languages")
+    if not config.finetune.epochs:
+        return TaskLengths(None, None, tests, tuple(unknown))
+    return TaskLengths(full("train", ENGLISH, task.train_size), full("dev", ENGLISH), tests, tuple(unknown))

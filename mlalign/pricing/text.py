@@ -1,0 +1,125 @@
+"""Parallel text for a price: a sample of what is here, or sentences of a stated length for what is not."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from mlalign.config.frozen import freeze
+from mlalign.config.schema import Train
+from mlalign.data.readers import read_pairs
+from mlalign.data.sampling import POOL
+from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.text import count_lines
+from mlalign.data.token_cache import FEATURES, Tokenised
+from mlalign.progress import bar
+from mlalign.stages.parallel_text import ParallelText
+
+SAMPLE = 5000  # pairs of each language that are tokenised
+LEAST = 4  # batches of a language that stay in the sample
+TYPICAL = 39  # tokens of a sentence, the mean of 48 real ones: benchmarks/results/paper_step.json
+
+
+class SampledText(ParallelText):
+    """What is here: every line is read, and the first pairs of each language are tokenised into a scratch folder.
+
+    Args:
+        config: checked.
+        scratch: a folder that is deleted.
+    """
+
+    def __init__(self, config: Train, scratch: Path) -> None:
+        most = min(SAMPLE, config.data.max_pairs or SAMPLE)
+        data = replace(config.data, cache=str(scratch / "cache"), max_pairs=most)
+        super().__init__(freeze(replace(config, data=data)))
+        self.most = config.data.max_pairs
+
+    @cached_property
+    def lines(self) -> dict[str, int]:
+        """Language -> pairs in its files.
+
+        Raises:
+            DataError: a line is not as its format says.
+        """
+        found = {}
+        for language, paths in self.files.items():
+            shown = bar(
+                self.config.trainer.progress,
+                f"reading en-{language}",
+                lambda paths=paths: sum(map(count_lines, paths)),
+            )
+            pairs = (
+                shown(read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter())) for path in paths
+            )
+            found[language] = sum(1 for file in pairs for _ in file)
+        return found
+
+    def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
+        """As many pairs of a language beside the others' as the whole files have; all where there are few."""
+        found, lines = super().tables(tokenizer), self.lines
+        largest = min(max(lines.values()), self.most or max(lines.values()))
+        if largest <= SAMPLE:
+            return found
+        least = LEAST * self.config.align.batch_size
+        return {
+            language: _cut(table, max(least, round(len(table) * min(1.0, lines[language] / largest))))
+            for language, table in found.items()
+        }
+
+    def pairs(self, tables: Mapping[str, Tokenised]) -> dict[str, int]:
+        """Language -> pairs that are left of all by the filters, as far as the sample tells."""
+        found = {}
+        for language, table in tables.items():
+            kept, left_out = len(table), sum(table.dropped.values())
+            whole = self.lines[language] <= kept + left_out
+            found[language] = kept if whole else round(self.lines[language] * kept / (kept + left_out))
+        return {language: min(number, self.most or number) for language, number in found.items()}
+
+
+def _cut(table: Tokenised, pairs: int) -> Tokenised:
+    """The first pairs of a table."""
+    return replace(
+        table,
+        rows=table.rows.select(range(min(pairs, len(table)))),
+        source_lengths=table.source_lengths[:pairs],
+        target_lengths=table.target_lengths[:pairs],
+        source_keys=table.source_keys[:pairs],
+    )
+
+
+class MadeUpText(ParallelText):
+    """What is not here: sentences of one length in every language that is asked for.
+
+    Args:
+        config: checked.
+        length: of every sentence, special tokens included.
+    """
+
+    def __init__(self, config: Train, length: int) -> None:
+        super().__init__(config)
+        self.length = min(length, config.align.max_length)
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Those asked for; one, where that is left to the files."""
+        return list(self.config.data.languages or ["xx"])
+
+    def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
+        """A pool of batches for every language, the same ids for all."""
+        words = self.length - SequenceBuilder(tokenizer, {}, max_length=self.length).overhead
+        pairs, ids = POOL * self.config.align.batch_size // 8, np.arange(words) % len(tokenizer)
+        keys = np.linspace(0, 2**62, 2 * pairs, dtype=np.int64)
+        columns = {
+            "source": [ids] * pairs,
+            "target": [ids] * pairs,
+            "source_key": keys[:pairs],
+            "target_key": keys[pairs:],
+        }
+        rows = Dataset.from_dict(columns, features=FEATURES).with_format("arrow")
+        lengths = np.full(pairs, words, np.int32)
+        return {one: Tokenised(one, rows, lengths, lengths, keys[:pairs], {}, {}) for one in self.languages}

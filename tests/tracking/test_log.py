@@ -1,0 +1,58 @@
+"""What can be followed while a run lasts."""
+
+import json
+import logging
+
+import pytest
+
+from mlalign.config.hydra import place_of
+from mlalign.data.text import count_lines
+from mlalign.errors import DataError
+from mlalign.progress import bar
+from mlalign.tracking.log import JsonLines, close_log, log_to
+
+
+def test_every_report_is_a_line_of_strict_json_at_once(tmp_path):
+    for stage in ("align", "finetune"):
+        logger = JsonLines(tmp_path, stage)
+        logger.log_metrics({"train/loss": 1.5, "odd": float("nan"), "large": float("inf")}, step=3)
+        lines = (tmp_path / "metrics.jsonl").read_text().splitlines()  # nothing was closed
+        last = json.loads(lines[-1], parse_constant=pytest.fail)
+        assert last.pop("time") > 0
+        assert last == {"stage": stage, "step": 3, "train/loss": 1.5, "odd": None, "large": None}
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [(None, "Ended"), (DataError("no file"), "DataError: no file"), (KeyboardInterrupt(), "Keyboard")],
+)
+def test_a_log_holds_what_is_told_while_it_is_open_and_how_the_run_ended(error, ended, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "run.log"
+    for told in ("one", "two"):
+        handler = log_to(path)
+        logging.getLogger("mlalign.any").info("aligning %s", told)
+        close_log(handler, error)
+        logging.getLogger("mlalign.any").info("afterwards")
+    text = path.read_text()
+    assert text.count("aligning") == 2
+    assert text.count(ended) == 2
+    assert "afterwards" not in text
+
+
+def test_a_sweep_says_which_run_begins_and_how_long_the_others_take():
+    assert place_of([0.0], 12) == "Run 1 of 12"
+    assert place_of([0.0, 60.0, 120.0, 180.0], 12) == "Run 4 of 12, about 9 min left"
+    assert place_of([0.0, 1.0], 3) == "Run 2 of 3"
+
+
+def test_a_bar_knows_how_much_is_left_of_a_file(tmp_path, capsys):
+    path = tmp_path / "text.tsv"
+    path.write_text("line\n" * 7)
+    assert count_lines(path) == 7
+    assert list(bar(True, "reading", lambda: 7)(iter(range(7)))) == list(range(7))
+    assert "/7" in capsys.readouterr().err
+    assert list(bar(False, "reading", pytest.fail)(iter(range(2)))) == [0, 1]
+    with pytest.raises(DataError, match="no such file"):
+        count_lines(tmp_path / "none.tsv")
