@@ -15,7 +15,7 @@ ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
 BENCHMARKS := step_cost vocabulary_head attention input finetuning pruned_vocabulary cost_model gpu_check table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-long check bench tables figures comparison comparison-tuned study study-real clean
+.PHONY: help setup train test test-long check bench tables figures paper-scale comparison comparison-tuned study study-real clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -67,6 +67,10 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/frozen/**' output=docs/results/frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' mixed_code=true output=docs/results/longer_frozen.txt
 	$(BIN)/python evaluate.py runs='docs/results/longer_frozen/**' baseline=mlm mixed_code=true output=docs/results/longer_frozen_against_mlm.txt
+
+paper-scale: setup  ## name the price of every row of the paper on an H100, an A100 and a T4
+	$(BIN)/python train.py -m 'experiment=glob(table*)' card=h100,a100,t4 dry_run=true trainer.progress=false \
+		> docs/results/paper_scale.txt
 
 comparison: setup  ## every system on the sample, at equal pairs and at equal operations: hours; resumes
 	-$(BIN)/python train.py $(EVERY) task=mldoc,panx output=multirun/equal_pairs

@@ -20,15 +20,19 @@ def job(composed: DictConfig) -> None:
     """One run."""
     config = resolve(composed)  # refuses what is wrong before anything slow is imported
 
-    from mlalign.commands.devices import on_all_devices
-    from mlalign.commands.dry_run import dry_run
-    from mlalign.pipeline import run
     from mlalign.stages.validation import check_parts
 
+    config = check_parts(config)
     if config.dry_run:
-        dry_run(check_parts(config), words_of_sweep())
-    else:
-        on_all_devices(run, check_parts(config))
+        from mlalign.commands.dry_run import dry_run
+
+        dry_run(config, words_of_sweep())
+        return
+
+    from mlalign.commands.devices import on_all_devices
+    from mlalign.pipeline import run
+
+    on_all_devices(run, config)
 
 
 def total() -> None:

@@ -7,7 +7,7 @@ few steps on real pairs and then the bare encoder as in fine-tuning, and writes
 ``benchmarks/results/paper_step.json``. The tokenizer is trained on the text, so sentences are about
 as long in pieces as with the real one. Operations are counted by torch in the first step; the
 seconds are those of the steps behind it. Nearly all grow with the pieces of a batch and not with
-its square, so a few pairs tell what 96 cost. The hours in ``conf/experiment`` follow from both.
+its square, so a few pairs tell what 96 cost. Prices take the length of a sentence from it (docs/price.md).
 """
 
 import argparse

@@ -13,6 +13,7 @@ from typing import Any
 from two_ranks import SERVER
 
 from mlalign.config.schema import Train
+from mlalign.files import LOG, METRICS
 
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 PATHS = {"os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 1}  # event -> how many paths it has
@@ -110,12 +111,12 @@ def attempt(
 def left(root: Path) -> dict[str, str]:
     """Every file that a finished run left, by its name, with what must be the same after any interruption.
 
-    Not the curves: they say how fast it was, and lose rows with the power.
+    Not the curves and what can be followed: they say how fast it was, and lose rows with the power.
     """
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if path.is_dir() or path.name.endswith(".lock") or "curves/" in name:
+        if path.is_dir() or path.name.endswith(".lock") or path.name in (LOG, METRICS) or "curves/" in name:
             continue
         content = path.read_bytes().replace(str(root).encode(), b"ROOT")
         if path.name == "results.json":

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mlalign.commands.devices import refuse_unshared, requested
+from mlalign.config.enums import THIS
 from mlalign.config.schema import Train
 from mlalign.pricing.price import Price, price
 from mlalign.pricing.words import amount, duration, size
@@ -24,6 +26,10 @@ def dry_run(config: Train, called: Sequence[str] | None = None) -> None:
     Raises:
         UserError: what the run would be refused for.
     """
+    if config.card.name == THIS:
+        requested(config)
+    if type(config.trainer.devices) is int:
+        refuse_unshared(config, config.trainer.devices)
     one = price(config, scratch())
     if called is None:
         print("\n".join(report(one)))
@@ -55,7 +61,7 @@ def total() -> None:
             if stage.name == "align":
                 made.add(key)
     missing = {reason for one in _priced for reason in one.missing}
-    print(f"\ntotal    {len(_priced)} runs: {duration(seconds)}, each alignment made once")
+    print(f"\ntotal     {len(_priced)} runs: {duration(seconds)}, each alignment made once")
     print("\n".join(f"missing   {reason}" for reason in sorted(missing)))
     _priced.clear()
 

@@ -133,20 +133,21 @@ class Command:
         stopping.install()
         try:
             words = renamed_words(quoted(sys.argv[1:]))
-            sys.argv[1:] = sorted(
-                words, key=lambda word: word not in FLAGS
-            )  # Hydra's parser wants one row of overrides
+            # Hydra's parser wants all overrides in one row, behind the flag of a sweep.
+            sys.argv[1:] = sorted(words, key=lambda word: word not in FLAGS)
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
                 chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
                 print(f"{self.about}{help_text(self.name, chosen)}")
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
-            with nowhere(self.sweep) if is_dry(sys.argv[1:]) else nullcontext():
+            dry = is_dry(sys.argv[1:])
+            with nowhere(self.sweep) if dry else nullcontext():
                 if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
                     sys.argv.append(f"{FOLDER}{self.sweep.folder}")
-                self.sweep = None if is_dry(sys.argv[1:]) else self.sweep
+                self.sweep = None if dry else self.sweep
                 hydra.main(version_base="1.3", config_path=CONF, config_name=self.name)(self.one)()
-            self.total()
+            if dry:
+                self.total()
         except (KeyboardInterrupt, SystemExit) as end:
             # Lightning turns Ctrl-C into an exit of its own.
             interrupted = isinstance(end.__context__ or end, KeyboardInterrupt)

@@ -1,6 +1,7 @@
 """A backbone for a price: the one that is here, or one of the same shape without its weights."""
 
 from contextlib import nullcontext
+from functools import cache
 
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase, XLMRobertaTokenizer
@@ -65,5 +66,11 @@ class StandIn:
         shape = AutoConfig.for_model(family, vocab_size=words, **layers, **rest)
         with nullcontext() if self.computes else torch.device("meta"):
             model: PreTrainedModel = AutoModelForMaskedLM.from_config(shape, attn_implementation=attention)
-        ordinary = (f"▁{place}" for place in range(words - len(SPECIAL) - 1))
-        return model, XLMRobertaTokenizer(vocab=[(piece, 0.0) for piece in (*SPECIAL, *ordinary, "<mask>")])
+        return model, _tokenizer(words)
+
+
+@cache
+def _tokenizer(words: int) -> XLMRobertaTokenizer:
+    """With as many ids."""
+    ordinary = (f"▁{place}" for place in range(words - len(SPECIAL) - 1))
+    return XLMRobertaTokenizer(vocab=[(piece, 0.0) for piece in (*SPECIAL, *ordinary, "<mask>")])

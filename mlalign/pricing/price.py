@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mlalign.alignment.budget import dear_words
@@ -15,6 +17,7 @@ from mlalign.config.identity import alignment_settings, fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.device import Computing, choose_tokens, peak_memory_bytes
+from mlalign.errors import ConfigError
 from mlalign.models.io import RECIPE
 from mlalign.pipeline import chained
 from mlalign.pricing.backbone import StandIn
@@ -109,29 +112,50 @@ class On:
         self.config = config
         self.computing: Computing | None = None
         self.resident = 0.0
-        self.last: Device
+        self._last: Device | None = None
         if config.card.name == THIS:
             self.computing = set_up(config)
-            self.resident = 0.0 if self.computing.gpu else peak_memory_bytes()
+            self.resident = 0.0 if self.computing.gpu else _resident()
         else:
-            self.last = sheet_of(config)
+            self._last = sheet_of(config)
 
     @property
     def is_gpu(self) -> bool:
         """Whether it is one."""
         return self.computing is None or self.computing.gpu
 
+    @property
+    def device(self) -> Device:
+        """The device, whether anything was measured on it or not."""
+        return self._last or self.by(lambda _: Rate(1.0, 0.0))
+
     def by(self, measure: Callable[[Computing], Rate]) -> Device:
-        """The device, where it is this machine by the rate that a function measures."""
+        """The device, where it is this machine by the rate that a function measures.
+
+        Raises:
+            ConfigError: a step does not fit into its memory.
+        """
         if self.computing is None:
-            return self.last
-        rate, before = measure(self.computing), getattr(self, "last", None)
+            return self.device
+        try:
+            rate, before = measure(self.computing), self._last
+        except torch.OutOfMemoryError as error:
+            raise ConfigError(
+                f"a step does not fit into the memory of {self.computing.device}; set "
+                "backbone.gradient_checkpointing=true, or lower align.batch_size and trainer.tokens"
+            ) from error
         bfloat16, fused = self.computing.precision == "bf16-mixed", self.computing.attention != "eager"
         computed = Computed(bfloat16, fused, self.config.backbone.gradient_checkpointing)
         error = max(rate.spread, before.error if before else 0.0)
         memory = memory_here(gpu=self.is_gpu)
-        self.last = Measured(self.computing.device, memory, rate.median, computed, error, self.resident)
-        return self.last
+        self._last = Measured(self.computing.device, memory, rate.median, computed, error, self.resident)
+        return self._last
+
+
+@cache
+def _resident() -> float:
+    """What this process held when the first run was priced: nothing but libraries."""
+    return peak_memory_bytes()
 
 
 def price(config: Train, scratch: Path) -> Price:
@@ -147,9 +171,11 @@ def price(config: Train, scratch: Path) -> Price:
     on, folder, here = On(config), run_folder(config), gather(config, scratch)
     alignment = fingerprint([alignment_settings(config), list(map(str, config.method.stages)), config.data.parallel])
     if _is_finished(config, here, folder):
-        device = on.by(lambda _: Rate(1.0, 0.0))
         note = "found: this run is finished, and costs nothing; resume=false recomputes it"
-        return Price(folder, device, [], None, 0.0, 0.0, [], here.missing, [note], alignment)
+        return Price(folder, on.device, [], None, 0.0, 0.0, [], here.missing, [note], alignment)
+    if Stage.vectors in config.method.stages:
+        note = "method.stages=[vectors] learns word vectors on the CPU and needs no backbone: it has no price here"
+        return Price(folder, on.device, [], None, 0.0, 0.0, [], here.missing, [note], alignment)
     encoder = _encoder(config, here, scratch, on)
     lengths, reads = _task(config, here, encoder)
     stages = [] if encoder.price is None else [encoder.price]
@@ -158,9 +184,9 @@ def price(config: Train, scratch: Path) -> Price:
     longest = None
     if encoder.longest is not None and encoder.price is not None:
         longest = encoder.longest + sum(one.seconds for one in stages[1:])
-    notes = [*encoder.notes, *_notes(config, lengths, stages, on.last)]
+    notes = [*encoder.notes, *_notes(config, lengths, stages, on.device)]
     read = [*encoder.reads, *reads]
-    return Price(folder, on.last, stages, longest, kept, most, read, here.missing, notes, alignment)
+    return Price(folder, on.device, stages, longest, kept, most, read, here.missing, notes, alignment)
 
 
 def _is_finished(config: Train, here: Here, folder: Path) -> bool:
@@ -270,6 +296,8 @@ def _notes(config: Train, lengths: TaskLengths, stages: list[StagePrice], device
     notes = []
     if lengths.unknown:
         notes.append(f"not in the price: conf/task does not say how many there are: {', '.join(lengths.unknown)}")
+    if config.trainer.devices != 1:
+        notes.append(f"trainer.devices={config.trainer.devices}: the price is that of one device")
     if config.tuning:
         notes.append(f"not in the price: what tuning={','.join(config.tuning)} reads besides English labels")
     reading = {"data.teacher": config.data.teacher is not None, "data.links": config.data.links != Links.none}

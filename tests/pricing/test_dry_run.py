@@ -2,11 +2,17 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
+from test_configs import composed
 from training.toy import SMALL, write_toy
 from typed import call
 
+from mlalign.commands import dry_run
+from mlalign.pricing.device import sheet_of
+from mlalign.pricing.price import Price
+from mlalign.pricing.stages import StagePrice
 from mlalign.pricing.words import amount, duration, size
 
 DRY = [
@@ -83,13 +89,25 @@ def test_what_the_run_would_refuse_is_refused(break_it, message, work):
 
 def test_a_sweep_has_a_line_for_each_run_and_a_total_that_makes_each_alignment_once(work):
     before = tree(work)
-    words = [*DRY, "-m", "seed=1,2", "align.seed=1", "card=h100,t4"]
+    words = [*DRY, "-m", "seed=1,2", "align.seed=1", "card=h100"]
     ended = call("train.py", words, work)
     assert ended.returncode == 0, ended.stderr
     rows = [line for line in ended.stdout.splitlines() if line.startswith("| ") and "seed=" in line]
-    assert [row.split(" | ")[1] for row in rows] == ["h100", "t4", "h100", "t4"]
-    assert "total     4 runs" in ended.stdout
+    assert [row.split(" | ")[1] for row in rows] == ["h100", "h100"]
+    assert "total     2 runs" in ended.stdout
     assert tree(work) == before
+
+
+def test_the_total_makes_an_alignment_that_runs_share_once(capsys, monkeypatch):
+    sheet = sheet_of(composed("backbone=xlmr", "data=hub", "dry_run=true", "card=h100"))
+
+    def of(alignment):
+        stages = [StagePrice(name, "", 0, 0, hours * 3600, 0) for name, hours in (("align", 1), ("fine-tune", 0.5))]
+        return Price(Path("run"), sheet, stages, None, 0, 0, [], ["text"], [], alignment)
+
+    monkeypatch.setattr(dry_run, "_priced", [of("one"), of("one"), of("other")])
+    dry_run.total()
+    assert capsys.readouterr().out == "\ntotal     3 runs: 3.5 h, each alignment made once\nmissing   text\n"
 
 
 def test_a_run_of_a_sweep_that_is_refused_is_named_and_the_others_are_priced(work):
