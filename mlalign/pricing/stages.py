@@ -18,7 +18,7 @@ from mlalign.pricing.device import Device, Work
 from mlalign.pricing.model import FLOAT, Shape, kept_bytes, moved_bytes, peak_bytes
 
 NO_WORDS = VocabularyRows(0, 0)
-BATCHES = 200  # of an alignment that are looked at
+BATCHES = 500  # of an alignment that are looked at
 Ints = NDArray[np.int64]
 
 
@@ -59,15 +59,24 @@ class Batches:
 
 
 def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int) -> Batches:
-    """All of a run of so many steps, or the first where there are many; losses begin at the same share of both."""
-    number = module.optimisation.batches - module.optimisation.batches % align.accumulate
-    looked_at = min(number, BATCHES * align.accumulate)
-    costs = list(islice(batch_costs(align, module, data, max(1, round(steps * looked_at / number))), looked_at))
+    """All of a run of so many steps.
+
+    Where there are many, those of a shorter run are looked at, in which every loss has the same share, and batches in
+    which a head learns alone are taken to cost as much as the others.
+    """
+    plan = replace(module.optimisation, steps=steps)
+    first, looked_at, of = 0, plan.batches, steps
+    if plan.batches > BATCHES:
+        of = max(1, BATCHES // plan.accumulate)
+        first, looked_at = plan.head_warmup * plan.accumulate, of * plan.accumulate
+    costs = list(islice(batch_costs(align, module, data, of), first, first + looked_at))
     rows = VocabularyRows(*(round(float(np.mean(kind))) for kind in zip(*(one.rows for one in costs), strict=True)))
     pairs, tokens, flops = (
         float(np.mean([getattr(one, key) for one in costs])) for key in ("pairs", "tokens", "flops")
     )
-    return Batches(number, BatchCost(round(pairs), tokens, round(flops), rows, True), max(one.tokens for one in costs))
+    return Batches(
+        plan.batches, BatchCost(round(pairs), tokens, round(flops), rows, True), max(one.tokens for one in costs)
+    )
 
 
 def alignment_price(
