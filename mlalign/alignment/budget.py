@@ -32,6 +32,7 @@ from mlalign.errors import ConfigError
 Ints = NDArray[np.int64]
 FIRST = 1024  # batches
 DEAR, MANY = 0.5, 30_000  # share of the operations of a step, words
+LATE = 8  # batches, of which the last has the losses that begin later
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def batch_costs(
 
 def dear_words(align: Align, module: AlignmentModule, data: ParallelDataModule) -> str | None:
     """What to say where most of a step goes into mixtures of softmaxes over a large vocabulary, else None."""
-    cost = next(batch_costs(align, module, data))
+    *_, cost = islice(batch_costs(align, module, data, LATE), LATE)
     vocabulary = 0 if module.head is None else len(module.head)
     share = vocabulary_operations(0, cost.rows.mixed, module.encoder.dim, vocabulary) / cost.flops
     if share <= DEAR or vocabulary < MANY:

@@ -298,6 +298,8 @@ def _notes(config: Train, lengths: TaskLengths, stages: list[StagePrice], device
         notes.append(f"not in the price: conf/task does not say how many there are: {', '.join(lengths.unknown)}")
     if config.trainer.devices != 1:
         notes.append(f"trainer.devices={config.trainer.devices}: the price is that of one device")
+    if config.finetune.shots:
+        notes.append("not in the price: the few labels of finetune.shots")
     if config.tuning:
         notes.append(f"not in the price: what tuning={','.join(config.tuning)} reads besides English labels")
     reading = {"data.teacher": config.data.teacher is not None, "data.links": config.data.links != Links.none}

@@ -129,14 +129,19 @@ def test_a_row_of_the_paper_is_priced_without_its_data(tmp_path):
 
 
 def test_what_does_not_fit_is_said_with_a_cure(tmp_path):
-    ended = call("train.py", ["experiment=table4_mbert_ml", "dry_run=true", "card=t4"], tmp_path)
+    words = ["experiment=table4_mbert_ml", "method=multilevel_v1", "dry_run=true", "card=t4"]
+    ended = call("train.py", words, tmp_path)
     assert "align does not fit: it needs" in ended.stdout
     assert "backbone.gradient_checkpointing=true" in ended.stdout
 
 
 def test_a_mixture_over_a_real_vocabulary_is_said_to_be_dear(tmp_path):
     found = [
-        call("train.py", ["experiment=table4_mbert_ml", "dry_run=true", "card=a100", *more], tmp_path).stdout
+        call(
+            "train.py",
+            ["experiment=table4_mbert_ml", "method=multilevel_v1", "dry_run=true", "card=a100", *more],
+            tmp_path,
+        ).stdout
         for more in ([], ["losses.word_distribution.prediction=pooled"])
     ]
     assert ["prediction=pooled" in one for one in found] == [True, False]
