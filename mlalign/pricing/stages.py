@@ -18,7 +18,7 @@ from mlalign.pricing.device import Device, Work
 from mlalign.pricing.model import FLOAT, Shape, kept_bytes, moved_bytes, peak_bytes
 
 NO_WORDS = VocabularyRows(0, 0)
-BATCHES = 500  # of an alignment that are looked at
+BATCHES = 400  # of an alignment that are looked at
 Ints = NDArray[np.int64]
 
 
