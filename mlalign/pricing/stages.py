@@ -18,7 +18,7 @@ from mlalign.pricing.device import Device, Work
 from mlalign.pricing.model import FLOAT, Shape, kept_bytes, moved_bytes, peak_bytes
 
 NO_WORDS = VocabularyRows(0, 0)
-BATCHES = 400  # of an alignment that are looked at
+SHORT, LOOKED_AT = 400, 100  # batches: of a run that is looked at whole, and of a longer one
 Ints = NDArray[np.int64]
 
 
@@ -66,8 +66,8 @@ def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, 
     """
     plan = replace(module.optimisation, steps=steps)
     first, looked_at, of = 0, plan.batches, steps
-    if plan.batches > BATCHES:
-        of = max(1, BATCHES // plan.accumulate)
+    if plan.batches > SHORT:
+        of = max(1, LOOKED_AT // plan.accumulate)
         first, looked_at = plan.head_warmup * plan.accumulate, of * plan.accumulate
     costs = list(islice(batch_costs(align, module, data, of), first, first + looked_at))
     rows = VocabularyRows(*(round(float(np.mean(kind))) for kind in zip(*(one.rows for one in costs), strict=True)))

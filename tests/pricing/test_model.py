@@ -5,9 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from test_configs import composed
 
+from mlalign.config.enums import Precision
+from mlalign.config.folder import CONF
 from mlalign.config.frozen import freeze
+from mlalign.config.schema import Card
 from mlalign.cost import VocabularyRows
 from mlalign.errors import ConfigError
 from mlalign.pricing.backbone import FORMS, StandIn
@@ -70,8 +74,7 @@ def test_the_paper_s_step_is_priced_as_it_was_measured(name, backbone):
 def test_known_shapes_have_the_parameters_that_are_published():
     million = {"xlmr": 278, "mbert": 178, "xlmr_large": 560, "xlmv": 779, "labse": 471}
     for name, published in million.items():
-        config = composed(f"backbone={name}", "data=hub")
-        (_, rest), words, layers = FORMS[config.backbone.name]
+        (_, rest), words, layers = FORMS[OmegaConf.load(Path(CONF) / "backbone" / f"{name}.yaml").backbone.name]
         width, deep, inner = layers["hidden_size"], layers["num_hidden_layers"], layers["intermediate_size"]
         by_hand = (words + rest["max_position_embeddings"]) * width + deep * (4 * width**2 + 2 * width * inner)
         assert by_hand / 1e6 == pytest.approx(published, rel=0.01)
@@ -107,13 +110,18 @@ def test_a_step_takes_at_least_what_its_launches_take():
 
 
 def test_a_card_without_bfloat16_takes_float32_and_refuses_the_other():
-    dry = ["backbone=xlmr", "data=hub", "dry_run=true"]
-    assert not sheet_of(composed(*dry, "card=t4")).computed.bfloat16
-    assert sheet_of(composed(*dry, "card=a100")).computed.bfloat16
-    a100 = sheet_of(composed(*dry, "card=a100", "trainer.precision=float32"))
-    assert a100.rate == 19.5e12
+    config = composed("dry_run=true", "card=t4")
+    files = [Path(CONF) / "card" / f"{name}.yaml" for name in ("a100", "h100", "h200")]
+    cards = {path.stem: Card(**OmegaConf.load(path)) for path in files}
+    assert not sheet_of(config).computed.bfloat16
+    both = (Precision.bfloat16, Precision.float32)
+    in_bfloat16, in_float32 = (replace(config, trainer=replace(config.trainer, precision=one)) for one in both)
     with pytest.raises(ConfigError, match=r"trainer.precision=bfloat16: card=t4 has none"):
-        sheet_of(composed(*dry, "card=t4", "trainer.precision=bfloat16"))
+        sheet_of(in_bfloat16)
+    for name, card in cards.items():
+        assert card.name == name
+        assert sheet_of(replace(config, card=card)).computed.bfloat16
+        assert sheet_of(replace(in_float32, card=card)).rate == card.float32 < card.bfloat16
 
 
 def test_a_card_is_for_dry_runs_and_needs_its_numbers():
