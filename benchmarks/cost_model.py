@@ -37,6 +37,7 @@ from shapes import (
     OVERHEAD,
     PAPER,
     TINY,
+    WHOLE,
     XLMR_BASE,
     Shape,
     assembled,
@@ -51,8 +52,8 @@ from mlalign.data.parallel import ParallelBatch
 from mlalign.device import keep_freed_memory
 
 POOLED = "losses.word_distribution.prediction=pooled"
-METHODS = {"inter_sentence": ["method=inter_sentence"], "mlm": ["method=mlm"], "pooled": [POOLED],
-           "mixture": []}  # fmt: skip
+METHODS = {"inter_sentence": ["method=inter_sentence"], "mlm": ["method=mlm"], "pooled": [WHOLE, POOLED],
+           "mixture": [WHOLE]}  # fmt: skip
 MASK_RATE = 0.15
 SHAPES = [
     Shape(layers=2, width=128, heads=4, vocabulary=12_000, pairs=16, length=32),

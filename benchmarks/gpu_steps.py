@@ -30,6 +30,7 @@ from shapes import (
     OVERHEAD,
     PAPER,
     TINY,
+    WHOLE,
     Batches,
     Shape,
     assembled,
@@ -47,8 +48,8 @@ from mlalign.models.learning import configure_training
 from mlalign.training.trainer import make_trainer
 
 BARE, MASKED, SENTENCES = "bare encoder", "masked-language model", "sentence-transformers"
-POOLED = ["losses.word_distribution.prediction=pooled", "align.word_distribution_every=1"]
-MIXTURE = ["losses.word_distribution.prediction=mixture", "align.word_distribution_every=1"]
+POOLED = [WHOLE, "losses.word_distribution.prediction=pooled", "align.word_distribution_every=1"]
+MIXTURE = [WHOLE, "losses.word_distribution.prediction=mixture", "align.word_distribution_every=1"]
 OURS: dict[str, tuple[str, list[str], dict[str, bool]]] = {  # cost model's name, setting, learning
     "pooled": ("pooled", POOLED, {}),
     "inter_sentence alone": ("inter_sentence", ["method=inter_sentence"], {}),

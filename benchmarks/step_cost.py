@@ -25,6 +25,7 @@ from contestants import Step, bare_encoder, hugging_face, ours, sentence_transfo
 from machine import RESULTS, measured_with, median_and_spread, write_json
 from shapes import (
     TINY,
+    WHOLE,
     XLMR_BASE,
     Shape,
     assembled,
@@ -40,9 +41,9 @@ from mlalign.device import choose_attention, keep_freed_memory, peak_memory_byte
 
 POOLED = "losses.word_distribution.prediction=pooled"
 VARIANTS: dict[str, list[str]] = {
-    "mixture": [],
-    "pooled": [POOLED],
-    "pooled, active vocabulary": [POOLED, "align.vocabulary=seen"],
+    "mixture": [WHOLE],
+    "pooled": [WHOLE, POOLED],
+    "pooled, active vocabulary": [WHOLE, POOLED, "align.vocabulary=seen"],
     "inter_sentence alone": ["method=inter_sentence"],
 }
 GOALS = [  # this step, beside that one, costs at most so many times as much
