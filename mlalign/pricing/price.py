@@ -261,7 +261,7 @@ def _task(config: Train, here: Here, encoder: Encoder) -> tuple[TaskLengths, lis
         lengths = lengths_here(config, here.corpus.task, here.corpus.scored, layout)
     reads = [f"test: {counted({language: len(one) for language, one in lengths.tests.items()})}"]
     if lengths.train is not None and lengths.dev is not None:
-        reads.insert(0, f"English: train {len(lengths.train):,}, dev {len(lengths.dev):,}")
+        reads.insert(0, f"{config.task.source}: train {len(lengths.train):,}, dev {len(lengths.dev):,}")
     return lengths, [f"{config.task.name}: {one}" for one in reads]
 
 

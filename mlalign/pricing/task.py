@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlalign.config.schema import Train
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.readers import AnyExample
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.sizes import expected_rows
@@ -26,7 +26,7 @@ class TaskLengths:
     """Lengths of sequences.
 
     Attributes:
-        train, dev: of English; None where nothing is learned.
+        train, dev: of the source; None where nothing is learned.
         tests: language -> of what is scored.
         unknown: what nobody says the size of.
     """
@@ -53,7 +53,10 @@ def lengths_here(config: Train, files: TaskFiles, scored: TaskFiles, layout: Seq
         tests[language] = np.concatenate([_lengths(learned or Retrieval([]), examples, code, layout) for code in codes])
     if learned is None:
         return TaskLengths(None, None, tests)
-    train, dev = (_lengths(learned, files.read(ENGLISH, part).examples, ENGLISH, layout) for part in ("train", "dev"))
+    source = canonical(files.source)
+    train, dev = (
+        _lengths(learned, files.read(files.source, part).examples, source, layout) for part in ("train", "dev")
+    )
     return TaskLengths(train, dev, tests)
 
 
@@ -81,4 +84,4 @@ def declared_lengths(config: Train) -> TaskLengths:
         unknown.append("the languages")
     if not config.finetune.epochs:
         return TaskLengths(None, None, tests, tuple(unknown))
-    return TaskLengths(full("train", ENGLISH, task.train_size), full("dev", ENGLISH), tests, tuple(unknown))
+    return TaskLengths(full("train", task.source, task.train_size), full("dev", task.source), tests, tuple(unknown))
