@@ -83,6 +83,7 @@ def gather(config: Train, scratch: Path) -> Here:
     else:
         missing.append(
             f"backbone {config.backbone.name}: its files are not in the hub's cache; its known shape is taken"
+            + (", with its whole vocabulary" if config.backbone.prune_vocabulary else "")
         )
         backbone = StandIn(config, computes=config.card.name == THIS)
         if isinstance(text, SampledText):
