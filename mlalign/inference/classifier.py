@@ -16,6 +16,7 @@ from mlalign.device import choose_tokens
 from mlalign.errors import DataError
 from mlalign.files import JsonObject
 from mlalign.finetuning.validation import reads_pairs
+from mlalign.inference.encoder import warn_of_pruned
 from mlalign.inference.languages import chosen_language
 from mlalign.models.backbone import quiet_transformers
 from mlalign.stages.reopen import OpenedRun, load_run
@@ -77,7 +78,9 @@ class Classifier:
             DataError: it is no such folder, or the run is not finished.
         """
         quiet_transformers()
-        return cls(load_run(Path(folder), selection=selection), accelerator=accelerator)
+        run = load_run(Path(folder), selection=selection)
+        warn_of_pruned(run.encoder, folder)
+        return cls(run, accelerator=accelerator)
 
     @property
     def task(self) -> AnyTask:

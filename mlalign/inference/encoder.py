@@ -18,7 +18,7 @@ from mlalign.models.backbone import known_languages, languages_of
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import load_encoder
 from mlalign.models.pruned_vocabulary import pruned_from
-from mlalign.models.task_encoder import Represented
+from mlalign.models.task_encoder import Represented, TaskEncoder
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,7 @@ class AlignedEncoder:
 
     def __init__(self, folder: str | Path, *, device: str = "cpu", max_length: int | None = None) -> None:
         encoder, tokenizer = load_encoder(Path(folder), attention="sdpa")
-        if isinstance(encoder, Encoder) and (pieces := pruned_from(encoder.backbone)):
-            log.warning(
-                "%s: its vocabulary was cut from %s pieces to those of the text that its run read; in other text words "
-                "fall into more pieces, which it may know little of",
-                folder,
-                f"{pieces:,}",
-            )
+        warn_of_pruned(encoder, folder)
         self.encoder = encoder.to(device).eval()
         self.languages = languages_of(tokenizer)
         self.layout = SequenceBuilder(
@@ -169,3 +163,14 @@ class AlignedEncoder:
         if canonical(language) == ENGLISH:
             return prototypes.mean([one for one in prototypes.languages if one != ENGLISH])
         return prototypes.of(language)
+
+
+def warn_of_pruned(encoder: TaskEncoder, folder: str | Path) -> None:
+    """Say where a vocabulary was cut to the text of a run."""
+    if isinstance(encoder, Encoder) and (pieces := pruned_from(encoder.backbone)):
+        log.warning(
+            "%s: its vocabulary was cut from %s pieces to those of the text that its run read; in other text words "
+            "fall into more pieces, which it may know little of",
+            folder,
+            f"{pieces:,}",
+        )
