@@ -34,10 +34,11 @@ class Cost:
     seconds: float
 
 
-def matrix_entries(module: nn.Module) -> int:
-    """Entries of all matrices that a module multiplies each position with: of linear layers and of LSTMs."""
+def matrix_entries(module: nn.Module, *, learned: bool = False) -> int:
+    """Entries of all matrices that a module multiplies each position with, or those that learn: linear ones, LSTMs'."""
     layers = (one for one in module.modules() if isinstance(one, nn.Linear | nn.LSTM))
-    return sum(one.numel() for layer in layers for one in layer.parameters(recurse=False) if one.dim() == 2)
+    matrices = (one for layer in layers for one in layer.parameters(recurse=False) if one.dim() == 2)
+    return sum(one.numel() for one in matrices if one.requires_grad or not learned)
 
 
 def linear_operations(rows: int, weights: int, *, frozen: bool = False) -> int:
@@ -45,18 +46,20 @@ def linear_operations(rows: int, weights: int, *, frozen: bool = False) -> int:
     return (4 if frozen else 6) * rows * weights
 
 
-def read_operations(model: nn.Module, lengths: ArrayLike, *, frozen: bool = False) -> int:
+def read_operations(model: nn.Module, lengths: ArrayLike, *, frozen: bool = False, adapter: int = 0) -> int:
     """Forward and backward of a pretrained model's layers, see ``encoder_operations``.
 
     Args:
         model: transformers', without its head.
         lengths: positions of each sequence.
         frozen: its weights learn nothing, and what is in front of them does.
+        adapter: entries of matrices that learn nevertheless.
     """
     config: Any = model.config
     layers: int = config.num_hidden_layers if hasattr(config, "num_attention_heads") else 0
     weights, width = matrix_entries(model), int(config.hidden_size)
-    return encoder_operations(lengths, weights=weights, layers=layers, width=width, frozen=frozen)
+    slopes = 2 * int(np.asarray(lengths, np.int64).sum()) * adapter
+    return encoder_operations(lengths, weights=weights, layers=layers, width=width, frozen=frozen) + slopes
 
 
 def forward_cost(model: nn.Module, lengths: ArrayLike, *, seconds: float) -> Cost:
@@ -87,7 +90,9 @@ def encoder_operations(
     return linear_operations(int(positions.sum()), weights, frozen=frozen) + attention * squares * width * layers
 
 
-def vocabulary_operations(singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None) -> int:
+def vocabulary_operations(
+    singles: int, mixed: int, width: int, vocabulary: int, *, kept: bool | None = None, frozen: bool = False
+) -> int:
     """One pass over the vocabulary, forward and backward, for all word losses.
 
     Two products of the backward pass give gradients to rows and matrix. Logits are one more; where
@@ -99,10 +104,12 @@ def vocabulary_operations(singles: int, mixed: int, width: int, vocabulary: int,
         width: w.
         vocabulary: v.
         kept: whether the logits are kept; None: as the pass decides.
+        frozen: the matrix learns nothing, which is a product less.
     """
     if kept is None:
         kept = (singles + mixed) * vocabulary <= KEPT_ENTRIES
     products = 3 * (singles + mixed) if kept else 4 * singles + 5 * mixed
+    products -= singles + mixed if frozen else 0
     return products * 2 * width * vocabulary
 
 

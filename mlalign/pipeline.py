@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 import mlalign
 from mlalign.alignment.objectives import notes_on, read_by
-from mlalign.config.enums import ShotsOrder, Stage
+from mlalign.config.enums import AdapterStage, ShotsOrder, Stage
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
@@ -32,6 +32,7 @@ from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.validation import notes_on_tunings, reads_parallel, tunings_read
+from mlalign.models.adapters import share_that_learns
 from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
@@ -62,6 +63,7 @@ from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.tasks.shots import labels_read
 from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
+from mlalign.training.adapting import adapt
 from mlalign.training.elapsed import Elapsed
 
 log = logging.getLogger(__name__)
@@ -116,12 +118,14 @@ class Classifier:
     Attributes:
         progress: what of the run is done.
         kept: which weights stay in the folder.
+        notes: what is to be said of how it was learned.
     """
 
     progress: Progress
     data: TaskDataModule | None = None
     module: FinetuningModule | None = None
     kept: JsonObject = field(default_factory=dict)
+    notes: frozenset[str] = frozenset()
 
 
 def run(config: Train) -> Path:
@@ -361,6 +365,10 @@ def _learned(
         scored=corpus.scored,
         labels=labels,
     )
+    adapter, notes = config.backbone.adapter, set()
+    if adapter.learns_in(AdapterStage.finetune):
+        assert isinstance(aligned.encoder, Encoder)  # others are refused
+        adapt(aligned.encoder.backbone, adapter, settings.seed)
     module = FinetuningModule(
         aligned.encoder,
         task,
@@ -368,9 +376,12 @@ def _learned(
         dev=data.dev.examples,
         steps=settings.epochs * data.batches,
         tunings=tunings,
+        adapter_rate=adapter.learning_rate,
     )
     if start is not None:
         module.head.load_state_dict(start.head.state_dict())
+    if adapter.learns_in(AdapterStage.finetune):
+        notes.add(f"finetune with {adapter.form}: {share_that_learns(aligned.encoder)}")
     keeper = CheckpointKeeper(
         progress.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
     )
@@ -390,7 +401,7 @@ def _learned(
         restore_weights(module, keeper.at(done["weights"]["tested"]))
     record.seconds["finetune"] = record.seconds.get("finetune", 0.0) + done["seconds"]
     record.data |= done["files"]
-    return Classifier(progress, data, module, done["weights"])
+    return Classifier(progress, data, module, done["weights"], frozenset(notes))
 
 
 def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> str:
@@ -458,6 +469,7 @@ def write_results(
     )
     notes = (
         aligned.notes
+        | classifier.notes
         | notes_on(config)
         | notes_on_tunings(config)
         | {note for note in (config.method.note, config.backbone.note) if note}

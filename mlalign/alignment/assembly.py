@@ -16,7 +16,15 @@ from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Parts
 from mlalign.alignment.validation import settings_of
 from mlalign.alignment.views import build_views, views_read
-from mlalign.config.enums import AdversarySchedule, FusionForm, Positions, Vocabulary, WeightingPer, WordHead
+from mlalign.config.enums import (
+    AdapterStage,
+    AdversarySchedule,
+    FusionForm,
+    Positions,
+    Vocabulary,
+    WeightingPer,
+    WordHead,
+)
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.languages import ENGLISH
@@ -33,6 +41,7 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.prototypes import LanguagePrototypes
 from mlalign.models.vocabulary_head import VocabularyHead, untrained_head, unused_head, word_transform
+from mlalign.training.adapting import adapt
 from mlalign.training.computing import takes_gpu
 from mlalign.training.schedules import Optimisation
 
@@ -81,6 +90,8 @@ class Assembly:
                 start=config.align.language_token_start.value,
             )
             tokens = known_languages(tokenizer, languages)
+        if config.backbone.adapter.learns_in(AdapterStage.align):
+            adapt(model, config.backbone.adapter, self.seed, tokens=tokens.values())
         encoder = self._encoder(model, languages)
         head = self._head(model, vocabulary, counts) if any(one.vocabulary for one in self.needs) else None
         if head is None:
@@ -214,6 +225,7 @@ class Assembly:
             backbone=rates.backbone,
             embeddings=rates.backbone if rates.embeddings is None else rates.embeddings,
             heads=rates.heads,
+            adapter=self.config.backbone.adapter.learning_rate,
             discriminator=rates.discriminator,
             weights=rates.weights,
             discriminator_steps=adversary.discriminator_steps,

@@ -20,6 +20,7 @@ from mlalign.cost import (
     VocabularyRows,
     hidden_words,
     linear_operations,
+    matrix_entries,
     pooling_operations,
     read_operations,
     vocabulary_operations,
@@ -28,6 +29,7 @@ from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sampling import BatchKey
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError
+from mlalign.models.adapters import frozen_names
 
 Ints = NDArray[np.int64]
 FIRST = 1024  # batches
@@ -152,6 +154,8 @@ def batch_costs(
     plan = module.optimisation if steps is None else replace(module.optimisation, steps=steps)
     again = [view for one in module.objectives.named().values() for view in one.encodes_again]
     model = module.encoder.backbone.base_model
+    frozen = bool(frozen_names(model))
+    adapter = matrix_entries(model, learned=True) if frozen else 0
     for key in batches_of(data):
         size = size_of(data, key, width=module.encoder.dim, mask_rate=align.mask_rate)
         alone = plan.is_head_warmup(key.batch)
@@ -163,16 +167,18 @@ def batch_costs(
         keys += [positions_of(view, size, data.layout) for view in again]
         fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
         tokens, flops = 0.0, 0
-        for share, read in ((1.0, fast), (FORWARD, slow)):
+        for share, read, adapted in ((1.0, fast, frozen), (FORWARD, slow, False)):
             tokens += share * sum(int(positions.sum()) for positions in read)
-            flops += round(share * sum(read_operations(model, positions) for positions in read))
+            entries = adapter if adapted else 0
+            operations = [read_operations(model, positions, frozen=adapted, adapter=entries) for positions in read]
+            flops += round(share * sum(operations))
         learned = {
             name: thinned if "masked" in one.views and "masked" in sizes else size
             for name, one in module.objectives.named().items()
             if one.is_learned(progress)
         }
         rows = _vocabulary_rows(module, learned)
-        flops += _vocabulary(module, rows)
+        flops += _vocabulary(module, rows, frozen=frozen)
         flops += 0 if alone else _objectives(module, learned, sizes.values(), data.layout)
         yield BatchCost(size.pairs, tokens, flops, rows, plan.ends_update(key.batch) and not alone)
 
@@ -276,7 +282,7 @@ def _vocabulary_rows(module: AlignmentModule, learned: Mapping[str, BatchSize]) 
     return VocabularyRows(*map(sum, zip(*rows, strict=True)))
 
 
-def _vocabulary(module: AlignmentModule, rows: VocabularyRows) -> int:
+def _vocabulary(module: AlignmentModule, rows: VocabularyRows, *, frozen: bool) -> int:
     """The pass that all word losses share."""
     if module.head is None:
         return 0
@@ -285,4 +291,4 @@ def _vocabulary(module: AlignmentModule, rows: VocabularyRows) -> int:
     )
     width = module.encoder.dim
     transform = linear_operations(layers * rows.words, width**2)
-    return transform + vocabulary_operations(rows.singles, rows.mixed, width, len(module.head))
+    return transform + vocabulary_operations(rows.singles, rows.mixed, width, len(module.head), frozen=frozen)

@@ -25,7 +25,9 @@ from mlalign.data.parallel import HeldOutBatch, ParallelBatch, regrouped
 from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.losses import UncertaintyWeights
+from mlalign.models.adapters import adapter_parameters
 from mlalign.models.subwords import padded_percent
+from mlalign.training.checkpoints import add_frozen, drop_frozen
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
@@ -259,10 +261,12 @@ class AlignmentModule(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A diverged run is never a checkpoint to resume from; what was warned of goes with it."""
         self.divergence.check()
+        drop_frozen(self.encoder, checkpoint)
         checkpoint["diagnostics"] = self.diagnostics.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Warn of everything once, however often the alignment is resumed."""
+        add_frozen(self.encoder, checkpoint)
         if "diagnostics" in checkpoint:  # older ones have none
             self.diagnostics.load_state_dict(checkpoint["diagnostics"])
 
@@ -289,11 +293,13 @@ class AlignmentModule(L.LightningModule):
         heads = [parameter for part in parts if part is not None for parameter in part.parameters()]
         heads += [] if self.head is None else self.head.untrained
         heads += self.objectives.own_parameters()
-        apart = {id(parameter) for parameter in (embeddings, *heads)}
+        adapter = adapter_parameters(encoder)
+        apart = {id(parameter) for parameter in (embeddings, *heads, *adapter)}
         backbone = [parameter for parameter in encoder.backbone.parameters() if id(parameter) not in apart]
         weights = [] if self.weighting is None else list(self.weighting.parameters())
         return [
             {"params": backbone, "lr": rates.backbone, "name": "backbone"},
+            {"params": adapter, "lr": rates.adapter, "name": "adapter"},
             {"params": [embeddings], "lr": rates.embeddings, "name": "embeddings"},
             {"params": heads, "lr": rates.heads, "name": "heads"},
             {"params": weights, "lr": rates.weights * 20_000 / rates.steps, "name": "weights"},

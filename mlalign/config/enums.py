@@ -18,6 +18,9 @@ VectorForm = StrEnum("VectorForm", "multi_cca joint_subword")
 Pool = StrEnum("Pool", "first mean max")
 # Which implementation of attention the backbone runs; ``auto``: see ``device``.
 Attention = StrEnum("Attention", "auto eager sdpa flash_attention_2")
+# What learns in a backbone whose own weights stay as they are, and in which stages.
+AdapterForm = StrEnum("AdapterForm", "lora bottleneck")
+AdapterStage = StrEnum("AdapterStage", "align finetune")
 # The text that an objective reads: with masks, where a loss predicts them, or as it is.
 View = StrEnum("View", "masked clean")
 # As ``View``, clean with the languages exchanged in any row, or two pairs a row in any order.

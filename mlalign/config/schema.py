@@ -9,6 +9,8 @@ from mlalign.config.corpora import Prepare
 from mlalign.config.enums import (
     Accelerator,
     Activation,
+    AdapterForm,
+    AdapterStage,
     AdversaryInput,
     AdversarySchedule,
     Attention,
@@ -64,8 +66,26 @@ RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the ali
 BETAS = Range(lambda two: len(two) == 2 and all(0 <= one < 1 for one in two), "two shares in [0, 1)")
 ODD = Range(lambda n: n > 0 and n % 2 == 1, "an odd number above 0")
 WIDTH = between(1, 1 << 16)
+NUMBERS = Range(lambda numbers: bool(numbers) and min(numbers) > 0, "a list of numbers from 1 on")
 WIDTHS = Range(lambda widths: bool(widths) and all(map(WIDTH.allows, widths)), f"a list of widths {WIDTH.expected}")
 DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a number")
+
+
+@dataclass
+class Adapter(Settings):
+    """Small parts that learn in the backbone, whose own weights stay as they are."""
+
+    form: AdapterForm | None = None  # null: all weights learn
+    size: int = setting(16, WIDTH)  # rank of lora, width of a bottleneck
+    alpha: float | None = setting(None, POSITIVE)  # lora's product counts alpha / size times; null: once
+    dropout: float = setting(0.0, SHARE)  # in front of lora
+    layers: list[int] | None = setting(None, NUMBERS)  # that have one; 1 is the first above the embeddings; null: all
+    learning_rate: float = setting(2e-4, at_least(0))  # in both stages, instead of the backbone's
+    stages: list[AdapterStage] = setting(lambda: list(AdapterStage))  # in others all weights learn
+
+    def learns_in(self, stage: AdapterStage) -> bool:
+        """Whether there is one that learns in a stage."""
+        return self.form is not None and stage in self.stages
 
 
 @dataclass
@@ -81,6 +101,7 @@ class Backbone(Settings):
     note: str | None = setting(None, affects=NOTHING)  # what results say of its weights
     pool: Pool = MISSING
     layer: int | None = setting(None, at_least(1))  # that all vectors are of; null: the last
+    adapter: Adapter = setting(Adapter, affects=RUN)  # an alignment in which it learns has it in its name
     # Activations of a layer are recomputed, not kept.
     gradient_checkpointing: bool = setting(False, affects=NOTHING)
     attention: Attention = setting(Attention.auto, affects=RUN)

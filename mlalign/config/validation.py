@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlalign.config.adapter_validation import adapter_faults
 from mlalign.config.corpora import Prepare
 from mlalign.config.enums import (
     BILSTM,
@@ -183,7 +184,7 @@ def check(config: Train) -> None:
                 raise ConfigError(f"{key}={value}: expected at most {MOST}")
         if key == "task.languages" and isinstance(value, list) and any(isinstance(one, bool) for one in value):
             raise ConfigError(f'{key}={value}: YAML reads no as false; write the language in quotes: ["no"]')
-    for message in task_faults(config.task, config.finetune.epochs):
+    for message in (*task_faults(config.task, config.finetune.epochs), *adapter_faults(config)):
         raise ConfigError(message)
     for wrong, message in _contradictions(config):
         if wrong:

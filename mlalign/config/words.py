@@ -8,6 +8,7 @@ from mlalign.config.sweep import is_sweep, is_varied
 from mlalign.errors import ConfigError
 
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
+SHORT = {"backbone.adapter": "backbone.adapter.form"}  # a group -> the setting in it that one word chooses
 PATHS = (  # keys whose values are paths or patterns of paths
     *(
         "aligned",
@@ -31,6 +32,8 @@ GRAMMAR = re.compile(r"""['"\[{]|.*\$\{""")  # a value that is quoted, a list, o
 def quoted(words: Sequence[str]) -> list[str]:
     """The words of a command line, with quotes around the paths that need them and a plus sign at new options.
 
+    A word for a group of settings is one for the setting that ``SHORT`` names.
+
     Raises:
         ConfigError: a word is no text.
     """
@@ -44,6 +47,8 @@ def _quoted(word: str, sweeps: bool) -> str:
     except UnicodeEncodeError:
         raise ConfigError(f"{word!a}: expected a word in UTF-8; rename what it names") from None
     key, equals, value = word.partition("=")
+    if key in SHORT and not value.startswith("{"):
+        return f"{SHORT[key]}={value}"
     if key in FREE and value.startswith("{"):
         return f"++{word}"
     is_clear = PLAIN.fullmatch(value) or GRAMMAR.match(value)

@@ -12,6 +12,7 @@ from mlalign.distributed import barrier, broadcast_object, is_rank_zero, rank_ze
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import JsonObject, remove, replacing
 from mlalign.finetuning.module import FinetuningModule
+from mlalign.models.adapters import merge_adapter
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.io import load_encoder, save_encoder
 
@@ -51,12 +52,13 @@ def load_head(module: FinetuningModule, folder: Path) -> None:
 
 
 def restore_weights(module: FinetuningModule, folder: Path) -> None:
-    """Give a module the weights that ``save_weights`` wrote of it at some step.
+    """Give a module the weights that ``save_weights`` wrote of it at some step; an adapter of it is merged.
 
     Raises:
         DataError: a file is missing or does not fit the module.
     """
     encoder, _ = load_encoder(folder, attention="eager")  # how it attends is no part of its weights
+    merge_adapter(module.encoder)
     module.encoder.load_state_dict(encoder.state_dict())
     load_head(module, folder)
 
@@ -129,6 +131,7 @@ class CheckpointKeeper(L.Callback):
         with rank_zero_first():
             if is_rank_zero() and (self.every or LAST in self.rules | {self.selection}) and self._written != last:
                 self._save(module, last)
+        merge_adapter(module.encoder)  # as it was saved
         if tested != last:
             restore_weights(module, self.at(tested))
         if sick := non_finite_weights(module):

@@ -23,11 +23,13 @@ from mlalign.errors import TrainingError
 from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
+from mlalign.models.adapters import adapter_parameters
 from mlalign.models.classifier import Convolution, perceptron
 from mlalign.models.subwords import padded_percent
 from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import PairBatch, UpdateBatch
+from mlalign.training.checkpoints import add_frozen, drop_frozen
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import average_gradients, per_rank, unsynchronised
@@ -54,6 +56,7 @@ class FinetuningModule(L.LightningModule):
         dev: examples of the source's dev part, in file order; only training looks at them.
         steps: updates of the whole run; only training counts them.
         tunings: what is done besides learning labels; only training does.
+        adapter_rate: peak learning rate of an adapter of the encoder, if it has one that learns.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class FinetuningModule(L.LightningModule):
         dev: Sequence[AnyExample] = (),
         steps: int = 1,
         tunings: TuningSet | None = None,
+        adapter_rate: float | None = None,
     ) -> None:
         super().__init__()
+        self.adapter_rate = adapter_rate
         self.automatic_optimization = False  # an update's gradient is the sum over its parts
         self.encoder, self.task, self.dev = encoder, task, dev
         self.settings, self.steps = settings, steps
@@ -246,10 +251,12 @@ class FinetuningModule(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A diverged run is never a checkpoint to resume from; tunings remember more than parameters."""
         self.divergence.check()
+        drop_frozen(self.encoder, checkpoint)
         checkpoint["tunings"] = {name: one.remembered() for name, one in self.tunings.named().items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Each tuning as it was."""
+        add_frozen(self.encoder, checkpoint)
         for name, one in self.tunings.named().items():
             one.remember(checkpoint["tunings"][name])
 
@@ -303,12 +310,15 @@ class FinetuningModule(L.LightningModule):
         return {"scheduler": scheduler, "interval": "step", "name": name and f"learning_rate/{name}"}
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """The encoder, and the head with what tunings add, each with its peak rate."""
+        """The encoder, the head with what tunings add, and an adapter, each with its peak rate."""
         rate, head_rate = self.settings.learning_rate, self.settings.head_learning_rate
         heads = [*self.head.parameters(), *self.tunings.own_parameters()]
+        adapter = adapter_parameters(self.encoder)
+        apart = {id(one) for one in adapter}
         return [
-            {"params": list(self.encoder.parameters()), "lr": rate},
+            {"params": [one for one in self.encoder.parameters() if id(one) not in apart], "lr": rate},
             {"params": heads, "lr": rate if head_rate is None else head_rate},
+            {"params": adapter, "lr": self.adapter_rate},
         ]
 
 

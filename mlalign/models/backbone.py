@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from mlalign.errors import ConfigError, DataError
 from mlalign.models import lstm as lstm  # known to transformers from here on
+from mlalign.models.adapters import restore_bottlenecks
 from mlalign.models.dropout import set_dropout
 from mlalign.models.finite import non_finite_weights
 from mlalign.models.layers import cut_layers
@@ -123,6 +124,8 @@ def load_backbone(
             f"{called}: its weights have nothing for {lacking[0]} and {len(lacking) - 1} other "
             "parts of the encoder; are they of another model than config.json?"
         )
+    with errors_in_words(called):
+        restore_bottlenecks(model, Path(folder))
     if sick := non_finite_weights(model):
         raise DataError(f"{called}: {sick}; take other weights, or align again with resume=false")
     mark_untrained_head(model, missing)

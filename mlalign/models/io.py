@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import Json, JsonObject, sync_all, write_whole
+from mlalign.models.adapters import ADAPTER, has_bottlenecks, merged, save_adapter
 from mlalign.models.backbone import language_token, languages_of, load_backbone
 from mlalign.models.encoder import Encoder
 from mlalign.models.export import write_sentence_transformers
@@ -29,7 +30,9 @@ RECIPE = "alignment.yaml"
 def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folder: Path, recipe: JsonObject) -> None:
     """Write backbone, tokenizer, additions and how they were made.
 
-    Plain transformers and sentence-transformers read the backbone: the vectors before any fusion.
+    Plain transformers and sentence-transformers read the backbone: the vectors before any fusion. What LoRA learned is
+    in its weights, and by itself in ``adapter``, for peft. Bottlenecks are among the weights, and neither library knows
+    them: sentence-transformers gets no files.
     ``recipe`` is kept for the reader and written last, so that its file means a whole folder; this
     function adds what loading needs, under ``encoder``.
 
@@ -40,8 +43,11 @@ def save_encoder(encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, folde
     if sick := non_finite_weights(encoder):
         raise TrainingError(f"{folder}: not saved: {sick}; lower the learning rates")
     if isinstance(encoder, Encoder):
+        save_adapter(encoder.backbone, folder / ADAPTER)
+        encoder = merged(encoder)
         encoder.backbone.save_pretrained(folder)
-        write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
+        if not has_bottlenecks(encoder):
+            write_sentence_transformers(folder, tokenizer, pool=encoder.pool, dim=encoder.dim)
     tokenizer.save_pretrained(folder)
     refuse_moving_ids(tokenizer, [language_token(one) for one in languages_of(tokenizer)], folder, str(folder))
     save_file(encoder.fitted_additions(), folder / ADDITIONS)
@@ -56,7 +62,7 @@ def require_saved(encoder: TaskEncoder, folder: Path) -> None:
     Raises:
         DataError: it cannot be loaded, or a weight is not what was saved.
     """
-    found, expected = load_encoder(folder, attention="eager")[0].state_dict(), encoder.state_dict()
+    found, expected = load_encoder(folder, attention="eager")[0].state_dict(), merged(encoder).state_dict()
     for name, value in found.items():
         if not torch.equal(value, expected[name].to(value)):
             raise DataError(f"{folder}: {name} is not what was written; check the disk, and run the command again")

@@ -15,14 +15,16 @@ from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import dear_words, spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
-from mlalign.config.enums import Links, Stage
+from mlalign.config.enums import AdapterStage, Links, Stage
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
+from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.distributed import is_rank_zero, on_rank_zero, rank_zero_first
 from mlalign.files import JsonObject, remove, write_whole
+from mlalign.models.adapters import share_that_learns
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE
@@ -76,7 +78,14 @@ class AlignmentStage(EncoderStage):
         """Everything that the aligned encoder follows from."""
         recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
         recipe |= {} if self.lexicon is None else {"lexicon": fingerprint(self.lexicon)}
+        if self.adapts:
+            recipe["adapter"] = {key: one for key, one in plain(self.asked.backbone.adapter).items() if key != "stages"}
         return recipe | ({} if self.teacher is None else {"teacher": self.teacher.identity})
+
+    @property
+    def adapts(self) -> bool:
+        """Whether an adapter learns instead of the backbone's weights."""
+        return self.asked.backbone.adapter.learns_in(AdapterStage.align)
 
     @cached_property
     def lexicon(self) -> Lexicon | None:
@@ -143,13 +152,16 @@ class AlignmentStage(EncoderStage):
         )
 
     def _resources(self, module: AlignmentModule, data: ParallelDataModule) -> JsonObject:
-        """What was made once and read, and what that cost."""
+        """What was made once and read, what that cost, and what of the encoder learned."""
         found: JsonObject = {"costs": {}}
         if self.config.data.links == Links.encoder:
             found["costs"]["links"] = asdict(linking_cost(module.encoder, data))
         if self.teacher is not None:
             found["costs"]["teacher"] = asdict(self.teacher.cost(data.tables))
             found["reads"] = ["parallel text", f"a teacher: {self.teacher.folder.name}"]
+        if self.adapts:
+            form = self.asked.backbone.adapter.form
+            found["notes"] = [f"align with {form}: {share_that_learns(module.encoder)}"]
         return found
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:

@@ -10,12 +10,13 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from torch import distributed
+from torch import distributed, nn
 
 from mlalign import stopping
 from mlalign.distributed import is_rank_zero, world_size
 from mlalign.errors import DataError
 from mlalign.files import replacing, sync_all
+from mlalign.models.adapters import frozen_names
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,18 @@ class StageCheckpoints(L.Callback):
         self._affordable = self._saved + (self._saved - started) / SAVING_SHARE
         if self._signal:
             sys.exit(stopping.status_of(self._signal))
+
+
+def drop_frozen(encoder: nn.Module, checkpoint: dict[str, Any]) -> None:
+    """Leave the weights under an adapter of a module's ``encoder`` out of its checkpoint."""
+    for name in frozen_names(encoder):
+        del checkpoint["state_dict"][f"encoder.{name}"]
+
+
+def add_frozen(encoder: nn.Module, checkpoint: dict[str, Any]) -> None:
+    """Give a checkpoint what ``drop_frozen`` left out of it: the encoder has it, as the stage begins with it."""
+    own = encoder.state_dict()
+    checkpoint["state_dict"] |= {f"encoder.{name}": own[name] for name in frozen_names(encoder)}
 
 
 def fit(loop: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, begun: Path) -> None:

@@ -16,7 +16,7 @@ class Optimisation:
         max_grad_norm: of each player, or None.
         betas: of Adam, for both players.
         warmup: share of the run over which the generator's learning rates rise.
-        backbone, embeddings, heads, discriminator: peak learning rates.
+        backbone, embeddings, heads, adapter, discriminator: peak learning rates.
         weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
         discriminator_steps: updates of the discriminator per batch, where it learns first.
         alternate: whether the discriminator learns first and the generator then plays against what
@@ -32,6 +32,7 @@ class Optimisation:
     backbone: float
     embeddings: float
     heads: float
+    adapter: float
     discriminator: float
     weights: float
     discriminator_steps: int

@@ -51,6 +51,7 @@ SINGLE = {
 }  # fmt: skip
 RUN_ONLY = {
     "align.budget.amount", "align.budget.unit", "backbone.attention", "backbone.prune_vocabulary", "backbone.tokenizer",
+    *(f"backbone.adapter.{name}" for name in vars(CONFIG.backbone.adapter) if name != "_frozen"),
 }  # fmt: skip
 
 

@@ -102,6 +102,8 @@ CASES = [
     pytest.param([], [5, 10], {"evaluations": 12}, id="text, evaluated after every update"),
     pytest.param([], [9], {"keep": "all"}, id="text, all evaluations kept"),
     pytest.param(["task=panx"], [3, 7], {}, id="tags"),
+    pytest.param(["backbone.adapter.form=lora", "backbone.adapter.dropout=0.1"], [3, 9], {}, id="lora"),
+    pytest.param(["backbone.adapter.form=bottleneck"], [9], {}, id="bottlenecks"),
     *(pytest.param(on(name), [3, 9], {}, id=name) for name in tuning_types()),
     pytest.param([*on("language_adversary"), "task=panx"], [3, 7], {}, id="tags against an opponent"),
     pytest.param([*on("self_training"), "task=panx"], [7], {}, id="tags that it gave itself"),

@@ -124,6 +124,8 @@ def _every_second_step_is_saved(monkeypatch):
             id="alternate",
         ),
         pytest.param(["method=literal"], [5], id="literal"),
+        pytest.param(["backbone.adapter.form=lora", "backbone.adapter.dropout=0.1"], [5], id="lora"),
+        pytest.param(["method=mlm", "backbone.adapter.form=bottleneck"], [5], id="bottlenecks"),
         pytest.param(["method=mlm", "trainer.workers=1"], [5], id="with a worker"),
         pytest.param(["losses.inter_sentence.view=clean"], [5], id="two views"),
         *(

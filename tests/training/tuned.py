@@ -16,6 +16,7 @@ from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.tasks.data import TaskDataModule
 from mlalign.tasks.registry import learned_task
+from mlalign.training.adapting import adapt
 
 SETTINGS = (
     "method=none", "finetune.partner=mean", "finetune.epochs=2", "finetune.learning_rate=1e-3",
@@ -33,6 +34,9 @@ def tuned(
     task = task or next((TASK_OF[one] for one in chosen if one in TASK_OF), "mldoc")
     config = configured(toy, *SETTINGS, *TASKS[task], *overrides)
     model, tokenizer = aligner(toy, "method=none").backbone.load("eager")
+    adapter = config.backbone.adapter
+    if adapter.form is not None:
+        adapt(model, adapter, seed=4)
     encoder = Encoder(model, pool="first")
     files, text = task_files(config), ParallelText(config)
     resources = Resources(config, files, lambda: text.files, partial(lexicon_of, config, text))
@@ -45,7 +49,13 @@ def tuned(
     )  # fmt: skip
     steps = config.finetune.epochs * data.batches
     return FinetuningModule(
-        encoder, data.task, config.finetune, dev=data.dev.examples, steps=steps, tunings=tunings
+        encoder,
+        data.task,
+        config.finetune,
+        dev=data.dev.examples,
+        steps=steps,
+        tunings=tunings,
+        adapter_rate=adapter.learning_rate,
     ), data
 
 
