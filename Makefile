@@ -12,7 +12,7 @@ STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHE
 REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT) output=multirun/study_real
 RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 'task.languages=[ar,de,es,fr,hi,ru,zh]'
 ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
-BENCHMARKS := step_cost vocabulary_head attention input finetuning pruned_vocabulary cost_model gpu_check table
+BENCHMARKS := step_cost vocabulary_head attention input finetuning adapters pruned_vocabulary cost_model gpu_check table
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-long check bench tables figures paper-scale comparison comparison-tuned study study-real clean

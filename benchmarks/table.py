@@ -223,6 +223,24 @@ def attention(outcome: Outcome) -> str:
     return "\n\n".join([rows(header, body), origin(outcome)])
 
 
+def adapters(outcome: Outcome) -> str:
+    """Updates with an adapter beside those of all weights."""
+    whole = outcome["measured"]["all weights"]
+    body = []
+    for name, one in outcome["measured"].items():
+        share = one["trained"] / one["parameters"]
+        cells = [f"{one['trained']:,} ({share:.1%})", spread(one["seconds"], 3)]
+        cells.append(f"{one['seconds']['median'] / whole['seconds']['median']:.2f}")
+        cells += [f"{one[key] / 2**20:.0f}" for key in ("memory_bytes", "checkpoint_bytes")]
+        body.append([name, *cells])
+    header = ["what learns", "parameters", "s an update", "x all weights", "peak MiB", "checkpoint, MiB"]
+    shape = outcome["shape"]
+    size = (
+        f"{shape['layers']} layers, width {shape['width']}, {shape['vocabulary']:,} words, {shape['tokens']:,} tokens."
+    )
+    return "\n\n".join([rows(header, body), size, origin(outcome)])
+
+
 TABLES: dict[str, Callable[[Outcome], str]] = {
     "step_cost": step_cost,
     "cost_model": cost_model,
@@ -232,6 +250,7 @@ TABLES: dict[str, Callable[[Outcome], str]] = {
     "finetuning": finetuning,
     "pruned_vocabulary": pruned_vocabulary,
     "attention": attention,
+    "adapters": adapters,
 }
 
 

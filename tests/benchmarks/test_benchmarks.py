@@ -26,6 +26,16 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load
 
 
+def test_an_adapter_needs_less_to_resume_from(script: Any) -> None:
+    adapters, table = script("adapters"), script("table")
+    found = {name: adapters.measured(words, adapters.TINY, 1) for name, words in adapters.FORMS.items()}
+    whole = found.pop("all weights")
+    for one in found.values():
+        assert one["trained"] < whole["trained"]
+        assert one["checkpoint_bytes"] < whole["checkpoint_bytes"]
+    assert table.adapters.__name__ in table.TABLES
+
+
 @pytest.mark.long
 def test_step_cost_compares_all_steps(script: Any, tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")

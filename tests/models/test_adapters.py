@@ -9,7 +9,7 @@ import torch
 from models.made import make, represent
 from peft import PeftModel
 from torch.testing import assert_close
-from transformers import AutoModel
+from transformers import AutoModel, AutoTokenizer
 
 from mlalign.config.enums import AdapterForm
 from mlalign.errors import ConfigError
@@ -158,6 +158,8 @@ def test_a_folder_gives_the_vectors_that_were_learned(family_folder, tmp_path, f
     assert has_bottlenecks(made.encoder) == (form == "bottleneck")
     assert_close(states(made), expected, rtol=1e-5, atol=1e-5)
     assert (tmp_path / "modules.json").is_file() == (form == "lora")
+    _, loading = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert any("bottleneck" in name for name in loading["unexpected_keys"]) == (form == "bottleneck")
 
 
 def test_peft_and_transformers_open_what_lora_learned(family_folder, tmp_path):
@@ -165,11 +167,10 @@ def test_peft_and_transformers_open_what_lora_learned(family_folder, tmp_path):
     made = adapted(family_folder, AdapterForm.lora)
     save_encoder(made.encoder, made.tokenizer, tmp_path, {})
     expected = states(made)
-    start = make(family_folder, sentence=False, word=False).encoder.backbone
     batch = made.batch(["die Katze sieht Berlin!", "ein Hund mag den Fluss."], "de")
     given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     base = AutoModel.from_pretrained(family_folder)
-    base.resize_token_embeddings(len(start.get_input_embeddings().weight), mean_resizing=False)
+    base.resize_token_embeddings(len(AutoTokenizer.from_pretrained(tmp_path)), mean_resizing=False)
     unmerged = PeftModel.from_pretrained(base, str(tmp_path / ADAPTER)).eval()
     plain = AutoModel.from_pretrained(tmp_path).eval()
     for model in (unmerged, plain, unmerged.merge_and_unload()):
