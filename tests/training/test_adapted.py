@@ -147,9 +147,12 @@ def command(toy: Path, folder: Path, *words: str):
     return Path(re.search(r"^results +(\S+)$", ended.stdout, re.MULTILINE)[1])
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_one_command_aligns_fine_tunes_and_scores_with_an_adapter(toy, tmp_path, form):
-    path = tmp_path / command(toy, tmp_path, f"backbone.adapter={form}", "keep_checkpoints=best_and_last")
+AFTER_ENGLISH = ("finetune.shots={de: 4}", "finetune.shots_order=after")
+
+
+@pytest.mark.parametrize(("form", "more"), [("lora", AFTER_ENGLISH), ("bottleneck", ())])
+def test_one_command_aligns_fine_tunes_and_scores_with_an_adapter(toy, tmp_path, form, more):
+    path = tmp_path / command(toy, tmp_path, f"backbone.adapter={form}", "keep_checkpoints=best_and_last", *more)
     results = json.loads(path.read_text(encoding="utf-8"))
     notes = [one for one in results["notes"] if f" with {form}: " in one]
     assert [one.split()[0] for one in notes] == ["align", "finetune"]
