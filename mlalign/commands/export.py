@@ -65,6 +65,7 @@ pipeline_tag: $pipeline
 $labels. Made by mlalign from $backbone (method $method, seed $seed), which read $reads. Test scores of the run, in per
 cent: $scores. Licences of the backbone and of the data still hold.
 
+$notes
 $usage
 The tokenizer $language, and cuts a text to $length subwords.
 """)
@@ -173,6 +174,7 @@ def card(run: OpenedRun, language: str) -> str:
         seed=results.seed,
         reads=", ".join(results.reads) or "labels",
         scores=", ".join(f"{one} {score:.1f}" for one, score in results.scores.items()),
+        notes="".join(f"* {note}\n" for note in results.notes),
         usage=usage,
         language=said,
         length=length,

@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from mlalign.models.adapters import has_bottlenecks
 from mlalign.models.encoder import Encoder
 from mlalign.models.task_encoder import TaskEncoder
 
@@ -42,6 +43,7 @@ def obstacles(encoder: TaskEncoder, head: nn.Module, *, representation: str, on_
         ),
         "its vectors are moved by a map of their language": encoder.maps is not None,
         "its languages have embeddings of their own": encoder.rows is not None,
+        "its layers have bottlenecks (backbone.adapter=lora is merged into the weights)": has_bottlenecks(encoder),
         "its head has hidden layers (finetune.head.form=linear has none)": not isinstance(head, nn.Linear),
         f"its sentence vector is pooled by {encoder.pool}, and classifiers there read the first token "
         "(backbone.pool=first)": not on_tokens and encoder.pool != "first",

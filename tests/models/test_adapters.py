@@ -27,6 +27,7 @@ from mlalign.models.adapters import (
 from mlalign.models.backbone import load_backbone
 from mlalign.models.io import load_encoder, require_saved, save_encoder
 from mlalign.models.lstm import BiLstmConfig, BiLstmForMaskedLM
+from mlalign.models.task_export import obstacles
 
 FORMS = list(AdapterForm)
 
@@ -158,6 +159,9 @@ def test_a_folder_gives_the_vectors_that_were_learned(family_folder, tmp_path, f
     assert has_bottlenecks(made.encoder) == (form == "bottleneck")
     assert_close(states(made), expected, rtol=1e-5, atol=1e-5)
     assert (tmp_path / "modules.json").is_file() == (form == "lora")
+    head = torch.nn.Linear(32, 2)
+    obstructs = "; ".join(obstacles(made.encoder, head, representation="backbone", on_tokens=True))
+    assert ("bottlenecks" in obstructs) == (form == "bottleneck")
     _, loading = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
     assert any("bottleneck" in name for name in loading["unexpected_keys"]) == (form == "bottleneck")
 
