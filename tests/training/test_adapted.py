@@ -52,7 +52,7 @@ def test_activations_that_are_computed_again_give_the_same_gradients(toy, tmp_pa
             toy, *ROOM, "backbone.dropout=0", "align.adversary.dropout=0", f"backbone.adapter.form={form}",
             f"backbone.gradient_checkpointing={checkpointed}",
         )  # fmt: skip
-        module, data, _ = maker._assembled(maker.config, "eager")
+        module, data, _ = maker.assembled(maker.config, "eager")
         maker.configure_training(module.encoder.backbone)
         found.append(gradients(module, batches(data, 1), tmp_path / str(checkpointed)))
     learned = {name for name, one in module.named_parameters() if one.requires_grad and "roberta" in name}
@@ -79,7 +79,7 @@ def test_a_frozen_backbone_costs_fewer_operations_and_the_adapter_its_own(toy):
     typed = ("backbone.layers=2", "method=inter_sentence", "backbone.pool=first", "align.steps=2")
     for form in ("null", "lora"):
         maker = aligner(toy, *typed, f"backbone.adapter.form={form}")
-        module, data, _ = maker._assembled(maker.config, "eager")
+        module, data, _ = maker.assembled(maker.config, "eager")
         spent[form] = spent_by(maker.config.align, module, data)
         entries[form] = matrix_entries(module.encoder.backbone.base_model)
     base, adapter = entries["null"], entries["lora"] - entries["null"]
