@@ -36,6 +36,7 @@ from machine import RESULTS, measured_with, write_json
 from shapes import (
     OVERHEAD,
     PAPER,
+    SENTENCES_ALONE,
     TINY,
     WHOLE,
     XLMR_BASE,
@@ -52,7 +53,7 @@ from mlalign.data.parallel import ParallelBatch
 from mlalign.device import keep_freed_memory
 
 POOLED = "losses.word_distribution.prediction=pooled"
-METHODS = {"inter_sentence": ["method=inter_sentence"], "mlm": ["method=mlm"], "pooled": [WHOLE, POOLED],
+METHODS = {"inter_sentence": SENTENCES_ALONE, "mlm": ["method=mlm"], "pooled": [WHOLE, POOLED],
            "mixture": [WHOLE]}  # fmt: skip
 MASK_RATE = 0.15
 SHAPES = [

@@ -29,6 +29,7 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 from shapes import (
     OVERHEAD,
     PAPER,
+    SENTENCES_ALONE,
     TINY,
     WHOLE,
     Batches,
@@ -52,7 +53,7 @@ POOLED = [WHOLE, "losses.word_distribution.prediction=pooled", "align.word_distr
 MIXTURE = [WHOLE, "losses.word_distribution.prediction=mixture", "align.word_distribution_every=1"]
 OURS: dict[str, tuple[str, list[str], dict[str, bool]]] = {  # cost model's name, setting, learning
     "pooled": ("pooled", POOLED, {}),
-    "inter_sentence alone": ("inter_sentence", ["method=inter_sentence"], {}),
+    "inter_sentence alone": ("inter_sentence", SENTENCES_ALONE, {}),
     "mixture": ("mixture", MIXTURE, {}),
     "pooled, checkpointing": ("pooled", POOLED, {"gradient_checkpointing": True}),
     "pooled, compiled": ("pooled", POOLED, {"compiled": True}),

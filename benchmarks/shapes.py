@@ -25,6 +25,7 @@ from mlalign.data.token_cache import FEATURES, Tokenised
 from mlalign.models.tiny import SPECIAL
 
 CONF = str(Path(__file__).parents[1] / "conf")
+SENTENCES_ALONE = ["method=inter_sentence", "losses.inter_sentence.view=masked"]  # on the same batches
 WHOLE = "method=multilevel_v1"  # one masked pass that all losses read: the step that is measured and modelled
 OVERHEAD = 3  # of a sequence's positions are no words: [CLS], the language token, [SEP]
 LANGUAGE = "de"

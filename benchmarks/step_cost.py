@@ -24,6 +24,7 @@ from accelerate.state import AcceleratorState, GradientState
 from contestants import Step, bare_encoder, hugging_face, ours, sentence_transformers
 from machine import RESULTS, measured_with, median_and_spread, write_json
 from shapes import (
+    SENTENCES_ALONE,
     TINY,
     WHOLE,
     XLMR_BASE,
@@ -44,7 +45,7 @@ VARIANTS: dict[str, list[str]] = {
     "mixture": [WHOLE],
     "pooled": [WHOLE, POOLED],
     "pooled, active vocabulary": [WHOLE, POOLED, "align.vocabulary=seen"],
-    "inter_sentence alone": ["method=inter_sentence"],
+    "inter_sentence alone": SENTENCES_ALONE,
 }
 GOALS = [  # this step, beside that one, costs at most so many times as much
     ("pooled", "bare encoder", 1.7),
