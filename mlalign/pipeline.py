@@ -224,7 +224,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     """
     names = config.method.stages
     if names and not corpus.task.learned:
-        refuse_seen(corpus.task, corpus.text.files)
+        refuse_seen(corpus.task, corpus.text.files, corpus.text.pivot)
     lines: dict[str, int] = {}
     if names or backbone.is_built or config.backbone.prune_vocabulary:  # whose tokenizer follows from the text
         lines = corpus.text.log_files()
@@ -257,7 +257,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     if last is not None:
         record.coverage["parallel"] = corpus.text.coverage(layout)
-        made["warnings"] = [*made.get("warnings", []), *_lacking(corpus.task.languages, corpus.text.languages)]
+        made["warnings"] = [*made.get("warnings", []), *_lacking(corpus.task.languages, corpus.text)]
     facts = _facts(config, backbone, encoder)
     return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes), spent, costs)
 
@@ -280,9 +280,10 @@ def chained(
     return stages
 
 
-def _lacking(tested: Sequence[str], known: Sequence[str]) -> list[str]:
+def _lacking(tested: Sequence[str], text: ParallelText) -> list[str]:
     """Which tested languages have no language token and prototype of their own; logs it, and what goes by two codes."""
-    found = unlike(tested, known)
+    known = text.languages
+    found = unlike(tested, known, text.pivot)
     for warning in found:
         log.warning("%s", warning)
     for language in tested:
@@ -473,6 +474,7 @@ def write_results(
         | notes_on(config)
         | notes_on_tunings(config)
         | {note for note in (config.method.note, config.backbone.note) if note}
+        | through_pivot(config, corpus, aligned)
     )
     results_file.write_results(
         record.folder,
@@ -487,7 +489,7 @@ def write_results(
             split=config.scored,
             scores=scores[HEADLINE],
             beside={key: found for key, found in scores.items() if key != HEADLINE},
-            never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel),
+            never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel, config.data.pivot),
             parallel=record.parallel,
             aligned=None if folder is None else str(folder),
             weights={key: one for key, one in classifier.kept.items() if key != "tested"},
@@ -511,6 +513,14 @@ def write_results(
     remove_unkept(record.folder, classifier.kept.get("kept", ()))
     written = results_file.read_results(record.folder)
     record.tracker.show(written, figures_of(written, record.folder))
+
+
+def through_pivot(config: Train, corpus: Corpus, aligned: Aligned) -> set[str]:
+    """That the source is aligned with other languages only through a third one, where it is."""
+    pivot, source = config.data.pivot, canonical(corpus.task.source)
+    if aligned.folder is None or pivot == source or not corpus.task.learned:
+        return set()
+    return {f"aligned through {pivot}: {source}, whose labels are learned, is paired with no other language"}
 
 
 def budget_of(config: Train, aligned: Aligned) -> results_file.Budget | None:

@@ -23,7 +23,7 @@ from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import Run, find_runs
 
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-(COMMAND,) = (shlex.split(one) for one in re.findall(r"python train\.py( .*task\.source=[^#\n]*)#", DOCS))
+COMMAND, PIVOT = (shlex.split(one) for one in re.findall(r"python train\.py( .*task\.source=[^#\n]*)#", DOCS))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,17 @@ def test_german_labels_give_what_english_ones_give_where_the_files_change_names(
     assert table.title.startswith("mldoc, zero-shot from de, ")
     assert table.languages[0] == "de"
     assert any("(all but de)" in note and "Gap: de minus targets" in note for note in table.notes)
+
+
+def test_what_the_source_was_aligned_through_is_said(release, tmp_path):
+    through = learned(tmp_path / "through", release, *COMMAND, "method=inter_sentence", "align.steps=2")
+    assert "aligned through en: de, whose labels are learned, is paired with no other language" in through["notes"]
+    assert through["never_aligned"] == []
+    alone = learned(tmp_path / "alone", release, *PIVOT, "data.languages=null", "align.steps=2")
+    assert list(alone["parallel"]) == ["en"]
+    assert alone["never_aligned"] == ["ru"]
+    assert not [note for note in alone["notes"] if "aligned through" in note]
+    assert "held_out/retrieval/en" in (alone["folder"] / "curves" / "align.csv").read_text().splitlines()[0]
 
 
 def test_a_source_without_a_train_part_is_refused_with_those_that_have_one(toy):

@@ -27,9 +27,8 @@ from mlalign.config.enums import (
 )
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
-from mlalign.data.languages import ENGLISH
 from mlalign.data.lexicon import Lexicon, token_lexicon
-from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.parallel import ParallelDataModule, pivot_of
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.teacher_vectors import TeacherVectors
 from mlalign.data.token_cache import Tokenised
@@ -50,8 +49,8 @@ log = logging.getLogger(__name__)
 
 def counted(tables: Mapping[str, Tokenised], vocabulary: int) -> dict[str, Tensor]:
     """How often each token of the vocabulary occurs in the text of each language."""
-    english = [table.counts("source", vocabulary) for table in tables.values()]
-    counts = {ENGLISH: np.sum(english, axis=0)}
+    sources = [table.counts("source", vocabulary) for table in tables.values()]
+    counts = {pivot_of(tables): np.sum(sources, axis=0)}
     counts |= {name: table.counts("target", vocabulary) for name, table in tables.items()}
     return {name: torch.as_tensor(count) for name, count in counts.items()}
 
@@ -78,7 +77,7 @@ class Assembly:
         """What is trained, and on what."""
         config = self.config
         torch.manual_seed(self.seed)
-        languages = [ENGLISH, *tables]
+        languages = [pivot_of(tables), *tables]
         seen = config.align.vocabulary == Vocabulary.seen
         counts = counted(tables, vocabulary) if seen or config.method.language_tokens else {}
         tokens: dict[str, int] = {}

@@ -19,6 +19,7 @@ class HeldOut:
 
     def __init__(self, encoder: TaskEncoder, seed: int) -> None:
         self.encoder, self.seed = encoder, seed
+        self.pivot = ENGLISH  # or what the batches say
         self._parts: dict[str, list[HeldOutPairs]] = {}
 
     @torch.no_grad()
@@ -26,8 +27,9 @@ class HeldOut:
         """Encode a batch."""
         source, target = (
             self.encoder.embedded(subwords, batch.language, of)
-            for subwords, of in ((batch.source, ENGLISH), (batch.target, batch.language))
+            for subwords, of in ((batch.source, batch.pivot), (batch.target, batch.language))
         )
+        self.pivot = batch.pivot
         self._parts.setdefault(batch.language, []).append(
             HeldOutPairs(
                 source.sentence.float(),
@@ -55,9 +57,9 @@ class HeldOut:
                 )
         if not pairs:
             return {}
-        found = held_out_measures(pairs, source=ENGLISH, seed=self.seed)
+        found = held_out_measures(pairs, source=self.pivot, seed=self.seed)
         found["chance"] = 100 / min(len(one.source) for one in pairs.values())
         prototypes = self.encoder.prototypes
         if prototypes is not None and prototypes.seen.all():
-            found |= prototype_cosines(prototypes.vectors, prototypes.languages, ENGLISH)
+            found |= prototype_cosines(prototypes.vectors, prototypes.languages, self.pivot)
         return found

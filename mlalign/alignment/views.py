@@ -33,7 +33,7 @@ def clean(text: Sentences, key: BatchKey) -> Sides:
 
 
 def english(text: Sentences, key: BatchKey) -> tuple[Side]:
-    """English alone, as it is."""
+    """The pivot alone, usually English, as it is."""
     return (unmasked(text.source),)
 
 
@@ -53,10 +53,11 @@ class Masks:
     def masked(self, text: Sentences, key: BatchKey) -> Sides:
         """A share of the tokens of each language hidden, in every so many-th pair."""
         chosen = slice(None, None, self.align.masked_every)
+        source = ENGLISH if key.language != ENGLISH else "source"  # whatever it is, another stream than the target's
         return Sides(
             *(
                 self._hidden(subwords.rows(chosen), self._stream("masks", key, language))
-                for subwords, language in zip(text, (ENGLISH, key.language), strict=True)
+                for subwords, language in zip(text, (source, key.language), strict=True)
             )
         )
 

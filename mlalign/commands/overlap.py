@@ -27,7 +27,7 @@ WORST = 3  # texts of a language that are written
 
 
 def check_overlap(settings: Overlap) -> None:
-    """Print for every language how much of what is scored stands in what was aligned on; English on both sides too.
+    """Print for every language how much of what is scored stands in what was aligned on, the pivot's included.
 
     Runs that ask the same, as seeds do, are answered once.
 
@@ -75,28 +75,29 @@ def distinct(runs: Iterable[Run]) -> Iterator[Run]:
 
 
 def overlap_of(results: Results, config: Train, words: int) -> Iterator[tuple[str, list[Found]]]:
-    """Each language that is scored and was aligned on, English first, and what of its texts stands there."""
-    texts = scored_texts(results, config)
-    for language in bar(config.trainer.progress, "comparing")(sorted(texts, key=lambda one: (one != ENGLISH, one))):
-        paths = paths_of(language, results.parallel)
+    """Each language that is scored and was aligned on, the pivot first, and what of its texts stands there."""
+    texts, pivot = scored_texts(results, config), config.data.pivot
+    for language in bar(config.trainer.progress, "comparing")(sorted(texts, key=lambda one: (one != pivot, one))):
+        paths = paths_of(language, results.parallel, pivot)
         if paths:
-            side = int(language != ENGLISH)
-            sentences = sides_of(paths, side, config.data.on_bad_line)
+            side = int(language != pivot)
+            sentences = sides_of(paths, side, config.data.on_bad_line, pivot)
             yield language, find_overlap(texts[language], sentences, language, words)
 
 
 def scored_texts(results: Results, config: Train) -> dict[str, list[str]]:
-    """Language -> its different texts of the scored part, and the English ones; labels are dropped in the reader."""
+    """Language -> its different texts of the scored part, and those of the pivot; labels are dropped in the reader."""
     config = replace(config, task=replace(config.task, languages=list(results.scores)))
     files = task_files(config, learned=False, scored=results.split)
     is_bilingual = task_metrics()[results.metric].is_bilingual
-    english = codes_of(ENGLISH, files.format.languages(files.folder, results.split))
-    if english and not is_bilingual and ENGLISH not in map(spoken, files.languages):
-        config.task.languages = [*files.languages, english[0]]
+    pivot = config.data.pivot
+    of_pivot = codes_of(pivot, files.format.languages(files.folder, results.split))
+    if of_pivot and not is_bilingual and spoken(pivot) not in map(spoken, files.languages):
+        config.task.languages = [*files.languages, of_pivot[0]]
         files = task_files(config, learned=False, scored=results.split)
     found: dict[str, dict[str, None]] = {}
     for language in files.languages:
-        called = ENGLISH if spoken(files.scored_language(language)) == ENGLISH else language
+        called = next((one for one in (ENGLISH, pivot) if spoken(files.scored_language(language)) == one), language)
         for example in files.read_text(language, files.scored_part(language)).examples:
             texts = texts_of(example)
             for one, text in zip((ENGLISH, called) if is_bilingual else [called] * len(texts), texts, strict=True):
@@ -104,9 +105,9 @@ def scored_texts(results: Results, config: Train) -> dict[str, list[str]]:
     return {language: list(texts) for language, texts in found.items()}
 
 
-def paths_of(language: str, parallel: Mapping[str, Sequence[str]]) -> list[Path]:
-    """The parallel files that are there and may hold a language: English is in all, no code may be any."""
-    alike = [one for one in parallel if language == ENGLISH or spoken(one) == spoken(language) or not is_code(one)]
+def paths_of(language: str, parallel: Mapping[str, Sequence[str]], pivot: str) -> list[Path]:
+    """The parallel files that are there and may hold a language: the pivot is in all, no code may be any."""
+    alike = [one for one in parallel if language == pivot or spoken(one) == spoken(language) or not is_code(one)]
     return [path for one in alike for name in parallel[one] if (path := Path(name)).is_file()]
 
 

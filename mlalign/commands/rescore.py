@@ -254,7 +254,7 @@ class Evaluation:
             steps=dict(steps),
             scores=scores,
             beside={key: found for key, found in results.items() if key != HEADLINE},
-            never_aligned=others(scores, known) if known else [],
+            never_aligned=others(scores, known, self.config.data.pivot) if known else [],
             config=config,
             versions=versions(),
             commit=commit(),

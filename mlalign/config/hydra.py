@@ -376,7 +376,7 @@ def resolve(composed: DictConfig) -> Train:
     for message in mistyped(config):
         raise ConfigError(message)
     config.data.languages = language_list("data.languages", config.data.languages)
-    config.task.source = canonical(config.task.source)
+    config.task.source, config.data.pivot = map(canonical, (config.task.source, config.data.pivot))
     apply_ablation(config)
     check(config)
     _resolve_budget(config)

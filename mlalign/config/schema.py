@@ -43,6 +43,7 @@ from mlalign.config.enums import (
 )
 from mlalign.config.frozen import Settings
 from mlalign.config.settings import (
+    A_CODE,
     A_NAME,
     A_PLACE,
     CLOSED_SHARE,
@@ -121,6 +122,7 @@ class Data(Settings):
     root: str = setting(affects=RUN)
     cache: str = setting("data/cache", affects=NOTHING)
     parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
+    pivot: str = setting("en", A_CODE)  # the language that one side of every pair is in
     # Target languages: a list, core10 or paper16; null: all there are.
     languages: Json = setting(None, CODES, affects=RUN)
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).

@@ -215,7 +215,7 @@ def _check_option(option: str, value: object) -> None:
 def _contradictions(config: Train) -> list[tuple[bool, str]]:
     """What must not hold, and what to say if it does."""
     losses, fusion, adversary = config.losses, config.fusion, config.align.adversary
-    languages, prepare = config.data.languages or [], config.prepare
+    languages, prepare, pivot = config.data.languages or [], config.prepare, config.data.pivot
     fused = fusion.form != FusionForm.off
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
@@ -305,6 +305,25 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         ),
         *_wrong_shots(config),
         (
+            config.data.source == DataSource.hub
+            and config.task.release is not None
+            and config.task.release.files.translated_train is not None
+            and (config.task.source != ENGLISH or bool(config.finetune.shots)),
+            f"task={config.task.name} with data=hub: its train parts of other languages are English train, translated "
+            "by machine, so that task.source and finetune.shots have no labels of their own there; put such files "
+            "under data.root and set data=files",
+        ),
+        (
+            pivot != ENGLISH and (config.data.source == DataSource.hub or prepare.path is not None),
+            f"data.pivot={pivot} with data=hub or prepare.path, which bring pairs with English alone; put the files of "
+            f"other pairs under data.root and set data=files",
+        ),
+        (
+            pivot != ENGLISH and config.data.lexicon not in (None, "induced"),
+            f"data.pivot={pivot} with data.lexicon={config.data.lexicon}, whose dictionaries translate English; set "
+            "data.lexicon=induced, which learns those of the parallel text",
+        ),
+        (
             config.task.source != ENGLISH and config.finetune.epochs == 0,
             f"task.source={config.task.source} with task={config.task.name}, which learns nothing; leave it out",
         ),
@@ -319,8 +338,9 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
             f"data.parallel={config.data.parallel}: a corpus is named twice",
         ),
         (
-            any(spoken(one) == ENGLISH for one in languages),
-            f"data.languages={languages}: English is the source; name target languages only",
+            any(spoken(one) == spoken(pivot) for one in languages),
+            f"data.languages={languages}: {'English' if pivot == ENGLISH else pivot} is the pivot, one side of every "
+            "pair; name the languages of the other sides only",
         ),
         (
             len(set(map(canonical, languages))) < len(languages),

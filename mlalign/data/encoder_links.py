@@ -6,7 +6,6 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlalign.data.languages import ENGLISH
 from mlalign.data.links import Found, Ints
 from mlalign.data.parallel import sentences_of
 from mlalign.data.sequences import SequenceBuilder
@@ -55,7 +54,7 @@ def encoder_links(
         part = table.take(rows)
         sides = [
             sentences_of(part[name], of, layout).to(encoder.device)
-            for name, of in (("source", ENGLISH), ("target", table.language))
+            for name, of in (("source", table.pivot), ("target", table.language))
         ]
         states = [encoder.layers(side)[-1 if layer is None else layer].float() for side in sides]
         found = mutual_softmax(*states, *(side.is_content_token for side in sides)).nonzero().cpu().numpy()

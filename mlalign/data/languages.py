@@ -8,7 +8,7 @@ from langcodes.tag_parser import LanguageTagError
 
 from mlalign.errors import ConfigError, did_you_mean
 
-ENGLISH = "en"  # the source of every pair, and the language of the labels
+ENGLISH = "en"  # unless it is said otherwise, one side of every pair, and the language of the labels
 WITHOUT_SPACES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})  # between words
 LANGUAGE_SETS = {
     # Gui and Xiao 2024: the languages of XNLI, Italian and Japanese.
@@ -74,21 +74,22 @@ def nearest(language: str, known: Collection[str]) -> str | None:
     return next(iter(codes_of(language, known)), None) or next(spoken_alike, None)
 
 
-def others(languages: Iterable[str], known: Collection[str]) -> list[str]:
-    """Those of the languages, English left out, that are none of the known ones in any script."""
-    return [one for one in languages if nearest(one, [ENGLISH, *known]) is None]
+def others(languages: Iterable[str], known: Collection[str], pivot: str = ENGLISH) -> list[str]:
+    """Those of the languages, the pivot left out, that are none of the known ones in any script."""
+    return [one for one in languages if nearest(one, [pivot, *known]) is None]
 
 
-def unlike(languages: Iterable[str], known: Collection[str]) -> list[str]:
+def unlike(languages: Iterable[str], known: Collection[str], pivot: str = ENGLISH) -> list[str]:
     """What is to be said of tested languages that none of the aligned ones is equal to.
 
     Args:
         languages: that are tested.
         known: that were aligned.
+        pivot: that they were aligned with.
     """
     found = []
     for language in languages:
-        like = nearest(language, [ENGLISH, *known])
+        like = nearest(language, [pivot, *known])
         if like is None:
             found.append(f"{language} was never aligned: it is scored as an unknown language")
         elif canonical(like) != canonical(language):

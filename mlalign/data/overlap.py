@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlalign.config.enums import OnBadLine
-from mlalign.data.languages import spoken, writes_spaces
+from mlalign.data.languages import ENGLISH, spoken, writes_spaces
 from mlalign.data.readers import Part, SentencePair, read_pairs
 
 CHARACTERS = {"ja": 3, "yue": 2, "zh": 2}  # that say as much as an English word
@@ -23,14 +23,15 @@ def seen_pairs(part: Part[SentencePair], paths: Sequence[Path], on_bad_line: OnB
         paths: files of parallel text in the same language, read line by line.
         on_bad_line: as where these files are aligned on.
     """
-    wanted = {folded(pair.parts) for pair in part.examples}
+    wanted = [frozenset(folded(pair.parts)) for pair in part.examples]
+    known = set(wanted)
     seen = {
         pair
         for path in paths
         for sides in read_pairs(path, on_bad_line=on_bad_line, dropped=Counter())
-        if (pair := folded(sides)) in wanted
+        if (pair := frozenset(folded(sides))) in known
     }
-    return sum(folded(pair.parts) in seen for pair in part.examples)
+    return sum(pair in seen for pair in wanted)
 
 
 def folded(parts: Sequence[str]) -> tuple[str, ...]:
@@ -116,8 +117,10 @@ class _Letters(dict[int, int | str]):
 _LETTERS = _Letters()
 
 
-def sides_of(paths: Iterable[Path], side: int, on_bad_line: OnBadLine) -> Iterator[tuple[str, str]]:
-    """Path and sentence of one side of parallel files; English is side 0."""
+def sides_of(
+    paths: Iterable[Path], side: int, on_bad_line: OnBadLine, pivot: str = ENGLISH
+) -> Iterator[tuple[str, str]]:
+    """Path and sentence of one side of parallel files; the pivot is side 0."""
     for path in paths:
-        for pair in read_pairs(path, on_bad_line=on_bad_line, dropped=Counter()):
+        for pair in read_pairs(path, on_bad_line=on_bad_line, dropped=Counter(), pivot=pivot):
             yield str(path), pair[side]

@@ -68,7 +68,7 @@ class ParallelBatch(NamedTuple):
     place: int  # of the batch in the run
     links: Int[Tensor, "links 3"] | None = None  # row, source and target token, of this device's rows
     rows: Sequence[int] = ()  # of all devices, in the table of the language
-    teacher: Float[Tensor, "batch dim"] | None = None  # its vectors of English, of this device's rows
+    teacher: Float[Tensor, "batch dim"] | None = None  # its vectors of the source, of this device's rows
 
     @property
     def first(self) -> Sides:
@@ -93,6 +93,7 @@ class HeldOutBatch(NamedTuple):
     language: str
     source_keys: Int[Tensor, " batch"]
     target_keys: Int[Tensor, " batch"]
+    pivot: str = ENGLISH  # the language of the source
 
 
 class ParallelText(Dataset[ParallelBatch]):
@@ -108,7 +109,7 @@ class ParallelText(Dataset[ParallelBatch]):
         views: name -> what makes this view.
         rank: this device among ``world``, which divides the pairs of a batch.
         world: how many devices share a batch.
-        teacher: vectors of all English sentences, where an objective reads them.
+        teacher: vectors of all sentences of the pivot, where an objective reads them.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class ParallelText(Dataset[ParallelBatch]):
         teacher: TeacherVectors | None = None,
     ) -> None:
         self.tables, self.rows, self.layout, self.teacher = tables, rows, layout, teacher
+        self.pivot = pivot_of(tables)
         self.views, self.rank, self.world = views, rank, world_size
 
     def __getitem__(self, key: BatchKey) -> ParallelBatch:
@@ -132,13 +134,13 @@ class ParallelText(Dataset[ParallelBatch]):
         same = sum(side[:, None] == side for side in keys) > 0
         np.fill_diagonal(same, False)
         text = Sentences(
-            sentences_of(table["source"], ENGLISH, self.layout),
+            sentences_of(table["source"], self.pivot, self.layout),
             sentences_of(table["target"], key.language, self.layout),
         )
         views = {name: regrouped(map(self._own, make(text, key))) for name, make in self.views.items()}
         links = self._links(table["links"]) if "links" in table.column_names else None
         taught = None if self.teacher is None else self.teacher.of(keys[0][self._slice(len(keys[0]))])
-        return ParallelBatch(views, (ENGLISH, key.language), torch.from_numpy(same), key.batch, links, rows, taught)
+        return ParallelBatch(views, (self.pivot, key.language), torch.from_numpy(same), key.batch, links, rows, taught)
 
     def _links(self, column: pa.ChunkedArray) -> Int[Tensor, "links 3"]:
         """Of this device's rows, which are counted from its first."""
@@ -159,8 +161,13 @@ class ParallelText(Dataset[ParallelBatch]):
         return slice(self.rank * size, (self.rank + 1) * size)
 
 
+def pivot_of(tables: Mapping[str, Tokenised]) -> str:
+    """The language of all source sides."""
+    return next(iter(tables.values())).pivot
+
+
 class ParallelDataModule(L.LightningDataModule):
-    """Sentence pairs English-X, tokenised.
+    """Sentence pairs of the pivot, usually English, and X, tokenised.
 
     Args:
         tables: language -> tokenised pairs.
@@ -169,12 +176,12 @@ class ParallelDataModule(L.LightningDataModule):
         batches: of the whole run, which is one epoch.
         exponent: languages are drawn by size to this power.
         held_out: how many pairs of the largest language are kept for the curves; other languages
-            give the same share, at most a tenth. A pair is chosen by a hash of its English side,
-            so that no held-out English sentence is trained on in any language.
+            give the same share, at most a tenth. A pair is chosen by a hash of its pivot side,
+            so that no held-out sentence of the pivot is trained on in any language.
         views: name -> what makes this view of a batch.
         seed: of the order.
         workers: processes that make batches.
-        teacher: vectors of all English sentences, where an objective reads them.
+        teacher: vectors of all sentences of the pivot, where an objective reads them.
     """
 
     def __init__(
@@ -193,6 +200,7 @@ class ParallelDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.tables, self.layout, self.views, self.teacher = dict(tables), layout, dict(views), teacher
+        self.pivot = pivot_of(tables)
         self.pairs, self.batches, self.exponent = pairs, batches, exponent
         self.seed, self.workers = seed, workers
         largest = max(len(table) for table in tables.values())
@@ -255,18 +263,19 @@ class ParallelDataModule(L.LightningDataModule):
             for start in range(0, len(rows), EVALUATION_BATCH):
                 table = self.tables[language].take(rows[start : start + EVALUATION_BATCH])
                 yield HeldOutBatch(
-                    sentences_of(table["source"], ENGLISH, self.layout),
+                    sentences_of(table["source"], self.pivot, self.layout),
                     sentences_of(table["target"], language, self.layout),
                     language,
                     torch.from_numpy(table["source_key"].to_numpy().copy()),
                     torch.from_numpy(table["target_key"].to_numpy().copy()),
+                    self.pivot,
                 )
 
     def sentences(self, limit: int) -> Iterator[tuple[str, Subwords]]:
-        """Batches of up to ``limit`` training sentences of every language, English among them."""
+        """Batches of up to ``limit`` training sentences of every language, the pivot among them."""
         share = -(-limit // len(self.tables))
         for language, table in self.tables.items():
-            for side, of, most in (("source", ENGLISH, share), ("target", language, limit)):
+            for side, of, most in (("source", self.pivot, share), ("target", language, limit)):
                 rows = self.trained[language][:most]
                 for start in range(0, len(rows), EVALUATION_BATCH):
                     part = table.take(rows[start : start + EVALUATION_BATCH])

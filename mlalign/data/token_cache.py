@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from mlalign.data.hub.faults import FULL
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.parallel import parallel_path, read_pairs
+from mlalign.data.readers.parallel import called, is_reversed, parallel_path, read_pairs
 from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import read_lines
@@ -66,7 +67,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Tokenised:
-    """The pairs English-``language``: rows of a memory-mapped table."""
+    """The pairs of the pivot and ``language``: rows of a memory-mapped table."""
 
     language: str
     rows: Dataset
@@ -75,6 +76,7 @@ class Tokenised:
     source_keys: NDArray[np.int64]
     dropped: dict[str, int]
     files: dict[str, FileRecord]  # path -> rows, sha256
+    pivot: str = ENGLISH  # of the source side
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,10 +97,12 @@ class Tokenised:
         found: dict[tuple[int, int], JsonObject] = {}
         for path in self.files:
             for line, content in _lines(Path(path)):
-                english, _, other = (side.strip() for side in content.partition("\t"))
-                key = sentence_key(english), sentence_key(other)
+                source, _, other = (side.strip() for side in content.partition("\t"))
+                if is_reversed(Path(path), self.pivot):
+                    source, other = other, source
+                key = sentence_key(source), sentence_key(other)
                 if key in keys and key not in found:
-                    found[key] = {"file": path, "line": line, "english": english, "other": other}
+                    found[key] = {"file": path, "line": line, called(self.pivot).lower(): source, "other": other}
                 if len(found) == len(keys):
                     break
         return [found.get(key, {"id": row}) for row, key in zip(rows, keys, strict=True)]
@@ -122,6 +126,7 @@ def tokenise(
     on_bad_line: OnBadLine,
     cache: Path,
     progress: Progress,
+    pivot: str = ENGLISH,
 ) -> Tokenised:
     """Read, filter and tokenise the pairs of one language, or find them done.
 
@@ -131,7 +136,7 @@ def tokenise(
     Raises:
         DataError: a file is missing or broken, too few pairs are left, or the disk is full.
     """
-    paths = list(dict.fromkeys(parallel_path(root, corpus, language) for corpus in corpora))
+    paths = list(dict.fromkeys(parallel_path(root, corpus, language, pivot) for corpus in corpora))
     digests = {str(path): sha256_of(path) for path in paths}
     fingerprint = hashlib.sha256(
         json.dumps(
@@ -142,14 +147,15 @@ def tokenise(
                 "keep": asdict(keep),
                 "on_bad_line": on_bad_line,
             }
+            | ({} if pivot == ENGLISH else {"pivot": pivot})
         ).encode()
     ).hexdigest()[:20]
-    table = cache / f"en-{language}-{fingerprint}.arrow"
+    table = cache / f"{pivot}-{language}-{fingerprint}.arrow"
     report = table.with_suffix(".json")
     with locked(table.with_suffix(".lock")):
         if not (table.is_file() and report.is_file()):
             try:
-                done = _write(table, paths, layout, keep, on_bad_line, progress)
+                done = _write(table, paths, layout, keep, on_bad_line, progress, pivot)
             except OSError as error:
                 if error.errno not in FULL:
                     raise
@@ -164,10 +170,10 @@ def tokenise(
         path: {"rows": read, "sha256": digest}
         for (path, digest), read in zip(digests.items(), done["rows"], strict=True)
     }
-    tokenised = open_table(table, language, dropped=done["dropped"], files=files)
+    tokenised = open_table(table, language, dropped=done["dropped"], files=files, pivot=pivot)
     if len(tokenised) < 2:
         raise DataError(
-            f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of English and {language} are "
+            f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of {called(pivot)} and {language} are "
             f"left after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, "
             "and as many as align.batch_size for training"
         )
@@ -180,12 +186,14 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         yield from read_lines(path)
 
 
-def open_table(table: Path, language: str, *, dropped: dict[str, int], files: dict[str, FileRecord]) -> Tokenised:
+def open_table(
+    table: Path, language: str, *, dropped: dict[str, int], files: dict[str, FileRecord], pivot: str = ENGLISH
+) -> Tokenised:
     """The pairs of a memory-mapped table that ``tokenise`` wrote; see ``Tokenised``."""
     rows = Dataset.from_file(str(table))
     keys = rows.with_format("numpy", columns=["source_key"])[:]["source_key"]
     rows = rows.with_format("arrow")
-    return Tokenised(language, rows, _lengths(rows, "source"), _lengths(rows, "target"), keys, dropped, files)
+    return Tokenised(language, rows, _lengths(rows, "source"), _lengths(rows, "target"), keys, dropped, files, pivot)
 
 
 def _write(
@@ -195,6 +203,7 @@ def _write(
     keep: Filter,
     on_bad_line: OnBadLine,
     progress: Progress,
+    pivot: str,
 ) -> JsonObject:
     """Fill the table; it takes its final name only when it is whole."""
     dropped: Counter[str] = Counter()
@@ -204,7 +213,7 @@ def _write(
     with replacing(table) as part, ArrowWriter(path=str(part), features=FEATURES) as writer:
         for path in paths:
             read.append(0)
-            pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped)))
+            pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped, pivot=pivot)))
             for chunk in iter(partial(_chunk, pairs), []):
                 if kept == keep.max_pairs:
                     break

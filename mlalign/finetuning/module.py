@@ -16,7 +16,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.config.enums import Freeze, HeadForm, Partner
 from mlalign.config.schema import Finetune
-from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
 from mlalign.errors import TrainingError
@@ -52,7 +51,8 @@ class FinetuningModule(L.LightningModule):
         encoder: aligned or not.
         task: its type, with its labels.
         settings: of fine-tuning. In training ``partner=sample`` draws an aligned language for each sentence, ``mean``
-            takes the mean of all, ``source`` English itself; English dev and test take the mean, or English.
+            takes the mean of all, ``source`` English itself; English dev and test take the mean, or English. So
+            with another pivot (``data.pivot``); sentences of others meet their own language.
         dev: examples of the source's dev part, in file order; only training looks at them.
         steps: updates of the whole run; only training counts them.
         tunings: what is done besides learning labels; only training does.
@@ -133,9 +133,9 @@ class FinetuningModule(L.LightningModule):
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if batch.language != ENGLISH or self.settings.partner == Partner.source:
+        if batch.language != prototypes.pivot or self.settings.partner == Partner.source:
             return prototypes.of(batch.language)
-        targets = [language for language in prototypes.languages if language != ENGLISH]
+        targets = prototypes.languages[1:]
         if self.settings.partner == Partner.sample and self.training:
             vectors = torch.stack([prototypes.of(language) for language in targets])
             drawn = torch.randint(len(targets), (len(batch.examples),), device=vectors.device)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
 
@@ -117,7 +117,7 @@ class Resources:
         """
         key = f"tuning.{name}.source"
         if source == PairSource.parallel:
-            self._require_from(f"{key}=parallel reads pairs", ENGLISH)
+            self._require_from(f"{key}=parallel reads pairs", self.config.data.pivot)
             self.require_parallel(f"{key}=parallel", languages)
         else:
             otherwise = f"{key}=parallel reads pairs of the parallel text instead"
@@ -158,7 +158,8 @@ class Resources:
             UserError: there is none.
         """
         choice = self.config.data.lexicon
-        self._require_from(f"tuning={name} with data.lexicon={choice} reads translations", ENGLISH)
+        of = self.config.data.pivot if choice == INDUCED else ENGLISH
+        self._require_from(f"tuning={name} with data.lexicon={choice} reads translations", of)
         require_dictionary(choice, self.config.data.root, f"tuning={name}")
         if choice == INDUCED:
             self.require_parallel("data.lexicon=induced", languages)
@@ -207,12 +208,13 @@ class Resources:
         return {one.id: one for one in self._noted(self.files.read(language, "translated_train")).examples}
 
     def _sentences(self, language: str) -> Sequence[tuple[str, str]]:
-        """English and target sides of the parallel text, of every file as many as an alignment takes at most."""
-        data, dropped = self.config.data, Counter[str]()
+        """Both sides of the parallel text, the pivot's first, of every file as many as an alignment takes at most."""
+        data = self.config.data
+        read = partial(read_pairs, on_bad_line=data.on_bad_line, dropped=Counter(), pivot=data.pivot)
         return [
             pair
             for path in self.parallel[nearest(language, self.parallel) or language]
-            for pair in islice(read_pairs(path, on_bad_line=data.on_bad_line, dropped=dropped), data.max_pairs)
+            for pair in islice(read(path), data.max_pairs)
         ]
 
     def _lexicon(self, languages: tuple[str, ...]) -> Lexicon:

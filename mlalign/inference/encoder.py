@@ -117,7 +117,9 @@ class AlignedEncoder:
         Raises:
             ValueError: there are not as many sentences as translations.
         """
-        key = self._key(source_language if canonical(target_language) == ENGLISH else target_language)
+        prototypes = self.encoder.prototypes
+        pivot = ENGLISH if prototypes is None else canonical(prototypes.pivot)
+        key = self._key(source_language if canonical(target_language) == pivot else target_language)
         sides = [
             self._words(sentences, language, key, representation, batch_size)
             for sentences, language in ((source, source_language), (target, target_language))
@@ -160,8 +162,8 @@ class AlignedEncoder:
         prototypes = self.encoder.prototypes
         if prototypes is None:
             return None
-        if canonical(language) == ENGLISH:
-            return prototypes.mean([one for one in prototypes.languages if one != ENGLISH])
+        if canonical(language) == canonical(prototypes.pivot):
+            return prototypes.mean(prototypes.languages[1:])
         return prototypes.of(language)
 
 

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from mlalign.data.languages import ENGLISH
 from mlalign.models.backbone import first_position
 from mlalign.models.fusion import AttentionFusion
 from mlalign.models.language_maps import LanguageMaps
@@ -132,7 +131,7 @@ class Encoder(TaskEncoder):
             subwords: sentences of any one or several languages.
             partner: the second key of the sentence fusion, usually the prototype of the sentences'
                 language; None where there is no fusion.
-            representation: ``prototype`` (keys: English and ``partner``), ``mixed`` (English and
+            representation: ``prototype`` (keys: the pivot, usually English, and ``partner``), ``mixed`` (the pivot and
                 the sentence's own language token), ``self`` (the own token twice) or ``backbone``
                 (no fusion).
             language: of all the sentences, whose map is taken where there are maps; None: unknown.
@@ -157,8 +156,8 @@ class Encoder(TaskEncoder):
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]
-        english = self.prototypes.of(ENGLISH)
-        keys = {"prototype": (english, partner), "mixed": (english, own), "self": (own, own)}
+        pivot = self.prototypes.of(self.prototypes.pivot)
+        keys = {"prototype": (pivot, partner), "mixed": (pivot, own), "self": (own, own)}
         fused = self.sentence_fusion(sentence, *keys[representation])
         word_fusion, key = self.word_fusion, fused[:, None]
         if word_fusion is None:
@@ -177,7 +176,11 @@ class Encoder(TaskEncoder):
             "word_fusion": self.word_fusion is not None,
         }
         if maps is not None:
-            found["maps"] = {"languages": list(maps.languages[1:]), "linear": maps.matrices is not None}
+            found["maps"] = {
+                "languages": list(maps.languages[1:]),
+                "linear": maps.matrices is not None,
+                "pivot": maps.languages[0],
+            }
         if self.rows is not None:
             found["rows"] = len(self.rows.offsets)
         return found

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from mlalign.data.languages import ENGLISH
 from mlalign.errors import DataError, TrainingError
 from mlalign.files import Json, JsonObject, sync_all, write_whole
 from mlalign.models.adapters import ADAPTER, has_bottlenecks, merged, save_adapter
@@ -111,7 +112,7 @@ def _transformer(folder: Path, shape: Json, attention: str) -> tuple[TaskEncoder
         sentence_fusion=fusion() if fused else None,
         word_fusion=fusion() if shape["word_fusion"] else None,
         prototypes=LanguagePrototypes(languages, dim) if languages else None,
-        maps=LanguageMaps(maps.languages, dim, linear=maps.linear) if maps else None,
+        maps=LanguageMaps(maps.languages, dim, linear=maps.linear, pivot=maps.get("pivot", ENGLISH)) if maps else None,
         rows=LanguageRows(rows) if (rows := shape.get("rows")) else None,
     )
     return encoder, tokenizer

@@ -13,7 +13,7 @@ Kind = Literal["sentence", "word"]
 
 
 class LanguageMaps(nn.Module):
-    r"""Moves, and with ``linear`` also turns, the vectors of every language but English, which stays as it is.
+    r"""Moves, and with ``linear`` also turns, the vectors of every language but the pivot, which is English as a rule.
 
     .. math::
         z \leftarrow (z - m_l) W_l + m_{en}
@@ -22,17 +22,18 @@ class LanguageMaps(nn.Module):
     arXiv:2004.05160) or orthogonal (``procrustes``). Distances within a language are kept.
 
     Args:
-        languages: that have a map, without English; others stay as they are.
+        languages: that have a map, without the pivot; others stay as they are.
         dim: the encoder's width.
         linear: whether there are matrices.
+        pivot: the language whose vectors stay as they are.
     """
 
     means: Tensor
     matrices: Tensor | None
 
-    def __init__(self, languages: Sequence[str], dim: int, *, linear: bool) -> None:
+    def __init__(self, languages: Sequence[str], dim: int, *, linear: bool, pivot: str = ENGLISH) -> None:
         super().__init__()
-        self.languages = (ENGLISH, *languages)
+        self.languages = (pivot, *languages)
         self.register_buffer("means", torch.zeros(2, len(self.languages), dim))
         self.register_buffer("matrices", torch.zeros(len(self.languages), dim, dim) if linear else None)
 
@@ -41,7 +42,7 @@ class LanguageMaps(nn.Module):
     ) -> Float[Tensor, "*batch dim"]:
         """The vectors of one language, moved; ``None`` is an unknown one."""
         known = None if language is None else nearest(language, self.languages)
-        if known is None or known == ENGLISH:
+        if known is None or known == self.languages[0]:
             return vectors
         row, means = self.languages.index(known), self.means[int(kind == "word")]
         centred = vectors - means[row]

@@ -13,8 +13,9 @@ from mlalign.data.languages import ENGLISH
 class LanguageRows(nn.Module):
     """Moves the ids of a sequence's words to the rows of its language, which its language token names.
 
-    The matrix has a block of ``size`` rows for English and behind it one for each other language. Special and
-    language tokens have the rows of the first block in every language, and so has all text of an unknown one.
+    The matrix has a block of ``size`` rows for the pivot (English as a rule) and behind it one for each other language.
+    Special and language tokens have the rows of the first block in every language, and so has all text of an unknown
+    one.
 
     Args:
         size: rows of a block.
@@ -29,16 +30,19 @@ class LanguageRows(nn.Module):
         self.register_buffer("is_own", torch.zeros(size, dtype=torch.bool))
 
     @classmethod
-    def of(cls, size: int, tokens: Mapping[str, int], ordinary: Int[Tensor, " ordinary"]) -> "LanguageRows":
+    def of(
+        cls, size: int, tokens: Mapping[str, int], ordinary: Int[Tensor, " ordinary"], pivot: str = ENGLISH
+    ) -> "LanguageRows":
         """With a block for each language.
 
         Args:
             size: rows of a block.
-            tokens: language -> id of its token, in the order of the blocks; English, if named, has the first.
+            tokens: language -> id of its token, in the order of the blocks; the pivot, if named, has the first.
             ordinary: ids that each language has rows of its own for.
+            pivot: the language of the first block.
         """
         rows = cls(size)
-        others = [token for language, token in tokens.items() if language != ENGLISH]
+        others = [token for language, token in tokens.items() if language != pivot]
         rows.offsets[others] = size * torch.arange(1, len(others) + 1)
         rows.is_own[ordinary] = True
         return rows

@@ -17,7 +17,7 @@ class LanguagePrototypes(nn.Module):
     even random vectors reach 80-97 % retrieval (docs/method.md).
 
     Args:
-        languages: their codes, English among them.
+        languages: their codes, first that of the pivot, one side of every pair.
         dim: the encoder's width.
         momentum: of the running average; the first batch of a language sets its row.
     """
@@ -31,6 +31,11 @@ class LanguagePrototypes(nn.Module):
         self.momentum = momentum
         self.register_buffer("vectors", torch.zeros(len(languages), dim))
         self.register_buffer("seen", torch.zeros(len(languages), dtype=torch.bool))
+
+    @property
+    def pivot(self) -> str:
+        """One side of every pair that was aligned, usually English."""
+        return self.languages[0]
 
     @torch.no_grad()
     def update(self, language: str, mean: Float[Tensor, " dim"]) -> None:

@@ -50,7 +50,7 @@ class SampledText(ParallelText):
         for language, paths in self.files.items():
             shown = bar(
                 self.config.trainer.progress,
-                f"reading en-{language}",
+                f"reading {self.pivot}-{language}",
                 lambda paths=paths: sum(map(count_lines, paths)),
             )
             pairs = (
@@ -122,4 +122,4 @@ class MadeUpText(ParallelText):
         }
         rows = Dataset.from_dict(columns, features=FEATURES).with_format("arrow")
         lengths = np.full(pairs, words, np.int32)
-        return {one: Tokenised(one, rows, lengths, lengths, keys[:pairs], {}, {}) for one in self.languages}
+        return {one: Tokenised(one, rows, lengths, lengths, keys[:pairs], {}, {}, self.pivot) for one in self.languages}

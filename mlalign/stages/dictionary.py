@@ -2,9 +2,7 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from mlalign.data.lexicon import (
     lexicon_path,
     read_lexicon,
 )
-from mlalign.data.readers import read_pairs
 from mlalign.errors import ConfigError
 from mlalign.files import locked, sha256_of, write_whole
 from mlalign.stages.parallel_text import ParallelText
@@ -74,12 +71,10 @@ def _induced(config: Train, text: ParallelText, language: str) -> Translations:
     """From the cache, or learned now."""
     data = config.data
     source = [FORM, text.identity[language], data.max_pairs, data.on_bad_line]
-    path = Path(data.cache) / "lexicons" / f"en-{language}-{fingerprint(source)}.json"
+    path = Path(data.cache) / "lexicons" / f"{data.pivot}-{language}-{fingerprint(source)}.json"
     with locked(path.with_suffix(".lock")):
         if not path.is_file():
-            dropped: Counter[str] = Counter()
-            read = partial(read_pairs, on_bad_line=data.on_bad_line, dropped=dropped)
-            pairs = chain.from_iterable(map(read, text.files[language]))
+            pairs = chain.from_iterable(map(text.pairs_in, text.files[language]))
             write_whole(path, json.dumps(induced(islice(pairs, data.max_pairs)), ensure_ascii=False))
         found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
     return {word: tuple(translations) for word, translations in found.items()}

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from mlalign.config.enums import Stage
 from mlalign.cost import Cost, forward_cost, pooling_operations
-from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule, sentences_of
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.encoder import Encoder
@@ -82,13 +81,13 @@ class MapStage(EncoderStage):
 
 
 class CentredStage(MapStage):
-    """Every language's vectors have the mean of English."""
+    """Every language's vectors have the mean of the pivot's, usually English."""
 
     name, linear = Stage.centred, False
 
 
 class LinearMapStage(MapStage):
-    """Every language's vectors are also turned towards those of English by an orthogonal map."""
+    """Every language's vectors are also turned towards those of the pivot by an orthogonal map."""
 
     name, linear = Stage.linear_map, True
 
@@ -104,7 +103,7 @@ def fitted_maps(encoder: Encoder, data: ParallelDataModule, pairs: int, *, linea
         linear: whether to fit matrices, to the centred sentence vectors of both sides.
     """
     found = {language: _vectors(encoder, data, language, pairs) for language in data.tables}
-    maps = LanguageMaps(list(found), encoder.dim, linear=linear).to(encoder.device)
+    maps = LanguageMaps(list(found), encoder.dim, linear=linear, pivot=data.pivot).to(encoder.device)
     english = [sides[0] for sides in found.values()]
     maps.means[:, 0] = torch.cat(english, dim=1).mean(1)
     for row, (source, target) in enumerate(found.values(), start=1):
@@ -116,12 +115,12 @@ def fitted_maps(encoder: Encoder, data: ParallelDataModule, pairs: int, *, linea
 
 
 def _vectors(encoder: Encoder, data: ParallelDataModule, language: str, pairs: int) -> tuple[Tensor, Tensor]:
-    """Of English and the language, each ``[2, pairs, dim]`` in float64: sentences, and the means of their words."""
+    """Of the pivot and the language, each ``[2, pairs, dim]`` in float64: sentences, and the means of their words."""
     rows = data.trained[language][:pairs]
     sides: tuple[list[Tensor], list[Tensor]] = ([], [])
     for start in range(0, len(rows), EVALUATION_BATCH):
         table = data.tables[language].take(rows[start : start + EVALUATION_BATCH])
-        for found, column, of in zip(sides, ("source", "target"), (ENGLISH, language), strict=True):
+        for found, column, of in zip(sides, ("source", "target"), (data.pivot, language), strict=True):
             subwords = sentences_of(table[column], of, data.layout).to(encoder.device)
             states = encoder(subwords)
             vectors = [encoder.pooled(states, subwords), mean_pool(states, subwords.is_content_token)]

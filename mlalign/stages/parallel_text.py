@@ -16,6 +16,7 @@ from mlalign.data.languages import ENGLISH, codes_of
 from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
+from mlalign.data.readers.parallel import called, other_side
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import count_lines, read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
@@ -37,25 +38,26 @@ class ParallelText:
     """
 
     def __init__(self, config: Train) -> None:
-        self.config, self.root = config, Path(config.data.root)
+        self.config, self.root, self.pivot = config, Path(config.data.root), config.data.pivot
 
     @cached_property
     def languages(self) -> list[str]:
         """Target languages: those asked for, or all that the named corpora hold, each by one of its codes there.
 
         Raises:
-            DataError: a file has English on both sides, or a corpus two files of one language.
+            DataError: a file has the pivot on both sides, or a corpus two files of one language.
         """
         if self.config.data.languages is not None:
             return list(self.config.data.languages)
         found: dict[str, str] = {}
-        corpora = find_corpora(self.root)
+        corpora = find_corpora(self.root, self.pivot)
         for name in self.config.data.parallel:
-            by_language = one_code_each(self.root / "parallel" / name, corpora.get(name, []))
-            if ENGLISH in by_language:
+            by_language = one_code_each(self.root / "parallel" / name, corpora.get(name, []), self.pivot)
+            if self.pivot in by_language:
                 raise DataError(
-                    f"{self.root / 'parallel' / name}: expected English and another language, found "
-                    f"en-{by_language[ENGLISH]}.tsv; remove it, or name the target languages with data.languages"
+                    f"{self.root / 'parallel' / name}: expected {called(self.pivot)} and another language, found "
+                    f"{self.pivot}-{by_language[self.pivot]}.tsv; remove it, or name the target languages with "
+                    "data.languages"
                 )
             found |= {one: code for one, code in by_language.items() if one not in found or code == one}
         return sorted(found.values())
@@ -67,14 +69,14 @@ class ParallelText:
         Raises:
             DataError: a corpus is missing, or a language is in none of them.
         """
-        there, named = find_corpora(self.root), self.config.data.parallel
+        there, named = find_corpora(self.root, self.pivot), self.config.data.parallel
         for name in named:
             if name not in there:
-                parallel_path(self.root, name, self.languages[0] if self.languages else "xx")
+                parallel_path(self.root, name, self.languages[0] if self.languages else "xx", self.pivot)
         holding = {language: [name for name in named if codes_of(language, there[name])] for language in self.languages}
         for language, names in holding.items():
             if not names:
-                parallel_path(self.root, named[0], language)
+                parallel_path(self.root, named[0], language, self.pivot)
         return holding
 
     @cached_property
@@ -85,7 +87,7 @@ class ParallelText:
             DataError: see ``corpora``; or a file is there twice.
         """
         return {
-            language: [parallel_path(self.root, name, language) for name in names]
+            language: [parallel_path(self.root, name, language, self.pivot) for name in names]
             for language, names in self.corpora.items()
         }
 
@@ -104,20 +106,24 @@ class ParallelText:
         """Language -> SHA-256 of its parallel files."""
         return {language: [self.hashes[path] for path in paths] for language, paths in self.paths.items()}
 
+    def pairs_in(self, path: Path, dropped: Counter[str] | None = None) -> Iterator[tuple[str, str]]:
+        """The pairs of one of the files, the pivot first; what is left out is counted in ``dropped``."""
+        counts: Counter[str] = Counter() if dropped is None else dropped
+        return read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=counts, pivot=self.pivot)
+
     def sentences(self, most: int | None = TOKENIZER_PAIRS) -> Iterator[str]:
         """Both sides of the first pairs of every file, as many as a tokenizer is trained on; None for all."""
         dropped: Counter[str] = Counter()
         for path in bar(self.config.trainer.progress, "reading")(self.hashes):
-            pairs = read_pairs(Path(path), on_bad_line=self.config.data.on_bad_line, dropped=dropped)
-            for pair in islice(pairs, most):
+            for pair in islice(self.pairs_in(Path(path), dropped), most):
                 yield from pair
 
     def coverage(self, builder: SequenceBuilder) -> dict[str, Coverage]:
-        """Language -> how the tokenizer covers the first sentences of its first file; English beside the first."""
+        """Language -> how the tokenizer covers the first sentences of its first file; the pivot beside the first."""
         found: dict[str, Coverage] = {}
         for language, (path, *_) in self.files.items():
-            pairs = list(islice(read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter()), TEXTS))
-            for place, one in enumerate((ENGLISH, language)):
+            pairs = list(islice(self.pairs_in(path), TEXTS))
+            for place, one in enumerate((self.pivot, language)):
                 if one not in found:
                     found[one] = coverage((pair[place] for pair in pairs), one, builder, str(path))
         return found
@@ -142,24 +148,25 @@ class ParallelText:
                 cache=Path(data.cache) / "tokens",
                 progress=bar(
                     self.config.trainer.progress,
-                    f"tokenising en-{language}",
+                    f"tokenising {self.pivot}-{language}",
                     lambda paths=self.files[language]: sum(map(count_lines, paths)),
                 ),
+                pivot=self.pivot,
             )
             if data.links == Links.ibm1:
-                shown = bar(self.config.trainer.progress, f"linking words of en-{language}")
+                shown = bar(self.config.trainer.progress, f"linking words of {self.pivot}-{language}")
                 tables[language] = with_links(tables[language], partial(model1_links, progress=shown), MODEL1)
             for reason, count in tables[language].dropped.items():
-                log.info("en-%s: %d pairs left out: %s", language, count, reason)
+                log.info("%s-%s: %d pairs left out: %s", self.pivot, language, count, reason)
         if not tables:
             raise DataError(f"{self.root}: no languages in {data.parallel}")
         return tables
 
     def language_tokens(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-        """Language -> id of its token, English included; empty for a method without language tokens."""
+        """Language -> id of its token, the pivot included; empty for a method without language tokens."""
         if not self.config.method.language_tokens:
             return {}
-        return known_languages(tokenizer, [*self.languages, ENGLISH])
+        return known_languages(tokenizer, [*self.languages, self.pivot])
 
     def log_files(self) -> dict[str, int]:
         """Log which files are read and which are not; path -> lines of each that is."""
@@ -167,7 +174,7 @@ class ParallelText:
         for language, paths in self.files.items():
             for path in paths:
                 lines[str(path)] = sum(1 for _ in read_lines(path))
-                log.info("en-%s: %s pairs in %s", language, f"{lines[str(path)]:,}", path)
+                log.info("%s-%s: %s pairs in %s", self.pivot, language, f"{lines[str(path)]:,}", path)
         for one in self.ignored():
             log.info("Ignored: %s", one)
         return lines
@@ -175,16 +182,16 @@ class ParallelText:
     def ignored(self) -> Iterator[str]:
         """Files in the folders of the named corpora that are not read, each with the reason."""
         used = {path for paths in self.files.values() for path in paths}
-        held = find_corpora(self.root)
+        held = find_corpora(self.root, self.pivot)
         for corpus in self.config.data.parallel:
             for path in sorted((self.root / "parallel" / corpus).iterdir()):
                 if path in used or path.name == MANIFEST or path.name.startswith("."):
                     continue
                 name = path.name.removesuffix(".gz").removesuffix(".tsv")
-                if path.is_file() and name.removeprefix("en-") in held[corpus]:
+                if path.is_file() and other_side(path.name, self.pivot) in held[corpus]:
                     yield f"{path} (not in data.languages)"
-                elif name.endswith("-en"):
+                elif self.pivot == ENGLISH and name.endswith("-en"):
                     expected = f"en-{name.removesuffix('-en')}.tsv"
                     yield f"{path} (expected {expected}, the English side first)"
                 else:
-                    yield f"{path} (expected en-<language>.tsv or en-<language>.tsv.gz)"
+                    yield f"{path} (expected {self.pivot}-<language>.tsv or {self.pivot}-<language>.tsv.gz)"

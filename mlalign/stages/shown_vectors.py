@@ -52,7 +52,8 @@ def pair_vectors(
         )
     tokenizer = both.before().layout.tokenizer
     source, target = pair or _held_out_pair(both, language)
-    words = _words(source, ENGLISH, tokenizer), _words(target, language, tokenizer)
+    pivot = both.config.data.pivot
+    words = _words(source, pivot, tokenizer), _words(target, language, tokenizer)
     for text, found in zip((source, target), words, strict=True):
         if not 0 < len(found) <= LONGEST:
             raise ConfigError(f"pair: {text!r} has {len(found)} words, expected 1 to {LONGEST}")
@@ -60,7 +61,7 @@ def pair_vectors(
     for name, (run, aligned) in encoders.items():
         ready = encoder_of(run, aligned)
         vectors[name] = (
-            sentence_and_words(*ready, words[0], ENGLISH, language),
+            sentence_and_words(*ready, words[0], pivot, language),
             sentence_and_words(*ready, words[1], language, language),
         )
     return words, vectors
@@ -76,7 +77,7 @@ def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
         for row in range(len(batch.source_keys)):
             sides = (batch.source, batch.target)
             texts = [str(tokenizer.decode(side.input_ids[row][side.is_content_token[row]])).strip() for side in sides]
-            sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (ENGLISH, language), strict=True)]
+            sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (batch.pivot, language), strict=True)]
             if min(sizes) >= FEWEST and max(sizes) <= MOST:
                 return texts[0], texts[1]
     raise DataError(

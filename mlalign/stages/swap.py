@@ -16,8 +16,7 @@ from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.config.enums import Stage
 from mlalign.config.schema import Train
-from mlalign.data.languages import ENGLISH
-from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.parallel import ParallelDataModule, pivot_of
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.errors import ConfigError, DataError
@@ -86,13 +85,13 @@ class SwapStage(EncoderStage):
         encoder = Encoder(model, pool=config.backbone.pool.value)
         learner = _Learner(self, encoder, layout, vocabulary, folder)
         steps, steps_of = shares(align.steps, len(tables))
-        learner.learn_english(tables, steps)
+        learner.learn_pivot(tables, steps)
         blocks = [learner.embeddings.detach().clone()]
         for (language, table), its_steps in zip(tables.items(), steps_of, strict=True):
             blocks.append(learner.new_embeddings(blocks[0], language, table, its_steps))
         set_blocks(model, blocks)
         tokens = {language: layout.language_tokens[language] for language in tables}
-        encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary)
+        encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary, pivot_of(tables))
         read = ", ".join(f"{language} {int(count.sum()):,}" for language, count in counts.items())
         self.save(
             encoder,
@@ -120,13 +119,13 @@ class _Learner:
         self.embeddings: Parameter = encoder.backbone.get_input_embeddings().weight
         self.spent = Spent()
 
-    def learn_english(self, tables: Mapping[str, Tokenised], steps: int) -> None:
+    def learn_pivot(self, tables: Mapping[str, Tokenised], steps: int) -> None:
         """Train body, head and embeddings."""
         rates = self.stage.config.align.learning_rate
         body = [one for one in self.encoder.parameters() if one is not self.embeddings]
         of_embeddings = rates.backbone if rates.embeddings is None else rates.embeddings
         groups = [{"params": [self.embeddings], "lr": of_embeddings}, {"params": body, "lr": rates.backbone}]
-        self._fit(ENGLISH, tables, groups, steps, fixed=self.ordinary[:0])
+        self._fit(pivot_of(tables), tables, groups, steps, fixed=self.ordinary[:0])
 
     def new_embeddings(self, english: Tensor, language: str, table: Tokenised, steps: int) -> Tensor:
         """Train embeddings from random ones, those of special tokens and the body kept; the head's bias is lent."""
@@ -164,6 +163,7 @@ class _Learner:
     ) -> None:
         config, align, seed = self.stage.config, self.stage.config.align, self.stage.seed
         log.info("Masked words of %s for %d steps", language, steps)
+        is_pivot = language == pivot_of(tables)
         data = ParallelDataModule(
             tables,
             self.layout,
@@ -179,7 +179,7 @@ class _Learner:
             self.encoder,
             self.vocabulary,
             align,
-            side="source" if language == ENGLISH else "target",
+            side="source" if is_pivot else "target",
             language=language,
             groups=groups,
             steps=steps,
@@ -194,4 +194,4 @@ class _Learner:
             max_epochs=1,
             accumulate_grad_batches=align.accumulate,
         )
-        self.spent += side_spending(data, module, steps * align.accumulate, frozen=language != ENGLISH)
+        self.spent += side_spending(data, module, steps * align.accumulate, frozen=not is_pivot)

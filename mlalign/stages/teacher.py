@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -15,7 +14,6 @@ from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
 from mlalign.cost import Cost, forward_cost
 from mlalign.data.hub.pretrained import Pretrained
-from mlalign.data.readers import read_pairs
 from mlalign.data.teacher_vectors import Keys, TeacherVectors, open_vectors, write_vectors
 from mlalign.data.text import count_lines
 from mlalign.data.token_cache import Tokenised
@@ -54,7 +52,7 @@ class Teacher:
         return teacher_files(self.config)["data.teacher"]
 
     def vectors(self, tables: Mapping[str, Tokenised]) -> TeacherVectors:
-        """Vectors of all English sentences of some tables, from the cache or made now by the first rank."""
+        """Vectors of all sentences of the pivot of some tables, from the cache or made now by the first rank."""
         return open_vectors(self._folder(tables))
 
     def cost(self, tables: Mapping[str, Tokenised]) -> Cost:
@@ -75,16 +73,15 @@ class Teacher:
     def _make(self, folder: Path, keys: Keys) -> None:
         started = time.perf_counter()
         teacher = SentenceEncoder(self.folder, self.called, device="cuda" if takes_gpu(self.config) else "cpu")
-        lengths = write_vectors(folder, keys, self._english(), teacher)
+        lengths = write_vectors(folder, keys, self._sources(), teacher)
         cost = forward_cost(teacher.model, lengths, seconds=time.perf_counter() - started)
         write_whole(folder / COST, json.dumps(asdict(cost)))
 
-    def _english(self) -> Iterator[str]:
+    def _sources(self) -> Iterator[str]:
         for path in map(Path, self.text.hashes):
             what = f"vectors of {self.folder.name}, {path.name}"
             shown = bar(self.config.trainer.progress, what, partial(count_lines, path))
-            pairs = read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter())
-            yield from (english for english, _ in shown(pairs))
+            yield from (source for source, _ in shown(self.text.pairs_in(path)))
 
 
 def teacher_files(config: Train) -> dict[str, dict[str, str]]:

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from mlalign.data.languages import ENGLISH
 from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.subwords import mean_pool
@@ -31,12 +30,12 @@ def word_cloud(
         words: of each language at most.
 
     Returns:
-        The vectors, their languages (English first), and their ids, by which a subword that two
+        The vectors, their languages (the pivot first), and their ids, by which a subword that two
         languages share is known.
     """
-    found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {ENGLISH: ([], [])}
+    found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
     for batch in batches:
-        for language, subwords in ((ENGLISH, batch.source), (batch.language, batch.target)):
+        for language, subwords in ((batch.pivot, batch.source), (batch.language, batch.target)):
             states, ids = found.setdefault(language, ([], []))
             states.append(encoder(subwords)[subwords.is_content_token].float())
             ids.append(subwords.input_ids[subwords.is_content_token])

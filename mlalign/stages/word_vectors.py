@@ -19,8 +19,9 @@ from mlalign.config.identity import fingerprint
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.cost import Cost, cbow_operations
-from mlalign.data.languages import ENGLISH, nearest, writes_spaces
+from mlalign.data.languages import nearest, writes_spaces
 from mlalign.data.lexicon import INDUCED, Lexicon, Translations, require_dictionary
+from mlalign.data.parallel import pivot_of
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import ConfigError, DataError
@@ -190,19 +191,27 @@ class VectorStage(EncoderStage):
             onto_english, correlations = canonical_map(other, english)
             moved = onto_english(vectors[first:last].double().numpy())
             mapped[first:last] = torch.from_numpy(moved).to(vectors.dtype)
-            log.info("en-%s: %d pairs, mean canonical correlation %.2f", language, len(pairs), correlations.mean())
+            log.info(
+                "%s-%s: %d pairs, mean canonical correlation %.2f",
+                table.languages[0],
+                language,
+                len(pairs),
+                correlations.mean(),
+            )
         return mapped
 
 
 def running_text(tables: Mapping[str, Tokenised], vocabulary: int, *, least: int) -> tuple[WordTable, RunningText]:
-    """The sides of parallel text as text of their languages, in which every English sentence counts once.
+    """The sides of parallel text as text of their languages, in which every sentence of the pivot counts once.
 
     Args:
         tables: tokenised pairs by language.
         vocabulary: ids of the tokenizer.
         least: occurrences of a word in a language that it has a vector in.
     """
-    sides = {ENGLISH: _english(tables.values())} | {name: _side(table, "target") for name, table in tables.items()}
+    sides = {pivot_of(tables): _sources(tables.values())} | {
+        name: _side(table, "target") for name, table in tables.items()
+    }
     rows = np.zeros((len(sides), vocabulary), np.int64)
     bounds, place = [], 1
     for number, (ids, _) in enumerate(sides.values()):
@@ -226,7 +235,7 @@ def _side(table: Tokenised, side: str, chosen: Sequence[int] | Rows | None = Non
     return column.flatten().to_numpy().astype(np.int64), column.value_lengths().to_numpy().astype(np.int64)
 
 
-def _english(tables: "Sequence[Tokenised] | Any") -> tuple[Rows, Rows]:
+def _sources(tables: "Sequence[Tokenised] | Any") -> tuple[Rows, Rows]:
     seen: NDArray[np.int64] = np.zeros(0, np.int64)
     found = []
     for table in tables:
@@ -287,7 +296,10 @@ class _Translated:
     def pairs(self, translations: Translations, language: str) -> list[tuple[list[int], list[int]]]:
         """Rows of English words and of their translations, of which either may be several; those that are known."""
         both = [(word, other) for word, others in translations.items() for other in others]
-        sides = [self._rows([pair[side] for pair in both], of) for side, of in enumerate((ENGLISH, language))]
+        sides = [
+            self._rows([pair[side] for pair in both], of)
+            for side, of in enumerate((self.word_table.languages[0], language))
+        ]
         return [(one, two) for one, two in zip(*sides, strict=True) if one and two]
 
     def table(self, lexicon: Lexicon) -> Rows:

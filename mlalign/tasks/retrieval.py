@@ -32,18 +32,20 @@ NEIGHBOURS = 4  # of the margin, as in LASER
 SEEN = 0.01  # of a language's test pairs; a short sentence can be in other text by chance
 
 
-def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]]) -> None:
+def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]], pivot: str = ENGLISH) -> None:
     """Refuse to align on what the test asks for.
 
     Args:
         files: of the test.
         texts: language -> the parallel files that are aligned on; one that is no code may be any language.
+        pivot: the language of their other side.
 
     Raises:
         DataError: more than one in a hundred pairs of a language stand in its files.
     """
     for language in files.languages:
-        alike = [one for one in texts if spoken(one) == spoken(language) or not is_code(one)]
+        asked = {ENGLISH, spoken(language)}
+        alike = [one for one in texts if {spoken(one), spoken(pivot)} == asked or not is_code(one)]
         paths = [path for one in alike for path in texts[one]]
         part = files.read(language, "test")
         seen = seen_pairs(part, paths, files.release.on_bad_line)

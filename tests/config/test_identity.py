@@ -46,7 +46,7 @@ AFFECT_NOTHING = {
 ALIGN_TOO = ("align.", "backbone.", "fusion.", "losses", "weighting.")
 SINGLE = {
     "data.held_out", "data.link_layer", "data.links", "data.max_pairs", "data.max_ratio", "data.min_tokens",
-    "data.on_bad_line", "data.sampling_exponent",
+    "data.on_bad_line", "data.pivot", "data.sampling_exponent",
     "method.language_tokens", "trainer.precision",
 }  # fmt: skip
 RUN_ONLY = {

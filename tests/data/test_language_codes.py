@@ -177,7 +177,7 @@ def test_a_parallel_file_is_found_by_any_code(corpus, code, asked):
 
 
 def text_of(root, *corpora: str, languages: list[str] | None = None):
-    data = SimpleNamespace(root=str(root), parallel=list(corpora), languages=languages)
+    data = SimpleNamespace(root=str(root), parallel=list(corpora), languages=languages, pivot="en")
     return ParallelText(SimpleNamespace(data=data))
 
 

@@ -12,6 +12,7 @@ from mlalign.data.sampling import stream
 from mlalign.data.task_files import TaskFiles
 from mlalign.errors import ConfigError, DataError
 from mlalign.finetuning.building import task_files
+from mlalign.finetuning.validation import parts_read
 from mlalign.tasks.data import TaskDataModule, check_files
 from mlalign.tasks.shots import draw_shots, turns
 
@@ -90,11 +91,19 @@ def test_no_train_part_and_too_few_rows_are_refused_by_name_and_number(toy):
         (["finetune.shots_order=after"], r"without finetune\.shots: how many labels"),
         (["finetune.shots={de: 1}", "finetune.shots_epochs=2"], r"shots_epochs=2 with finetune\.shots_order=mixed"),
         (["finetune.shots={de: 1}", "task=tatoeba_retrieval"], "which learns nothing"),
+        (["finetune.shots={de: 1}", "task=pawsx", "data=hub"], "English train, translated"),
     ],
 )
 def test_what_contradicts_itself_is_refused(toy, words, message):
     with pytest.raises(ConfigError, match=message):
         configured(toy, *words)
+
+
+def test_what_is_fetched_has_the_train_parts_that_are_drawn_from(toy):
+    typed = ["task=panx", "data=hub", "finetune.shots={de: 1, sw: 2}"]
+    assert parts_read(configured(toy, *typed)) == {"train": ["de", "sw"]}
+    more = parts_read(configured(toy, *typed, "tuning=self_training", "tuning.self_training.languages=[fr]"))
+    assert more == {"train": ["de", "sw", "fr"]}
 
 
 @pytest.mark.parametrize("task", ["mldoc", "panx"])

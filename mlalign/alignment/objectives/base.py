@@ -56,7 +56,7 @@ class Parts:
         dim: the encoder's width.
         word_dim: the width of its word embeddings.
         layers: how many the encoder has.
-        languages: of the pairs, English first.
+        languages: of the pairs, the pivot first.
         align: settings of the stage.
         lexicon: the dictionary's single tokens, see ``token_lexicon``.
         teacher: the vectors of ``data.teacher``, where an objective reads them.

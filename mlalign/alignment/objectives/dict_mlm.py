@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
-from mlalign.data.languages import ENGLISH
 from mlalign.data.sampling import stream
 from mlalign.distributed import rank, world_size
 from mlalign.losses import MaskedWords
@@ -45,11 +44,12 @@ class DictionaryPrediction(VocabularyObjective):
         self.seed = parts.align.seed or 0
         self.length = parts.align.max_length
         known = {language: words for language, words in parts.lexicon.items() if words}
-        self.options: dict[str, dict[int, list[Option]]] = {ENGLISH: {}}
+        pivot = parts.languages[0]
+        self.options: dict[str, dict[int, list[Option]]] = {pivot: {}}
         for row, (language, words) in enumerate(known.items(), start=1):
             back = self.options.setdefault(language, {})
             for token, translations in words.items():
-                self.options[ENGLISH].setdefault(token, []).append((row, translations))
+                self.options[pivot].setdefault(token, []).append((row, translations))
                 for one in translations:
                     into = back.setdefault(one, [(0, ())])
                     into[0] = (0, (*into[0][1], token))

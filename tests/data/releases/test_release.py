@@ -45,8 +45,8 @@ def pawsx(hub, made):
     return hub
 
 
-def prepared(layout, languages=None, release=RELEASE, beside=None):
-    return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows, beside=beside)
+def prepared(layout, languages=None, release=RELEASE, **more):
+    return prepare_release(release, layout, languages, licence="free", progress=lambda rows: rows, **more)
 
 
 def read(layout, language):
@@ -257,6 +257,11 @@ def test_processes_may_prepare_at_once(pawsx, layout):
     assert len(fetched) == len(set(fetched)) == 5
 
 
+def test_another_source_is_fetched_to_be_learned(pawsx, layout):
+    assert prepared(layout, ["en", "de"], source="de") == ["de", "en"]
+    assert {path for path in files(layout) if "train" in path or "dev" in path} == {"de/train.tsv", "de/dev_2k.tsv"}
+
+
 def test_what_tunings_read_is_fetched_where_the_release_has_it(pawsx, layout):
     has_it = replace(RELEASE, files=PARQUET | {"translated_train": "{}/train-*.parquet"})
     beside = {"translated_train": None, "train": ["ru"]}
@@ -276,7 +281,7 @@ def test_a_train_file_that_says_the_same_is_the_translation(hub, sentences, layo
     with initialize_config_dir(CONF, version_base="1.3"):
         task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
     layout = replace(layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels)
-    prepared(layout, ["en", "de"], Release(SIB200, "main", SIB), {"translated_train": None, "train": None})
+    prepared(layout, ["en", "de"], Release(SIB200, "main", SIB), beside={"translated_train": None, "train": None})
     path = layout.format.path(layout.folder, "de", "translated_train")
     assert path == layout.format.path(layout.folder, "de", "train")
     assert path.is_file()
