@@ -60,9 +60,12 @@ def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path
         np.testing.assert_allclose(found.numpy(), given, atol=1e-5)
 
 
-def test_a_single_text_is_no_list_of_letters(aligned):
-    with pytest.raises(DataError, match=r"expected a list of texts, found a str; .* \[text\]"):
-        aligned.encode("Der Hund", "de")
+@pytest.mark.parametrize("representation", ["prototype", "backbone"])
+def test_a_single_text_gives_one_vector_as_in_sentence_transformers(representation, aligned, tmp_path):
+    found = aligned.encode("ein Hund", "de", representation=representation)
+    assert_close(found, aligned.encode(["ein Hund"], "de", representation=representation)[0], rtol=0, atol=0)
+    assert found.shape == SentenceTransformer(str(tmp_path), device="cpu").encode("ein Hund", prompt_name="de").shape
+    assert_close(aligned.encode("a dog", "en", partner="de"), aligned.encode(["a dog"], "en", partner="de")[0])
 
 
 def test_no_texts_are_refused(aligned):

@@ -52,17 +52,17 @@ class AlignedEncoder:
     @torch.inference_mode()
     def encode(
         self,
-        texts: Sequence[str],
+        texts: str | Sequence[str],
         language: str,
         *,
         partner: str | None = None,
         representation: str = "prototype",
         batch_size: int = 64,
-    ) -> Float[Tensor, "texts dim"]:
-        """One vector per text, float32 on the CPU, not normalised.
+    ) -> Float[Tensor, "*texts dim"]:
+        """One vector per text, float32 on the CPU, not normalised; of a single text, which needs no list, ``[dim]``.
 
         Args:
-            texts: in one language.
+            texts: in one language; a list, or one text.
             language: of the texts; one that alignment has not seen is treated as unknown.
             partner: with a fusion, the language of the texts that these are compared with, where
                 one side is English: it is the second key of both sides. None: the texts' own, and
@@ -71,10 +71,11 @@ class AlignedEncoder:
             batch_size: texts at a time; similar lengths meet, so that little is padded.
 
         Raises:
-            DataError: no texts, or a text instead of a list of them.
+            DataError: no texts.
         """
         if isinstance(texts, str):  # which is a sequence of letters, too
-            raise DataError("encode: expected a list of texts, found a str; for a single text give [text]")
+            alone = self.encode([texts], language, partner=partner, representation=representation)
+            return alone[0]
         if not texts:
             raise DataError("encode: no texts; expected at least one")
         words = self.layout.words(texts)
