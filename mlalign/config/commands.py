@@ -20,7 +20,7 @@ from mlalign.config.enums import (
 )
 from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
-from mlalign.config.task import Task
+from mlalign.config.task import TypedTask
 from mlalign.files import Json, JsonObject
 
 
@@ -98,7 +98,7 @@ class Rescore:
     split: Split = Split.test
     selection: Rule | None = None  # null: as the run
     data: RescoredData = field(default_factory=RescoredData)
-    task: Task = field(default_factory=partial(unset, Task))
+    task: TypedTask = field(default_factory=partial(unset, TypedTask))
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
     finetune: Json = None  # what a task's file says of learning; not used
 

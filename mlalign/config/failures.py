@@ -1,14 +1,18 @@
 """``failed.json``: why a run of a sweep failed; it is gone when a later attempt succeeds."""
 
 import json
+import logging
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mlalign.config.settings import mistyped
 from mlalign.errors import UserError
 from mlalign.files import write_whole
 
 FAILED = "failed.json"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,20 @@ def write_failure(folder: Path, failure: Failure) -> None:
 
 
 def read_failures(folder: Path) -> list[Failure]:
-    """All failures below a folder, by their number."""
-    found = [Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.rglob(FAILED)]
+    """All failures below a folder, by their number; a file that holds none is left out with a warning."""
+    found = []
+    for path in sorted(folder.rglob(FAILED)):
+        try:
+            failure = Failure(**json.loads(path.read_text(encoding="utf-8")))
+            wrong = next(mistyped(failure), None)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            wrong = described(error)
+        if wrong is None:
+            found.append(failure)
+        else:
+            log.warning(
+                "%s: expected the failure of a run, found something else (%s): it is not counted. Delete the file, or "
+                "run the sweep again, which writes it anew",
+                *(path, wrong[:200]),
+            )
     return sorted(found, key=lambda failure: failure.number)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from mlalign import stopping
 from mlalign.config.enums import LASER, BudgetUnit
@@ -31,11 +31,12 @@ from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
-from mlalign.config.plain import typed
+from mlalign.config.plain import as_object, checked_node
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
 from mlalign.config.schema import Train
-from mlalign.config.settings import flattened, mistyped
+from mlalign.config.settings import flattened, mistyped, setting, ungrouped
 from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
+from mlalign.config.task import TypedTask
 from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
 from mlalign.config.words import FREE, quoted
@@ -48,10 +49,20 @@ log = logging.getLogger(__name__)
 USAGE = 2
 INTERRUPTED = 130
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
-NULL_GROUPS = ("task.files", "task.table", "task.release")  # in some tasks
 PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
+INTERPOLATED = re.compile(  # what OmegaConf says before the reason
+    r"While dereferencing interpolation '.*': |\w+( raised)? while resolving interpolation: "
+)
 
-TRAIN = OmegaConf.structured(Train)
+
+@dataclass
+class Composed(Train):
+    """A run while it is composed."""
+
+    task: TypedTask = setting(TypedTask)
+
+
+TRAIN = OmegaConf.structured(Composed)
 for _old in RENAMED:
     OmegaConf.update(TRAIN, _old, placeholder(_old), force_add=True)
 
@@ -111,7 +122,9 @@ class Command:
             log.info("%s", place_of(self.began, runs))
         try:
             self.job(composed)
-        except Exception as error:
+        except Exception as raised:
+            is_setting = isinstance(raised, OmegaConfBaseException)
+            error = ConfigError(explain(raised)) if is_setting else raised
             if self.sweep is not None:
                 self._leave(error, composed, self.sweep)
             elif isinstance(error, MENDABLE) and not self.full:
@@ -276,13 +289,13 @@ def explain(error: BaseException) -> str:
         links.append(link)
         link = link.__cause__ or link.__context__
     for one in links:
+        if isinstance(one, InterpolationResolutionError):  # while Hydra composes, which knows no key
+            return unresolved(one.full_key or " or ".join(word for word in sys.argv[1:] if "${" in word), one)
         if isinstance(one, OmegaConfBaseException) and one.full_key:
             return explain_key(one)
     if isinstance(error, AttributeError | AssertionError):  # OmegaConf's, over a key inside of what is null
-        typed = [word for word in sys.argv[1:] if key_of(word).startswith(NULL_GROUPS)] or ["a key"]
-        return (
-            f"{typed[0]}: what it belongs to is null in this task; set all of it in a file of conf/task (docs/data.md)"
-        )
+        words = [word for word in sys.argv[1:] if "." in key_of(word)] or ["a key"]
+        return f"{' or '.join(words)}: what it belongs to is null; give all of it as one value"
     message = _tidy(str(error))
     if message.startswith("Could not override 'corpus'"):
         return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
@@ -297,6 +310,12 @@ def explain(error: BaseException) -> str:
             known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
         return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
+
+
+def unresolved(where: str, error: InterpolationResolutionError) -> str:
+    """What is wrong with an interpolation."""
+    reason = INTERPOLATED.sub("", str(error).splitlines()[0])
+    return f"{where}: {reason}; give a value, or ${{KEY}} of a setting that has such a one"
 
 
 def unlisted_backbone(typed: str) -> str:
@@ -361,6 +380,24 @@ def refuse_missing(composed: DictConfig | ListConfig) -> None:
         raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
 
 
+def refuse_unresolved(node: DictConfig | ListConfig) -> None:
+    """Refuse interpolations that stand for nothing, or for what their setting cannot be.
+
+    Raises:
+        ConfigError: with the full key and the interpolation.
+    """
+    held: Json = node
+    for name in node if isinstance(node, DictConfig) else range(len(node)):
+        child: Json = held._get_node(name)
+        if child._is_interpolation():
+            try:
+                child._dereference_node()
+            except InterpolationResolutionError as error:
+                raise ConfigError(unresolved(f"{child._get_full_key(None)}={child._value()}", error)) from error
+        elif isinstance(child, DictConfig | ListConfig) and not (child._is_none() or child._is_missing()):
+            refuse_unresolved(child)
+
+
 def resolve(composed: DictConfig) -> Train:
     """A run's configuration, whole, free of contradictions and frozen.
 
@@ -369,10 +406,14 @@ def resolve(composed: DictConfig) -> Train:
     """
     composed = tuned(composed, _typed_keys())
     settings: Json = OmegaConf.to_container(composed)
-    refuse_missing(composed)
+    for message in ungrouped(settings, Train):
+        raise ConfigError(message)
     _tell_renamed(composed)
     _refuse_added(composed, TRAIN)
-    config = typed(settings)
+    whole = checked_node(settings)
+    refuse_unresolved(whole)
+    refuse_missing(whole)
+    config = as_object(whole, Train)
     for message in mistyped(config):
         raise ConfigError(message)
     config.data.languages = language_list("data.languages", config.data.languages)
@@ -469,16 +510,16 @@ def refuse_typed(group: str, reason: str) -> None:
 
 
 def _refuse_added(composed: DictConfig, schema: DictConfig) -> None:
-    for key in _added_keys(composed, schema):
-        raise ConfigError(f"{key}: no such key; leave out the plus sign to be shown the choices")
+    for key, names in _added_keys(composed, schema):
+        raise ConfigError(f"{key}: no such key. {nearest(key.rpartition('.')[2], names)}")
 
 
-def _added_keys(node: DictConfig, schema: DictConfig, prefix: str = "") -> Iterator[str]:
-    """Keys that a plus sign put where the schema has none."""
+def _added_keys(node: DictConfig, schema: DictConfig, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Keys that a plus sign put where the schema has none, and those that it has there."""
     for name in map(str, node):
         key = f"{prefix}{name}"
-        if name not in list(schema.keys()):
-            yield key
+        if name not in list(schema.keys()):  # values that are missing count
+            yield key, [known for known in map(str, schema) if f"{prefix}{known}" not in RENAMED]
             continue
         expected = schema._get_node(name)
         if not isinstance(expected, DictConfig) or not is_dataclass(OmegaConf.get_type(expected)):

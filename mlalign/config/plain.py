@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from mlalign.config.frozen import thawed
 from mlalign.config.renamed import renamed_settings
@@ -56,9 +56,18 @@ def typed(settings: Mapping[str, Json]) -> Train:
     """A configuration from plain values, old names of keys included.
 
     Raises:
+        OmegaConfBaseException: a key is unknown, or a value missing or of another type.
+    """
+    return as_object(checked_node(settings), Train)
+
+
+def checked_node(settings: Mapping[str, Json]) -> DictConfig | ListConfig:
+    """The same for OmegaConf, with values that are missing.
+
+    Raises:
         OmegaConfBaseException: a key is unknown, or a value of another type.
     """
-    return as_object(OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings)), Train)
+    return OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings))
 
 
 def as_object(node: object, schema: type[Schema]) -> Schema:

@@ -142,6 +142,17 @@ def mistyped(settings: "DataclassInstance", prefix: str = "") -> Iterator[str]:
             yield from mistyped(value, f"{key}.")
 
 
+def ungrouped(settings: Mapping[str, Json], schema: "type[DataclassInstance]", prefix: str = "") -> Iterator[str]:
+    """Full key and value of what is no group of settings where the schema has one, and what to give instead."""
+    hints = get_type_hints(schema)
+    for one in fields(schema):
+        key, value, group = f"{prefix}{one.name}", settings.get(one.name), _group_in(hints[one.name])
+        if group is not None and isinstance(value, Mapping):
+            yield from ungrouped(value, group, f"{key}.")
+        elif group is not None and value is not None:
+            yield f"{key}={value}: expected settings such as {key}.{fields(group)[0].name}=VALUE"
+
+
 def _is_of(value: Json, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mlalign.config.failures import FAILED, Failure, described, read_failures, trace_of
@@ -40,9 +41,9 @@ class Sweep:
         """The folder for the failure of a run that has none of its own."""
         return self.folder / "refused" / fingerprint(sorted(overrides))[:8]
 
-    @property
+    @cached_property
     def failures(self) -> list[Failure]:
-        """Of this sweep; others may have put their runs into the same folder."""
+        """Of this sweep when it has ended; others may have put their runs into the same folder."""
         return [failure for failure in read_failures(self.folder) if failure.sweep == self.name]
 
     def __str__(self) -> str:

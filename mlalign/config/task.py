@@ -100,3 +100,12 @@ class Task(Settings):
     check_sizes: bool = True  # refuse a release of the hub whose files have other sizes
     release: Release | None = None  # on the hub
     obtain: str | None = None  # how to get it where there is no release on the hub
+
+
+@dataclass
+class TypedTask(Task):
+    """A task while it is composed: what OmegaConf takes no keys for, once it is null, is checked afterwards."""
+
+    files: Json = None
+    table: Json = None
+    release: Json = None

@@ -9,6 +9,7 @@ from mlalign.errors import ConfigError
 
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
 SHORT = {"backbone.adapter": "backbone.adapter.form"}  # a group -> the setting in it that one word chooses
+NULL_GROUPS = ("task.files.", "task.table.", "task.release.")  # null in some tasks, so that their keys are added
 PATHS = (  # keys whose values are paths or patterns of paths
     *(
         "aligned",
@@ -49,7 +50,7 @@ def _quoted(word: str, sweeps: bool) -> str:
     key, equals, value = word.partition("=")
     if key in SHORT and not value.startswith("{"):
         return f"{SHORT[key]}={value}"
-    if key in FREE and value.startswith("{"):
+    if (key in FREE and value.startswith("{")) or key.startswith(NULL_GROUPS):
         return f"++{word}"
     is_clear = PLAIN.fullmatch(value) or GRAMMAR.match(value)
     if key_of(f"{key}=") not in PATHS or is_clear or (sweeps and is_varied(value)):

@@ -88,5 +88,5 @@ def _error(folder: Path) -> str | None:
         return None
     try:
         return " ".join(json.loads(path.read_text(encoding="utf-8"))["error"].split())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"{FAILED} cannot be read"

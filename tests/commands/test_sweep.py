@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from joblib.externals.loky import get_reusable_executor
 from training.toy import CONF, SMALL, write_toy
 from typed import ROOT, call
 
-from mlalign.config.sweep import is_varied, sweep_of
+from mlalign.config.failures import write_failure
+from mlalign.config.sweep import Sweep, is_varied, sweep_of
 
 LIMIT = 300.0
 
@@ -68,6 +70,22 @@ def test_the_same_command_in_any_order_has_the_same_folder_and_no_other_has_it()
     assert sweep_of([*words, "output=here/too"]).folder == Path("here/too")
     assert sweep_of([*words, "hydra.sweep.dir=there"]).folder == Path("there")
     assert len(sweep_of(["-m", *(f"key{n}=1,2" for n in range(200))]).folder.name) < 100
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sweep": "s"}', "[" * 100_000, "\xff", None])
+def test_what_is_no_failure_is_named_and_left_out(text, tmp_path, caplog):
+    sweep = Sweep(tmp_path, "s", ("seed",))
+    write_failure(tmp_path / "a", whole := sweep.failure(ValueError("x"), 3, ["seed=3"]))
+    write_failure(tmp_path / "b", replace(whole, number="4"))
+    broken = tmp_path / "c" / "failed.json"
+    broken.parent.mkdir()
+    broken.mkdir() if text is None else broken.write_bytes(text.encode("latin-1"))
+    assert sweep.failures == [whole]
+    assert "1 failed" in str(sweep)
+    for where in (tmp_path / "b" / "failed.json", broken):
+        (said,) = [one for one in caplog.messages if one.startswith(f"{where}: expected the failure of a run, found")]
+        assert "run the sweep again" in said
+        assert len(said) < 600
 
 
 def test_a_launcher_that_is_not_installed_says_how_to_install_it(tmp_path):

@@ -12,6 +12,7 @@ from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.config.plain import container, typed
 from mlalign.config.settings import is_name
+from mlalign.config.task import TaskFiles
 from mlalign.config.validation import check
 from mlalign.config.words import PATHS, quoted
 from mlalign.errors import ConfigError
@@ -129,11 +130,38 @@ def test_options_can_be_typed_as_a_dictionary():
     assert config.logger.options["notes"] == "first"
 
 
-@pytest.mark.parametrize("word", ["task.files={test: [x]}", "task.table.columns=[]", "task.release.repo=x"])
-def test_a_key_inside_of_what_is_null_is_named(word, tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["task.files={test: [x]}"],
+        ["task.files.test=[x]"],
+        ["task.files={train: [y]}", "task.files.test=[x]", "task.files.train=[]"],
+    ],
+    ids=" ".join,
+)
+def test_keys_inside_of_what_is_null_can_be_typed(words):
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = resolve(compose("train", overrides=["task=mldoc", *quoted(words)]))
+    assert config.task.files == TaskFiles(test=["x"])
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("task.files.tst=[x]", "task.files.tst: no such key. Did you mean test?"),
+        ("task.files={test: x}", "task.files.test: Invalid value assigned: "),
+        ("task.table.quoted=true", "task.table.columns: a value is needed"),
+        ("task.release.files.train=x", "task.release.converter, task.release.files.test, task.release.repo"),
+        ("weighting=${seed}", "weighting=${seed}: expected settings such as weighting.form=VALUE"),
+        ("weighting.form=${seed}", "weighting.form=${seed}: Invalid value '1', expected one of [kendall, "),
+        ("align.steps=${name}", "align.steps=${name}: Interpolation key 'name' not found; give a value"),
+        ("data.root=${oc.env:NOWHERE}", "data.root=${oc.env:NOWHERE}: \"Environment variable 'NOWHERE' not found\"; "),
+    ],
+)
+def test_what_is_wrong_behind_a_key_or_an_interpolation_is_named(word, message, tmp_path):
     ended = call("train.py", [word, "task=mldoc"], tmp_path)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"ConfigError: {word}: what it belongs to is null in this task")
+    assert ended.stderr.startswith(f"ConfigError: {message}")
 
 
 def test_a_word_that_is_no_text_is_refused_in_one_message(tmp_path):
