@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
+from mlalign.data.parquet import read_batches
 from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import LONGEST, read_lines, what_it_is
 from mlalign.errors import DataError, did_you_mean
@@ -81,14 +82,14 @@ def read_parquet(
         codes: see ``release_code``.
 
     Raises:
-        DataError: the file is damaged or has no such columns.
+        DataError: the file is damaged, has no such columns, or holds more text than a file of its size does.
     """
     try:
         with pq.ParquetFile(path) as file:
             english, other = _columns(path, file.schema_arrow, language, columns, codes)
             _refuse_long_rows(path, file.metadata)
             row = 0
-            for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys((english, other)))):
+            for batch in read_batches(path, file.metadata, list(dict.fromkeys((english, other))), BATCH):
                 sides = [batch.column(english), batch.column(other)]
                 if english == other:
                     names = [field.name for field in batch.schema.field(english).type]

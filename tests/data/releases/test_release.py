@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from hub_releases import PAWSX, SIB200, TAGS, WIKIANN, pawsx_files, sib200_files, wikiann_files
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from mlalign.config.folder import CONF
+from mlalign.config.hydra import resolve
 from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.readers import positions, task_formats
 from mlalign.errors import DataError
@@ -115,7 +115,7 @@ def test_sib200_is_passed_on_as_it_was_released(hub, sentences, layout):
     texts = {codes[language]: texts for language, texts in sentences.items()}
     hub.repository("datasets", SIB200, sib200_files(texts))
     with initialize_config_dir(CONF, version_base="1.3"):
-        task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
+        task = resolve(compose("train", overrides=["task=sib200"])).task
     layout = replace(layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels)
     assert prepared(layout, release=Release(SIB200, "main", SIB)) == ["en", "de", "ru"]
     path = layout.folder / "deu_Latn" / "test.tsv"
@@ -132,6 +132,13 @@ def test_what_is_prepared_needs_no_network(pawsx, layout, monkeypatch):
     assert prepared(layout) == ["en", "de", "ru"]
     assert prepared(layout, ["ru"]) == ["ru"]
     assert len(pawsx.requests) == before
+
+
+def test_a_language_may_go_by_any_of_its_codes(pawsx, layout, monkeypatch):
+    assert prepared(layout, ["eng", "deu"], beside={"train": ["ger"]}) == ["en", "de"]
+    assert {"de/test_2k.tsv", "de/train.tsv"} <= set(files(layout))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert prepared(layout, ["de_DE"]) == ["de"]
 
 
 def test_an_interrupted_preparation_goes_on(pawsx, layout):
@@ -279,7 +286,7 @@ def test_a_train_file_that_says_the_same_is_the_translation(hub, sentences, layo
     codes = {"en": "eng_Latn", "de": "deu_Latn", "ru": "rus_Cyrl"}
     hub.repository("datasets", SIB200, sib200_files({codes[one]: texts for one, texts in sentences.items()}))
     with initialize_config_dir(CONF, version_base="1.3"):
-        task = OmegaConf.to_object(compose("train", overrides=["task=sib200"])).task
+        task = resolve(compose("train", overrides=["task=sib200"])).task
     layout = replace(layout, format=task_format(task), converter=CONVERTERS["sib200"], labels=task.labels)
     prepared(layout, ["en", "de"], Release(SIB200, "main", SIB), beside={"translated_train": None, "train": None})
     path = layout.format.path(layout.folder, "de", "translated_train")

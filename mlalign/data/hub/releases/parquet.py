@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
+from mlalign.data.parquet import read_batches
 from mlalign.data.text import parse_json, what_it_is
 from mlalign.errors import DataError, did_you_mean
 
@@ -22,7 +23,8 @@ def parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, A
         columns: name -> what it holds: ``text``, ``number``, ``list of text`` or ``list of number``.
 
     Raises:
-        DataError: it is no parquet file; a column is not there or holds something else; or a value is missing.
+        DataError: it is no parquet file, or holds more text than a file of its size does; a column is not there or
+            holds something else; or a value is missing.
     """
     with _opened(path) as file:
         there = file.schema_arrow.names
@@ -38,7 +40,7 @@ def parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, A
                     f"{path}: expected {columns[column]} in the column {column}, found {found}; the release has changed"
                 )
         number = 0
-        for batch in file.iter_batches(BATCH, columns=list(columns)):
+        for batch in read_batches(path, file.metadata, list(columns), BATCH):
             for row in batch.to_pylist():
                 number += 1
                 if any(value is None or (isinstance(value, list) and None in value) for value in row.values()):

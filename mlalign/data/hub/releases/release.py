@@ -6,16 +6,17 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mlalign.data.hub.faults import in_words
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo, script_instead
 from mlalign.data.hub.releases.converter import Converter
-from mlalign.data.languages import ENGLISH
+from mlalign.data.languages import ENGLISH, codes_of
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers import AnyExample, Format, PartName
 from mlalign.data.sizes import Sizes, check_rows
-from mlalign.errors import DataError, did_you_mean
+from mlalign.errors import ConfigError, DataError, did_you_mean
 from mlalign.files import locked, replacing
 from mlalign.progress import Progress
 
@@ -108,6 +109,7 @@ def prepare_release(
         The languages with a test part, the source first.
 
     Raises:
+        ConfigError: a language may be several of the release's.
         DataError: the hub does not give the files, they are not what the release promises, or the
             disk is full.
     """
@@ -140,6 +142,10 @@ class Preparation:
         """See ``prepare_release``."""
         if languages is None:
             languages = self.release.languages or self._all_languages()
+        else:
+            languages = [self._code_of(one) for one in languages]
+        if source != ENGLISH:
+            source = self._code_of(source)
         order = sorted(languages, key=lambda language: (language != source, language))
         wanted: list[tuple[PartName, str]] = [("test", language) for language in order]
         if "train" in self.release.files:
@@ -147,13 +153,14 @@ class Preparation:
         for part, chosen in beside.items():
             held = self._holding(part)
             if held in self.release.files:
-                wanted += [(held, one) for one in (order if chosen is None else chosen) if one != source]
+                asked = order if chosen is None else map(self._code_of, chosen)
+                wanted += [(held, one) for one in asked if one != source]
         wanted = list(dict.fromkeys(wanted))
         missing = [one for one in wanted if not self.manifest.has(self.layout.name(*one))]
         for part, language in missing:
             self.before.refuse_stranger(self.layout.name(part, language))
         if missing:
-            repo, names = self._on_the_hub()
+            repo, names = self._on_the_hub
             found = [(one, self._sources(names, *one)) for one in missing]
             if self.is_other and self.before.files:
                 log.info("%s: another revision is asked for: it is made anew", self.layout.folder)
@@ -167,6 +174,16 @@ class Preparation:
         names = self.layout.format.names
         return "train" if names.get(part) and names[part] == names["train"] else part
 
+    def _code_of(self, language: str) -> str:
+        """By which code the release has a language; as it was asked for where it has none."""
+        folder, format = self.layout.folder, self.layout.format
+        found = codes_of(language, format.languages(folder) if folder.is_dir() else [])
+        found = found or codes_of(language, self.layout.codes(self.release.languages_in(self._on_the_hub[1])))
+        if len(found) > 1:
+            raise ConfigError(f"{language} may be {' or '.join(found)} in {self.release.repo}; name one")
+        return found[0] if found else language
+
+    @cached_property
     def _on_the_hub(self) -> tuple[Repo, list[str]]:
         """The repository, at the commit that the files at hand come from, and its files."""
         commit = self.manifest.source.get("commit", self.release.revision)
@@ -180,7 +197,7 @@ class Preparation:
     def _all_languages(self) -> list[str]:
         """All with a test part, as the hub said when it was first asked."""
         if "languages" not in self.manifest.source:
-            found = self.release.languages_in(self._on_the_hub()[1])
+            found = self.release.languages_in(self._on_the_hub[1])
             if not found:
                 raise DataError(
                     f"hub dataset {self.release.repo}: no files like {self.release.files['test']}; "

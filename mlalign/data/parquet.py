@@ -1,0 +1,54 @@
+"""Parquet by batches of rows, whose text is counted before it is written out: a dictionary may repeat it endlessly."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlalign.errors import DataError
+
+LARGEST = 1 << 28  # bytes of text in a batch
+TIMES = 1000  # bytes of text for each of a file: gzip reaches no more
+
+
+def read_batches(path: Path, about: pq.FileMetaData, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield some columns, texts as numbers of a dictionary's entries.
+
+    Args:
+        path: the file.
+        about: what it says of itself.
+        columns: names.
+        rows: of a batch.
+
+    Raises:
+        DataError: it holds more text than a file of its size does.
+        ArrowException: it is damaged.
+    """
+    texts = [place for place in range(about.num_columns) if about.schema.column(place).physical_type == "BYTE_ARRAY"]
+    most, seen = max(LARGEST, TIMES * path.stat().st_size), 0
+    with pq.ParquetFile(path, metadata=about, read_dictionary=texts) as file:
+        for group in range(about.num_row_groups):  # one by one: each has a dictionary of its own
+            for batch in file.iter_batches(rows, row_groups=[group], columns=list(columns)):
+                size = sum(map(text_bytes, batch.columns))
+                seen += size
+                if size > LARGEST or seen > most:
+                    raise DataError(
+                        f"{path}: expected at most {LARGEST} bytes of text in {rows} rows and {TIMES} times the file's "
+                        f"own size in all, found {size} and {seen}: it repeats long texts endlessly; get the file anew"
+                    )
+                yield batch
+
+
+def text_bytes(array: pa.Array) -> int:
+    """How large an array is when every entry of its dictionaries is written out."""
+    types = pa.types
+    if types.is_dictionary(array.type):
+        sizes = pc.binary_length(array.dictionary).cast(pa.int64())
+        return pc.sum(sizes.take(array.indices)).as_py() or 0
+    if types.is_struct(array.type):
+        return sum(map(text_bytes, array.flatten()))
+    if types.is_list(array.type) or types.is_large_list(array.type) or types.is_fixed_size_list(array.type):
+        return text_bytes(array.flatten())
+    return int(array.nbytes)
