@@ -4,6 +4,7 @@
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -148,6 +149,7 @@ def run(config: Train) -> Path:
         clear_orphans(config, folder)
         if not found_again(config, folder, corpus):
             check_files(corpus.scored)
+            corpus.resources.check()
             with RunRecord(config, folder) as record:
                 backbone = load_backbone(config, corpus)
                 aligned = align_or_load(config, backbone, corpus, record)
@@ -441,13 +443,16 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
             record.coverage["scored"][language] = covered(part, corpus.scored, aligned.layout, language)
             path = record.folder / PREDICTIONS / f"{language}.jsonl"
             scores = classifier.progress.scores(language, part)
-            if scores is None:
+            if scores is not None:
+                record.seconds["test"] = record.seconds.get("test", 0.0) + classifier.progress.seconds(language)
+            else:
+                started = time.perf_counter()
                 if loader is not None and module is not None:
                     scores = score_part(loop, module, module.task, part, loader, path, language=language)
                 else:
                     sizes = {"tokens": record.tokens, "workers": config.trainer.workers}
                     scores = Retrieval([]).score(part, language, aligned.encoder, aligned.layout, loop, path, **sizes)
-                classifier.progress.note_scores(language, part, scores)
+                classifier.progress.note_scores(language, part, scores, time.perf_counter() - started)
             for key, score in scores.items():
                 results.setdefault(key, {})[language] = score
             by_metric = {config.task.metric if key == HEADLINE else key: score for key, score in scores.items()}

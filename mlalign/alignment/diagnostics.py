@@ -47,8 +47,10 @@ class Diagnostics:
         return {"warnings": self.warnings, "in_a_row": dict(self._in_a_row), "in_batch": self._in_batch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint; warnings from before are logged again, for whoever lists those of this process."""
         self.warnings, self._in_batch = dict(state["warnings"]), state["in_batch"]
+        for message in self.warnings.values():
+            log.warning("%s", message)
         self._in_a_row = Counter(state["in_a_row"])
 
     def watch(self, values: Mapping[str, float]) -> None:

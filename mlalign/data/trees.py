@@ -19,11 +19,13 @@ class Tree(NamedTuple):
         words: in their order.
         heads: of each word, the number of another word, from 1, or ``ROOT``; one word has that.
         relations: of each word to its head, without what follows the colon of a subtype.
+        line: of the first word in its file; 0 where it is of none.
     """
 
     words: tuple[str, ...]
     heads: tuple[int, ...]
     relations: tuple[str, ...]
+    line: int = 0
 
 
 def read_trees(path: Path) -> list[Tree]:
@@ -68,7 +70,7 @@ def _tree(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Tree:
     if not is_tree(heads):
         raise _fault(path, rows[0][0], "a tree with one root in the sentence that begins here", f"the heads {heads}")
     relations = tuple(fields[7].split(":")[0] for _, fields in rows)
-    return Tree(tuple(fields[1] for _, fields in rows), heads, relations)
+    return Tree(tuple(fields[1] for _, fields in rows), heads, relations, rows[0][0])
 
 
 def is_tree(heads: Sequence[int]) -> bool:

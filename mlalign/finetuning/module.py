@@ -198,18 +198,22 @@ class FinetuningModule(L.LightningModule):
             with torch.autocast(self.device.type, enabled=False), synchronised:
                 self.manual_backward(total)
         summed = {name: torch.stack(terms).sum() for name, terms in losses.items()}
-        self.divergence.watch(step, summed, [Learned(part.language, part.examples) for part in parts])
+        self.divergence.watch(
+            step, summed, [Learned(part.language, part.examples, self.current_epoch) for part in parts]
+        )
         return summed
 
     def described(self, learned: Learned) -> Sequence[JsonObject]:
-        """The examples of a part: those of the source by file and id, others by their places."""
+        """The examples of a part by id, labelled ones by their file, too; by their places where the epoch is over."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
-        part = data.train if data is not None and learned.language == data.source else None
-        if part is None:
+        rows = None if data is None else data.updates.rows_at_hand(learned.epoch)
+        if rows is None:
             return [{"id": row} for row in learned.rows]
+        files = {id(one): part.path for part in (data.train, *data.shots.values()) for one in part.examples}
+        found = [rows[row].example for row in learned.rows]
         return [
-            {"file": str(part.path), "id": part.examples[row].id, "texts": part.examples[row].parts}
-            for row in learned.rows
+            {**({"file": str(files[id(one)])} if id(one) in files else {}), "id": one.id, "texts": one.parts}
+            for one in found
         ]
 
     def learn_pairs(self, name: str, batches: Sequence[PairBatch], step: int) -> Float[Tensor, ""]:

@@ -79,10 +79,13 @@ class TreeText(Dataset[TreeBatch]):
         trees: encoded.
         relations: in the order of their numbers.
         builder: that encoded them.
+        path: of their file.
     """
 
-    def __init__(self, trees: Sequence[EncodedTree], relations: Sequence[str], builder: SequenceBuilder) -> None:
-        self.trees, self.builder = trees, builder
+    def __init__(
+        self, trees: Sequence[EncodedTree], relations: Sequence[str], builder: SequenceBuilder, path: Path
+    ) -> None:
+        self.trees, self.builder, self.path = trees, builder, path
         self.number = {relation: number for number, relation in enumerate(relations)}
 
     def __getitem__(self, key: UpdateKey | Sequence[int]) -> TreeBatch:
@@ -141,7 +144,7 @@ class ParsingModule(L.LightningModule):
         self.relations, self.held_out = list(relations), held_out
         self.learning_rate, self.steps, self.warmup = learning_rate, steps, warmup
         self.max_grad_norm, self.seed = max_grad_norm, seed
-        self.divergence = DivergenceMonitor("parse", lambda: Path(self.trainer.default_root_dir), described)
+        self.divergence = DivergenceMonitor("parse", lambda: Path(self.trainer.default_root_dir), self.described)
         self.scores: dict[str, float] = {}
         self._found: dict[int, tuple[list[int], list[str]]] = {}
         for parameter in head_parameters(encoder.backbone):
@@ -181,6 +184,13 @@ class ParsingModule(L.LightningModule):
         norm = clip_gradients(self.trainer, optimizer, trained, self.max_grad_norm)
         self.divergence.watch(self.global_step, {"gradient_norm": norm})
 
+    def described(self, learned: Learned) -> list[JsonObject]:
+        """Sentences by the line of their first word."""
+        loader: Any = self.trainer.train_dataloader
+        text: TreeText = loader.dataset
+        trees = [text.trees[row].tree for row in learned.rows]
+        return [{"file": str(text.path), "line": tree.line, "words": tree.words} for tree in trees]
+
     def on_validation_start(self) -> None:
         """A diverged run is not scored."""
         self.divergence.check()
@@ -211,11 +221,6 @@ class ParsingModule(L.LightningModule):
         )
         schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def described(learned: Learned) -> list[JsonObject]:
-    """Sentences by their places among those that are learned from."""
-    return [{"id": row} for row in learned.rows]
 
 
 def _summed(scores: Float[Tensor, "batch words classes"], gold: Int[Tensor, "batch words"]) -> Float[Tensor, ""]:

@@ -52,6 +52,7 @@ class Resources:
     ) -> None:
         self.config, self.files, self._parallel, self._read_lexicon = config, files, parallel, lexicon
         self.parts: list[Part[AnyExample]] = []  # of the task, as far as they were read
+        self._needed: dict[tuple[str, PartName], None] = {}  # of the task, as far as they were looked for
         self.texts: Callable[[TextSource, str], Sequence[AnyExample]] = cache(self._texts)
         self.translations: Callable[[str], Mapping[str, AnyExample]] = cache(self._translations)
         self.files_read: dict[str, FileRecord] = {}  # besides
@@ -169,6 +170,23 @@ class Resources:
                     "so that no dictionary can be learned; name a file or folder, or other languages"
                 )
 
+    def check(self) -> None:
+        """Read what was looked for of the task, and keep it, so that a fault is told before anything is trained.
+
+        Raises:
+            DataError: a file is broken, or a translation has another label than what it translates.
+        """
+        for language, part in self._needed:
+            if part == "train":
+                self.texts(TextSource.task, language)
+            else:
+                for example in self._learned:
+                    self.translation(example, language)
+
+    @cached_property
+    def _learned(self) -> Sequence[AnyExample]:
+        return self.files.read(self.files.source, "train").examples
+
     def translation(self, example: AnyExample, language: str) -> AnyExample | None:
         """The translation of an English train example, None where there is none.
 
@@ -196,6 +214,7 @@ class Resources:
                 self.files.path(language, part)
             except DataError as error:
                 raise DataError(f"{key}: {error}.\n{otherwise}") from error
+            self._needed[language, part] = None
 
     def _texts(self, source: TextSource, language: str) -> Sequence[AnyExample]:
         """Examples in a target language, without labels."""

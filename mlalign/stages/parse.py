@@ -126,8 +126,12 @@ class ParsingStage(EncoderStage):
         own = batches[rank() :: world_size()] or batches[:1]
         self.fit(
             module,
-            loader(TreeText(encoded, relations, builder), order, config.trainer.workers),
-            loader(TreeText(kept_out, relations, builder), [batch.tolist() for batch in own], config.trainer.workers),
+            loader(TreeText(encoded, relations, builder, self.path), order, config.trainer.workers),
+            loader(
+                TreeText(kept_out, relations, builder, self.path),
+                [batch.tolist() for batch in own],
+                config.trainer.workers,
+            ),
             folder=folder,
             steps=steps,
             max_epochs=config.parse.epochs,

@@ -55,10 +55,15 @@ class Progress:
         same = is_rank_zero() and found is not None and found["files"] == self._files(language, part)
         return found["scores"] if broadcast_object(same) else None
 
-    def note_scores(self, language: str, part: Part[AnyExample], scores: Mapping[str, float]) -> None:
-        """A language is scored, and its predictions are on the disk."""
+    def seconds(self, language: str) -> float:
+        """That scoring a language took before."""
+        return float(self.known["scored"][language].get("seconds", 0.0))
+
+    def note_scores(self, language: str, part: Part[AnyExample], scores: Mapping[str, float], seconds: float) -> None:
+        """A language is scored, which took so long, and its predictions are on the disk."""
         if is_rank_zero():
-            self.known["scored"][language] = {"scores": dict(scores), "files": self._files(language, part)}
+            files = self._files(language, part)
+            self.known["scored"][language] = {"scores": dict(scores), "files": files, "seconds": seconds}
             self._write()
 
     def _files(self, language: str, part: Part[AnyExample]) -> list[str | None]:

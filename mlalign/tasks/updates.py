@@ -147,6 +147,10 @@ class Updates(Dataset[UpdateBatch]):
             self._last = (epoch, self._encoded(epoch))
         return self._last[1]
 
+    def rows_at_hand(self, epoch: int | None) -> Sequence[Row] | None:
+        """What an epoch is made of; None once another one was asked for."""
+        return self._last[1].rows if self._last is not None and self._last[0] == epoch else None
+
     def __getitem__(self, key: UpdateKey) -> UpdateBatch:
         there = self.at(key.epoch)
         own = key.rows[rank() :: world_size()]

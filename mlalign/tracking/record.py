@@ -89,10 +89,10 @@ class RunRecord:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Record the seconds that a stage takes."""
+        """Add the seconds that a stage takes."""
         started = time.perf_counter()
         yield
-        self.seconds[stage] = time.perf_counter() - started
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def _loggers(self, stage: str, folder: Path) -> list[Logger]:
         """The tracker's, and the lines that can be followed."""

@@ -18,10 +18,11 @@ NAMED = 8  # of its rows, in the message
 
 
 class Learned(NamedTuple):
-    """What one update learned from: rows of one language."""
+    """What one update learned from: rows of one language, where it matters those of an epoch."""
 
     language: str
     rows: Sequence[int]
+    epoch: int | None = None
 
 
 Describe = Callable[[Learned], Sequence[JsonObject]]  # each row, with its file and line, or id, where they are known

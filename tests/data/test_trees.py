@@ -27,7 +27,7 @@ def test_words_heads_and_relations_are_read(tmp_path):
     path.write_text(GOOD, encoding="utf-8")
     words = ("I", "have", "n't", "a", "clue", ".")
     relations = ("nsubj", "root", "advmod", "det", "obj", "punct")
-    assert read_trees(path) == [Tree(words, (2, 0, 2, 5, 2, 2), relations), Tree(("No",), (0,), ("root",))]
+    assert read_trees(path) == [Tree(words, (2, 0, 2, 5, 2, 2), relations, 3), Tree(("No",), (0,), ("root",), 13)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import distributed
 from training.learned import task
-from training.toy import batches, built, fitted, trainer
+from training.toy import batches, built, cipher, fitted, trainer
+from training.tuned import tuned
 from two_ranks import in_ranks
 
 from mlalign.distributed import rank
@@ -95,6 +96,19 @@ def test_the_examples_of_a_bad_update_are_named_by_their_ids(toy, tmp_path):
     assert all(row["texts"] == by_id[row["id"]] for row in rows)
 
 
+def test_translated_rows_of_a_bad_update_are_named_by_their_ids(toy, tmp_path):
+    module, data = tuned(toy, "tuning=translate_train", "tuning.translate_train.share=1")
+    poisoned(module, 1)
+    with pytest.raises(TrainingError, match=r"since update 1, which learned from \d+ rows in (de|fr)"):
+        trainer(tmp_path, max_epochs=2).fit(module, data)
+    rows = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["rows"]
+    english = {one.id: list(one.texts) for one in data.train.examples}
+    assert {row["language"] for row in rows} <= {"de", "fr"}
+    for row in rows:
+        assert row["texts"] == [cipher(text, row["language"]) for text in english[row["id"]]]
+        assert "file" not in row
+
+
 @pytest.mark.parametrize("name", ["mldoc", "panx"])
 def test_outputs_that_are_non_finite_are_no_score(toy, tmp_path, name):
     """Weights can overflow in a forward pass alone, behind the last loss that was finite."""
@@ -104,7 +118,7 @@ def test_outputs_that_are_non_finite_are_no_score(toy, tmp_path, name):
     with pytest.raises(TrainingError, match=r"non-finite probabilities in de: of \d+ of"):
         score_part(trainer(tmp_path), module, data.task, part, loader, tmp_path / "de.jsonl", language="de")
     assert not (tmp_path / "de.jsonl").exists()
-    with pytest.raises(TrainingError, match="non-finite outputs on English dev after update 0"):
+    with pytest.raises(TrainingError, match="non-finite outputs on the dev part after update 0"):
         trainer(tmp_path).validate(module, data)
 
 

@@ -1,6 +1,8 @@
 """An encoder learns dependency trees before anything else."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -55,6 +57,19 @@ def test_it_runs_and_says_what_it_learned_from(toy, treebank, tmp_path):
     assert f"Found the encoder {folder.relative_to(tmp_path)}" in again.stderr + again.stdout
 
 
+def test_the_sentences_of_a_diverged_update_are_named_by_file_and_line(toy, treebank, tmp_path):
+    words = ["method=syntax_supervised", f"data.trees={treebank}", "parse.learning_rate=1e30", "parse.batch_size=8"]
+    ended = typed(toy, tmp_path, *words, "align.max_grad_norm=null", "align.warmup=0")
+    assert ended.returncode == 2
+    assert re.search(r"parse: \w+ is non-finite since update \d+, which learned from 8 rows in en \(", ended.stderr)
+    (kept,) = tmp_path.rglob("diverged.json")
+    rows = json.loads(kept.read_text(encoding="utf-8"))["rows"]
+    lines = treebank.read_text(encoding="utf-8").splitlines()
+    assert f"{treebank}, line {rows[0]['line']}; " in ended.stderr
+    for row in rows:
+        assert [line.split("\t")[1] for line in lines[row["line"] - 1 :][: len(row["words"])]] == row["words"]
+
+
 def test_an_alignment_goes_on_from_the_parser(toy, treebank, tmp_path):
     words = ["method=inter_sentence", "method.stages=[parse,align]", f"data.trees={treebank}", "parse.epochs=1"]
     ended = typed(toy, tmp_path, *words)
@@ -103,7 +118,7 @@ def parsing(toy):
     without_dropout(module)
     for weight in module.parser.parameters():
         torch.nn.init.normal_(weight, std=0.3)
-    return module.double(), TreeText(encoded, sorted(RELATIONS), builder)
+    return module.double(), TreeText(encoded, sorted(RELATIONS), builder, Path("toy.conllu"))
 
 
 def test_the_loss_is_both_cross_entropies_a_mean_over_words(parsing):

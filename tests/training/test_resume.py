@@ -172,7 +172,7 @@ def test_a_finished_training_whose_export_failed_is_not_made_again(toy, whole, t
     bit_equal(run.left(), expected)
 
 
-def test_seconds_and_warnings_from_before_it_stopped_count(toy, tmp_path):
+def test_seconds_and_warnings_from_before_it_stopped_count(toy, tmp_path, caplog):
     run = Run(toy, tmp_path / "run", ["align.steps=8"])
     run.attempt(5)
     path = next(tmp_path.rglob("*.ckpt"))
@@ -185,3 +185,4 @@ def test_seconds_and_warnings_from_before_it_stopped_count(toy, tmp_path):
     run.attempt()
     assert 1000 < run.seconds < 1100
     assert run.module.diagnostics.warnings["leakage"] == "it leaks"
+    assert caplog.messages.count("it leaks") == 1  # for trackers, which list the warnings that they see
