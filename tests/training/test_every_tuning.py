@@ -100,7 +100,9 @@ def ids(update: Any) -> list[Any]:
     return [(one.subwords.input_ids.tolist(), one.labels.tolist(), one.language) for one in batches]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(  # an update is a function of its place, as the test before shows of all
+    "name", [pytest.param(one, marks=[pytest.mark.long] * (one not in ("code_switch", "xero_align"))) for one in NAMES]
+)
 def test_workers_make_the_same_updates(toy, name):
     _, alone = tuned(toy, *on(name))
     _, helped = tuned(toy, *on(name), workers=1)
