@@ -15,7 +15,7 @@ ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
 BENCHMARKS := step_cost vocabulary_head attention input finetuning adapters pruned_vocabulary cost_model gpu_check table
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-long check bench tables figures paper-scale comparison comparison-tuned study study-real clean
+.PHONY: help setup train test test-long check bench tables figures docs paper-scale comparison comparison-tuned study study-real clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -107,5 +107,11 @@ figures: setup  ## draw the figures of docs/figures from the numbers that are co
 		$(BIN)/python evaluate.py figure=$$(basename $$numbers .csv) numbers=$$numbers output=docs/figures 'forms=[png]' || exit 1; \
 	done
 
-clean:  ## remove runs, generated data, unpacked results and the environment
-	rm -rf outputs multirun data .venv docs/results/*/
+docs: setup  ## make a searchable site of docs/, the code's reference and every key in build/docs; the first time fetches its tools
+	@$(BIN)/python -c 'import furo, myst_parser' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --no-deps -r docs/site/requirements.txt
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs/site -d build/doctrees . build/docs
+	@echo 'open build/docs/index.html, or serve it: $(BIN)/python -m http.server --directory build/docs'
+
+clean:  ## remove runs, generated data, pages, unpacked results and the environment
+	rm -rf outputs multirun data build .venv docs/results/*/

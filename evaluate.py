@@ -12,6 +12,7 @@ python evaluate.py run=DIR export=transformers output=FOLDER language=de    a fo
 python evaluate.py verify=DIR                             is a run what its files say: status 0, or 1
 python evaluate.py overlap='outputs/**' output=FILE       is test text in what was aligned on: status 0, or 1
 python evaluate.py align_words=FILE encoder=FOLDER languages=[en,de] output=LINKS gold=GOLD
+python evaluate.py report= --help                         every key of a question; so tuned=, run=, figure=
 """
 
 import sys
@@ -20,4 +21,4 @@ from mlalign.commands.evaluation import select_command
 from mlalign.config.hydra import Command
 
 if __name__ == "__main__":
-    Command(*select_command(sys.argv[1:]), about=f"{__doc__}\n").run()
+    Command(*select_command(sys.argv[1:]), about=__doc__).run()

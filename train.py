@@ -2,9 +2,11 @@
 
 python train.py                                       everything generated, one CPU, two minutes
 python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
+python train.py data=hub data.parallel=[ccmatrix,opus100]    corpora are named in a list
 python train.py -m ablation=none,no_afm seed=1,2,3    a sweep
 python train.py ... dry_run=true                      its price: hours, memory, disk; nothing is trained or written
-python train.py --help                                groups and keys
+python train.py ... --cfg job                         the whole configuration of a run
+python train.py ... --help                            groups and keys
 
 What a run does is in mlalign/pipeline.py.
 """
@@ -53,4 +55,4 @@ def folder(composed: DictConfig) -> Path:
 
 
 if __name__ == "__main__":
-    Command("train", job, folder, total).run()
+    Command("train", job, folder, total, about=__doc__).run()

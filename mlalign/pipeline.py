@@ -27,7 +27,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.files import FileRecord, Json, JsonObject, remove_orphans, sha256_of
-from mlalign.finetuning.building import build_tunings, require_resources, task_files
+from mlalign.finetuning.building import build_tunings, notes_on_limits, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
@@ -478,6 +478,7 @@ def write_results(
         | classifier.notes
         | notes_on(config)
         | notes_on_tunings(config)
+        | notes_on_limits(config.task)
         | {note for note in (config.method.note, config.backbone.note) if note}
         | through_pivot(config, corpus, aligned)
     )

@@ -26,7 +26,13 @@ COMMANDS = list(
         if line.startswith("    ")
     )
 )
-PLACEHOLDERS = {"METHOD": "multilevel", "SEED": "1"}
+PLACEHOLDERS = {
+    "METHOD": "multilevel",
+    "SEED": "1",
+    "$method": "multilevel",
+    "support": "mldoc",
+    "$SLURM_ARRAY_TASK_ID": "1",
+}
 WIDTH = 120
 
 

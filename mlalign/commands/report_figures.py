@@ -1,7 +1,7 @@
 """The paper's figures from whole tables of runs: which runs go into each, and why one is absent."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,11 +57,11 @@ class Figures:
         order = _order(table, rows)
         selections = {"parts": _parts(rows, order), "furthest": [_furthest(table, rows, order)]}
         selections["all"] = [_measured(rows, self.request)]
-        return [
+        return told_once(
             self._drawn(name, number, selection, language, table.task)
             for name, drawn in _figures()
             for number, selection in enumerate(selections.get(drawn.IN_REPORT, []), start=1)
-        ]
+        )
 
     def of_encoders(self, table: Table, rows: Rows) -> list[Shown]:
         """Figures of encoders before and after their alignment, into ``figures``."""
@@ -87,6 +87,14 @@ class Figures:
         log.info("Drawn: %s", csv.with_suffix(".png"))
         where = csv.relative_to(self.folder).with_suffix("").as_posix()
         return Shown(name, title, caption, files[0], f"{where}.csv{''.join(f', {one.suffix}' for one in files)}")
+
+
+def told_once(figures: Iterable[Shown]) -> list[Shown]:
+    """Without the further parts of a figure that are absent for the reason of an earlier part."""
+    found: dict[object, Shown] = {}
+    for one in figures:
+        found.setdefault((one.title, one.reason) if one.reason else one.name, one)
+    return list(found.values())
 
 
 def known_measures(run: Run, seed: int) -> Mapping[str, float]:

@@ -21,8 +21,8 @@ class Prepare(Settings):
     path: str | None = None  # a release on disk, file or folder, for the one corpus data.parallel
     columns: list[Json] = setting(list)  # English and the other, names or numbers
     codes: dict[str, str] = setting(dict, NAMED)  # language -> what the release calls it
-    min_characters: int = setting(1, at_least(1))
-    max_characters: int = 1000
+    min_characters: int = setting(1, at_least(1))  # of either side
+    max_characters: int = 1000  # of either side
     max_ratio: float = setting(3.0, at_least(1))  # between the widths of the sides
     min_letters: float = setting(0.5, CLOSED_SHARE)  # share of the characters that are letters
     script: bool = True  # most letters are of the language's script

@@ -69,8 +69,9 @@ AdversarySchedule = StrEnum("AdversarySchedule", "joint alternate")
 Partner = StrEnum("Partner", "sample mean source")
 # What the task's head sees of a single sentence (docs/method.md).
 Representation = StrEnum("Representation", "prototype self mixed backbone")
-# What learns a task's labels, and what comes after each hidden layer or filter of it.
+# What learns a task's labels.
 HeadForm = StrEnum("HeadForm", "linear mlp conv")
+# What comes after each hidden layer or filter of a head.
 Activation = StrEnum("Activation", "tanh relu gelu")
 # What fine-tuning leaves as alignment made it.
 Freeze = StrEnum("Freeze", "nothing embeddings encoder")

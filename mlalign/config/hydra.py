@@ -5,7 +5,6 @@ import math
 import os
 import re
 import shlex
-import string
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from mlalign import stopping
+from mlalign.config.described import descriptions, descriptions_of_parts, with_descriptions
 from mlalign.config.enums import LASER, BudgetUnit
 from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
@@ -94,7 +94,7 @@ class Command:
         job: one run.
         folder: names the folder of a run; None for a command that has no sweeps.
         total: called after the runs of a dry sweep, which leaves nothing behind.
-        about: what ``--help`` says before the keys.
+        about: what it does and what is typed, the first part of its ``--help``.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Command:
         folder: Callable[[DictConfig], Path] | None = None,
         total: Callable[[], None] = lambda: None,
         *,
-        about: str = "",
+        about: str | None,
     ) -> None:
         self.name, self.job, self.folder, self.total, self.about = name, job, folder, total, about
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -149,8 +149,8 @@ class Command:
             # Hydra's parser wants all overrides in one row, behind the flag of a sweep.
             sys.argv[1:] = sorted(words, key=lambda word: word not in FLAGS)
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
-                chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
-                print(f"{self.about}{help_text(self.name, chosen)}")
+                print(self.about)
+                print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             dry = is_dry(sys.argv[1:])
@@ -258,19 +258,23 @@ def typed_again(words: Sequence[str]) -> str:
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
-    """What ``--help`` shows; Hydra, which copies every schema for every group, takes seconds to make the same."""
+    """What ``--help`` lists: the groups that ``train.py`` composes, and every key with its value, choices and meaning.
+
+    Hydra, which copies every schema for every group, takes seconds to make less.
+    """
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose(name, list(overrides), return_hydra_config=True)
-    template = string.Template(composed.hydra.help.template)
-    with open_dict(composed):
-        del composed["hydra"]
+        composed = compose(name, list(overrides))
+    said = descriptions(OmegaConf.get_type(composed))
+    for group in PARTS:
+        said |= descriptions_of_parts(group, composed.get(group) or ())
+    keys = with_descriptions(OmegaConf.to_yaml(composed), said)
+    if name != "train":
+        return f"Keys of this question (set one: key=value; ??? has no default)\n\n{keys}"
     groups: dict[str, list[str]] = {}
     for path in sorted(Path(CONF).glob("*/**/*.yaml")):
         groups.setdefault(path.parent.relative_to(CONF).as_posix(), []).append(path.stem)
-    lines = [
-        f"{group}: {', '.join(names)}\n" for group, names in sorted(groups.items()) if group.split("/")[0] != "hydra"
-    ]
-    return template.safe_substitute(APP_CONFIG_GROUPS="".join(lines), CONFIG=OmegaConf.to_yaml(composed))
+    lines = [f"{group}: {', '.join(names)}" for group, names in sorted(groups.items()) if not group.startswith("hydra")]
+    return "\n".join(["Groups (choose one: group=name)", "", *lines, "", "Keys (set one: key=value)", "", keys])
 
 
 def quiet_libraries() -> None:
@@ -352,10 +356,23 @@ def explain_key(error: OmegaConfBaseException) -> str:
         )
     if parent == "tuning" and last not in names:
         return f"{key}: this tuning is not chosen (chosen: {', '.join(names) or 'none'}); choose it as tuning={last}"
+    inner = [one for one in descriptions(Train) if one.startswith(f"{key}.")]
+    if inner and "is not a subclass" in reason:
+        return f"{key}: a group of keys, to which no value can be given; set one of {', '.join(inner)}"
+    if not parent and last not in names and (meant := keys_with(last, error.parent_node)):
+        return f"{key}: no such key. There is {', '.join(meant)}"
     is_closed = is_dataclass(error.object_type) or parent.startswith(("losses.", "tuning."))
     if is_closed and last not in names:
         return f"{key}: no such key. {nearest(last, names)}"
     return f"{key}: {reason}"
+
+
+def keys_with(name: str, node: object) -> list[str]:
+    """Full keys of which a part has this name, or its words these first letters, as ``lr`` is ``learning_rate``."""
+    settings: Json = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
+    keys = [key for key in flattened(settings) if key not in RENAMED and not key.startswith("hydra.")]
+    letters = {part: "".join(word[:1] for word in part.split("_")) for key in keys for part in key.split(".")}
+    return [key for key in keys if any(name in (part, letters[part]) for part in key.split("."))]
 
 
 def _tidy(message: str) -> str:

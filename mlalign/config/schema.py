@@ -94,7 +94,7 @@ class Backbone(Settings):
     """The encoder we start from; the content of local folders is part of what it affects."""
 
     name: str = setting(MISSING, A_PLACE)  # a hub id; `tiny` and `bilstm` are built here from the run's own text
-    revision: str | None = None
+    revision: str | None = None  # a commit, tag or branch on the hub; null: the newest
     path: str | None = setting(None, affects=NOTHING)  # a local folder; wins over the hub
     tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
     tokenizer_revision: str | None = None  # of a hub id
@@ -108,10 +108,10 @@ class Backbone(Settings):
     attention: Attention = setting(Attention.auto, affects=RUN)
     # Without the pieces that the run's text does not use.
     prune_vocabulary: bool = setting(False, affects=RUN)  # an alignment knows the text that decides
-    vocabulary_size: int = setting(12000, between(100, 10_000_000))  # this and the rest: for what is built here
-    layers: int = setting(2, between(1, 1000))
-    width: int = setting(128, WIDTH)
-    heads: int = setting(4, WIDTH)
+    vocabulary_size: int = setting(12000, between(100, 10_000_000))  # of what is built here, like the rest
+    layers: int = setting(2, between(1, 1000))  # of what is built here
+    width: int = setting(128, WIDTH)  # of its vectors
+    heads: int = setting(4, WIDTH)  # of its attention
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Data(Settings):
     """Where the text is; the alignment knows the parallel files by language and content."""
 
     source: DataSource = setting(affects=RUN)
-    root: str = setting(affects=RUN)
-    cache: str = setting("data/cache", affects=NOTHING)
+    root: str = setting(affects=RUN)  # the folder of parallel/, tasks/ and retrieval/
+    cache: str = setting("data/cache", affects=NOTHING)  # subwords, links and dictionaries that later runs find again
     parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
     pivot: str = setting("en", A_CODE)  # the language that one side of every pair is in
     # Target languages: a list, core10 or paper16; null: all there are.
@@ -135,6 +135,7 @@ class Data(Settings):
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
     min_tokens: int = setting(1, at_least(1))  # of either side
     max_ratio: float = setting(4.0, at_least(1))  # between the tokens of the two sides
+    # Languages are drawn by their number of pairs to this power; 1: by size, 0: evenly.
     sampling_exponent: float = setting(0.7, CLOSED_SHARE)
     links: Links = Links.none  # between the words of each pair
     link_layer: int | None = setting(None, at_least(0))  # whose vectors links=encoder compares; null: the last
@@ -144,10 +145,10 @@ class Data(Settings):
 class AlignmentLearningRates(Settings):
     """Peak learning rates of alignment."""
 
-    backbone: float = setting(5e-6, at_least(0))
+    backbone: float = setting(5e-6, at_least(0))  # all of it but `embeddings`
     embeddings: float | None = setting(None, at_least(0))  # null: as the backbone
     heads: float = setting(1e-4, at_least(0))  # fusions and new heads
-    discriminator: float = setting(8e-4, at_least(0))
+    discriminator: float = setting(8e-4, at_least(0))  # the adversary's own
     weights: float = setting(1e-3, at_least(0))  # at 20,000 steps; a shorter run gets more, so that they can arrive
 
 
@@ -158,13 +159,13 @@ class Adversary(Settings):
     input: AdversaryInput = AdversaryInput.mean
     normalise: bool = True  # a LayerNorm without parameters before the discriminator
     hidden: int | None = setting(None, WIDTH)  # null: the encoder's width
-    dropout: float = setting(0.1, SHARE)
+    dropout: float = setting(0.1, SHARE)  # inside the discriminator
     schedule: AdversarySchedule = AdversarySchedule.joint
-    discriminator_steps: int = setting(1, at_least(1))
-    weight: float = setting(0.1, at_least(0))
+    discriminator_steps: int = setting(1, at_least(1))  # of schedule=alternate, to one of the encoder
+    weight: float = setting(0.1, at_least(0))  # of the encoder's reward, once it is reached
     weighted: bool = False  # inside the learned weights (Eq. 15 as printed)
-    warmup: float = setting(0.025, SHARE)
-    ramp: float = setting(0.1, CLOSED_SHARE)
+    warmup: float = setting(0.025, SHARE)  # before the encoder is rewarded
+    ramp: float = setting(0.1, CLOSED_SHARE)  # in which the weight rises
     ramp_form: RampForm = RampForm.linear
 
 
@@ -192,13 +193,14 @@ class Align(Settings):
     steps: int = setting(20000, at_least(1))  # short for a budget of steps
     budget: Budget = setting(Budget)
     batch_size: int = setting(96, at_least(2))  # pairs
+    # In subwords, special tokens included; longer sentences are cut.
     max_length: int = setting(128, between(8, 1 << 16))
-    accumulate: int = setting(1, at_least(1))
+    accumulate: int = setting(1, at_least(1))  # batches to an update
     cached: int | None = setting(None, at_least(1))  # sentences at a time, for losses of sentence vectors alone
-    max_grad_norm: float | None = setting(1.0, POSITIVE)
-    warmup: float = setting(0.05, SHARE)
+    max_grad_norm: float | None = setting(1.0, POSITIVE)  # gradients are clipped to this norm; null: not
+    warmup: float = setting(0.05, SHARE)  # of the steps, in which the rates rise
     betas: list[float] = setting(lambda: [0.9, 0.999], BETAS)  # of Adam
-    mask_rate: float = setting(0.15, OPEN_SHARE)
+    mask_rate: float = setting(0.15, OPEN_SHARE)  # of the tokens
     tlm: Tlm = setting(Tlm)
     masked_every: int = setting(1, at_least(1))  # every how many-th pair of a batch is in the masked view
     word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
@@ -206,8 +208,8 @@ class Align(Settings):
     head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a masked-word head that starts at random
     vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
-    prototype_momentum: float = setting(0.99, SHARE)
-    prototype_sentences: int = setting(2000, at_least(1))
+    prototype_momentum: float = setting(0.99, SHARE)  # how much of a language's prototype stays at each update
+    prototype_sentences: int = setting(2000, at_least(1))  # of each language, for the exact prototypes at the end
     validations: int = setting(10, at_least(1))  # how often in a run the held-out pairs are scored
     learning_rate: AlignmentLearningRates = setting(AlignmentLearningRates)
     adversary: Adversary = setting(Adversary)
@@ -217,7 +219,7 @@ class Align(Settings):
 class Parse(Settings):
     """The stage that learns dependency trees; what is not here is as for ``align``."""
 
-    epochs: int = setting(5, at_least(1))
+    epochs: int = setting(5, at_least(1))  # passes over the trees
     batch_size: int = setting(32, at_least(1))  # sentences
     learning_rate: float | None = setting(None, at_least(0))  # null: as finetune.learning_rate
     held_out: float = setting(0.1, OPEN_SHARE)  # of the trees, which are parsed and scored after every epoch
@@ -246,8 +248,8 @@ class Weighting(Settings):
 class Method(Settings):
     """A named choice of losses, fusion and weighting."""
 
-    name: str = setting(MISSING, A_NAME, affects=RUN)
-    language_tokens: bool = MISSING
+    name: str = setting(MISSING, A_NAME, affects=RUN)  # what results and tables call it
+    language_tokens: bool = MISSING  # [LANG_de] and its like in front of every text
     # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
     stages: list[Stage] = setting(lambda: [Stage.align], affects=RUN)
     note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
@@ -260,10 +262,10 @@ class Vectors(Settings):
     """The stage ``vectors``: word vectors by CBOW with negative sampling, known by these settings and its text."""
 
     form: VectorForm = VectorForm.multi_cca
-    dim: int = setting(200, WIDTH)
+    dim: int = setting(200, WIDTH)  # of a word's vector
     window: int = setting(5, at_least(1))  # words on either side at most, drawn anew for each word
-    negatives: int = setting(25, at_least(1))
-    epochs: int = setting(15, at_least(1))
+    negatives: int = setting(25, at_least(1))  # words drawn as no context, for each that is one
+    epochs: int = setting(15, at_least(1))  # passes over the text
     batch_size: int = setting(1024, at_least(1))  # words
     learning_rate: float = setting(0.005, POSITIVE)  # falls to 0
     subsample: float | None = setting(1e-4, POSITIVE)  # share of a language's text above which a word is left out often
@@ -278,8 +280,8 @@ class Ablation(Settings):
 
     parts: dict[str, list[str]] = setting(dict)  # choice -> losses, or `fusion`
     name: str = setting("none", A_NAME)  # this and the rest follow from the parts
-    without: list[str] = setting(list)
-    fusion: bool = True
+    without: list[str] = setting(list)  # losses that are taken away
+    fusion: bool = True  # false: both fusions are taken away
 
 
 @dataclass
@@ -299,16 +301,16 @@ class Finetune(Settings):
     """The second stage: English labels only."""
 
     seed: int | None = setting(None, SEED)  # null: as `seed`
-    epochs: int = setting(MISSING, at_least(0))
-    batch_size: int = setting(32, at_least(1))
-    learning_rate: float = setting(2e-5, at_least(0))
+    epochs: int = setting(MISSING, at_least(0))  # passes over the English examples; 0: nothing is learned
+    batch_size: int = setting(32, at_least(1))  # examples to an update, of all devices together
+    learning_rate: float = setting(2e-5, at_least(0))  # peak
     head_learning_rate: float | None = setting(None, at_least(0))  # null: as the encoder
-    warmup: float = setting(0.0, SHARE)
-    weight_decay: float = setting(0.0, at_least(0))
-    max_grad_norm: float | None = setting(1.0, POSITIVE)
+    warmup: float = setting(0.0, SHARE)  # of the updates, in which the rate rises
+    weight_decay: float = setting(0.0, at_least(0))  # of AdamW
+    max_grad_norm: float | None = setting(1.0, POSITIVE)  # gradients are clipped to this norm; null: not
     dropout: float = setting(0.1, SHARE)  # in front of the head
     head: Head = setting(Head)
-    max_length: int = setting(128, between(8, 1 << 16))
+    max_length: int = setting(128, between(8, 1 << 16))  # in subwords, special tokens included
     windows: bool = False  # a longer text is the mean of windows of about one length, instead of its beginning
     evaluations: int = setting(10, at_least(1))  # how often English dev is scored
     freeze: Freeze = Freeze.nothing
@@ -331,15 +333,15 @@ class Trainer(Settings):
     tokens: int | None = setting(None, at_least(1))  # at a time, learned or scored; null: 1024, GPU 8192
     threads: int | None = setting(None, between(1, 1024))  # null: as torch decides
     keep_freed_memory: bool = setting(True, affects=NOTHING)  # malloc keeps large blocks for the next step
-    workers: int = setting(0, between(0, 1024), affects=NOTHING)
+    workers: int = setting(0, between(0, 1024), affects=NOTHING)  # processes that prepare batches
     compile: bool = setting(False, affects=NOTHING)  # torch.compile for the encoder while it learns
     deterministic: bool = setting(False, affects=NOTHING)  # the same bits every time on a GPU too, more slowly
     # Processes of this machine; auto: all GPUs, or what torchrun or SLURM started.
     devices: Json = setting(1, DEVICES, affects=NOTHING)
     # Minutes between two checkpoints of a stage, which has twenty at least if they are cheap.
     checkpoint_minutes: float = setting(15.0, POSITIVE, affects=NOTHING)
-    progress: bool = setting(True, affects=NOTHING)
-    options: JsonObject = setting(dict)
+    progress: bool = setting(True, affects=NOTHING)  # bars on the terminal
+    options: JsonObject = setting(dict)  # arguments of Lightning's Trainer
 
 
 @dataclass
@@ -347,11 +349,11 @@ class Logger(Settings):
     """Where curves go; ``options`` are passed on to TensorBoard's logger or ``wandb.init``."""
 
     name: LoggerName = setting(LoggerName.csv, affects=RUN)
-    options: JsonObject = setting(dict, affects=RUN)
+    options: JsonObject = setting(dict, affects=RUN)  # arguments of wandb.init or TensorBoard's logger
     group: str | None = None  # this and the rest: wandb only; null: sweep, experiment, or setting
     rows: int = setting(200, at_least(0))  # of each language in the table of predictions
     texts: bool = False  # test texts in it, where their licence lets them leave this machine
-    figures: bool = True
+    figures: bool = True  # draw the run's figures on wandb
     artifacts: bool = False  # send results, predictions and the aligned encoder along
 
 
@@ -359,10 +361,10 @@ class Logger(Settings):
 class Card(Settings):
     """A device that a dry run names the price on, by its data sheet; ``this`` is measured and has none."""
 
-    name: str = setting("this", A_NAME)
+    name: str = setting("this", A_NAME)  # as prices call it
     # Operations a second in products of matrices, without sparsity; null: it has no such products.
     bfloat16: float | None = setting(None, POSITIVE)
-    float32: float | None = setting(None, POSITIVE)
+    float32: float | None = setting(None, POSITIVE)  # likewise
     bandwidth: float | None = setting(None, POSITIVE)  # bytes a second
     memory: float | None = setting(None, POSITIVE)  # bytes
 
@@ -391,8 +393,7 @@ class Train(Settings):
     # The number of a trial, which varies `method.tunes` and is scored on English dev alone.
     trial: int | None = setting(None, affects=RUN, compared=False)
     tuned: str | None = setting(None, affects=NOTHING)  # a folder of settings that trials chose, for each method
-    # Weights that stay: none | tested | best_and_last | all evaluations.
-    keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)
+    keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)  # fine-tuned weights that stay
     # Check everything and name the price, hours, memory and disk, on `card`; nothing is trained or written.
     dry_run: bool = setting(False, affects=NOTHING)
     card: Card = setting(Card, affects=NOTHING)

@@ -126,7 +126,7 @@ def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EV
             group.compared if compared is None else compared,
         )
         found[f"{prefix}{one.name}"] = leaf
-        if inner := _group_in(hints[one.name]):
+        if inner := group_in(hints[one.name]):
             found |= leaves(inner, f"{prefix}{one.name}.", leaf)
     return found
 
@@ -168,7 +168,7 @@ def _is_of(value: Json, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _group_in(hint: object) -> "type[DataclassInstance] | None":
+def group_in(hint: object) -> "type[DataclassInstance] | None":
     """The dataclass that a type is, or may be besides None."""
     inner = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return next((one for one in inner if isinstance(one, type) and is_dataclass(one)), None)

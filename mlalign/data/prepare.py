@@ -20,4 +20,4 @@ def job(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    Command("train", job).run()
+    Command("train", job, about=__doc__).run()

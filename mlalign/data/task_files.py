@@ -12,6 +12,7 @@ from mlalign.data.languages import ENGLISH, canonical, codes_of, spoken
 from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.overlap import folded
 from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartName, positions
+from mlalign.data.sampling import stream
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
@@ -34,6 +35,8 @@ class TaskRelease:
         english: folder and format of English train and dev, where the release has none.
         sizes: rows of the official release.
         is_official: whether files of other sizes are refused; otherwise they are named.
+        max_train: of how many examples of the source labels are learned; None: of all.
+        max_test: how many test examples of each language are scored; None: all.
     """
 
     folder: Path
@@ -45,6 +48,8 @@ class TaskRelease:
     english: tuple[Path, Format[AnyExample]] | None = None
     sizes: Sizes = field(default_factory=dict)
     is_official: bool = False
+    max_train: int | None = None
+    max_test: int | None = None
 
 
 class TaskFiles:
@@ -172,8 +177,11 @@ class TaskFiles:
         return format.path(folder, language, part, self.release.train_size)
 
     def read(self, language: str, part: PartName) -> Part[Any]:
-        """One part, whole."""
-        return self._read(language, part, self.positions)
+        """One part, whole, but where ``max_train`` of the source or ``max_test`` are fewer."""
+        whole = self._read(language, part, self.positions)
+        if part == "train":
+            return _drawn(whole, self.release.max_train if language == self.source else None, "task.max_train")
+        return _drawn(whole, self.release.max_test if part.endswith("test") else None, "task.max_test")
 
     def read_unlabelled(self, language: str, part: str = "train") -> Part[Any]:
         """The train part of a target language; its labels are dropped in the reader.
@@ -233,6 +241,20 @@ class TaskFiles:
             where=str(read.path),
             strict=self.release.is_official,
         )
+
+
+def _drawn(part: Part[Any], most: int | None, key: str) -> Part[Any]:
+    """So many of its examples, in file order.
+
+    They are the same for every seed and, where files have as many rows, the same rows of every language; 10 that are
+    drawn are among the 20.
+    """
+    rows = len(part.examples)
+    if most is None or rows <= most:
+        return part
+    places = sorted(stream(0, key).permutation(rows)[:most].tolist())
+    dropped = part.dropped | {f"not drawn, {key}={most}": rows - most}
+    return part._replace(examples=[part.examples[place] for place in places], dropped=dropped)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

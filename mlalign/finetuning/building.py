@@ -47,6 +47,8 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         english=english,
         sizes=official_sizes(config),
         is_official=config.data.source == "hub",
+        max_train=task.max_train,
+        max_test=task.max_test,
     )
     return TaskFiles(
         release,
@@ -120,3 +122,12 @@ def require_resources(config: Train, resources: Resources) -> None:
     """
     for _, settings in tuning_settings(config).values():
         settings.require(resources)
+
+
+def notes_on_limits(task: Task) -> set[str]:
+    """What results say of a task of which not all is learned or scored."""
+    said = {
+        f"at most {task.max_train} examples of the source are learned (task.max_train)": task.max_train,
+        f"at most {task.max_test} test examples of a language are scored (task.max_test)": task.max_test,
+    }
+    return {f"not comparable with the whole task: {note}" for note, most in said.items() if most is not None}

@@ -19,8 +19,8 @@ def self_alignment_loss(
     r"""The alignment that both directions find likely gets likelier, and both directions agree.
 
     .. math::
-        L = -\frac{1}{b} \sum \Big[ \frac{\sum_{ij} A P}{m} + \frac{\sum_{ij} A Q}{n} +
-        \frac{\sum_{ij} P Q}{\min(m, n)} \Big], \qquad A = (P > c) \wedge (Q > c)
+        L = -\frac{1}{b} \sum \Bigl[ \frac{\sum_{ij} A P}{m} + \frac{\sum_{ij} A Q}{n} +
+        \frac{\sum_{ij} P Q}{\min(m, n)} \Bigr], \qquad A = (P > c) \wedge (Q > c)
 
     P is the softmax of the dot products over the target's tokens, Q over the source's. Dou and Neubig
     2021 (arXiv:2101.08231): self-training and consistency; A gets no gradient.

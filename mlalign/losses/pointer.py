@@ -35,7 +35,7 @@ def pointer_loss(
         allowed: N; i, n is true where i may point at n.
 
     Returns:
-        Mean over links, in nats; ln |N| for equal keys, 0 without links, with a zero gradient.
+        Mean over links, in nats; ln n for equal keys where n are allowed; 0 without links, with a zero gradient.
 
     Raises:
         ValueError: shapes that don't fit.

@@ -27,7 +27,7 @@ def retrieval_accuracy(  # dimensions have different names so that the errors be
     The margin divides the cosine by how near both sentences are to others anyway:
 
     .. math::
-        \mathrm{margin}(x, y) = \cos(x, y) \Big/ \Bigl(
+        \mathrm{margin}(x, y) = \cos(x, y) \,/\, \Bigl(
             \sum_{z \in \mathrm{NN}_k(x)} \frac{\cos(x, z)}{2k} + \sum_{z \in \mathrm{NN}_k(y)} \frac{\cos(y, z)}{2k}
         \Bigr)
 

@@ -12,11 +12,11 @@ from mlalign.reporting.runs import find_runs, find_unfinished
 def compare_runs(
     patterns: str, *, formats: str | Sequence[str] | None = None, output: str | None = None, **settings: Any
 ) -> list[Path]:
-    """Show the tables of some runs, and write them where that is asked for.
+    """Show the tables of some runs, or write them and show them as text.
 
     Args:
         patterns: folders or glob patterns, comma-separated.
-        formats: one name, several, or None: as ``output`` is named, else text. The first is shown.
+        formats: one name, several, or None: as ``output`` is named, else text. Without ``output`` the first is shown.
         output: a file; see ``write_tables``.
         settings: see ``comparison``.
 
@@ -25,7 +25,7 @@ def compare_runs(
     """
     names = chosen_formats(formats, output)
     tables = comparison(find_runs(patterns), unfinished=find_unfinished(patterns), **settings)
-    print(f"\n{FORMATS[names[0]].write(tables)}")
+    print(f"\n{FORMATS[names[0] if output is None else 'text'].write(tables)}")
     paths = [] if output is None else write_tables(tables, names, output)
     for path in paths:
         print(f"\ntables   {path}")

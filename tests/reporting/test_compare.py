@@ -5,7 +5,7 @@ from reporting.made import results, written
 from mlalign.reporting.compare import compare_runs
 
 
-def test_the_first_format_is_shown_and_all_are_written(tmp_path, capsys):
+def test_all_formats_are_written_and_text_is_shown(tmp_path, capsys):
     for method in ("none", "mlm"):
         written(tmp_path / "runs" / "mldoc" / method, results(method))
     stopped = tmp_path / "runs" / "mldoc" / "stopped"
@@ -15,7 +15,9 @@ def test_the_first_format_is_shown_and_all_are_written(tmp_path, capsys):
     paths = compare_runs(patterns, formats=["markdown", "csv"], output=str(tmp_path / "main"))
     shown = capsys.readouterr().out
     assert [path.name for path in paths] == ["main.md", "main.csv"]
-    assert paths[0].read_text(encoding="utf-8") in shown
+    assert "| --- |" in paths[0].read_text(encoding="utf-8")
+    assert "| --- |" not in shown
+    assert "all languages" in shown
     assert "runs/mldoc/stopped" in shown
     assert str(paths[1]) in shown
 
@@ -25,4 +27,6 @@ def test_without_output_nothing_is_written(tmp_path, capsys):
     written(folder, results())
     assert compare_runs(str(folder)) == []
     assert "all languages" in capsys.readouterr().out
+    assert compare_runs(str(folder), formats="markdown") == []
+    assert "| --- |" in capsys.readouterr().out
     assert [path.name for path in folder.iterdir()] == ["results.json"]

@@ -3,7 +3,7 @@
 from abc import ABC
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +69,6 @@ class TaskMetric(ABC):
     is_bilingual: ClassVar[bool] = False
     joined: ClassVar[str] = " | "
     has_labels: ClassVar[bool] = False
-    _precision: ClassVar[type[np.floating[Any]]] = np.float64  # of the division
 
     def from_json(self, row: Mapping[str, Json]) -> Prediction:
         """One line of a file of predictions.
@@ -101,8 +100,7 @@ class TaskMetric(ABC):
 
     def score(self, predictions: Sequence[Prediction]) -> float:
         """The score of a test part, in per cent."""
-        found, of = np.sum([self.counts(one) for one in predictions] or [(0.0, 0.0)], axis=0)
-        return 100 * float(self._precision(self.factor * found) / self._precision(max(of, 1)))
+        return float(self.ratio(np.sum([self.counts(one) for one in predictions] or [(0.0, 0.0)], axis=0)))
 
     def scores_beside(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """The scores of ``beside`` in per cent, as far as predictions tell them."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from mlalign.metrics.tasks.base import Answer, TaskMetric, too_few
 
 
@@ -14,7 +12,6 @@ class Accuracy(TaskMetric):
     title = "accuracy"
     formats = ("mldoc", "pawsx", "table")
     has_labels = True
-    _precision = np.float32
 
     def labels(self, answer: Answer) -> list[str]:
         """The one label."""

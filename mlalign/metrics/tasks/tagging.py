@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from mlalign.metrics.spans import spans
 from mlalign.metrics.tasks.base import Answer, Outcome, Prediction, TaskMetric, too_few
 
@@ -19,7 +17,6 @@ class EntityF1(TaskMetric):
     form = "spans"
     joined = " "
     factor = 2
-    _precision = np.float32
 
     def _fits(self, gold: object, predicted: object) -> bool:
         return isinstance(gold, list) and isinstance(predicted, list) and len(gold) == len(predicted)

@@ -48,4 +48,4 @@ def job(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    Command("dashboard", job).run()
+    Command("dashboard", job, about=__doc__).run()

@@ -11,7 +11,10 @@ from mlalign.reporting.figures import Panels, Request
 from mlalign.reporting.recorded import labels_of, language_of, predictions_of
 
 NUMBER, TITLE = 6, "Confusion of classes"
-CAPTION = "Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: {runs}."
+CAPTION = (
+    "Rows are gold classes and sum to 100 %; {language}, summed over the seeds of each: {runs}. Of entities "
+    "single words are counted, where tables have the F1 of whole entities."
+)
 BY_NAME, IN_REPORT = False, "parts"
 
 

@@ -1,0 +1,146 @@
+"""What each key takes and means: types, ranges and comments of the schemas, as ``--help`` and the docs show them."""
+
+import ast
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from mlalign.config import enums
+from mlalign.config.folder import CONF
+from mlalign.config.settings import group_in
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+COLUMN = 44  # of the words behind a key
+KINDS = {
+    bool: "true | false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a dictionary",
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """Of one key: values that it takes, and what they mean; a group takes none."""
+
+    takes: str
+    means: str
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.takes, self.means)))
+
+
+def descriptions(schema: "type[DataclassInstance]", prefix: str = "") -> dict[str, Description]:
+    """Full key of every setting and group of a schema -> what is said of it there."""
+    hints, said, found = get_type_hints(schema), comments(schema), {}
+    for one in fields(schema):
+        key, inner = f"{prefix}{one.name}", group_in(hints[one.name])
+        if inner:
+            is_always = inner is hints[one.name]
+            means = (inspect.getdoc(inner) or "").split("\n")[0] if is_always else said[one.name]
+            found |= {key: Description("", _phrase(means))} | descriptions(inner, f"{key}.")
+        else:
+            means = said[one.name] or _comments_of_choices().get(_choice_in(hints[one.name]), "")
+            values = takes(hints[one.name], one.metadata.get("allowed"))
+            is_said = "null:" in means  # what null does, and so that it may be
+            found[key] = Description(
+                values.removesuffix("null").removesuffix(" or ") if is_said else values, _phrase(means)
+            )
+    return found
+
+
+def _phrase(comment: str) -> str:
+    """A comment as the end of a line: no full stop, no large first letter but of a name."""
+    text = comment.replace("``", "`").rstrip(".")
+    return text if text[1:2].isupper() or text.startswith("Lightning") else f"{text[:1].lower()}{text[1:]}"
+
+
+def takes(hint: Any, allowed: Any = None) -> str:
+    """Values of a type within a range, in words."""
+    if get_origin(hint) in (Union, UnionType):
+        inner = [allowed.expected] if allowed else [takes(one) for one in get_args(hint) if one is not NoneType]
+        return " or ".join(filter(None, [*inner, "null"]))
+    if allowed:
+        return str(allowed.expected)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return " | ".join(hint)
+    kinds = {
+        bool: "true | false",
+        int: "a whole number",
+        float: "a number",
+        list: "a list",
+        dict: "a dictionary",
+    }
+    return kinds.get(get_origin(hint) or hint, "")
+
+
+def _choice_in(hint: Any) -> str:
+    """The name of the choice that a type is, or may be besides None."""
+    return next((one.__name__ for one in (hint, *get_args(hint)) if isinstance(one, type) and one is not NoneType), "")
+
+
+@cache
+def _comments_of_choices() -> Mapping[str, str]:
+    """Name of a choice in ``enums.py`` -> the comment above it."""
+    found: dict[str, str] = {}
+    notes: list[str] = []
+    for line in inspect.getsource(enums).splitlines():
+        if name := re.match(r"(\w+) = StrEnum", line):
+            found[name[1]] = " ".join(notes)
+        notes = [*notes, line.lstrip("# ")] if line.startswith("#") else []
+    return found
+
+
+@cache
+def comments(schema: type) -> Mapping[str, str]:
+    """Name of every field of a class and its parents -> the comment above it or behind it; none: an empty text."""
+    found: dict[str, str] = {}
+    for parent in reversed([one for one in schema.__mro__ if "__annotations__" in vars(one)]):
+        source = dedent(inspect.getsource(parent))
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+        notes = {one.start[0]: one for one in tokens if one.type == tokenize.COMMENT}
+        alone = {line for line, one in notes.items() if one.line.strip().startswith("#")}
+        body = next(one for one in ast.parse(source).body if isinstance(one, ast.ClassDef)).body
+        for field in body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                first, last = field.lineno, field.end_lineno or field.lineno
+                while first - 1 in alone:
+                    first -= 1
+                texts = [notes[line].string.lstrip("# ") for line in range(first, last + 1) if line in notes]
+                found[field.target.id] = " ".join(texts)
+    return found
+
+
+def descriptions_of_parts(group: str, names: Iterable[str]) -> dict[str, Description]:
+    """Full key of the settings of losses or tunings -> the comment behind it in the part's own file of ``conf/``."""
+    paths = {name: Path(CONF) / group / f"{name}.yaml" for name in names}
+    return {
+        f"{group}.{name}.{key}": Description("", _phrase(comment))
+        for name, path in paths.items()
+        if path.is_file()
+        for key, comment in re.findall(r"^(\w+): .*?# (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+
+def with_descriptions(text: str, described: Mapping[str, Description]) -> str:
+    """Lines of YAML, each key with what is said of it behind it."""
+    lines, path = [], list[str]()
+    for line in text.splitlines():
+        key = re.match(r"( *)(\w+):", line)
+        if key:
+            path[len(key[1]) // 2 :] = [key[2]]
+        about = str(described.get(".".join(path), "")) if key else ""
+        lines.append(f"{line:<{COLUMN}}  # {about}" if about else line)
+    return "\n".join(lines) + "\n"
