@@ -44,7 +44,8 @@ class Description:
 
 def descriptions(schema: "type[DataclassInstance]", prefix: str = "") -> dict[str, Description]:
     """Full key of every setting and group of a schema -> what is said of it there."""
-    hints, said, found = get_type_hints(schema), comments(schema), {}
+    hints, said = get_type_hints(schema), comments(schema)
+    found: dict[str, Description] = {}
     for one in fields(schema):
         key, inner = f"{prefix}{one.name}", group_in(hints[one.name])
         if inner:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -264,7 +264,8 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     """
     with initialize_config_dir(CONF, version_base="1.3"):
         composed = compose(name, list(overrides))
-    said = descriptions(OmegaConf.get_type(composed))
+    schema: Any = OmegaConf.get_type(composed)
+    said = descriptions(schema)
     for group in PARTS:
         said |= descriptions_of_parts(group, composed.get(group) or ())
     keys = with_descriptions(OmegaConf.to_yaml(composed), said)
