@@ -146,7 +146,7 @@ def ungrouped(settings: Mapping[str, Json], schema: "type[DataclassInstance]", p
     """Full key and value of what is no group of settings where the schema has one, and what to give instead."""
     hints = get_type_hints(schema)
     for one in fields(schema):
-        key, value, group = f"{prefix}{one.name}", settings.get(one.name), _group_in(hints[one.name])
+        key, value, group = f"{prefix}{one.name}", settings.get(one.name), group_in(hints[one.name])
         if group is not None and isinstance(value, Mapping):
             yield from ungrouped(value, group, f"{key}.")
         elif group is not None and value is not None:
