@@ -63,7 +63,7 @@ def test_every_training_command_composes(command):
     with initialize_config_dir(CONF, version_base="1.3"):
         for place in range(max((len(each) for key, each in values if key != "seed"), default=1)):
             overrides = [f"{key}={each[min(place, len(each) - 1)]}" for key, each in values]
-            assert compose("train", overrides=overrides) is not None
+            assert compose("train", overrides=quoted(overrides)) is not None
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if "python evaluate.py" in one])

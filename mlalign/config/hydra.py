@@ -264,7 +264,7 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
     """
     with initialize_config_dir(CONF, version_base="1.3"):
         composed = compose(name, list(overrides))
-    schema: Any = OmegaConf.get_type(composed)
+    schema: Any = Train if name == "train" else OmegaConf.get_type(composed)
     said = descriptions(schema)
     for group in PARTS:
         said |= descriptions_of_parts(group, composed.get(group) or ())
