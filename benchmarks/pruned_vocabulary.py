@@ -134,13 +134,13 @@ def measured(name: str, shape: Shape, steps: int, rounds: int) -> dict[str, Any]
 def main() -> None:
     """Measure all kinds of steps and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=E5_SMALL.width)
+    parser.add_argument("--layers", type=int, default=E5_SMALL.layers)
     parser.add_argument("--steps", type=int, default=6, help="that are timed, of each kind in each round")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="a tiny encoder, to see it work")
     parser.add_argument("--results", type=Path, default=RESULTS / "pruned_vocabulary.json")
     arguments = parser.parse_args()
-    shape = TINY if arguments.quick else replace(E5_SMALL, width=arguments.width)
+    shape = TINY if arguments.quick else replace(E5_SMALL, layers=arguments.layers)
     outcome = {
         **measured_with(),
         "shape": asdict(shape),

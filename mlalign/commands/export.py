@@ -15,6 +15,7 @@ from mlalign.finetuning.validation import reads_pairs
 from mlalign.inference.languages import chosen_language
 from mlalign.models.backbone import language_token, quiet_transformers
 from mlalign.models.encoder import Encoder
+from mlalign.models.pruned_vocabulary import pruned_from
 from mlalign.models.task_export import build_classifier, build_tokenizer, obstacles
 from mlalign.stages.reopen import OpenedRun, load_run
 from mlalign.tasks.classification import Classification
@@ -54,6 +55,10 @@ for word in re.finditer(r"\\S+", text):
 A word's tag is that of its first subword. `aggregation_strategy="first"` groups the words, but takes a subword that is
 only the space in front of a word for a word of its own.
 """
+PRUNED = """
+
+Its vocabulary was cut to the pieces of the text that the run read (`backbone.prune_vocabulary=true`): in other text
+words fall into more pieces, of which it may know little."""
 CARD = Template("""\
 ---
 library_name: transformers
@@ -67,7 +72,7 @@ cent: $scores. Licences of the backbone and of the data still hold.
 
 $notes
 $usage
-The tokenizer $language, and cuts a text to $length subwords.
+The tokenizer $language, and cuts a text to $length subwords.$pruned
 """)
 
 
@@ -178,4 +183,5 @@ def card(run: OpenedRun, language: str) -> str:
         usage=usage,
         language=said,
         length=length,
+        pruned=PRUNED if isinstance(run.encoder, Encoder) and pruned_from(run.encoder.backbone) else "",
     )

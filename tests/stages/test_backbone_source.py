@@ -47,7 +47,7 @@ def custom(folder):
 def test_a_local_backbone_is_called_as_its_folder(toy, copy, group):
     config = configured(toy, f"backbone={group}", f"backbone.path={copy}/")
     assert (config.backbone.name, config.backbone.revision) == ("mine", None)
-    assert run_folder(config).name.startswith("mine-multilevel-seed1-")
+    assert run_folder(config).name.startswith("mine-multilevel_v1-seed1-")
 
 
 def test_a_snapshot_of_the_hubs_cache_is_called_as_its_repository(tmp_path):

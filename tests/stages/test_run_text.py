@@ -5,12 +5,14 @@ import torch
 from training.toy import aligner, alone, batches, built_by, configured, exact, folder_of, gradients, write_toy
 from transformers import AutoTokenizer
 
+from mlalign.commands.export import card
 from mlalign.commands.verify import verify
 from mlalign.data.parallel import ParallelBatch, regrouped
 from mlalign.errors import ConfigError
-from mlalign.inference import AlignedEncoder
+from mlalign.inference import AlignedEncoder, Classifier
 from mlalign.pipeline import run as train
 from mlalign.stages.parallel_text import ParallelText
+from mlalign.stages.reopen import load_run
 from mlalign.stages.run_text import RunText
 
 PRUNED = "backbone.prune_vocabulary=true"
@@ -101,9 +103,11 @@ def test_a_run_opens_again_scores_the_same_and_says_what_it_lacks(world, xlmr_fo
     encoder = folder_of(aligner(world, *custom(xlmr_folder), PRUNED, "method=inter_sentence", "task=panx",
                                 "task.languages=[en,de]"))  # fmt: skip
     assert len(AutoTokenizer.from_pretrained(encoder)) < len(AutoTokenizer.from_pretrained(xlmr_folder))
-    caplog.clear()
-    AlignedEncoder(encoder)
-    assert "vocabulary was cut from" in caplog.text
+    for opened, place in ((AlignedEncoder, encoder), (Classifier.from_run, folder)):
+        caplog.clear()
+        opened(place)
+        assert "vocabulary was cut from" in caplog.text
+    assert "vocabulary was cut to the pieces" in card(load_run(folder), "de")
 
 
 def test_what_is_cut_is_all_text_in_the_forms_that_tasks_read(world, tokenizer):
