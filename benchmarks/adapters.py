@@ -4,8 +4,8 @@
 
 The same encoder with random weights, the same batches, and whole updates, optimizer included, under
 Lightning as ``train.py`` builds them. Each runs in a process of its own, whose highest resident
-memory counts above what it held before the encoder was built; processes take turns. Then the size
-of a checkpoint to resume from. Writes ``benchmarks/results/adapters.json``.
+memory counts above what it held before the encoder was built, one after another. Then the size of a
+checkpoint to resume from. Writes ``benchmarks/results/adapters.json``.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import checkout  # noqa: F401
@@ -71,7 +70,7 @@ def measured(overrides: list[str], shape: Shape, updates: int) -> dict[str, Any]
         size = checkpoint.stat().st_size
     parameters = list(module.encoder.parameters())
     return {
-        "seconds": median(clock.seconds[FIRST:]),
+        "seconds": median_and_spread(clock.seconds[FIRST:]),
         "memory_bytes": memory,
         "checkpoint_bytes": size,
         "parameters": sum(one.numel() for one in parameters),
@@ -80,34 +79,21 @@ def measured(overrides: list[str], shape: Shape, updates: int) -> dict[str, Any]
 
 
 def main() -> None:
-    """Measure in turns and write."""
+    """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--updates", type=int, default=10, help="of a round that are timed")
+    parser.add_argument("--updates", type=int, default=15, help="that are timed")
     parser.add_argument("--quick", action="store_true", help="a tiny encoder, to see it work")
     parser.add_argument("--results", type=Path, default=RESULTS / "adapters.json")
     arguments = parser.parse_args()
     shape = TINY if arguments.quick else SMALL
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in FORMS}
-    for _ in range(arguments.rounds):
-        for name, overrides in FORMS.items():
-            worker = Worker()
-            found[name].append(worker.call(partial(measured, overrides, shape, arguments.updates), PATIENCE))
-            worker.close()
-    outcome = {
-        **measured_with(),
-        "shape": asdict(shape) | {"tokens": shape.tokens},
-        "measured": {
-            name: rounds[0]
-            | {
-                "seconds": median_and_spread([one["seconds"] for one in rounds]),
-                "memory_bytes": median([one["memory_bytes"] for one in rounds]),
-            }
-            for name, rounds in found.items()
-        },
-    }
+    found = {}
+    for name, overrides in FORMS.items():
+        worker = Worker()
+        found[name] = worker.call(partial(measured, overrides, shape, arguments.updates), PATIENCE)
+        worker.close()
+    outcome = {**measured_with(), "shape": asdict(shape) | {"tokens": shape.tokens}, "measured": found}
     write_json(arguments.results, outcome)
-    for name, one in outcome["measured"].items():
+    for name, one in found.items():
         print(f"{name:12} {one['seconds']['median']:.3f} s  {one['memory_bytes'] / 2**20:.0f} MiB")
 
 
