@@ -141,12 +141,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS / "pruned_vocabulary.json")
     arguments = parser.parse_args()
     shape = TINY if arguments.quick else replace(E5_SMALL, layers=arguments.layers)
-    outcome = {
-        **measured_with(),
-        "shape": asdict(shape),
-        "measured": [measured(name, shape, arguments.steps, arguments.rounds) for name in (*ALIGNMENTS, FINETUNING)],
-    }
-    write_json(arguments.results, outcome)
+    outcome: dict[str, Any] = {**measured_with(), "shape": asdict(shape), "measured": []}
+    for name in (*ALIGNMENTS, FINETUNING):
+        outcome["measured"].append(measured(name, shape, arguments.steps, arguments.rounds))
+        write_json(arguments.results, outcome)  # what there is, should the next one be stopped
 
 
 if __name__ == "__main__":
