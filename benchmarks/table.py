@@ -258,7 +258,7 @@ def table(name: str, results: Path) -> str:
     """One table, or that there is none."""
     path = results / f"{name}.json"
     if not path.is_file():
-        return f"Not measured yet: no `benchmarks/results/{name}.json`."
+        return f"Not measured yet: `python benchmarks/{name}.py` measures it."
     return TABLES[name](json.loads(path.read_text(encoding="utf-8")))
 
 
