@@ -111,8 +111,13 @@ def test_its_docstring_names_its_source(name):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_yaml_lists_every_setting(path):
     (name,) = re.findall(r"^# @package losses\.(\w+)", path.read_text(encoding="utf-8"))
-    settings = objective_types()[name].Settings
-    assert set(OmegaConf.load(path)) == {one.name for one in fields(settings)}
+    known = {one.name for one in fields(objective_types()[name].Settings)}
+    listed = set(OmegaConf.load(path))
+    if "defaults" in listed:  # another file lists every setting, this one what differs
+        assert (path.parent / f"{name}.yaml").is_file()
+        assert listed - {"defaults"} < known
+    else:
+        assert listed == known
 
 
 def test_every_objective_has_a_yaml():
@@ -144,7 +149,7 @@ def test_checked_settings_are_whole_and_typed(toy):
     config = configured(toy, "method=mlm")
     config = replace(config, losses={"inter_sentence": WHOLE, "masked_words": None})
     checked = check_losses(config).losses
-    expected = {"weight": 1.0, "view": "masked", "similarity": "dot", "temperature": 1.0, "margin": 0.0}
+    expected = {"weight": 1.0, "view": "clean", "similarity": "dot", "temperature": 1.0, "margin": 0.0}
     expected |= {"false_negatives": None}
     assert checked == {"inter_sentence": expected}
     assert isinstance(checked["inter_sentence"]["temperature"], float)
