@@ -66,9 +66,9 @@ def results_of(folder: Path) -> dict:
 
 def test_confusion_counts_what_the_predictions_say(drawn, runs):
     numbers = drawn("confusion", language="fr")
-    assert numbers["run"].unique().tolist() == ["multilevel", "none"]  # as they were named
+    assert numbers["run"].unique().tolist() == ["multilevel_v1", "none"]  # as they were named
     assert set(numbers["gold"]) == {"Corporate", "Economics", "Government", "Markets"}
-    for name, folder in zip(["multilevel", "none"], runs, strict=True):
+    for name, folder in zip(["multilevel_v1", "none"], runs, strict=True):
         one = numbers[numbers["run"] == name]
         right = one.loc[one["gold"] == one["predicted"], "count"].sum()
         assert 100 * right / one["count"].sum() == pytest.approx(results_of(folder)["scores"]["fr"])
@@ -86,9 +86,9 @@ def test_curves_are_those_that_the_runs_reported(drawn, runs):
         assert one.index.tolist() == expected.index.tolist()
         assert one.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-5)
     learned = numbers[numbers["stage"] == "finetune"]
-    assert set(learned["run"]) == {"multilevel", "none"}
+    assert set(learned["run"]) == {"multilevel_v1", "none"}
     assert learned["position"].max() == pytest.approx(2)  # epochs
-    assert set(numbers.loc[numbers["stage"] == "align", "run"]) == {"multilevel"}
+    assert set(numbers.loc[numbers["stage"] == "align", "run"]) == {"multilevel_v1"}
 
 
 def test_correlation_begins_with_the_cosine_of_the_two_sentences(drawn, runs):
@@ -97,7 +97,7 @@ def test_correlation_begins_with_the_cosine_of_the_two_sentences(drawn, runs):
     numbers = drawn("correlation", only=runs[0], language="de", pair=[source, target])
     assert numbers["encoder"].unique().tolist() == [
         "before alignment",
-        "after alignment (multilevel)",
+        "after alignment (multilevel_v1)",
     ]
     rows, columns = len(source.split()) + 1, len(target.split()) + 1
     assert len(numbers) == 2 * rows * columns
@@ -111,7 +111,7 @@ def test_correlation_begins_with_the_cosine_of_the_two_sentences(drawn, runs):
             for text, language in ((source, "en"), (target, "de"))
         ]
     expected = torch.cosine_similarity(*vectors, dim=0).item()
-    after = numbers[numbers["encoder"] == "after alignment (multilevel)"]
+    after = numbers[numbers["encoder"] == "after alignment (multilevel_v1)"]
     assert after.iloc[0][["source", "target"]].tolist() == ["SOURCE", "TARGET"]
     assert after.iloc[0]["cosine"] == pytest.approx(expected, abs=1e-4)
 
@@ -153,7 +153,7 @@ def test_words_and_their_translations_come_from_a_file(drawn, runs, tmp_path):
 
 def test_transfer_stands_beside_what_the_measures_say(drawn, runs):
     numbers = drawn("similarity_transfer").set_index(["run", "language"])
-    for name, folder in zip(["multilevel", "none"], runs, strict=True):
+    for name, folder in zip(["multilevel_v1", "none"], runs, strict=True):
         measures = json.loads((folder / "measures.json").read_text())
         for language in ("de", "fr"):
             row = numbers.loc[(name, language)]
