@@ -13,6 +13,7 @@ from mlalign.models.vocabulary_head import head_parameters, untrained_head
 
 FAMILIES = {"xlmr": "xlmr", "bert": "mbert", "modernbert": "mmbert", "mmbert": "mmbert"}
 FAMILIES |= {"deberta": "mdeberta"}
+EACH_HEAD = ("xlmr", "deberta", "modernbert")  # one of each form of head; all in `make test-long`
 
 
 def of(folder, backbone="xlmr"):
@@ -71,6 +72,11 @@ def test_a_head_that_the_weights_lack_is_trained_at_the_rate_of_heads(toy, headl
     }
 
 
+@pytest.mark.parametrize(
+    "family_folder",
+    [pytest.param(one, marks=[pytest.mark.long] * (one not in EACH_HEAD)) for one in FAMILIES],
+    indirect=True,
+)
 def test_a_trained_head_is_in_the_folder_and_not_marked_there(toy, headless, tmp_path):
     folder = folder_of(aligner(toy, *of(headless), "align.steps=2", f"aligned={tmp_path / 'aligned'}"))
     model, tokenizer = load_backbone(folder, attention="eager")
