@@ -75,7 +75,9 @@ def test_no_texts_are_refused(aligned):
 
 def test_the_code_of_the_documentation_runs(made, tmp_path):
     text = (ROOT / "docs" / "backbones.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    blocks = [
+        one for one in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) if "peft" not in one
+    ]  # its own test
     assert len(blocks) == 3
     given = []
     for block in blocks:
