@@ -8,7 +8,7 @@ from training.toy import STILL, batches, built, encoded, exact, gradients, same_
 
 from mlalign.alignment.objectives.adversarial import INPUTS, LanguageAdversary
 from mlalign.alignment.objectives.base import Parts
-from mlalign.config.enums import Confusion
+from mlalign.config.enums import Confusion, View
 from mlalign.config.schema import Adversary, Align
 from mlalign.losses import confusion_loss, discriminator_loss
 
@@ -104,7 +104,7 @@ def test_the_generator_plays_against_what_the_discriminator_has_just_learned(toy
 
 def made(**settings: float) -> LanguageAdversary:
     parts = Parts(dim=1, word_dim=1, layers=1, languages=(), align=Align(adversary=Adversary(**settings)))
-    return LanguageAdversary(LanguageAdversary.Settings(form=Confusion.flip, smoothing=0.0), parts)
+    return LanguageAdversary(LanguageAdversary.Settings(form=Confusion.flip, smoothing=0.0, view=View.masked), parts)
 
 
 @pytest.mark.parametrize(
