@@ -28,11 +28,11 @@ def test_sentence_losses_see_fused_vectors_and_who_says_the_same(batch, pair):
     settings = {"similarity": "cosine", "temperature": 0.2}
     both = pair.source.sentence, pair.target.sentence
     torch.testing.assert_close(
-        objective("inter_sentence", margin=0.1, **settings)(batch),
+        objective("inter_sentence", margin=0.1, view="masked", **settings)(batch),
         inter_sentence_loss(*both, same=batch.same, margin=0.1, **settings),
     )
     torch.testing.assert_close(
-        objective("intra_sentence", exclude_self=True, **settings)(batch),
+        objective("intra_sentence", exclude_self=True, view="masked", **settings)(batch),
         intra_sentence_loss(*both, exclude_self=True, **settings),
     )
 
