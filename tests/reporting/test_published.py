@@ -56,7 +56,8 @@ def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatc
 
 def test_every_published_table_is_made():
     made = {re.search(r"output=(\S+)", command)[1] for command in COMMANDS}
-    assert made == {f"docs/results/{path.name}" for path in ROOT.glob("docs/results/*.txt")}
+    priced = {"docs/results/paper_scale.txt"}  # by `make paper-scale`, which needs no runs
+    assert made == {f"docs/results/{path.name}" for path in ROOT.glob("docs/results/*.txt")} - priced
 
 
 def test_equal_operations_are_those_of_the_whole_method_at_equal_pairs(unpacked):
