@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from hydra import compose, initialize_config_dir
@@ -74,7 +75,7 @@ def reference(section: str) -> str:
 def every_key() -> Iterator[str]:
     """A table for each group of keys of ``train.py``, each loss and each tuning."""
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = flattened(OmegaConf.to_container(compose("train"), throw_on_missing=False))
+        composed = flattened(OmegaConf.to_container(compose("train"), throw_on_missing=False, enum_to_str=True))
     said = descriptions(Train)
     groups = [key for key, one in said.items() if "." not in key and any(name.startswith(f"{key}.") for name in said)]
     for group in groups:
@@ -88,7 +89,7 @@ def every_key() -> Iterator[str]:
         for name, part in types.items():
             prefix, path = f"{group}.{name}.", Path(CONF) / group / f"{name}.yaml"
             chosen = flattened(OmegaConf.to_container(OmegaConf.load(path))) if path.is_file() else {}
-            values = flattened(OmegaConf.to_container(OmegaConf.structured(part.Settings))) | chosen
+            values = flattened(OmegaConf.to_container(OmegaConf.structured(part.Settings), enum_to_str=True)) | chosen
             about, files = (inspect.getdoc(part) or "").split("\n")[0].rstrip("."), descriptions_of_parts(group, [name])
             shown = {
                 f"{prefix}{key}": (values.get(key), replace(one, means=one.means or means_of(files, f"{prefix}{key}")))
@@ -107,7 +108,10 @@ def table(heading: str, about: str, rows: Mapping[str, tuple[object, Description
     yield from ("", f"## {heading}", "", f"{about[:1].upper()}{about[1:]}.", "")
     yield from ("| Key | Default | Takes | Means |", "| --- | --- | --- | --- |")
     for key, (value, said) in rows.items():
-        cells = (f"`{key}`", f"`{'null' if value is None else value}`", said.takes, said.means)
+        typed = (
+            yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000).removesuffix("...\n").strip()
+        )
+        cells = (f"`{key}`", f"`{typed}`", said.takes, said.means)
         yield f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -79,6 +79,7 @@ def takes(hint: Any, allowed: Any = None) -> str:
         return " | ".join(hint)
     kinds = {
         bool: "true | false",
+        str: "text",
         int: "a whole number",
         float: "a number",
         list: "a list",
