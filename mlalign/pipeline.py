@@ -20,8 +20,8 @@ from mlalign.config.enums import AdapterStage, ShotsOrder, Stage
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
-from mlalign.config.validation import present
 from mlalign.data.languages import canonical, nearest, others, unlike
+from mlalign.data.reads import PARALLEL, without_lesser
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
@@ -50,6 +50,7 @@ from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.finetune import learn
 from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.maps import CentredStage, LinearMapStage
+from mlalign.stages.model_card import add_scores
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
@@ -245,7 +246,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         made = cast(Json, OmegaConf.to_container(OmegaConf.load(folder / RECIPE)))
         spent = {**made["budget"], "seconds": made["seconds"]} if made.get("budget") else spent
         costs |= made.get("costs", {})
-        reads |= set(made.get("reads", ("parallel text",)))
+        reads |= set(made.get("reads", () if stage == Stage.align else (PARALLEL,)))
         notes |= set(made.get("notes", ()))
         record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
         record.data |= made["files"]
@@ -466,10 +467,10 @@ def write_results(
     """Write ``results.json``, last of all, so that it means a finished run; the first rank does."""
     if not is_rank_zero():
         return
-    folder, losses = aligned.folder, present(config.losses)
+    folder = aligned.folder
     reads = (
         aligned.reads
-        | read_by(losses)
+        | read_by(config)
         | tunings_read(config)
         | (labels_read(canonical(corpus.task.source), corpus.task.shots) if corpus.task.learned else set())
     )
@@ -502,7 +503,7 @@ def write_results(
             curves=stage_curves(record.folder, folder),
             coverage=record.coverage,
             warnings=aligned.made.get("warnings", []),
-            reads=sorted(reads),
+            reads=sorted(without_lesser(reads)),
             notes=sorted(notes),
             budget=budget_of(config, aligned),
             config=container(config),
@@ -518,6 +519,8 @@ def write_results(
     )
     remove_unkept(record.folder, classifier.kept.get("kept", ()))
     written = results_file.read_results(record.folder)
+    if folder is not None:
+        add_scores(folder, written)
     record.tracker.show(written, figures_of(written, record.folder))
 
 

@@ -45,9 +45,9 @@ def test_a_row_without_a_command_says_why():
     assert all(cells[1] != "none" or cells[2] for cells in ROWS.values())
 
 
-@pytest.mark.parametrize("name", ["systems", "trials"])
-def test_a_sweep_has_every_method(name):
+@pytest.mark.parametrize(("name", "group"), [("systems", "method"), ("trials", "method"), ("tunings", "tuning")])
+def test_a_sweep_has_every_choice(name, group):
     sweep = yaml.safe_load((ROOT / "sweeps" / f"{name}.yaml").read_text(encoding="utf-8"))
-    assert sorted(sweep["parameters"]["method"]["values"]) == sorted(
-        path.stem for path in (Path(CONF) / "method").glob("*.yaml")
+    assert sorted(sweep["parameters"][group]["values"]) == sorted(
+        path.stem for path in (Path(CONF) / group).glob("*.yaml")
     )

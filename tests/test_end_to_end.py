@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
 from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
@@ -75,6 +76,14 @@ def finished(release, tmp_path_factory) -> tuple[Path, Path]:
 
 def results_of(folder: Path) -> dict:
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def test_the_encoders_card_has_the_runs_scores(finished):
+    results = results_of(finished[1])
+    card = ModelCard.load(Path(results["aligned"]) / "README.md")
+    assert card.data.language == ["de", "en", "ru"]
+    found = {one.dataset_config: one.metric_value for one in card.data.eval_results}
+    assert found == pytest.approx(results["scores"], abs=0.005)
 
 
 def test_results_hold_what_the_contract_promises(finished):

@@ -88,15 +88,17 @@ def tuning_settings(config: Train) -> dict[str, tuple[type[Tuning], Tuning.Setti
 
 def reads_parallel(config: Train) -> bool:
     """Whether a tuning of a configuration sees the parallel text."""
-    found = {one for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
-    return "parallel" in found or ("lexicon" in found and config.data.lexicon == INDUCED)
+    return not _read(config).isdisjoint({"parallel", "sides"})
 
 
 def tunings_read(config: Train) -> set[str]:
     """What the tunings of a configuration see besides labels, as results say it."""
-    found = {READS[one] for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
-    found |= {READS["parallel"]} if reads_parallel(config) else set()
-    return found | ({"translated test text"} if config.task.translated_test else set())
+    return {READS[one] for one in _read(config)} | ({"translated test text"} if config.task.translated_test else set())
+
+
+def _read(config: Train) -> set[str]:
+    found = {one for kind, settings in tuning_settings(config).values() for one in settings.read(kind.reads)}
+    return found | ({"parallel"} if "lexicon" in found and config.data.lexicon == INDUCED else set())
 
 
 def parts_read(config: Train) -> dict[PartName, list[str] | None]:

@@ -15,6 +15,7 @@ from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
 from mlalign.alignment.budget import dear_words, spent_by, steps_within
 from mlalign.alignment.module import AlignmentModule
+from mlalign.alignment.objectives import read_by
 from mlalign.config.enums import AdapterStage, Links, Stage
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
@@ -152,16 +153,20 @@ class AlignmentStage(EncoderStage):
         )
 
     def _resources(self, module: AlignmentModule, data: ParallelDataModule) -> JsonObject:
-        """What was made once and read, what that cost, and what of the encoder learned."""
-        found: JsonObject = {"costs": {}}
+        """What was read, what of it was made once at what cost, and what of the encoder learned."""
+        found: JsonObject = {"costs": {}, "reads": sorted(read_by(self.config)), "notes": []}
         if self.config.data.links == Links.encoder:
             found["costs"]["links"] = asdict(linking_cost(module.encoder, data))
         if self.teacher is not None:
             found["costs"]["teacher"] = asdict(self.teacher.cost(data.tables))
-            found["reads"] = ["parallel text", f"a teacher: {self.teacher.folder.name}"]
+            found["reads"].append(f"a teacher: {self.teacher.folder.name}")
         if self.adapts:
             form = self.asked.backbone.adapter.form
-            found["notes"] = [f"align with {form}: {share_that_learns(module.encoder)}"]
+            found["notes"].append(f"align with {form}: {share_that_learns(module.encoder)}")
+        if self.lexicon is not None and (lacking := [one for one in data.tables if not self.lexicon.get(one)]):
+            found["notes"].append(
+                f"align: data.lexicon={self.config.data.lexicon} has no words of {', '.join(lacking)}"
+            )
         return found
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:

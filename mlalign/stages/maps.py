@@ -13,6 +13,7 @@ from torch import Tensor
 from mlalign.config.enums import Stage
 from mlalign.cost import Cost, forward_cost, pooling_operations
 from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule, sentences_of
+from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.encoder import Encoder
 from mlalign.models.language_maps import LanguageMaps, procrustes
@@ -62,6 +63,7 @@ class MapStage(EncoderStage):
             computing=computing,
             costs={self.name.value: asdict(self._cost(encoder, data, seconds))},
             warnings=[],
+            reads=[PARALLEL if self.linear else SIDES],
         )
 
     def _cost(self, encoder: Encoder, data: ParallelDataModule, seconds: float) -> Cost:

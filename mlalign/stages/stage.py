@@ -21,6 +21,7 @@ from mlalign.models.io import require_saved, save_encoder
 from mlalign.models.learning import configure_training
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.stages.code import code_hashes
+from mlalign.stages.model_card import write_card
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.training.computing import attention, takes_gpu
 from mlalign.training.trainer import require_finished
@@ -131,7 +132,7 @@ class EncoderStage(ABC):
         files: Mapping[str, FileRecord],
         **facts: object,
     ) -> None:
-        """Write the encoder and how it was made, in the first rank.
+        """Write the encoder, its model card and how it was made, in the first rank.
 
         Args:
             encoder: that was made.
@@ -145,9 +146,11 @@ class EncoderStage(ABC):
             TrainingError: a weight is non-finite; nothing is written.
             DataError: what can be read back is not what was made.
         """
-        made = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
+        made: JsonObject = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
+        made |= {"seconds": seconds, "files": dict(files), **facts}
         if is_rank_zero():
-            save_encoder(encoder, tokenizer, folder, {**made, "seconds": seconds, "files": dict(files), **facts})
+            write_card(folder, self.config, encoder.kind, made)
+            save_encoder(encoder, tokenizer, folder, made)
             require_saved(encoder, folder)
 
 

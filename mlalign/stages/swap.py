@@ -17,6 +17,7 @@ from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.config.enums import Stage
 from mlalign.config.schema import Train
 from mlalign.data.parallel import ParallelDataModule, pivot_of
+from mlalign.data.reads import SIDES
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.errors import ConfigError, DataError
@@ -102,7 +103,7 @@ class SwapStage(EncoderStage):
             computing={"precision": self.precision, "attention": self.attention},
             warnings=[],
             budget=asdict(learner.spent),
-            reads=["sides of the parallel text"],
+            reads=[SIDES],
             notes=[f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
         )
 

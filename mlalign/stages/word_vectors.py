@@ -22,6 +22,7 @@ from mlalign.cost import Cost, cbow_operations
 from mlalign.data.languages import nearest, writes_spaces
 from mlalign.data.lexicon import INDUCED, Lexicon, Translations, require_dictionary
 from mlalign.data.parallel import pivot_of
+from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import is_rank_zero
 from mlalign.errors import ConfigError, DataError
@@ -169,7 +170,7 @@ class VectorStage(EncoderStage):
             backbone=None,
             computing={"precision": "32-true"},
             warnings=[],
-            reads=["parallel text", "dictionary"],
+            reads=[PARALLEL if self.config.data.lexicon == INDUCED else SIDES, "dictionary"],
             notes=[f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text"],
         )
 

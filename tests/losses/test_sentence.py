@@ -80,6 +80,15 @@ def test_intra_is_equation_8(pairs, similarity, temperature, exclude_self):
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("margin", [0.3, -0.2])
+def test_a_margin_lifts_the_similarity_of_every_negative(pairs, margin):
+    """LaBSE's: what it takes from translations is as good as given to all others."""
+    source, target = (torch.nn.functional.normalize(one, dim=1) for one in pairs)
+    lifted = (source @ target.T + margin * (1 - torch.eye(5))) / 0.1
+    expected = sum(torch.nn.functional.cross_entropy(one, torch.arange(5)) for one in (lifted, lifted.T))
+    torch.testing.assert_close(inter_sentence_loss(*pairs, temperature=0.1, margin=margin), expected)
+
+
 def test_sentences_that_say_the_same_are_no_negatives(pairs):
     same = torch.eye(5, dtype=torch.bool)  # the diagonal changes nothing
     same[0, 3] = same[4, 1] = same[1, 4] = True

@@ -32,7 +32,7 @@ def test_it_runs_as_it_is_typed_and_no_backbone_is_built(root, tmp_path, method,
     assert ended.returncode == 0, ended.stderr
     (path,) = (tmp_path / "outputs").glob("*/*/results.json")
     results = json.loads(path.read_text(encoding="utf-8"))
-    assert results["reads"] == ["English labels", "dictionary", "parallel text"]
+    assert results["reads"] == ["English labels", "dictionary", "sides of the parallel text"]
     assert any(note.startswith(f"{method}: vectors of ") for note in results["notes"])
     assert set(results["scores"]) == {"en", "de"}
     assert not (tmp_path / "cache" / "backbones").exists()

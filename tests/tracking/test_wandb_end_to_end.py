@@ -171,7 +171,10 @@ def test_every_panel_of_the_dashboard_asks_for_what_is_logged(stages):
 
 @pytest.mark.parametrize(  # every method composes in tests/test_configs.py, too
     "path",
-    [pytest.param(one, id=one.stem, marks=[pytest.mark.long] * (one.stem in ("systems", "trials"))) for one in SWEEPS],
+    [
+        pytest.param(one, id=one.stem, marks=[pytest.mark.long] * (one.stem in ("systems", "trials", "tunings")))
+        for one in SWEEPS
+    ],
 )
 def test_a_sweeps_jobs_compose_and_log_what_it_looks_at(path, stages):
     sweep = load_sweep_config(str(path))

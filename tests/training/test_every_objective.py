@@ -20,11 +20,13 @@ from training.toy import (
     same_gradients,
 )
 
-from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.objectives import objective_types, read_by
 from mlalign.alignment.validation import check_losses, settings_of
 from mlalign.alignment.views import views_read
 from mlalign.config.folder import CONF
 from mlalign.config.validation import part_names
+from mlalign.data.parallel import Side, Sides
+from mlalign.data.reads import PARALLEL, PIVOT_SIDE, SIDES, without_lesser
 from mlalign.errors import ConfigError
 
 NAMES = list(objective_types())
@@ -183,3 +185,39 @@ def test_a_sentence_loss_of_clean_text_is_that_of_a_method_without_masks(toy):
     inter, intra = (module.objectives[name] for name in ("inter_sentence", "intra_sentence"))
     assert inter(batch).equal(inter(expected))
     assert not intra(batch).equal(intra(expected))  # which still reads the masked text
+
+
+# What is read
+
+
+def test_what_reads_unpaired_sides_does_not_know_which_sentences_translate_each_other(toy):
+    names = {name for name, kind in objective_types().items() if kind.text == SIDES}
+    assert names == {"adversarial", "dict_mlm", "masked_words"}  # of these dict_mlm draws labels by the place of a row
+    module, data = built(toy, *composed_of("adversarial", "inter_sentence", "masked_words"))
+    batch = batches(data, 1)[0]
+    exact(module)
+    paired_otherwise = {view: Sides(sides[0], turned(sides[1])) for view, sides in batch.views.items()}
+    for name, objective in module.objectives.named().items():
+        losses = [objective(encoded(module, one)) for one in (batch, batch._replace(views=paired_otherwise))]
+        assert torch.isclose(*losses, rtol=1e-9) == (name in names), name
+
+
+def turned(side: Side) -> Side:
+    """The same rows, each where the one before was."""
+    rows = torch.arange(len(side.original)).roll(1)
+    return Side(side.subwords.rows(rows), side.original[rows], side.masked[rows], side.is_content_token[rows])
+
+
+def test_a_run_reads_what_the_most_seeing_of_its_losses_does(toy):
+    config = configured(toy, "method=mlm")
+
+    def reads(*losses: str, fusion: str = "off", lexicon: str | None = None) -> set[str]:
+        changed = replace(config, losses={one: {} for one in losses}, data=replace(config.data, lexicon=lexicon))
+        return without_lesser(read_by(replace(changed, fusion=replace(config.fusion, form=fusion))))
+
+    assert reads() == set()
+    assert reads("dropout_contrast") == {PIVOT_SIDE}
+    assert reads("dropout_contrast", "masked_words") == reads("adversarial") == {SIDES}
+    assert reads("masked_words", "inter_sentence") == reads("masked_words", fusion="gated") == {PARALLEL}
+    assert reads("dict_mlm", lexicon="de.txt") == {SIDES, "dictionary"}
+    assert reads("dict_mlm", lexicon="induced") == {PARALLEL, "dictionary"}

@@ -1,10 +1,11 @@
 """The objectives of an alignment: one file each, found by its name."""
 
-from collections.abc import Collection
-
 from mlalign.alignment.objectives.base import Objective
+from mlalign.config.enums import FusionForm
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
+from mlalign.data.lexicon import INDUCED
+from mlalign.data.reads import PARALLEL
 from mlalign.discovery import types_in
 
 
@@ -13,10 +14,12 @@ def objective_types() -> dict[str, type[Objective]]:
     return types_in(__path__, __name__, Objective)  # type: ignore[type-abstract]
 
 
-def read_by(names: Collection[str]) -> set[str]:
-    """What an alignment with these objectives sees; the results say so."""
-    own = {one for name in names for one in objective_types()[name].reads}
-    return own | {"parallel text"} if names else own
+def read_by(config: Train) -> set[str]:
+    """What the objectives of a run see; the results say so."""
+    kinds = [objective_types()[name] for name in present(config.losses)]
+    found = {one for kind in kinds for one in (kind.text, *kind.reads)}
+    tells_of_pairs = config.fusion.form != FusionForm.off or ("dictionary" in found and config.data.lexicon == INDUCED)
+    return found | {PARALLEL} if kinds and tells_of_pairs else found
 
 
 def notes_on(config: Train) -> set[str]:

@@ -17,6 +17,7 @@ from mlalign.config.enums import AdversarySchedule, Confusion, RampForm, View, W
 from mlalign.config.schema import Train
 from mlalign.config.settings import SHARE, setting
 from mlalign.cost import BatchSize, discriminator_operations, pooling_operations
+from mlalign.data.reads import SIDES
 from mlalign.losses import confusion_loss, discriminator_loss
 from mlalign.models.discriminator import LanguageDiscriminator
 from mlalign.training.gathering import all_gather
@@ -38,6 +39,7 @@ class LanguageAdversary(Objective):
     """
 
     level = "language"
+    text = SIDES
     rules = (
         Rule(
             "discriminator won",

@@ -15,6 +15,7 @@ from mlalign.config.schema import Align, Train
 from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize
 from mlalign.data.lexicon import TokenLexicon
+from mlalign.data.reads import PARALLEL
 from mlalign.data.teacher_vectors import TeacherVectors
 
 
@@ -77,7 +78,8 @@ class Objective(nn.Module, ABC):
     Attributes:
         level: of the paper; ``weighting.per=level`` adds the losses of a level up.
         rules: when its measures are worth a warning.
-        reads: what it sees besides parallel text, as ``dictionary``, for the results.
+        text: how much of the parallel text it sees without a fusion, see ``data.reads``, for the results.
+        reads: what it sees besides, as ``dictionary``.
         encodes_again: views that it, or the encoder as it began, encodes once more without gradient, for budgets.
         doubts: warnings that its settings and resources are worth.
         faithful: how it differs from its publication, for the results; None where it does not.
@@ -88,6 +90,7 @@ class Objective(nn.Module, ABC):
 
     level: ClassVar[Literal["language", "sentence", "word"]]
     rules: ClassVar[tuple[Rule, ...]] = ()
+    text: ClassVar[str] = PARALLEL
     reads: ClassVar[frozenset[str]] = frozenset()
     encodes_again: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()

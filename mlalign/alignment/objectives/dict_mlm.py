@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.data.reads import SIDES
 from mlalign.data.sampling import stream
 from mlalign.distributed import rank, world_size
 from mlalign.losses import MaskedWords
@@ -25,6 +26,7 @@ class DictionaryPrediction(VocabularyObjective):
     entry it is plain Eq. 12.
     """
 
+    text = SIDES
     reads = frozenset({"dictionary"})
     faithful = (
         "reconstruction: the language's vector is added in front of the head; only words that are one "

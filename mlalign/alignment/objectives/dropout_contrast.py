@@ -12,6 +12,7 @@ from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.alignment.views import AGAIN
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, setting
+from mlalign.data.reads import PIVOT_SIDE
 from mlalign.losses import inter_sentence_loss
 
 
@@ -22,6 +23,7 @@ class DropoutContrast(Objective):
     """
 
     level = "sentence"
+    text = PIVOT_SIDE
     faithful = "reads the English sides of the parallel text alone; both directions summed, no projection in training"
 
     @dataclass

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs
 from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.data.reads import SIDES
 from mlalign.losses import MaskedWords
 
 
 class MaskedWordPrediction(VocabularyObjective):
     """Eq. 12 of the paper for both languages, see ``losses.masked_word_loss``."""
+
+    text = SIDES
 
     @dataclass
     class Settings(VocabularyObjective.Settings):

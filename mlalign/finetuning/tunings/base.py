@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mlalign.config.enums import Freeze
 from mlalign.config.schema import Train
 from mlalign.data.languages import canonical
+from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.models.task_encoder import Represented
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from mlalign.tasks.data import TaskDataModule
 
 READS: Mapping[str, str] = {
-    "parallel": "parallel text",
+    "parallel": PARALLEL,
+    "sides": SIDES,
     "unlabelled": "unlabelled task text",
     "translations": "translated task text",
     "lexicon": "dictionary",

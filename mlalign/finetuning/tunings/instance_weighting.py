@@ -40,7 +40,7 @@ class InstanceWeighting(Tuning):
     over the examples and clipped; an update divides by the sum of its weights.
     """
 
-    reads = frozenset({"unlabelled", "parallel"})
+    reads = frozenset({"unlabelled", "sides"})
     faithful = "a reconstruction: the published similarity was not read"
     neutral = {"least": 1, "most": 1}  # noqa: RUF012
 
@@ -78,7 +78,7 @@ class InstanceWeighting(Tuning):
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """One of the two kinds of text."""
-            return frozenset({"parallel" if self.unlabelled == TextSource.parallel else "unlabelled"})
+            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

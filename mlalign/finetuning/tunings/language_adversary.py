@@ -26,7 +26,7 @@ class LanguageAdversary(Tuning):
     vectors; the generator learns through a discriminator whose parameters are frozen.
     """
 
-    reads = frozenset({"unlabelled", "parallel"})
+    reads = frozenset({"unlabelled", "sides"})
     faithful = "both players learn from the same pass; English texts are drawn anew, not the update's own"
     neutral = {"generator_rate": 0}  # noqa: RUF012
 
@@ -57,7 +57,7 @@ class LanguageAdversary(Tuning):
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """One of the two kinds of text."""
-            return frozenset({"parallel" if self.unlabelled == TextSource.parallel else "unlabelled"})
+            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

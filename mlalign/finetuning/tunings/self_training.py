@@ -43,7 +43,7 @@ class Guess(NamedTuple):
 class SelfTraining(Tuning):
     """Self-training on unlabelled target text (Dong and de Melo 2019, doi:10.18653/v1/D19-1658)."""
 
-    reads = frozenset({"unlabelled", "parallel"})
+    reads = frozenset({"unlabelled", "sides"})
     faithful = "one run: labels are given once, after a share of the epochs, and the weights go on learning"
     neutral = {"threshold": 1.1}  # noqa: RUF012
 
@@ -73,7 +73,7 @@ class SelfTraining(Tuning):
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """One of the two kinds of text."""
-            return frozenset({"parallel" if self.unlabelled == TextSource.parallel else "unlabelled"})
+            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

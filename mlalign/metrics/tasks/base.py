@@ -44,6 +44,7 @@ class TaskMetric(ABC):
     Attributes:
         name: in configurations and results.
         title: in tables.
+        hub_task: the hub's name of the type of task, in a model card.
         formats: of files, ``task.format``, whose examples it scores.
         beside: key in the results -> title of a score that is reported beside it.
         expected: what ``gold`` and ``predicted`` of a prediction are.
@@ -58,6 +59,7 @@ class TaskMetric(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    hub_task: ClassVar[str] = "text-classification"
     formats: ClassVar[tuple[str, ...]]
     beside: ClassVar[Mapping[str, str]] = {}
     expected: ClassVar[str] = "two labels"

@@ -41,6 +41,7 @@ class AnswerF1(TaskMetric):
 
     name = "answer_f1"
     title = "answer F1"
+    hub_task = "question-answering"
     formats = ("squad",)
     beside: ClassVar[Mapping[str, str]] = {"exact_match": "exact match"}
     expected = "a list of right answers and one answer"

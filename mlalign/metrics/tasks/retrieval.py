@@ -15,6 +15,7 @@ class RetrievalAccuracy(TaskMetric):
 
     name = "retrieval_accuracy"
     title = "accuracy of finding the English translation"
+    hub_task = "sentence-similarity"
     formats = ("bitext",)
     beside: ClassVar[Mapping[str, str]] = {"from_english": "from English", "margin": "by margin"}
     expected = "the ids of two sentences"

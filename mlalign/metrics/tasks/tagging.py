@@ -11,6 +11,7 @@ class EntityF1(TaskMetric):
 
     name = "entity_f1"
     title = "entity F1"
+    hub_task = "token-classification"
     formats = ("entities", "slots")
     expected = "two lists of as many tags"
     note = "Of a sentence with entities, an answer is right where all of them are."
