@@ -121,7 +121,13 @@ def draw_math(page: HTML5Translator, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
+def skip_unsaid(_app: Sphinx, _kind: str, _name: str, member: object, skip: bool, _options: object) -> bool:
+    """Leave out the fields of a named tuple of which nothing is said but their place."""
+    return skip or (inspect.getdoc(member) or "").startswith("Alias for field number")
+
+
 def setup(app: Sphinx) -> None:
     """Connect what stands above."""
     app.connect("source-read", complete)
+    app.connect("autodoc-skip-member", skip_unsaid)
     app.add_html_math_renderer("mathml", (draw_math, None), (draw_math, None))

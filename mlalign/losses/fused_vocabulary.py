@@ -97,7 +97,7 @@ class VocabularyDivergence(Function):
 
     .. math::
         L_b = \sum_v p_{bv} (\ln p_{bv} - \ln q_{bv}), \quad
-        q_{bv} = \frac1{n_b} \sum_{n \in b} e^{z_{nv} - Z_n}, \quad
+        q_{bv} = \frac{1}{n_b} \sum_{n \in b} e^{z_{nv} - Z_n}, \quad
         \frac{\partial L_b}{\partial z_{nv}} = R_n \, e^{z_{nv} - Z_n} - p_{bv} \, \rho_{nv}
 
     where rho is the softmax of z - Z over the rows of a sentence and R_n the sum of p rho over

@@ -21,7 +21,7 @@ def discriminator_loss(
     r"""What the discriminator minimises: binary cross entropy, both sides weighing the same.
 
     .. math::
-        L_D = \tfrac12 \bigl[ \overline{(1-\epsilon)\,\mathrm{softplus}(-a^\phi)
+        L_D = \tfrac{1}{2} \bigl[ \overline{(1-\epsilon)\,\mathrm{softplus}(-a^\phi)
             + \epsilon\,\mathrm{softplus}(a^\phi)} + \overline{\mathrm{softplus}(a^\psi)} \bigr]
 
     Minus Eq. 1 of the paper, halved; the one-sided smoothing is that of Salimans et al. 2016
@@ -55,10 +55,10 @@ def confusion_loss(
     r"""What the generator minimises: it hides the language from the discriminator.
 
     .. math::
-        \mathrm{flip} = \tfrac12 \bigl[ \overline{\mathrm{softplus}(a^\phi)}
+        \mathrm{flip} = \tfrac{1}{2} \bigl[ \overline{\mathrm{softplus}(a^\phi)}
             + \overline{\mathrm{softplus}(-a^\psi)} \bigr], \quad
         \mathrm{minimax} = -L_D, \quad
-        \mathrm{uniform} = \tfrac12 \sum_{x \in \{\phi, \psi\}} \overline{\tfrac12 \bigl[
+        \mathrm{uniform} = \tfrac{1}{2} \sum_{x \in \{\phi, \psi\}} \overline{\tfrac{1}{2} \bigl[
             \mathrm{softplus}(a^x) + \mathrm{softplus}(-a^x) \bigr]} - \ln 2
 
     ``minimax`` is the generator's side of Eq. 1 of the paper; ``flip`` is its non-saturating

@@ -22,7 +22,7 @@ def momentum_contrast_loss(
     r"""Each query finds its key among negatives that are the same for all.
 
     .. math::
-        L = -\frac1b \sum_i \ln \frac{e^{q_i \cdot k_i / T}}
+        L = -\frac{1}{b} \sum_i \ln \frac{e^{q_i \cdot k_i / T}}
             {e^{q_i \cdot k_i / T} + \sum_n e^{q_i \cdot k^-_n / T}}
 
     He et al. 2020 (arXiv:1911.05722), Eq. 1; between languages Chi et al. 2021 (arXiv:2007.07834),

@@ -104,7 +104,7 @@ def intra_sentence_loss(
     r"""A sentence is to its neighbours what its translation is to theirs.
 
     .. math::
-        L = \frac1b \sum_{ij} -\ln \cos \tfrac\pi2 \bigl| P^\phi_{ij} - P^\psi_{ij} \bigr|, \qquad
+        L = \frac{1}{b} \sum_{ij} -\ln \cos \tfrac{\pi}{2} \bigl| P^\phi_{ij} - P^\psi_{ij} \bigr|, \qquad
         P^x_{ij} = \mathrm{softmax}_{j \ne i} \, \mathrm{sim}(x_i, x_j) / T
 
     Eq. 8 of the paper. There j = i is not left out, which makes both rows the same one-hot

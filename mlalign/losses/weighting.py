@@ -13,8 +13,8 @@ class UncertaintyWeights(nn.Module):
     r"""The sum of several losses, each with a weight that is learned as its uncertainty.
 
     .. math::
-        \mathrm{kendall}: \sum_k e^{-s_k} L_k + \tfrac12 s_k, \qquad
-        \mathrm{liebel}: \sum_k \tfrac12 e^{-s_k} L_k + \ln(1 + e^{s_k}), \qquad
+        \mathrm{kendall}: \sum_k e^{-s_k} L_k + \tfrac{1}{2} s_k, \qquad
+        \mathrm{liebel}: \sum_k \tfrac{1}{2} e^{-s_k} L_k + \ln(1 + e^{s_k}), \qquad
         \mathrm{fixed}: \sum_k L_k
 
     Eq. 15 of the paper, after Kendall et al. 2018 (arXiv:1705.07115); Liebel and Körner 2018

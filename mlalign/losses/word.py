@@ -29,7 +29,7 @@ def masked_word_loss(
     r"""A masked word is the word that its context says.
 
     .. math::
-        L = -\frac1n \sum_i \ln \mathrm{softmax}_v (w_v \cdot g_i + c_v) [y_i]
+        L = -\frac{1}{n} \sum_i \ln \mathrm{softmax}_v (w_v \cdot g_i + c_v) [y_i]
 
     Eq. 12 of the paper for one language.
 
@@ -66,11 +66,11 @@ def word_distribution_loss(
     r"""The words of a sentence tell, together, which words its translation holds.
 
     .. math::
-        L = \frac1B \sum_b \mathrm{KL}(p_b \,\|\, q_b), \qquad
+        L = \frac{1}{B} \sum_b \mathrm{KL}(p_b \,\|\, q_b), \qquad
         p_b(v) = (1 - \epsilon) \frac{\mathrm{count}_b(v)}{m_b} + \frac{\epsilon}{V}
 
-        \mathrm{mixture}: q_b = \frac1{n_b} \sum_{i \in b} \mathrm{softmax}(W g_i + c), \qquad
-        \mathrm{pooled}: q_b = \mathrm{softmax} \Bigl( W \frac1{n_b} \sum_{i \in b} g_i + c \Bigr)
+        \mathrm{mixture}: q_b = \frac{1}{n_b} \sum_{i \in b} \mathrm{softmax}(W g_i + c), \qquad
+        \mathrm{pooled}: q_b = \mathrm{softmax} \Bigl( W \frac{1}{n_b} \sum_{i \in b} g_i + c \Bigr)
 
     Eq. 13 of the paper in one direction. Its Laplace smoothing is set by the mass that it gives
     away; ``pooled`` is the form of Mao et al. 2021 (arXiv:2105.13856).
