@@ -212,6 +212,11 @@ def _finite(found: str) -> float:
     return value if math.isfinite(value) else _no_number(found)
 
 
+def shortened(text: str, length: int = 200) -> str:
+    """The beginning of what a file may make as long as it likes, for a message."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
 def excerpt(text: str, length: int = 40) -> str:
     """Quote the beginning of a text for a message."""
-    return repr(text if len(text) <= length else f"{text[:length]}…")
+    return repr(shortened(text, length))

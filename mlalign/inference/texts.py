@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from mlalign.data.readers import RawText
 from mlalign.data.readers.leftovers import CARRIAGE_RETURN
-from mlalign.data.text import excerpt, lines_of, parse_json
+from mlalign.data.text import excerpt, lines_of, parse_json, shortened
 from mlalign.errors import DataError
 from mlalign.files import Json
 
@@ -74,7 +74,7 @@ def _of_rows(name: str, lines: Iterator[Line], reads: Sequence[str]) -> Iterator
             yield _empty(number, reads)
         elif len(fields) != len(header):
             raise DataError(
-                f"{name}, line {number}: expected {len(header)} tab-separated fields ({', '.join(header)}), "
+                f"{name}, line {number}: expected {len(header)} tab-separated fields ({shortened(', '.join(header))}), "
                 f"found {len(fields)}"
             )
         else:

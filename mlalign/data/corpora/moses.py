@@ -59,8 +59,8 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
 
 
 def _is_text(member: zipfile.ZipInfo) -> bool:
-    """Whether a member can be text: neither a folder nor a link, whose content would be a path."""
-    return not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16))
+    """Whether a member can be text: with a name, neither a folder nor a link, whose content would be a path."""
+    return bool(member.filename) and not (member.is_dir() or stat.S_ISLNK(member.external_attr >> 16))
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], BinaryIO]:

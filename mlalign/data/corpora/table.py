@@ -10,7 +10,7 @@ from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parquet import read_batches
 from mlalign.data.readers.leftovers import Leftovers
-from mlalign.data.text import LONGEST, read_lines, what_it_is
+from mlalign.data.text import LONGEST, read_lines, shortened, what_it_is
 from mlalign.errors import DataError, did_you_mean
 
 BATCH = 10_000
@@ -64,7 +64,7 @@ def _places(path: Path, columns: Sequence[str], header: Sequence[str]) -> tuple[
         if column not in header:
             raise DataError(
                 f"{path}, line 1: expected a header with the columns {' and '.join(columns)}, "
-                f"found {', '.join(header)}{did_you_mean(column, header)}; set prepare.columns"
+                f"found {shortened(', '.join(header))}{did_you_mean(column, header)}; set prepare.columns"
             )
     return header.index(columns[0]), header.index(columns[1])
 
@@ -84,11 +84,11 @@ def read_parquet(
     Raises:
         DataError: the file is damaged, has no such columns, or holds more text than a file of its size does.
     """
+    row = 0
     try:
         with pq.ParquetFile(path) as file:
             english, other = _columns(path, file.schema_arrow, language, columns, codes)
             _refuse_long_rows(path, file.metadata)
-            row = 0
             for batch in read_batches(path, file.metadata, list(dict.fromkeys((english, other))), BATCH):
                 sides = [batch.column(english), batch.column(other)]
                 if english == other:

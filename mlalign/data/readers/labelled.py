@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, repeated, unexpected
 from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.text import shortened
 
 
 class LabelledRows:
@@ -49,7 +50,7 @@ class LabelledRows:
         self.left.bad(
             line,
             "wrong number of fields",
-            f"expected {len(columns)} tab-separated fields ({', '.join(columns)}), found "
+            f"expected {len(columns)} tab-separated fields ({shortened(', '.join(columns))}), found "
             f"{len(fields) or 'none: the line is empty or its quotes do not match'}",
         )
 

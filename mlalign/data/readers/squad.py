@@ -10,7 +10,7 @@ from pathlib import Path
 from mlalign.data.readers.format import Format, PartName
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.readers.records import Part, Question
-from mlalign.data.text import parse_json, read_text
+from mlalign.data.text import parse_json, read_text, shortened
 from mlalign.errors import DataError
 from mlalign.files import Json
 
@@ -67,7 +67,7 @@ def _questions(path: Path) -> Iterator[Question | None]:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected SQuAD's JSON (data, paragraphs, context, qas, answers, text, answer_start), "
-            f"found other ({error!r}); get the file anew"
+            f"found other ({shortened(repr(error))}); get the file anew"
         ) from error
 
 
