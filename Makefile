@@ -12,6 +12,7 @@ STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHE
 REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT) output=multirun/study_real
 RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 'task.languages=[ar,de,es,fr,hi,ru,zh]'
 ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
+PARAPHRASE := task=tatopara data.parallel=[mozilla] data.max_pairs=20000 'task.languages=[en,de,es,fr,ja,ru]'
 BENCHMARKS := step_cost vocabulary_head attention input finetuning adapters pruned_vocabulary cost_model gpu_check table
 
 .DEFAULT_GOAL := help
@@ -102,7 +103,11 @@ study-real: setup  ## the same on a pretrained encoder and real text: make study
 	-$(REAL) method=$(STUDIED)
 	-$(REAL) ablation=$(PARTS)
 	-$(REAL) method=$(STUDIED) $(ENTITIES)
+	-$(REAL) method=$(STUDIED) $(PARAPHRASE)
+	-for run in multirun/study_real/panx/*/; do $(BIN)/python evaluate.py run=$$run task=wikineural; done
+	-for run in multirun/study_real/panx/*/; do $(BIN)/python evaluate.py run=$$run task=uner 'task.languages=[en]'; done
 	$(BIN)/python evaluate.py runs='multirun/study_real/**' baseline=inter_sentence
+	-$(BIN)/python evaluate.py overlap='multirun/study_real/**' output=multirun/study_real/overlap.jsonl
 
 figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them
 	@for numbers in docs/figures/*.csv; do \
