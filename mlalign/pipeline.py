@@ -333,12 +333,17 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
         return learned(progress, settings, tunings, "all")
     first = Progress(record.folder / SOURCE_STAGE, progress.identity)
     before = learned(first, settings, tunings, "source")
-    later = replace(
+    return learned(progress, of_few_labels(settings), TuningSet(), "shots", start=before.module)
+
+
+def of_few_labels(settings: Finetune) -> Finetune:
+    """The settings of the stage in which a few labels are learned after the source's."""
+    rate = settings.shots_learning_rate
+    return replace(
         settings,
         epochs=settings.shots_epochs or settings.epochs,
-        learning_rate=settings.learning_rate if settings.shots_learning_rate is None else settings.shots_learning_rate,
+        learning_rate=settings.learning_rate if rate is None else rate,
     )
-    return learned(progress, later, TuningSet(), "shots", start=before.module)
 
 
 def _learned(
@@ -527,7 +532,7 @@ def write_results(
 def through_pivot(config: Train, corpus: Corpus, aligned: Aligned) -> set[str]:
     """That the source is aligned with other languages only through a third one, where it is."""
     pivot, source = config.data.pivot, canonical(corpus.task.source)
-    if aligned.folder is None or pivot == source or not corpus.task.learned:
+    if "parallel text" not in aligned.reads or pivot == source or not corpus.task.learned:
         return set()
     return {f"aligned through {pivot}: {source}, whose labels are learned, is paired with no other language"}
 

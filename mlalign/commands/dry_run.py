@@ -60,9 +60,10 @@ def total() -> None:
                 seconds += stage.seconds
             if stage.name == "align":
                 made.add(key)
-    missing = {reason for one in _priced for reason in one.missing}
-    print(f"\ntotal     {len(_priced)} runs: {duration(seconds)}, each alignment made once")
-    print("\n".join(f"missing   {reason}" for reason in sorted(missing)))
+    print(f"\ntotal     {len(_priced)} runs: {_time(seconds, *_priced)}, each alignment made once")
+    missing = {f"missing   {reason}" for one in _priced for reason in one.missing}
+    left_out = {f"note      not in the price: {what}" for one in _priced for what in one.left_out}
+    print("\n".join([*sorted(missing), *sorted(left_out)]))
     _priced.clear()
 
 
@@ -78,23 +79,23 @@ def report(one: Price) -> list[str]:
             f"{duration(stage.seconds)}, {size(stage.memory)}"
         )
     found += [f"missing   {what}" for what in one.missing]
+    found += [f"note      not in the price: {what}" for what in one.left_out]
     found += [f"note      {what}" for what in one.notes]
     found.append(f"disk      {size(one.kept)} kept, {size(one.most)} while it runs")
-    found.append(f"total     {took(one)} (give or take {device.error:.0%}), {size(one.memory)} of memory")
+    longest = "" if one.longest is None else f", {_time(one.longest, one)} if all sentences were of full length"
+    taken = f"{_time(one.seconds, one)}{longest}"
+    found.append(f"total     {taken} (give or take {device.error:.0%}), {size(one.memory)} of memory")
     return found
 
 
-def took(one: Price) -> str:
-    """Time of a whole run."""
-    longest = "" if one.longest is None else f", {duration(one.longest)} if all sentences were of full length"
-    return f"{duration(one.seconds)}{longest}"
+def _time(seconds: float, *of: Price) -> str:
+    """Time that is no more than a part where a price leaves something out."""
+    return duration(seconds) + (" and more" if any(one.left_out for one in of) else "")
 
 
 def row(one: Price, called: str) -> str:
     """A price in a line of a table."""
     fits = "" if one.memory <= one.device.memory else " (does not fit)"
-    longest = "" if one.longest is None else f" to {duration(one.longest)}"
-    return (
-        f"| {called} | {one.device.name} | {duration(one.seconds)}{longest} | {size(one.memory)}{fits} | "
-        f"{size(one.most)} |"
-    )
+    first = "" if one.longest is None else f"{duration(one.seconds)} to "
+    time = _time(one.seconds if one.longest is None else one.longest, one)
+    return f"| {called} | {one.device.name} | {first}{time} | {size(one.memory)}{fits} | {size(one.most)} |"

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 USAGE = 2
 INTERRUPTED = 130
+TRUE = ("true", "yes", "y", "on", "1")  # as OmegaConf reads it
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
 PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
 INTERPOLATED = re.compile(  # what OmegaConf says before the reason
@@ -203,7 +204,7 @@ class Command:
 
 def is_dry(words: Sequence[str]) -> bool:
     """Whether a command line asks for prices alone."""
-    return any(key_of(word) == "dry_run" and word.partition("=")[2].lower() == "true" for word in words)
+    return any(key_of(word) == "dry_run" and word.partition("=")[2].lower() in TRUE for word in words)
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """What a run is priced on: a card by its data sheet, or this machine by a few steps."""
 
 import os
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import astuple, dataclass
 
 import torch
 
@@ -12,8 +11,9 @@ from mlalign.errors import ConfigError
 from mlalign.pricing.model import ERROR, UPDATE, Computed, Shape, seconds
 
 
-class Work(NamedTuple):
-    """Of one or of many steps, all alike.
+@dataclass(frozen=True)
+class Work:
+    """Of one or of many steps.
 
     Attributes:
         operations: in products of matrices.
@@ -25,32 +25,13 @@ class Work(NamedTuple):
     moved: float
     passes: float
 
+    def __add__(self, other: "Work") -> "Work":
+        """Both."""
+        return Work(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
 
-class Device(Protocol):
-    """Something that computes."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-
-    @property
-    def memory(self) -> float:
-        """Bytes."""
-
-    @property
-    def resident(self) -> float:
-        """Bytes that a process holds there before it has a model."""
-
-    @property
-    def error(self) -> float:
-        """By which share seconds may be off."""
-
-    @property
-    def computed(self) -> Computed:
-        """How it computes a step."""
-
-    def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
-        """What steps of a model and its updates take, each as the first."""
+    def __mul__(self, number: float) -> "Work":
+        """So many times."""
+        return Work(*(number * one for one in astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -63,8 +44,8 @@ class Sheet:
         rate: operations a second.
         bandwidth: bytes a second.
         computed: how it computes a step.
-        error: that of the model.
-        resident: nothing that is known.
+        error: by which share seconds may be off.
+        resident: bytes that a process holds there before it has a model: none that are known.
     """
 
     name: str
@@ -77,7 +58,7 @@ class Sheet:
 
     def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
         """See ``model.seconds``."""
-        moved = work.moved + updates * UPDATE * shape.parameters
+        moved = work.moved + updates * UPDATE * shape.learned
         return seconds(work.operations, moved, work.passes * shape.layers, rate=self.rate, bandwidth=self.bandwidth)
 
 
@@ -104,6 +85,9 @@ class Measured:
     def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
         """As its steps took."""
         return work.operations / self.rate
+
+
+Device = Sheet | Measured
 
 
 def sheet_of(config: Train) -> Sheet:

@@ -76,8 +76,9 @@ def gather(config: Train, scratch: Path) -> Here:
             text, longer = MadeUpText(inside, TYPICAL), MadeUpText(inside, config.align.max_length)
     if corpus is not None:
         if names and not corpus.task.learned and isinstance(text, SampledText):
-            refuse_seen(corpus.task, text.files)
+            refuse_seen(corpus.task, text.files, text.pivot)
         check_files(corpus.scored)
+        corpus.resources.check()
     if is_here(config.backbone, built=built.is_built):
         backbone: Start = Backbone(inside, text or built.text)
     else:

@@ -9,10 +9,12 @@ off from any of them. w is the width, v the vocabulary, t the positions of a bat
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import ArrayLike
 from transformers import PreTrainedModel
 
-from mlalign.cost import VocabularyRows
+from mlalign.cost import FORWARD, VocabularyRows, matrix_entries, read_operations
 from mlalign.losses.fused_vocabulary import KEPT_ENTRIES
+from mlalign.models.adapters import frozen_names
 
 FLOAT = 4  # bytes
 ATTAINED = 0.37  # of rate and bandwidth
@@ -28,13 +30,17 @@ class Shape:
 
     Attributes:
         parameters: all.
-        embeddings: entries of the matrix of words.
+        learned: parameters that learn.
+        saved: parameters that a checkpoint holds: all but those under an adapter.
+        embeddings: entries of the matrix of words, which has a dense gradient; 0 where it does not learn.
         layers: of the encoder.
         width: w.
         heads: of attention; 0: no attention.
     """
 
     parameters: int
+    learned: int
+    saved: int
     embeddings: int
     layers: int
     width: int
@@ -44,13 +50,22 @@ class Shape:
     def of(cls, model: PreTrainedModel) -> "Shape":
         """Of a model, whose weights are not looked at."""
         config: Any = model.config
+        words, under = model.get_input_embeddings().weight, set(frozen_names(model))
+        sizes = {name: (one.numel(), one.requires_grad) for name, one in model.named_parameters()}
         return cls(
-            sum(one.numel() for one in model.parameters()),
-            model.get_input_embeddings().weight.numel(),
+            sum(size for size, _ in sizes.values()),
+            sum(size for size, learns in sizes.values() if learns),
+            sum(size for name, (size, _) in sizes.items() if name not in under),
+            words.numel() if words.requires_grad else 0,
             int(config.num_hidden_layers),
             int(config.hidden_size),
             int(getattr(config, "num_attention_heads", 0)),
         )
+
+    @property
+    def checkpoint(self) -> int:
+        """Bytes of what a stage resumes from: weights, and two moments of those that learn."""
+        return FLOAT * (self.saved + 2 * self.learned)
 
 
 @dataclass(frozen=True)
@@ -91,9 +106,22 @@ def kept_bytes(shape: Shape, positions: int, length: int, computed: Computed) ->
     return embeddings + shape.layers * layer
 
 
-def peak_bytes(
-    shape: Shape, kept: int, rows: VocabularyRows, vocabulary: int, *, accumulates: bool = False, learned: bool = True
-) -> int:
+def learning_operations(model: PreTrainedModel, lengths: ArrayLike) -> float:
+    """Of the encoder's layers: forward and, where something learns, backward, less where that is an adapter alone.
+
+    Args:
+        model: with or without a head.
+        lengths: positions of each sequence.
+    """
+    encoder = model.base_model
+    if not any(one.requires_grad for one in encoder.parameters()):
+        return FORWARD * read_operations(encoder, lengths)
+    frozen = bool(frozen_names(encoder))
+    adapter = matrix_entries(encoder, learned=True) if frozen else 0
+    return read_operations(encoder, lengths, frozen=frozen, adapter=adapter)
+
+
+def peak_bytes(shape: Shape, kept: int, rows: VocabularyRows, vocabulary: int, *, accumulates: bool = False) -> int:
     """Held at the same time at most, without what an allocator and a device's context hold.
 
     All that is kept is there before the first gradient is, and is freed as gradients come. A word loss has a gradient
@@ -105,15 +133,12 @@ def peak_bytes(
         rows: of the pass over the vocabulary.
         vocabulary: v.
         accumulates: whether gradients of batches before are there.
-        learned: whether the encoder learns.
     """
-    weights = FLOAT * shape.parameters
-    if not learned:
-        return weights + kept
+    gradients = FLOAT * shape.learned
     entries = (rows.singles + rows.mixed) * vocabulary
     words = 3 * FLOAT * min(KEPT_ENTRIES, entries) + (2 * FLOAT * shape.embeddings if entries else 0)
-    before = kept + words + (weights if accumulates else 0)
-    return 3 * weights + max(weights, before)
+    before = kept + words + (gradients if accumulates else 0)
+    return FLOAT * shape.parameters + 2 * gradients + max(gradients, before)
 
 
 def moved_bytes(shape: Shape, kept: int, rows: VocabularyRows, vocabulary: int) -> int:

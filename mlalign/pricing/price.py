@@ -4,22 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mlalign.alignment.budget import dear_words
-from mlalign.config.enums import THIS, Keep, Links, Stage
+from mlalign.config.enums import THIS, AdapterStage, Freeze, Keep, Links, ShotsOrder, Stage
 from mlalign.config.frozen import freeze
-from mlalign.config.identity import alignment_settings, fingerprint
+from mlalign.config.identity import affects_nothing, alignment_settings, fingerprint
 from mlalign.config.schema import Train
+from mlalign.config.settings import values
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.device import Computing, choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
+from mlalign.models.adapters import merge_adapter
 from mlalign.models.io import RECIPE
-from mlalign.pipeline import chained
+from mlalign.models.vocabulary_head import unused_head
+from mlalign.pipeline import chained, of_few_labels
 from mlalign.pricing.backbone import StandIn
 from mlalign.pricing.device import Device, Measured, memory_here, sheet_of
 from mlalign.pricing.gather import Here, gather
@@ -27,16 +30,17 @@ from mlalign.pricing.model import FLOAT, Computed, Shape
 from mlalign.pricing.stages import StagePrice, alignment_price, batches_of, finetuning_price, scoring_price
 from mlalign.pricing.steps import Rate, alignment_rate, encoder_rate
 from mlalign.pricing.task import TaskLengths, declared_lengths, lengths_here
-from mlalign.pricing.text import SampledText
+from mlalign.pricing.text import MadeUpText, SampledText
 from mlalign.pricing.words import counted, size
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.finished import is_finished, run_folder
-from mlalign.training.computing import set_up
+from mlalign.training.adapting import adapt
+from mlalign.training.computing import attention, set_up
 
 PAIR = 24  # bytes of a pair in the cache of tokens, besides 4 for each token
 PREDICTION = 250  # bytes
-ADAM = 3  # weights and two moments: what a checkpoint holds of each parameter
+READ = ("align.", "data.", "method.stages", "backbone.tokenizer", "backbone.prune_vocabulary")  # by an alignment
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Price:
         most: likewise, while it lasts.
         reads: what it reads, for people.
         missing: what is not here.
+        left_out: what it would do that has no price here.
         notes: what else is to be known.
         alignment: the same for runs that share one.
     """
@@ -64,6 +69,7 @@ class Price:
     most: float
     reads: list[str]
     missing: list[str]
+    left_out: list[str]
     notes: list[str]
     alignment: str
 
@@ -89,6 +95,7 @@ class Encoder:
         longest: seconds of it with the longest sentences, where their length is not known.
         cache: bytes of its tokens on the disk.
         reads: what it reads.
+        left_out: stages that make it and have no price here.
         notes: what is to be said of it.
     """
 
@@ -98,6 +105,7 @@ class Encoder:
     longest: float | None = None
     cache: float = 0.0
     reads: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -169,24 +177,37 @@ def price(config: Train, scratch: Path) -> Price:
         UserError: what the run would be refused for. Of ``data=hub`` what is not here yet is no such thing.
     """
     on, folder, here = On(config), run_folder(config), gather(config, scratch)
-    alignment = fingerprint([alignment_settings(config), list(map(str, config.method.stages)), config.data.parallel])
+    nothing = Price(folder, on.device, [], None, 0.0, 0.0, [], here.missing, [], [], alignment_name(config))
     if _is_finished(config, here, folder):
         note = "found: this run is finished, and costs nothing; resume=false recomputes it"
-        return Price(folder, on.device, [], None, 0.0, 0.0, [], here.missing, [note], alignment)
+        return replace(nothing, notes=[note])
     if Stage.vectors in config.method.stages:
-        note = "method.stages=[vectors] learns word vectors on the CPU and needs no backbone: it has no price here"
-        return Price(folder, on.device, [], None, 0.0, 0.0, [], here.missing, [note], alignment)
+        return replace(nothing, left_out=["all of it: method.stages=[vectors] learns on the CPU without a backbone"])
     encoder = _encoder(config, here, scratch, on)
     lengths, reads = _task(config, here, encoder)
-    stages = [] if encoder.price is None else [encoder.price]
-    stages += _learning(config, encoder, lengths, on)
-    kept, most = _disk(config, encoder, lengths)
-    longest = None
-    if encoder.longest is not None and encoder.price is not None:
-        longest = encoder.longest + sum(one.seconds for one in stages[1:])
-    notes = [*encoder.notes, *_notes(config, lengths, stages, on.device)]
-    read = [*encoder.reads, *reads]
-    return Price(folder, on.device, stages, longest, kept, most, read, here.missing, notes, alignment)
+    learned = _learning(config, encoder, lengths, on)
+    stages = learned if encoder.price is None else [encoder.price, *learned]
+    kept, most = _disk(config, encoder, lengths, stages)
+    return Price(
+        run=folder,
+        device=on.device,
+        stages=stages,
+        longest=None if encoder.longest is None else encoder.longest + sum(one.seconds for one in learned),
+        kept=kept,
+        most=most,
+        reads=[*encoder.reads, *reads],
+        missing=here.missing,
+        left_out=[*encoder.left_out, *_left_out(config, lengths)],
+        notes=[*encoder.notes, *_notes(config, stages, on.device)],
+        alignment=nothing.alignment,
+    )
+
+
+def alignment_name(config: Train) -> str:
+    """The same for runs that find one alignment; those that differ in what their alignments may read have two."""
+    read = {key: one for key, one in values(config).items() if key.startswith(READ) and not affects_nothing(key)}
+    adapter = config.backbone.adapter if config.backbone.adapter.learns_in(AdapterStage.align) else None
+    return fingerprint([alignment_settings(config), config.backbone.path, read, adapter])
 
 
 def _is_finished(config: Train, here: Here, folder: Path) -> bool:
@@ -199,19 +220,22 @@ def _is_finished(config: Train, here: Here, folder: Path) -> bool:
 
 def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     """What is fine-tuned, and the price of the alignment that makes it."""
-    names = config.method.stages
+    names, text, notes = config.method.stages, here.text, list[str]()
     others = [str(one) for one in names if one != Stage.align]
-    notes = [f"not in the price: what method.stages={others} takes"] if others else []
-    text = here.text
+    left_out = (f"what method.stages={others} takes",) if others else ()
     if Stage.align not in names or text is None:
-        return Encoder(*here.backbone.load("eager"), notes=tuple(notes))
+        return Encoder(*here.backbone.load(attention(config)), left_out=left_out)
 
-    def stage_of(of: Any) -> AlignmentStage:
+    def stage_of(of: SampledText | MadeUpText) -> AlignmentStage:
         asked = of.config
         if isinstance(here.backbone, StandIn):  # whose embeddings have no values that language tokens could start from
-            method = replace(asked.method, language_tokens=False)
-            asked = freeze(replace(asked, method=method))
-        return AlignmentStage(asked, of, here.backbone, _no_trainer, precision="32-true")
+            asked = replace(asked, method=replace(asked.method, language_tokens=False))
+        if isinstance(of, MadeUpText):  # which nothing can be learned from
+            asked = replace(asked, data=replace(asked.data, links=Links.none, teacher=None))
+        stage = AlignmentStage(freeze(asked), of, here.backbone, _no_trainer, precision="32-true")
+        if isinstance(of, MadeUpText):
+            stage.lexicon = {language: {} for language in of.languages}
+        return stage
 
     stage = stage_of(text)
     module, data, tokenizer = stage.assembled(stage.config, stage.attention)
@@ -221,10 +245,10 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     batches = batches_of(stage.config.align, module, data, steps)
     tokens = batches.mean.tokens / max(1, batches.mean.pairs)
     cache = sum(pairs.values()) * (PAIR + FLOAT * tokens)
-    found = Encoder(model, tokenizer, cache=cache, reads=(reads,))
+    found = Encoder(model, tokenizer, cache=cache, reads=(reads,), left_out=left_out)
     if _is_made(config, here):
         note = "found: the aligned encoder is there, and costs nothing; resume=false makes it again"
-        return replace(found, notes=(*notes, note))
+        return replace(found, left_out=(), notes=(note,))
     device = on.by(lambda computing: alignment_rate(stage, batches.mean.flops, computing, scratch))
     if hint := dear_words(stage.config.align, module, data):
         notes.append(hint)
@@ -232,8 +256,8 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     if here.longer is not None:
         other = stage_of(here.longer)
         whole = batches_of(other.config.align, *other.assembled(other.config, other.attention)[:2], steps)
-        longest, seconds = whole.most, alignment_price(other.config, module, whole, whole.most, device).seconds
-    made = alignment_price(stage.config, module, batches, longest, device)
+        longest, seconds = whole.most, alignment_price(other.config.align, module, whole, whole.most, device).seconds
+    made = alignment_price(stage.config.align, module, batches, longest, device)
     return replace(found, price=made, longest=seconds, notes=tuple(notes))
 
 
@@ -259,7 +283,10 @@ def _task(config: Train, here: Here, encoder: Encoder) -> tuple[TaskLengths, lis
     else:
         layout = SequenceBuilder(encoder.tokenizer, {}, max_length=config.finetune.max_length)
         lengths = lengths_here(config, here.corpus.task, here.corpus.scored, layout)
-    reads = [f"test: {counted({language: len(one) for language, one in lengths.tests.items()})}"]
+    tests = {language: len(one) for language, one in lengths.tests.items()}
+    reads = [f"{config.scored}: {counted(tests)}"] if tests else []
+    if len(lengths.shots):
+        reads.insert(0, f"train: {counted(config.finetune.shots)}")
     if lengths.train is not None and lengths.dev is not None:
         reads.insert(0, f"{config.task.source}: train {len(lengths.train):,}, dev {len(lengths.dev):,}")
     return lengths, [f"{config.task.name}: {one}" for one in reads]
@@ -267,43 +294,66 @@ def _task(config: Train, here: Here, encoder: Encoder) -> tuple[TaskLengths, lis
 
 def _learning(config: Train, encoder: Encoder, lengths: TaskLengths, on: On) -> list[StagePrice]:
     """Fine-tuning and scoring."""
-    at_once, model = choose_tokens(config.trainer.tokens, gpu=on.is_gpu), encoder.model
     known = [one for one in (lengths.train, *lengths.tests.values()) if one is not None and len(one)]
     if not known:
         return []
-    longest = max(1, int(max(one.max() for one in known)))
-    at_least = min(at_once, config.finetune.batch_size * config.finetune.max_length)
+    at_once, model, settings = choose_tokens(config.trainer.tokens, gpu=on.is_gpu), encoder.model, config.finetune
+    _set_learned(config, model)
+    longest = min(settings.max_length, max(1, int(max(one.max() for one in known))))
+    at_least = min(at_once, settings.batch_size * settings.max_length)
     device = on.by(lambda computing: encoder_rate(model.base_model, at_least, longest, computing, config))
     found = []
     if lengths.train is not None and lengths.dev is not None:
-        found.append(finetuning_price(config, model, lengths.train, lengths.dev, at_once, device))
-    return [*found, scoring_price(model, list(lengths.tests.values()), at_once, device)]
+        parts = [("fine-tune", settings, np.concatenate([lengths.train, lengths.shots]))]
+        if settings.shots_order == ShotsOrder.after:
+            parts = [("fine-tune", settings, lengths.train), ("shots", of_few_labels(settings), lengths.shots)]
+        found = [finetuning_price(*part, lengths.dev, at_once, model=model, device=device) for part in parts]
+    tests = [one for one in lengths.tests.values() if len(one)]
+    return [*found, *([scoring_price(model, tests, at_once, device)] if tests else [])]
 
 
-def _disk(config: Train, encoder: Encoder, lengths: TaskLengths) -> tuple[float, float]:
+def _set_learned(config: Train, model: PreTrainedModel) -> None:
+    """As fine-tuning has it: all weights but the masked-word head learn, an adapter instead, or what is not frozen."""
+    adapter, seed = config.backbone.adapter, config.finetune.seed
+    assert seed is not None  # resolved
+    merge_adapter(model)
+    model.requires_grad_(True)
+    if adapter.learns_in(AdapterStage.finetune):
+        adapt(model, adapter, seed)
+    unused_head(model)
+    if config.finetune.freeze == Freeze.encoder:
+        model.requires_grad_(False)
+    elif config.finetune.freeze == Freeze.embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+
+
+def _disk(config: Train, encoder: Encoder, lengths: TaskLengths, stages: list[StagePrice]) -> tuple[float, float]:
     """Bytes that stay, and most of all while it runs: a checkpoint is written beside the last one."""
     weights = FLOAT * Shape.of(encoder.model).parameters
     folders = {Keep.none: 0, Keep.tested: 1, Keep.best_and_last: 2, Keep.all: config.finetune.evaluations}
     learned = 0 if lengths.train is None else folders[config.keep_checkpoints]
     aligned = 0 if encoder.price is None else 1
     kept = encoder.cache + (aligned + learned) * weights + PREDICTION * sum(map(len, lengths.tests.values()))
-    trains = encoder.price is not None or lengths.train is not None
-    return kept, kept + 2 * ADAM * weights * trains
+    source = learned * weights * (config.finetune.shots_order == ShotsOrder.after)  # of the stage before, until the end
+    return kept, kept + source + 2 * max((stage.checkpoint for stage in stages), default=0.0)
 
 
-def _notes(config: Train, lengths: TaskLengths, stages: list[StagePrice], device: Device) -> list[str]:
-    """What is not in the price, and what to do where it does not fit."""
+def _left_out(config: Train, lengths: TaskLengths) -> list[str]:
+    """What a run does besides."""
     notes = []
     if lengths.unknown:
-        notes.append(f"not in the price: conf/task does not say how many there are: {', '.join(lengths.unknown)}")
+        notes.append(f"conf/task does not say how many there are: {', '.join(lengths.unknown)}")
+    if config.tuning:
+        notes.append(f"what tuning={','.join(config.tuning)} reads, learns and predicts besides labels")
+    reading = {"data.teacher": config.data.teacher is not None, "data.links": config.data.links != Links.none}
+    return notes + [f"what {key} takes once" for key, is_read in reading.items() if is_read]
+
+
+def _notes(config: Train, stages: list[StagePrice], device: Device) -> list[str]:
+    """How to read the price, and what to do where it does not fit."""
+    notes = []
     if config.trainer.devices != 1:
         notes.append(f"trainer.devices={config.trainer.devices}: the price is that of one device")
-    if config.finetune.shots:
-        notes.append("not in the price: the few labels of finetune.shots")
-    if config.tuning:
-        notes.append(f"not in the price: what tuning={','.join(config.tuning)} reads besides English labels")
-    reading = {"data.teacher": config.data.teacher is not None, "data.links": config.data.links != Links.none}
-    notes += [f"not in the price: what {key} takes once" for key, is_read in reading.items() if is_read]
     for stage in stages:
         if stage.memory + device.resident > device.memory:
             notes.append(

@@ -1,6 +1,6 @@
 """The price of each stage of a run: from its text and its encoder to operations, seconds and bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,12 +10,12 @@ from transformers import PreTrainedModel
 
 from mlalign.alignment.budget import BatchCost, batch_costs
 from mlalign.alignment.module import AlignmentModule
-from mlalign.config.enums import Freeze
-from mlalign.config.schema import Align, Train
+from mlalign.config.schema import Align, Finetune
 from mlalign.cost import FORWARD, VocabularyRows, read_operations
-from mlalign.data.parallel import ParallelDataModule
+from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule
+from mlalign.models.subwords import Subwords
 from mlalign.pricing.device import Device, Work
-from mlalign.pricing.model import FLOAT, Shape, kept_bytes, moved_bytes, peak_bytes
+from mlalign.pricing.model import FLOAT, Shape, kept_bytes, learning_operations, moved_bytes, peak_bytes
 
 NO_WORDS = VocabularyRows(0, 0)
 SHORT, LOOKED_AT = 400, 100  # batches: of a run that is looked at whole, and of a longer one
@@ -33,6 +33,7 @@ class StagePrice:
         operations: all.
         seconds: all.
         memory: bytes at most.
+        checkpoint: bytes of what it resumes from; 0 where it keeps nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StagePrice:
     operations: float
     seconds: float
     memory: float
+    checkpoint: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,15 @@ class Batches:
         number: of all.
         mean: of one.
         most: tokens of the largest.
+        held_out: lengths of the sentences of every validation.
+        final: likewise, of those that make the prototypes at the end.
     """
 
     number: int
     mean: BatchCost
     most: float
+    held_out: Ints
+    final: Ints
 
 
 def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int) -> Batches:
@@ -75,73 +81,89 @@ def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, 
         float(np.mean([getattr(one, key) for one in costs])) for key in ("pairs", "tokens", "flops")
     )
     return Batches(
-        plan.batches, BatchCost(round(pairs), tokens, round(flops), rows, True), max(one.tokens for one in costs)
+        plan.batches,
+        BatchCost(round(pairs), tokens, round(flops), rows, True),
+        max(one.tokens for one in costs),
+        _lengths(side for batch in data.val_dataloader() for side in (batch.source, batch.target)),
+        _lengths(
+            read for _, read in data.sentences(0 if module.encoder.prototypes is None else align.prototype_sentences)
+        ),
     )
 
 
+def _lengths(batches: Iterable[Subwords]) -> Ints:
+    return np.concatenate([np.zeros(0, np.int64), *(one.attention_mask.sum(1).numpy() for one in batches)])
+
+
+def evaluations(steps: int, asked: int) -> int:
+    """How often a stage of so many steps is scored, the same number of them apart, if it is to be so often."""
+    return steps // max(1, steps // asked)
+
+
 def alignment_price(
-    config: Train, module: AlignmentModule, batches: Batches, longest: float, device: Device
+    align: Align, module: AlignmentModule, batches: Batches, longest: float, device: Device
 ) -> StagePrice:
-    """Of an alignment.
+    """Of an alignment, its validations and prototypes included.
 
     Args:
-        config: checked.
+        align: settings of the stage.
         module: that learns.
         batches: its own.
         longest: tokens of the largest batch there can be.
         device: that it is priced on.
     """
-    align, shape, one = config.align, Shape.of(module.encoder.backbone), batches.mean
-    vocabulary = 0 if module.head is None else len(module.head)
+    model, one = module.encoder.backbone, batches.mean
+    shape, vocabulary = Shape.of(model), 0 if module.head is None else len(module.head)
     whole = kept_bytes(shape, round(one.tokens), align.max_length, replace(device.computed, checkpointing=False))
-    again = 1 + FORWARD * device.computed.checkpointing
-    moved = moved_bytes(shape, round(whole * again), one.rows, vocabulary)
-    work = Work(one.flops * again * batches.number, moved * batches.number, batches.number)
-    most = kept_bytes(shape, round(longest), align.max_length, device.computed)
+    again = 1 + FORWARD * (device.computed.checkpointing + (align.cached is not None))
+    step = Work(one.flops * again, moved_bytes(shape, round(whole * again), one.rows, vocabulary), 1)
+    scored, at_once = evaluations(batches.number, align.validations), EVALUATION_BATCH * align.max_length
+    read = _forward(model, batches.held_out, at_once, device) * scored
+    work = step * batches.number + read + _forward(model, batches.final, at_once, device)
+    at_a_time = longest if align.cached is None else min(longest, align.cached * align.max_length)
+    most = kept_bytes(shape, round(at_a_time), align.max_length, device.computed)
     grown = VocabularyRows(*(round(kind * longest / max(one.tokens, 1)) for kind in one.rows))
     return StagePrice(
         "align",
         f"{align.steps:,} steps of {align.batch_size * align.accumulate:,} pairs",
-        one.tokens * batches.number,
+        one.tokens * batches.number + FORWARD * float(scored * batches.held_out.sum() + batches.final.sum()),
         work.operations,
         device.seconds(work, shape, updates=align.steps),
         peak_bytes(shape, most, grown, vocabulary, accumulates=align.accumulate > 1),
+        shape.checkpoint,
     )
 
 
 def finetuning_price(
-    config: Train, model: PreTrainedModel, train: Ints, dev: Ints, at_once: int, device: Device
+    name: str, settings: Finetune, train: Ints, dev: Ints, at_once: int, *, model: PreTrainedModel, device: Device
 ) -> StagePrice:
-    """Of learning English labels, English dev included.
+    """Of learning labels, the source's dev included.
 
     Args:
-        config: checked.
-        model: that learns.
+        name: of the stage.
+        settings: of fine-tuning.
         train: lengths of its sequences.
         dev: likewise.
         at_once: tokens that go through the encoder at a time.
+        model: what of it learns does.
         device: that it is priced on.
     """
-    settings, shape = config.finetune, Shape.of(model)
-    is_learned = settings.freeze != Freeze.encoder
+    shape = Shape.of(model)
     batch = min(at_once, settings.batch_size * settings.max_length)
     updates = settings.epochs * -(-len(train) // settings.batch_size)
-    learning = _read(model, shape, train, batch, device) if is_learned else _forward(model, shape, train, batch, device)
-    scoring = _forward(model, shape, dev, at_once, device)
-    work = _times(learning, settings.epochs), _times(scoring, settings.evaluations)
-    passes = max(updates, work[0].passes) * (1 if is_learned else FORWARD)
-    total = Work(work[0].operations + work[1].operations, work[0].moved + work[1].moved, passes + work[1].passes)
-    kept = kept_bytes(shape, batch, settings.max_length, device.computed)
-    tokens = float(train.sum()) * settings.epochs + FORWARD * float(dev.sum()) * settings.evaluations
+    scored = evaluations(updates, settings.evaluations)
+    learning = (_learning if shape.learned else _forward)(model, train, batch, device) * settings.epochs
+    passes = max(updates * (1 if shape.learned else FORWARD), learning.passes)
+    work = replace(learning, passes=passes) + _forward(model, dev, at_once, device) * scored
+    kept = kept_bytes(shape, batch, settings.max_length, device.computed) if shape.learned else _held(shape, batch)
     return StagePrice(
-        "fine-tune",
+        name,
         f"{updates:,} steps of {settings.batch_size} examples",
-        tokens,
-        total.operations,
-        device.seconds(total, shape, updates=updates if is_learned else 0),
-        peak_bytes(
-            shape, kept, NO_WORDS, 0, accumulates=batch < settings.batch_size * settings.max_length, learned=is_learned
-        ),
+        float(train.sum()) * settings.epochs * (1 if shape.learned else FORWARD) + FORWARD * float(dev.sum()) * scored,
+        work.operations,
+        device.seconds(work, shape, updates=updates),
+        peak_bytes(shape, kept, NO_WORDS, 0, accumulates=batch < settings.batch_size * settings.max_length),
+        shape.checkpoint,
     )
 
 
@@ -154,36 +176,35 @@ def scoring_price(model: PreTrainedModel, tests: Sequence[Ints], at_once: int, d
         at_once: tokens that go through the encoder at a time.
         device: that it is priced on.
     """
-    shape, lengths = Shape.of(model), np.concatenate(tests)
-    work = _forward(model, shape, lengths, at_once, device)
+    shape, lengths = replace(Shape.of(model), learned=0), np.concatenate(tests)
+    work = _forward(model, lengths, at_once, device)
     return StagePrice(
         "score",
         f"{len(lengths):,} texts in {len(tests)} languages",
         FORWARD * float(lengths.sum()),
         work.operations,
         device.seconds(work, shape),
-        peak_bytes(shape, at_once * shape.width * 16, NO_WORDS, 0, learned=False),
+        peak_bytes(shape, _held(shape, at_once), NO_WORDS, 0),
     )
 
 
-def _read(model: PreTrainedModel, shape: Shape, lengths: Ints, at_once: int, device: Device) -> Work:
+def _held(shape: Shape, positions: int) -> int:
+    """Bytes of what one layer computes without gradient."""
+    return positions * shape.width * 16
+
+
+def _learning(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
     """Forward and backward, once over all sequences."""
-    tokens, longest = int(lengths.sum()), int(lengths.max(initial=1))
-    kept = kept_bytes(shape, tokens, longest, replace(device.computed, checkpointing=False))
     again = 1 + FORWARD * device.computed.checkpointing
-    passes = -(-tokens // at_once)
-    moved = 3 * kept * again + passes * 2 * FLOAT * shape.embeddings
-    return Work(read_operations(model.base_model, lengths) * again, moved, passes)
+    once = _forward(model, lengths, at_once, device)
+    gradients = 2 * FLOAT * Shape.of(model).embeddings
+    passes = -(-int(lengths.sum()) // at_once)
+    return Work(learning_operations(model, lengths) * again, 3 * once.moved * again + passes * gradients, passes)
 
 
-def _forward(model: PreTrainedModel, shape: Shape, lengths: Ints, at_once: int, device: Device) -> Work:
+def _forward(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
     """Without gradient: a third of the operations and of what is moved."""
-    work = _read(model, shape, lengths, at_once, device)
-    operations = FORWARD * read_operations(model.base_model, lengths)
-    once = replace(device.computed, checkpointing=False)
-    kept = kept_bytes(shape, int(lengths.sum()), int(lengths.max(initial=1)), once)
-    return Work(operations, kept, FORWARD * work.passes)
-
-
-def _times(work: Work, number: int) -> Work:
-    return Work(*(number * one for one in work))
+    tokens, computed = int(lengths.sum()), replace(device.computed, checkpointing=False)
+    moved = kept_bytes(Shape.of(model), tokens, int(lengths.max(initial=1)), computed)
+    passes = FORWARD * -(-tokens // at_once)
+    return Work(FORWARD * read_operations(model.base_model, lengths), moved, passes)

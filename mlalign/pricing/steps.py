@@ -14,9 +14,9 @@ import torch
 from mlalign.alignment.budget import batch_costs
 from mlalign.config.frozen import freeze
 from mlalign.config.schema import Train
-from mlalign.cost import read_operations
 from mlalign.device import Computing
 from mlalign.models.learning import configure_training
+from mlalign.pricing.model import learning_operations
 from mlalign.stages.align import AlignmentStage
 from mlalign.training.trainer import make_trainer
 
@@ -106,29 +106,32 @@ def encoder_rate(model: Any, positions: int, length: int, computing: Computing, 
     """Of forward, backward and update of the encoder alone, as fine-tuning has them.
 
     Args:
-        model: transformers', without its head.
+        model: transformers', without its head; what of it learns does.
         positions: of a batch.
         length: of its sequences.
         computing: of this machine.
         config: checked.
     """
     device = torch.device("cuda" if computing.gpu else "cpu")
-    operations = read_operations(model, [length])
+    operations = learning_operations(model, [length])
     most = positions // length if computing.gpu else int(LONG / operations)
     rows = max(1, min(positions // length, most))
     model = model.to(device).train()
     configure_training(
         model, gradient_checkpointing=config.backbone.gradient_checkpointing, compiled=config.trainer.compile
     )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    learned = [one for one in model.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=0.0) if learned else None
     ids = torch.randint(model.get_input_embeddings().num_embeddings, (rows, length), device=device)
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=computing.precision.startswith("bf16")):
+        is_bfloat16 = computing.precision.startswith("bf16")
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16), torch.set_grad_enabled(bool(learned)):
             loss = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.float().mean()
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        if optimizer is not None:
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
 
     taken = [_timed(step) for _ in range(STEPS + 1)]
     return Rate.of([rows * operations] * STEPS, taken[1:])

@@ -1,7 +1,7 @@
 """How long the texts of a task are: encoded, as far as they are here, or as many as its release has at full length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.finetuning.building import official_sizes
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.retrieval import Retrieval
+from mlalign.tasks.shots import draw_shots
 
 SAMPLE = 500  # examples of a part that are encoded
 Ints = NDArray[np.int64]
+NONE: Ints = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class TaskLengths:
     Attributes:
         train, dev: of the source; None where nothing is learned.
         tests: language -> of what is scored.
+        shots: of a few labels of target languages.
         unknown: what nobody says the size of.
     """
 
     train: Ints | None
     dev: Ints | None
     tests: dict[str, Ints]
+    shots: Ints = field(default_factory=lambda: NONE)
     unknown: tuple[str, ...] = ()
 
 
@@ -53,11 +57,14 @@ def lengths_here(config: Train, files: TaskFiles, scored: TaskFiles, layout: Seq
         tests[language] = np.concatenate([_lengths(learned or Retrieval([]), examples, code, layout) for code in codes])
     if learned is None:
         return TaskLengths(None, None, tests)
-    source = canonical(files.source)
+    source, seed = canonical(files.source), config.finetune.seed
+    assert seed is not None  # resolved
     train, dev = (
         _lengths(learned, files.read(files.source, part).examples, source, layout) for part in ("train", "dev")
     )
-    return TaskLengths(train, dev, tests)
+    drawn = draw_shots(scored, seed).items()
+    shots = [_lengths(learned, part.examples, canonical(language), layout) for language, part in drawn]
+    return TaskLengths(train, dev, tests, np.concatenate([NONE, *shots]))
 
 
 def _lengths(task: Any, examples: Sequence[AnyExample], language: str, layout: SequenceBuilder) -> Ints:
@@ -69,19 +76,25 @@ def _lengths(task: Any, examples: Sequence[AnyExample], language: str, layout: S
 
 def declared_lengths(config: Train) -> TaskLengths:
     """Of a release that is not here, by the sizes that its file in ``conf/task`` states; all of full length."""
-    task, sizes = config.task, official_sizes(config)
+    task, sizes, longest = config.task, official_sizes(config), config.finetune.max_length
     named = task.languages if isinstance(task.languages, list) else task.release.languages if task.release else []
     unknown: list[str] = []
 
-    def full(part: str, language: str, otherwise: int | None = None) -> Ints:
-        rows = expected_rows(sizes, part, language)
-        if rows is None and otherwise is None:
+    def full(part: str, language: str, otherwise: int | None = None, most: int | None = None) -> Ints:
+        rows = expected_rows(sizes, part, language) or otherwise
+        if rows is None:
             unknown.append(f"{part} of {language}")
-        return np.full(rows or otherwise or 0, config.finetune.max_length, np.int64)
+        return np.full(min(rows or 0, most or rows or 0), longest, np.int64)
 
-    tests = {language: full("test", language) for language in named or ()}
+    if config.trial is not None:
+        tests = {task.source: full("dev", task.source)}
+    else:
+        tests = {language: full("test", language, most=task.max_test) for language in named or ()}
     if not tests:
         unknown.append("the languages")
     if not config.finetune.epochs:
-        return TaskLengths(None, None, tests, tuple(unknown))
-    return TaskLengths(full("train", task.source, task.train_size), full("dev", task.source), tests, tuple(unknown))
+        both = {language: np.tile(one, 2) for language, one in tests.items()}  # English, and the other
+        return TaskLengths(None, None, both, unknown=tuple(unknown))
+    train = full("train", task.source, task.train_size, task.max_train)
+    shots = np.full(sum(config.finetune.shots.values()), longest, np.int64)
+    return TaskLengths(train, full("dev", task.source), tests, shots, tuple(unknown))

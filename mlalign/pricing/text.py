@@ -1,18 +1,17 @@
 """Parallel text for a price: a sample of what is here, or sentences of a stated length for what is not."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, Features
 from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.frozen import freeze
 from mlalign.config.schema import Train
-from mlalign.data.readers import read_pairs
+from mlalign.data.parallel import HASHES
 from mlalign.data.sampling import POOL
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import count_lines
@@ -20,8 +19,8 @@ from mlalign.data.token_cache import FEATURES, Tokenised
 from mlalign.progress import bar
 from mlalign.stages.parallel_text import ParallelText
 
-SAMPLE = 5000  # pairs of each language that are tokenised
-LEAST = 4  # batches of a language that stay in the sample
+SAMPLE = 5000  # pairs of each language that are tokenised, or so many batches:
+LEAST = 4
 TYPICAL = 39  # tokens of a sentence, the mean of 48 real ones: benchmarks/results/paper_step.json
 
 
@@ -34,10 +33,11 @@ class SampledText(ParallelText):
     """
 
     def __init__(self, config: Train, scratch: Path) -> None:
-        most = min(SAMPLE, config.data.max_pairs or SAMPLE)
+        self.most, self.least = config.data.max_pairs, LEAST * config.align.batch_size
+        self.sample = max(SAMPLE, self.least)
+        most = min(self.sample, self.most or self.sample)
         data = replace(config.data, cache=str(scratch / "cache"), max_pairs=most)
         super().__init__(freeze(replace(config, data=data)))
-        self.most = config.data.max_pairs
 
     @cached_property
     def lines(self) -> dict[str, int]:
@@ -53,21 +53,17 @@ class SampledText(ParallelText):
                 f"reading {self.pivot}-{language}",
                 lambda paths=paths: sum(map(count_lines, paths)),
             )
-            pairs = (
-                shown(read_pairs(path, on_bad_line=self.config.data.on_bad_line, dropped=Counter())) for path in paths
-            )
-            found[language] = sum(1 for file in pairs for _ in file)
+            found[language] = sum(1 for path in paths for _ in shown(self.pairs_in(path)))
         return found
 
     def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
         """As many pairs of a language beside the others' as the whole files have; all where there are few."""
         found, lines = super().tables(tokenizer), self.lines
         largest = min(max(lines.values()), self.most or max(lines.values()))
-        if largest <= SAMPLE:
+        if largest <= self.sample:
             return found
-        least = LEAST * self.config.align.batch_size
         return {
-            language: _cut(table, max(least, round(len(table) * min(1.0, lines[language] / largest))))
+            language: _cut(table, max(self.least, round(len(table) * min(1.0, lines[language] / largest))))
             for language, table in found.items()
         }
 
@@ -93,7 +89,7 @@ def _cut(table: Tokenised, pairs: int) -> Tokenised:
 
 
 class MadeUpText(ParallelText):
-    """What is not here: sentences of one length in every language that is asked for.
+    """What is not here: sentences of one length in every language that is asked for, linked word by word.
 
     Args:
         config: checked.
@@ -113,13 +109,15 @@ class MadeUpText(ParallelText):
         """A pool of batches for every language, the same ids for all."""
         words = self.length - SequenceBuilder(tokenizer, {}, max_length=self.length).overhead
         pairs, ids = POOL * self.config.align.batch_size // 8, np.arange(words) % len(tokenizer)
-        keys = np.linspace(0, 2**62, 2 * pairs, dtype=np.int64)
+        keys = np.arange(2 * pairs) * (HASHES // (2 * pairs))
         columns = {
             "source": [ids] * pairs,
             "target": [ids] * pairs,
-            "source_key": keys[:pairs],
-            "target_key": keys[pairs:],
+            "source_key": keys[::2],
+            "target_key": keys[1::2],
+            "links": [np.arange(words).repeat(2)] * pairs,
         }
-        rows = Dataset.from_dict(columns, features=FEATURES).with_format("arrow")
+        features = Features({**FEATURES, "links": FEATURES["source"]})
+        rows = Dataset.from_dict(columns, features=features).with_format("arrow")
         lengths = np.full(pairs, words, np.int32)
-        return {one: Tokenised(one, rows, lengths, lengths, keys[:pairs], {}, {}, self.pivot) for one in self.languages}
+        return {one: Tokenised(one, rows, lengths, lengths, keys[::2], {}, {}, self.pivot) for one in self.languages}

@@ -8,7 +8,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 def duration(seconds: float) -> str:
     """As ``40 s``, ``12 min`` or ``1.3 h``."""
     if seconds < MINUTE:
-        return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+        return f"{seconds:.0f} s" if seconds >= 1 or not seconds else "1 s"
     if seconds < HOUR:
         return f"{seconds / MINUTE:.0f} min"
     return f"{seconds / HOUR:.1f} h" if seconds < 100 * HOUR else f"{seconds / HOUR:,.0f} h"

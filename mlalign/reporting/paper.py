@@ -47,6 +47,8 @@ def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Resul
         return "these scores are of another part than test, or an upper bound"
     if any(one.source != "en" for one in runs):
         return "it learned English labels"
+    if any(one.shots for one in runs):
+        return "a few labels of target languages were learned (finetune.shots)"
     if any(one.setting("task").get(key) for one in runs for key in ("max_train", "max_test")):
         return "not all of the task was learned or scored (task.max_train, task.max_test)"
     others = sorted({one.backbone for one in runs} - set(BACKBONES[kind]))

@@ -31,6 +31,7 @@ SETTINGS = {  # as benchmarks/gpu_steps.py names what it measured
     "pooled, checkpointing": [*FORMER, POOLED, "backbone.gradient_checkpointing=true"],
 }
 NOTHING = VocabularyRows(0, 0)
+SHAPE = Shape(parameters=1000, learned=1000, saved=1000, embeddings=100, layers=2, width=10, heads=2)
 
 
 def measured(name: str) -> list[dict]:
@@ -62,7 +63,7 @@ def test_the_paper_s_step_is_priced_as_it_was_measured(name, backbone):
     stage = AlignmentStage(config, text, backbone, lambda **_: None, precision="32-true")
     module, data, _ = stage.assembled(config, "eager")
     batches = batches_of(config.align, module, data, config.align.steps)
-    price = alignment_price(config, module, batches, batches.most, sheet_of(config))
+    price = alignment_price(config.align, module, batches, batches.most, sheet_of(config))
     found = measured(name)
     assert found
     assert batches.mean.flops == pytest.approx(found[0]["operations_predicted"], rel=0.05)
@@ -81,7 +82,7 @@ def test_known_shapes_have_the_parameters_that_are_published():
 
 
 def test_memory_by_hand():
-    shape = Shape(parameters=1000, embeddings=100, layers=2, width=10, heads=2)
+    shape = SHAPE
     plain = Computed(bfloat16=False, fused=True)
     kept = kept_bytes(shape, 6, 3, plain)
     assert kept == 6 * (8 * 10 + 24) + 2 * 6 * (72 * 10 + 16)
@@ -92,12 +93,16 @@ def test_memory_by_hand():
     assert peak_bytes(shape, 10, NOTHING, 0) == 16 * 1000  # gradients, once what is kept is freed
     assert peak_bytes(shape, 10**6, NOTHING, 0) == 12 * 1000 + 10**6
     assert peak_bytes(shape, 10**6, NOTHING, 0, accumulates=True) == 16 * 1000 + 10**6
-    assert peak_bytes(shape, 7, NOTHING, 0, learned=False) == 4 * 1000 + 7
+    assert peak_bytes(replace(shape, learned=0), 7, NOTHING, 0) == 4 * 1000 + 7
+    adapted = replace(shape, learned=10, saved=10, embeddings=0)  # under an adapter, whose gradients are small
+    assert peak_bytes(adapted, 10**6, NOTHING, 0) == 4 * 1000 + 8 * 10 + 10**6
+    assert peak_bytes(adapted, 0, NOTHING, 0) == 4 * 1000 + 12 * 10
+    assert (shape.checkpoint, adapted.checkpoint) == (12 * 1000, 12 * 10)
     assert peak_bytes(shape, 10**6, VocabularyRows(0, 3), 50) == 12 * 1000 + 10**6 + 12 * 3 * 50 + 8 * 100
 
 
 def test_a_mixture_moves_more_than_softmaxes_of_their_own():
-    shape = Shape(parameters=1000, embeddings=100, layers=2, width=10, heads=2)
+    shape = SHAPE
     none, singles, mixed = (
         moved_bytes(shape, 0, rows, 50) for rows in (NOTHING, VocabularyRows(0, 3), VocabularyRows(0, 0, 3))
     )

@@ -58,3 +58,5 @@ def test_results_say_it_and_the_paper_does_not_stand_beside_them():
     capped = replace(whole, config={**whole.config, "task": {"max_test": 7}})
     assert "task.max_test" not in str(reason_against("main", "table2_mldoc", "mldoc", [whole]))
     assert "task.max_test" in str(reason_against("main", "table2_mldoc", "mldoc", [whole, capped]))
+    few = replace(whole, config={**whole.config, "finetune": {"shots": {"de": 10}}})
+    assert "finetune.shots" in str(reason_against("main", "table2_mldoc", "mldoc", [whole, few]))
