@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from composing import composed
 from lightning.pytorch.plugins import MixedPrecision
 from safetensors.torch import load_file
 from torch import nn
@@ -31,7 +31,6 @@ from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaInter
 from mlalign.alignment.module import AlignmentModule
 from mlalign.commands.devices import on_all_devices
 from mlalign.commands.rescore import rescore
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.finetuning.module import FinetuningModule
@@ -93,8 +92,7 @@ def run(release: Path, tmp_path: Path) -> Callable[..., Path]:
             f"output={tmp_path / work / 'outputs'}",
             f"aligned={tmp_path / work / 'aligned'}",
         ]
-        with initialize_config_dir(CONF, version_base="1.3"):
-            config = resolve(compose("train", [*SMALL, *own, *overrides]))
+        config = resolve(composed(*SMALL, *own, *overrides))
         on_all_devices(run_stages, config)
         return run_folder(config)
 
@@ -155,7 +153,7 @@ def curve(folder: Path, name: str) -> list[float]:
     ("scaler", "tasks"),
     [
         pytest.param(False, ("text", "tagging", "retrieval"), id="mixed precision"),
-        pytest.param(True, ("text",), id="gradient scaler"),
+        pytest.param(True, ("text",), id="gradient scaler", marks=pytest.mark.long),
     ],
 )
 def test_every_stage_runs(scaler: bool, tasks: tuple[str, ...], run: Any, optimizers: list[bool], request: Any) -> None:

@@ -3,12 +3,11 @@
 import json
 
 import pytest
+from composing import composed
 from data.corpora.made import moses_zip
 from hub_releases import PAWSX, pawsx_files
-from hydra import compose, initialize_config_dir
 from typed import call, start
 
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.errors import ConfigError, DataError
 from mlalign.stages.preparation import prepare
@@ -36,8 +35,7 @@ SMALL = [
 
 
 def config_of(*overrides: str):
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return resolve(compose("train", overrides=list(overrides)))
+    return resolve(composed(*overrides))
 
 
 def pin(hub) -> None:

@@ -52,7 +52,7 @@ class World:
         shutil.rmtree(root)
 
 
-@pytest.fixture(scope="module", params=FORMS)
+@pytest.fixture(scope="module", params=["text", pytest.param("tags", marks=pytest.mark.long)])
 def world(request, tmp_path_factory) -> World:
     toy = write_toy(tmp_path_factory.mktemp("toy"))
     return World(toy, tmp_path_factory.mktemp("killed"), request.param)

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from composing import composed
 from hydra import compose, initialize_config_dir
 
 from mlalign.commands.evaluation import select_command
@@ -52,7 +53,7 @@ def test_every_make_target_exists(command):
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if " train.py" in one and " evaluate.py" not in one])
 def test_every_training_command_composes(command):
-    """Overrides that sweep are tried with each value, the last of a shorter list again; of a glob or range, one."""
+    """Of a sweep its first run and its last; of a glob or range, one; choices of groups are files."""
     words = words_of(command, "train.py")
     if words == ["--help"]:
         return
@@ -60,10 +61,12 @@ def test_every_training_command_composes(command):
     typed = [word.partition("=")[::2] for word in words if word != "-m"]
     typed = [(key, re.sub(r"range\(.*\)", "0", re.sub(r"glob\(.*\)", "mlm", value))) for key, value in typed]
     values = [(key, re.split(r",(?![^\[]*\])", value) if sweeps else [value]) for key, value in typed]
-    with initialize_config_dir(CONF, version_base="1.3"):
-        for place in range(max((len(each) for key, each in values if key != "seed"), default=1)):
-            overrides = [f"{key}={each[min(place, len(each) - 1)]}" for key, each in values]
-            assert compose("train", overrides=quoted(overrides)) is not None
+    for key, each in values:
+        if (Path(CONF) / key).is_dir():
+            for one in [one for value in each for one in value.strip("[]").split(",")]:
+                assert (Path(CONF) / key / f"{one}.yaml").is_file() or one in PLACEHOLDERS.values(), f"{key}={one}"
+    for place in (0, -1):
+        assert composed(*quoted([f"{key}={each[place]}" for key, each in values])) is not None
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if "python evaluate.py" in one])

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.frozen import freeze, thawed
@@ -56,10 +57,17 @@ class PartGroup:
         """
         if name not in self.types:
             raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
-        typed = OmegaConf.create({self.key: {name: OmegaConf.structured(self.types[name].Settings)}})
         try:
-            merged = OmegaConf.merge(typed, {self.key: {name: thawed(given)}})
+            merged = OmegaConf.merge(
+                _schema(self.key, name, self.types[name].Settings), {self.key: {name: thawed(given)}}
+            )
         except OmegaConfBaseException as error:
             raise ConfigError(explain_key(error)) from error
         refuse_missing(merged)
         return OmegaConf.to_object(OmegaConf.select(merged, f"{self.key}.{name}"))
+
+
+@cache
+def _schema(key: str, name: str, settings: type) -> DictConfig:
+    """Of a part in its place, for the full keys of errors; merging copies it."""
+    return OmegaConf.create({key: {name: OmegaConf.structured(settings)}})

@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from mlalign.config.frozen import thawed
+from mlalign.config.frozen import Settings, thawed
 from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
 from mlalign.files import Json, JsonObject
@@ -35,17 +37,21 @@ def structured(config: Train) -> DictConfig:
 
 def container(config: Train) -> JsonObject:
     """A configuration as results and trackers hold it: a secret of the environment stands in it as its variable."""
-    found: Json = OmegaConf.to_container(structured(config), enum_to_str=True)
     secrets = {name: value for name, value in os.environ.items() if value and SECRET.search(name)}
-    return _without(found, secrets)
+    found: JsonObject = _without(config, secrets)
+    return found
 
 
 def _without(value: Json, secrets: Mapping[str, str]) -> Json:
     """Plain settings with ``${oc.env:NAME}`` where a text holds the value of a variable, or is it if that is short."""
+    if isinstance(value, Settings):
+        return {one.name: _without(getattr(value, one.name), secrets) for one in fields(value)}
     if isinstance(value, dict):
         return {key: _without(one, secrets) for key, one in value.items()}
     if isinstance(value, list):
         return [_without(one, secrets) for one in value]
+    if isinstance(value, Enum):
+        return value.name
     for name, secret in secrets.items() if isinstance(value, str) else ():
         if value == secret or len(secret) >= CERTAIN:
             value = value.replace(secret, f"${{oc.env:{name}}}")
@@ -67,7 +73,13 @@ def checked_node(settings: Mapping[str, Json]) -> DictConfig | ListConfig:
     Raises:
         OmegaConfBaseException: a key is unknown, or a value of another type.
     """
-    return OmegaConf.merge(OmegaConf.structured(Train), renamed_settings(settings))
+    return OmegaConf.merge(_schema(), renamed_settings(settings))
+
+
+@cache
+def _schema() -> DictConfig:
+    """Of a run, which takes OmegaConf as long to make as to merge; merging copies it."""
+    return OmegaConf.structured(Train)
 
 
 def as_object(node: object, schema: type[Schema]) -> Schema:

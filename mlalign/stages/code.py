@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import mlalign
@@ -19,10 +20,16 @@ def code_hashes() -> dict[str, str | None]:
     checkout.
     """
     return {
-        "mlalign": tree_hash(PACKAGE, PACKAGE.rglob("*.py")),
+        "mlalign": _package_hash(),
         "conf": tree_hash(Path(CONF), Path(CONF).rglob("*.yaml")),
         "constraints": sha256_of(PINS) if PINS.is_file() else None,
     }
+
+
+@cache
+def _package_hash() -> str:
+    """Of the code that a process runs: as it was when first asked for, while files of ``conf`` are read anew."""
+    return tree_hash(PACKAGE, PACKAGE.rglob("*.py"))
 
 
 def tree_hash(root: Path, files: Iterable[Path]) -> str:

@@ -1,9 +1,8 @@
 """Every method has nine different trials, of which the first is the method as it is."""
 
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import composed
 
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.config.settings import values
 from mlalign.config.trials import TRIALS, tried
@@ -27,13 +26,12 @@ def test_trials_differ_and_span_the_same_ratios_in_every_setting(own):
 
 @pytest.mark.parametrize("method", method_names())
 def test_a_trial_changes_what_its_method_tunes_and_nothing_else(method):
-    with initialize_config_dir(CONF, version_base="1.3"):
-        own, last = (
-            values(check_parts(resolve(compose("train", [f"method={method}", "data=another_sample", *more]))))
-            for more in ([], [f"trial={TRIALS - 1}"])
-        )
-        tunes = own["method.tunes"]
-        changed = {key for key in own if own[key] != last[key]} - {"trial"}
+    typed = composed(f"method={method}", "data=another_sample")
+    own = values(check_parts(resolve(typed)))
+    typed.trial = TRIALS - 1
+    last = values(check_parts(resolve(typed)))
+    tunes = own["method.tunes"]
+    changed = {key for key in own if own[key] != last[key]} - {"trial"}
     assert changed <= {key.split(".")[0] if key.startswith(("losses.", "tuning.")) else key for key in tunes} | {
         "align.learning_rate.heads"  # of `literal`: the encoder's
     }

@@ -40,8 +40,9 @@ def learned(folder, shapes, **settings):
 SHAPES = [(4, 12), (6, 16), (3, 9), (8, 20), (5, 7), (4, 12)]
 
 
-@pytest.mark.parametrize("checkpointed", [False, True])
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("compiled", "checkpointed"), [(False, True), (True, True), pytest.param(True, False, marks=pytest.mark.long)]
+)
 def test_states_gradients_and_names_are_those_of_the_plain_backbone(xlmr_folder, checkpointed, compiled):
     torch._dynamo.reset()
     plain = learned(xlmr_folder, SHAPES[:2], gradient_checkpointing=False, compiled=False)

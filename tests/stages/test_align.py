@@ -157,14 +157,12 @@ def test_an_encoder_of_another_version_is_not_reused_and_the_log_says_so(toy, tm
 
 
 SHAPING = [  # some of each group; tests/config/test_identity.py goes through every setting
-    "align.steps=5", "align.seed=2", "seed=2", "align.learning_rate.heads=0.5", "backbone.pool=first",
-    "backbone.layers=2", "data.languages=[de]", "data.held_out=5", "data.max_pairs=100",
-    "fusion.keys=pair fusion.partner_drop=0", "weighting.form=fixed", "losses.inter_sentence.temperature=0.2",
-    "method=literal", "method=mlm", "align.vocabulary=seen", "ablation=no_afm", "ablation=no_mlm",
+    "align.steps=5", "align.seed=2", "seed=2", "backbone.layers=2", "data.languages=[de]", "data.held_out=5",
+    "fusion.keys=pair fusion.partner_drop=0", "losses.inter_sentence.temperature=0.2", "method=literal",
+    "ablation=no_afm",
 ]  # fmt: skip
 INDIFFERENT = [
-    "task=panx", "finetune.epochs=3", "finetune.seed=9", "logger=tensorboard", "resume=false",
-    "trainer.workers=1", "backbone.attention=sdpa",
+    "task=panx", "finetune.seed=9", "logger=tensorboard", "trainer.workers=1", "backbone.attention=sdpa",
 ]  # fmt: skip
 
 

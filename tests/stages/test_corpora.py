@@ -4,11 +4,10 @@ import gzip
 import json
 
 import pytest
+from composing import composed
 from data.corpora.made import moses_zip, tsv
-from hydra import compose, initialize_config_dir
 
 from mlalign.config.corpora import CorpusKind, read_catalogue
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.languages import LANGUAGE_SETS, language_list
 from mlalign.errors import ConfigError, DataError
@@ -20,8 +19,7 @@ CATALOGUE = read_catalogue()
 
 
 def config_of(*overrides):
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return resolve(compose("train", overrides=["trainer.progress=false", *overrides]))
+    return resolve(composed("trainer.progress=false", *overrides))
 
 
 def serve(hub, monkeypatch, sentences, tmp_path):

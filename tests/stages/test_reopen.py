@@ -39,8 +39,8 @@ def world(tmp_path_factory) -> Path:
     [
         ("task=mldoc",),
         ("task=panx", "finetune.representation=mixed"),
-        ("task=mldoc", "method=none", "finetune.selection=last"),
-        ("task=panx", "method=literal", "finetune.freeze=encoder"),
+        pytest.param(("task=mldoc", "method=none", "finetune.selection=last"), marks=pytest.mark.long),
+        pytest.param(("task=panx", "method=literal", "finetune.freeze=encoder"), marks=pytest.mark.long),
     ],
     ids=["fused", "tags", "not aligned, last", "literal, frozen"],
 )

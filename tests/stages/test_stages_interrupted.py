@@ -57,6 +57,7 @@ def all_weights(root: Path, aligned: Path) -> dict[str, dict[str, torch.Tensor]]
     return {method: weights_of(folder_of(root, method, aligned)) for method in STAGES}
 
 
+@pytest.mark.long
 def test_two_processes_make_what_one_makes(toy, tmp_path):
     one = all_weights(toy, tmp_path / "one")
     for by_rank in in_ranks(2, tmp_path / "ranks", all_weights, toy, tmp_path / "two"):

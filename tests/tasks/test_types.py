@@ -201,6 +201,11 @@ def test_an_opened_run_has_the_type_of_its_task(finished):
     assert {place for batch in batches for place in batch.examples} == set(range(len(part.examples)))
 
 
+@pytest.mark.parametrize(
+    "finished",
+    [pytest.param(one, marks=[pytest.mark.long] * (one not in ("accuracy", "entity_f1"))) for one in KINDS],
+    indirect=True,
+)
 def test_a_report_shows_every_example(finished, tmp_path):
     kind, folder = finished
     page, *tables = make_report(Report(runs=str(folder), report=str(tmp_path), resamples=10))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import wandb
 import yaml
-from hydra import compose, initialize_config_dir
+from composing import composed
 from wandb.sdk.launch.sweeps.utils import (
     create_sweep_command,
     create_sweep_command_args,
@@ -16,7 +16,6 @@ from wandb.sdk.launch.sweeps.utils import (
 from wandb_file import Recorded, runs_under
 
 from mlalign import pipeline
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.pipeline import run as train
@@ -68,8 +67,7 @@ def work(tmp_path_factory) -> Path:
 def run(work: Path, *overrides: str) -> Path:
     own = [f"data.root={work / 'data'}", f"data.cache={work / 'cache'}"]
     own += [f"output={work / 'outputs'}", f"aligned={work / 'aligned'}"]
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return train(resolve(compose("train", overrides=[*SMALL, *own, *overrides])))
+    return train(resolve(composed(*SMALL, *own, *overrides)))
 
 
 @pytest.fixture(scope="module")
@@ -195,8 +193,7 @@ def test_a_sweeps_jobs_compose_and_log_what_it_looks_at(path, stages):
         args = {key: {"value": value} for key, value in job.items()}
         words = create_sweep_command_args({"args": args})["args_no_hyphens"]
         typed = [word for word in command if "=" in word] + words
-        with initialize_config_dir(CONF, version_base="1.3"):
-            config = resolve(compose("train", overrides=typed))
+        config = resolve(composed(*typed))
         assert config.logger.name == "wandb"
         seen.add(pipeline.run_folder(config))
     assert len(seen) == len(jobs) - len(choices) + 1  # the first of each key is one job

@@ -44,6 +44,13 @@ REMOVED = [
 ]
 
 
+def some_of(*chosen: str) -> pytest.MarkDecorator:
+    """These in `make test`, all in `make test-long`."""
+    return pytest.mark.parametrize(
+        "ablation", [pytest.param(one, marks=[pytest.mark.long] * (one not in chosen)) for one in ABLATIONS]
+    )
+
+
 def take_away_by_hand(module: Any, ablation: str) -> None:
     """From the full method, whatever the configuration says of it."""
     chosen = ablation.strip("[]").split(",")
@@ -86,7 +93,7 @@ def moved_by_the_whole(toy, tmp_path_factory):
     return moved(toy, tmp_path_factory.mktemp("whole"), "none")
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
+@some_of("no_afm", "no_dist")
 def test_the_gradient_is_another_than_the_whole_methods(toy, tmp_path, moved_by_the_whole, ablation):
     assert (moved(toy, tmp_path, ablation) - moved_by_the_whole).abs().max() > 1e-6
 
@@ -107,8 +114,14 @@ def test_every_trained_parameter_learns_and_the_words_head_is_frozen_where_no_lo
     assert frozen == (set() if used else head) | fixed
 
 
-@pytest.mark.parametrize("ablation", ["none", *ABLATIONS])
-@pytest.mark.parametrize("method", ["multilevel", "literal"])
+@pytest.mark.parametrize(
+    ("method", "ablation"),
+    [
+        pytest.param(method, ablation, marks=[pytest.mark.long] * (method == "literal" and ablation != "none"))
+        for method in ("multilevel", "literal")
+        for ablation in ("none", *ABLATIONS)
+    ],
+)
 def test_the_parts_are_there_that_are_used(toy, method, ablation):
     module, data = built(toy, f"method={method}", f"ablation={ablation}")
     fused, words = ablation != "no_afm", ablation != "no_word"
@@ -137,7 +150,13 @@ def test_the_controls_have_no_language_tokens(toy):
         assert batches(data, 1)[0].first.source.subwords.is_content_token[:, 1].all()
 
 
-@pytest.mark.parametrize(("method", "ablation"), sorted(REFUSED))
+@pytest.mark.parametrize(
+    ("method", "ablation"),
+    [
+        pytest.param(*one, marks=[pytest.mark.long] * (one not in (("mlm", "no_mlm"), ("inter_sentence", "no_afm"))))
+        for one in sorted(REFUSED)
+    ],
+)
 def test_what_a_method_does_not_have_cannot_be_taken_away(toy, method, ablation):
     with pytest.raises(ConfigError, match=f"ablation={ablation} takes away"):
         configured(toy, f"method={method}", f"ablation={ablation}")
@@ -148,7 +167,7 @@ def batches_of_the_whole(toy):
     return batches(built(toy)[1], 3)
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
+@some_of("no_afm", "no_mlm", "no_lang")
 def test_an_ablated_method_learns_from_the_same_pairs(toy, batches_of_the_whole, ablation):
     _, data = built(toy, f"ablation={ablation}")
     for one, other in zip(batches(data, 3), batches_of_the_whole, strict=True):

@@ -150,7 +150,9 @@ def command(toy: Path, folder: Path, *words: str):
 AFTER_ENGLISH = ("finetune.shots={de: 4}", "finetune.shots_order=after")
 
 
-@pytest.mark.parametrize(("form", "more"), [("lora", AFTER_ENGLISH), ("bottleneck", ())])
+@pytest.mark.parametrize(
+    ("form", "more"), [("lora", AFTER_ENGLISH), pytest.param("bottleneck", (), marks=pytest.mark.long)]
+)
 def test_one_command_aligns_fine_tunes_and_scores_with_an_adapter(toy, tmp_path, form, more):
     path = tmp_path / command(toy, tmp_path, f"backbone.adapter={form}", "keep_checkpoints=best_and_last", *more)
     results = json.loads(path.read_text(encoding="utf-8"))

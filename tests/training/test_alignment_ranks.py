@@ -39,6 +39,9 @@ KINDS = {
         "losses.masked_words.start=0.5", "losses.word_distribution.start=0.5",
     ),
 }  # fmt: skip
+OF_EACH = pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=[pytest.mark.long] * (one not in ("multilevel", "mixed rows"))) for one in KINDS]
+)
 
 
 class Middle(L.Callback):
@@ -71,36 +74,41 @@ def after_training(
     return state(module), [values for _, values in memory.told if "align/padded_percent" in values]
 
 
-def all_kinds(toy: Path, folder: Path, resumed: Path | None = None) -> list[Any]:
-    """Each kind; of several ranks also the first, from what one process has saved."""
-    found = [after_training(toy, folder, KINDS[kind], saved=folder / f"{kind}.ckpt") for kind in KINDS]
+def each_kind(toy: Path, folder: Path, kinds: list[str], resumed: Path | None = None) -> dict[str, Any]:
+    """What is left of each; of several ranks also of the first, from what one process has saved."""
+    found = {kind: after_training(toy, folder, KINDS[kind], saved=folder / f"{kind}.ckpt") for kind in kinds}
     if resumed is not None:
-        found.append(after_training(toy, folder, KINDS["multilevel"], resumed=resumed))
+        found["resumed"] = after_training(toy, folder, KINDS["multilevel"], resumed=resumed)
     return found
 
 
 @pytest.fixture(scope="module")
-def alone(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("alone")
-    return dict(zip(KINDS, all_kinds(toy, folder), strict=True)) | {"folder": folder}
+def kinds(request: pytest.FixtureRequest) -> list[str]:
+    """The one that is resumed, and those that the chosen tests are of."""
+    chosen = {item.callspec.params.get("kind") for item in request.session.items if hasattr(item, "callspec")}
+    return [kind for kind in KINDS if kind == "multilevel" or kind in chosen]
 
 
 @pytest.fixture(scope="module")
-def ranks(toy: Path, alone: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def alone(toy: Path, kinds: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("alone")
+    return each_kind(toy, folder, kinds) | {"folder": folder}
+
+
+@pytest.fixture(scope="module")
+def ranks(toy: Path, kinds: list[str], alone: Any, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("ranks")
-    saved = alone["folder"] / "multilevel.ckpt"
-    found = in_ranks(2, folder, all_kinds, toy, folder, saved)
-    return [dict(zip([*KINDS, "resumed"], one, strict=True)) for one in found]
+    return in_ranks(2, folder, each_kind, toy, folder, kinds, alone["folder"] / "multilevel.ckpt")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@OF_EACH
 def test_two_ranks_end_where_one_process_ends(alone, ranks, kind):
     expected, _ = alone[kind]
     for found in ranks:
         torch.testing.assert_close(found[kind][0], expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@OF_EACH
 def test_the_first_rank_reports_what_one_process_reports(alone, ranks, kind):
     _, expected = alone[kind]
     found = ranks[0][kind][1]

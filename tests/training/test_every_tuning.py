@@ -70,6 +70,7 @@ def whole(toy: Path, folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long  # tests/training/test_finetuning_ranks.py has it without tunings
 def test_two_ranks_learn_what_one_process_learns(toy, tmp_path):
     alone = whole(toy, tmp_path / "alone")
     for rank in in_ranks(2, tmp_path, whole, toy, tmp_path):

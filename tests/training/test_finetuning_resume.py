@@ -92,21 +92,23 @@ def on(name: str) -> list[str]:
 
 
 # The toy's mldoc has 6 updates an epoch, its panx 5; evaluations are after every fourth, or third.
+LONG = pytest.mark.long
+OWN_STATE = ("language_adversary", "self_training")  # kept between updates; of other tunings in `make test-long`
 CASES = [
     pytest.param([], [2], {}, id="text"),
-    pytest.param([], [4], {}, id="text, at an evaluation"),
-    pytest.param([], [6], {}, id="text, at the end of an epoch"),
-    pytest.param([], [7], {}, id="text, in the second epoch", marks=pytest.mark.long),
-    pytest.param([], [12], {}, id="text, at the end"),
-    pytest.param([], [3, 5, 9], {}, id="text, three times", marks=pytest.mark.long),
+    pytest.param([], [4], {}, id="text, at an evaluation", marks=LONG),
+    pytest.param([], [6], {}, id="text, at the end of an epoch", marks=LONG),
+    pytest.param([], [7], {}, id="text, in the second epoch", marks=LONG),
+    pytest.param([], [12], {}, id="text, at the end", marks=LONG),
+    pytest.param([], [3, 5, 9], {}, id="text, three times", marks=LONG),
     pytest.param([], [5, 10], {"evaluations": 12}, id="text, evaluated after every update"),
-    pytest.param([], [9], {"keep": "all"}, id="text, all evaluations kept"),
+    pytest.param([], [9], {"keep": "all"}, id="text, all evaluations kept", marks=LONG),
     pytest.param(["task=panx"], [3, 7], {}, id="tags"),
     pytest.param(["backbone.adapter.form=lora", "backbone.adapter.dropout=0.1"], [3, 9], {}, id="lora"),
-    pytest.param(["backbone.adapter.form=bottleneck"], [9], {}, id="bottlenecks"),
-    *(pytest.param(on(name), [3, 9], {}, id=name) for name in tuning_types()),
-    pytest.param([*on("language_adversary"), "task=panx"], [3, 7], {}, id="tags against an opponent"),
-    pytest.param([*on("self_training"), "task=panx"], [7], {}, id="tags that it gave itself"),
+    pytest.param(["backbone.adapter.form=bottleneck"], [9], {}, id="bottlenecks", marks=LONG),
+    *(pytest.param(on(name), [3, 9], {}, id=name, marks=[LONG] * (name not in OWN_STATE)) for name in tuning_types()),
+    pytest.param([*on("language_adversary"), "task=panx"], [3, 7], {}, id="tags against an opponent", marks=LONG),
+    pytest.param([*on("self_training"), "task=panx"], [7], {}, id="tags that it gave itself", marks=LONG),
 ]
 
 

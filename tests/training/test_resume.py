@@ -109,27 +109,35 @@ def _every_second_step_is_saved(monkeypatch):
     monkeypatch.setattr(checkpoints, "SAVING_SHARE", float("inf"))
 
 
+LONG = pytest.mark.long
+
+
 @pytest.mark.parametrize(
     ("overrides", "stops"),
     [
-        pytest.param([], [4], id="between two checkpoints"),
-        pytest.param([], [6], id="at a checkpoint that the curves followed"),
-        pytest.param([], [9], id="behind the last batch"),
+        pytest.param([], [4], id="between two checkpoints", marks=LONG),
+        pytest.param([], [6], id="at a checkpoint that the curves followed", marks=LONG),
+        pytest.param([], [9], id="behind the last batch", marks=LONG),
         pytest.param([], [3, 4, 7], id="three times"),
         pytest.param(["align.accumulate=2"], [8, 12], id="accumulated, in the midst of a window"),
-        pytest.param(["align.accumulate=2"], [9, 10], id="accumulated, early behind a resume"),
+        pytest.param(["align.accumulate=2"], [9, 10], id="accumulated, early behind a resume", marks=LONG),
         pytest.param(
             ["align.adversary.schedule=alternate", "align.adversary.discriminator_steps=3"],
             [5],
             id="alternate",
         ),
-        pytest.param(["method=literal"], [5], id="literal"),
+        pytest.param(["method=literal"], [5], id="literal", marks=LONG),
         pytest.param(["backbone.adapter.form=lora", "backbone.adapter.dropout=0.1"], [5], id="lora"),
-        pytest.param(["method=mlm", "backbone.adapter.form=bottleneck"], [5], id="bottlenecks"),
+        pytest.param(["method=mlm", "backbone.adapter.form=bottleneck"], [5], id="bottlenecks", marks=LONG),
         pytest.param(["method=mlm", "trainer.workers=1"], [5], id="with a worker"),
-        pytest.param(["losses.inter_sentence.view=clean"], [5], id="two views"),
+        pytest.param(["losses.inter_sentence.view=clean"], [5], id="two views", marks=LONG),
         *(
-            pytest.param([*typed, "align.steps=6"], [3], id=name)
+            pytest.param(
+                [*typed, "align.steps=6"],
+                [3],
+                id=name,
+                marks=[LONG] * ("momentum_contrast" not in name),  # has a queue
+            )
             for name, typed in pairs_of(list(objective_types())).items()
         ),
     ],

@@ -65,7 +65,9 @@ def attempt(run: Any) -> None:
         run.attempt()
 
 
-SIGNALS = pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+SIGNALS = pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.long)]
+)
 
 
 @SIGNALS
@@ -80,7 +82,7 @@ def test_an_alignment_goes_on_from_the_step_it_was_stopped_in(toy, tmp_path, mon
 
 
 @SIGNALS
-@pytest.mark.parametrize("evaluations", [3, 12])
+@pytest.mark.parametrize("evaluations", [3, pytest.param(12, marks=pytest.mark.long)])
 def test_fine_tuning_goes_on_from_the_step_it_was_stopped_in(toy, tmp_path, monkeypatch, number, status, evaluations):
     whole = Finetuning(toy, tmp_path / "whole", evaluations=evaluations)
     run = Finetuning(toy, tmp_path / "run", evaluations=evaluations)

@@ -73,6 +73,7 @@ def rows_of_rank(toy, teacher):
     return batches(data, 1)[0].teacher.numpy()
 
 
+@pytest.mark.long  # views are shared out in tests/training/test_views.py
 def test_two_ranks_have_the_rows_of_one(toy, teacher, tmp_path):
     whole = rows_of_rank(toy, teacher)
     halves = in_ranks(2, tmp_path, rows_of_rank, toy, teacher)

@@ -28,7 +28,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(  # they learn in tests/training/test_every_tuning.py, too
+    "name",
+    [
+        pytest.param(one, marks=[pytest.mark.long] * (one not in ("cross_align", "self_training", "translate_train")))
+        for one in NAMES
+    ],
+)
 def test_it_runs_as_it_is_typed(root, tmp_path, name):
     own = [f"data.root={root}", f"data.cache={root.parent}/cache", f"task={TASK_OF.get(name, 'mldoc')}"]
     ended = call("train.py", [*SMALL, *own, *on(name)], tmp_path)

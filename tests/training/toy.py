@@ -9,11 +9,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from composing import composed
 from lightning.pytorch.loggers.logger import Logger
-from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from mlalign.alignment.batch import EncodedBatch
@@ -171,23 +168,7 @@ def _configured(root: Path, overrides: tuple[str, ...]) -> Train:
     places = (f"data.root={root}", f"data.cache={root}/cache", f"aligned={root}/aligned")
     chosen = any(one.startswith(("method=", "experiment=")) for one in overrides)
     method = () if chosen else ("method=multilevel_v1",)  # all losses read one pass, from the first step on
-    typed = OverridesParser.create().parse_overrides([*SMALL, *places, *method, *overrides])
-    values = [one for one in typed if one.type == OverrideType.CHANGE and "." in one.key_or_group]
-    composed = _composed(tuple(one.input_line for one in typed if one not in values))
-    for one in values:  # as Hydra does it, behind all groups
-        OmegaConf.update(composed, one.key_or_group, one.value())
-    return check_parts(resolve(composed))
-
-
-def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    """A copy of what is composed once: it takes ten times as long as to set a value."""
-    return copy.deepcopy(_composed_once(overrides))
-
-
-@functools.cache
-def _composed_once(overrides: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", list(overrides))
+    return check_parts(resolve(composed(*SMALL, *places, *method, *overrides)))
 
 
 def trainer(

@@ -1,0 +1,30 @@
+"""What is typed, composed from ``conf/``; choices of groups that were composed before are not composed again."""
+
+import copy
+import functools
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
+from omegaconf import DictConfig, OmegaConf
+
+from mlalign.config.folder import CONF
+
+
+def composed(*overrides: str) -> DictConfig:
+    """What Hydra composes for ``train.py``.
+
+    To compose takes hundreds of times as long as to set a value, which Hydra does behind all groups, as here.
+    """
+    typed = OverridesParser.create().parse_overrides(list(overrides))
+    values = [one for one in typed if one.type == OverrideType.CHANGE and "." in one.key_or_group]
+    found = copy.deepcopy(_composed(tuple(one.input_line for one in typed if one not in values)))
+    for one in values:
+        OmegaConf.update(found, one.key_or_group, one.value())
+    return found
+
+
+@functools.cache
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return compose("train", list(overrides))
