@@ -55,10 +55,10 @@ WORDS = {
     ),
 }
 SENTENCES = {language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()}
-LONGEST = (  # files of minutes, begun first so that none of them is left to one process at the end
-    "test_gpu_path.py", "test_resume.py", "test_alignment_ranks.py", "test_devices.py", "test_published.py",
-    "test_reopen.py", "test_configs.py", "test_wandb_end_to_end.py", "test_types.py", "test_tunings_end_to_end.py",
-    "test_every_objective.py", "test_end_to_end.py", "test_rescore.py", "test_report.py",
+LONGEST = (  # files of most of a minute, begun first so that none of them is left to one process at the end
+    "test_end_to_end.py", "test_devices.py", "test_configs.py", "test_tuned.py", "test_every_objective.py",
+    "test_gpu_path.py", "test_wandb_end_to_end.py", "test_rescore.py", "test_every_tuning.py", "test_ablations.py",
+    "test_families.py", "test_align.py", "test_report.py", "test_killed.py", "test_finetuning_resume.py",
 )  # fmt: skip
 FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
 

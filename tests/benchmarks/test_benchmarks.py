@@ -75,6 +75,7 @@ def test_logits_that_are_not_kept_are_counted_too(script: Any, tmp_path: Path, m
         assert found == cost_model.predicted_operations(name, shape), name
 
 
+@pytest.mark.long
 def test_a_step_with_fewer_embeddings_is_measured_beside_one_with_all(script: Any, tmp_path: Path) -> None:
     bench = script("pruned_vocabulary")
     found = []

@@ -52,7 +52,10 @@ def backbone():
     return Loaded(composed("backbone=xlmr", "data=hub"), computes=False)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=[pytest.mark.long] * (one not in ("pooled", "inter_sentence alone"))) for one in SETTINGS],
+)
 def test_the_paper_s_step_is_priced_as_it_was_measured(name, backbone):
     config = composed(
         "experiment=table2_xlmr_ml", "card=h200", "dry_run=true", "data.languages=[de]", "task.languages=[en]",

@@ -30,12 +30,23 @@ from mlalign.data.reads import PARALLEL, PIVOT_SIDE, SIDES, without_lesser
 from mlalign.errors import ConfigError
 
 NAMES = list(objective_types())
+AMONG_THE_PAIRS = (
+    "inter_sentence",
+    "intra_sentence",
+    "momentum_contrast",
+)  # two are the fewest; of others in `make test-long`
 WHOLE = {"similarity": "dot", "temperature": 1, "margin": 0}
 FILES = sorted((Path(CONF) / "losses").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("pairs", [2, 8])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        pytest.param(name, pairs, marks=[pytest.mark.long] * (pairs == 2 and name not in AMONG_THE_PAIRS))
+        for name in NAMES
+        for pairs in (2, 8)
+    ],
+)
 def test_its_value_and_gradients_are_finite_and_reach_every_parameter_of_its_own(toy, tmp_path, name, pairs):
     module, data = built(
         toy, *alone(name), f"align.batch_size={pairs}", "align.adversary.warmup=0", "align.adversary.ramp=0"
