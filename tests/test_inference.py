@@ -37,6 +37,12 @@ def test_a_text_gets_the_encoders_own_vector_whatever_its_batch(made, aligned, s
         assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [-1, 0, 3, 100_000])
+def test_a_length_that_the_model_does_not_take_is_refused(made, tmp_path, length):
+    with pytest.raises(ValueError, match=f"max_length={length}: expected 4 to"):
+        AlignedEncoder(tmp_path, max_length=length)
+
+
 def test_both_sides_of_a_pair_can_have_the_same_keys(made, aligned, sentences):
     batch = made.batch(sentences["en"][:3], "en")
     with torch.no_grad():

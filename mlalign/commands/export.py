@@ -9,6 +9,7 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel
 
 from mlalign.config.commands import Export
+from mlalign.data.readers.records import RawText, texts_of
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import replacing
 from mlalign.finetuning.validation import reads_pairs
@@ -24,7 +25,9 @@ from mlalign.tasks.tagging import Tagging
 log = logging.getLogger(__name__)
 
 CLOSE = 1e-5  # of probabilities, before and after
+INSTEAD = "Any run predicts with mlalign.inference.Classifier.from_run or evaluate.py predict=FILE"
 PROBES = (
+    "Yes.",
     "The market falls, and the river rises by 3.5 per cent.",
     "Die Königin reist am 9. November nach Saint-Étienne!",
     "Курс акций сегодня падает.",
@@ -47,14 +50,17 @@ from transformers import pipeline
 
 tag = pipeline("token-classification", FOLDER, aggregation_strategy="none", ignore_labels=[])
 text = "Marie Curie was born in Warsaw ."  # words, punctuation apart, with a space between
-first = {token["start"]: token for token in reversed(tag(text))}
+tags = tag(text)
 for word in re.finditer(r"\\S+", text):
-    print(word[0], first[word.start()]["entity"], first[word.start()]["score"])
+    own = [one for one in tags if word.start() - 1 <= one["start"] < word.end()]  # some have the space in front
+    print(word[0], *[f"{one['entity']} {one['score']}" for one in own[:1]])
 ```
 
 A word's tag is that of its first subword. `aggregation_strategy="first"` groups the words, but takes a subword that is
 only the space in front of a word for a word of its own.
 """
+TAGS_CUT = ", where the run tags longer sentences in pieces: words behind get no tag"
+PAIR_CUT = "; of a pair that is too long another subword may be left out than in the run"
 PRUNED = """
 
 Its vocabulary was cut to the pieces of the text that the run read (`backbone.prune_vocabulary=true`): in other text
@@ -72,7 +78,7 @@ cent: $scores. Licences of the backbone and of the data still hold.
 
 $notes
 $usage
-The tokenizer $language, and cuts a text to $length subwords.$pruned
+The tokenizer $language, and cuts a text to $length subwords$cut.$pruned
 """)
 
 
@@ -127,45 +133,51 @@ def refuse_obstacles(run: OpenedRun) -> None:
         reasons.append("a long text is read in windows (finetune.windows=false cuts it)")
     if reasons:
         raise ConfigError(
-            f"export=transformers: no class there computes what {run.folder} does: {'; '.join(reasons)}. "
-            "Any run predicts with mlalign.inference.Classifier.from_run or evaluate.py predict=FILE"
+            f"export=transformers: no class there computes what {run.folder} does: {'; '.join(reasons)}. {INSTEAD}"
         )
 
 
 @torch.inference_mode()
 def require_same(run: OpenedRun, folder: Path, kind: type[PreTrainedModel], language: str) -> None:
-    """Open the folder as others will, and compare ids and probabilities of some texts with the run's.
+    """Open the folder as others will, and compare ids and probabilities of some texts with what the run makes of them.
+
+    Left out is what both cut in their own ways: sentences with tags, which the run reads in pieces, and pairs.
 
     Raises:
         DataError: they differ.
     """
-    module, layout = run.module.float(), run.layout
+    module, task, layout = run.module.float(), run.module.task, run.layout
     model = kind.from_pretrained(folder, trust_remote_code=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    for text, words in zip(PROBES, layout.words(PROBES), strict=True):
-        given, sequence = tokenizer(text, truncation=True, return_tensors="pt"), layout.single(words, language)
+    is_pair = reads_pairs(run.config.task)
+    for text in PROBES:
+        example = task.unlabelled(RawText("", (text, text) if is_pair else (text,)), language)
+        first, *others = task.encode([example], language, layout)
+        if others or (is_pair and first.sequence.is_cut):
+            continue
+        given = tokenizer(*texts_of(example), truncation=True, return_tensors="pt")
         fault = ""
-        if given["input_ids"][0].tolist() != sequence.ids:
-            fault = f"its tokenizer cuts {text[:40]!r} into other subwords"
+        if given["input_ids"][0].tolist() != first.sequence.ids:
+            fault = f"in {language} its tokenizer cuts {text[:40]!r} into other subwords"
         else:
-            batch = layout.batch([sequence])
-            seen = run.encoder.represent(batch, partner=None, representation="backbone", language=language)
-            found, expected = (one.softmax(-1) for one in (model(**given).logits, module.read(seen)))
+            own = module(task.collate([first], language, layout))
+            found, expected = (one.softmax(-1) for one in (model(**given).logits, own))
             if not torch.allclose(found, expected, rtol=0, atol=CLOSE):
                 fault = f"its probabilities for {text[:40]!r} differ by {float((found - expected).abs().max()):.1e}"
         if fault:
-            raise DataError(f"export=transformers: {fault}; nothing was written. Please report the backbone")
+            raise DataError(f"export=transformers: {fault}; nothing was written. {INSTEAD}")
 
 
 def card(run: OpenedRun, language: str) -> str:
     """The README of a model, with what a user must know."""
     results, task, layout = run.results, run.module.task, run.layout
-    length = str(layout.max_length)
     if task.on_tokens:
-        usage = WORDS
+        usage, cut = WORDS, TAGS_CUT
+    elif reads_pairs(run.config.task):
+        usage = Template(TEXTS).substitute(text='{"text": "A first text.", "text_pair": "A second text."}')
+        cut = PAIR_CUT
     else:
-        pair = '{"text": "A first text.", "text_pair": "A second text."}'
-        usage = Template(TEXTS).substitute(text=pair if reads_pairs(run.config.task) else '"A text."')
+        usage, cut = Template(TEXTS).substitute(text='"A text."'), ""
     said = "treats all languages alike"
     if layout.language_tokens:
         token = language_token(layout.token_language(language))
@@ -182,6 +194,7 @@ def card(run: OpenedRun, language: str) -> str:
         notes="".join(f"* {note}\n" for note in results.notes),
         usage=usage,
         language=said,
-        length=length,
+        length=layout.max_length,
+        cut=cut,
         pruned=PRUNED if isinstance(run.encoder, Encoder) and pruned_from(run.encoder.backbone) else "",
     )

@@ -1,11 +1,14 @@
 """A file of texts, predicted by a finished run line by line, into another."""
 
+import gzip
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -29,6 +32,7 @@ def predict(settings: Predict) -> None:
     Raises:
         ConfigError: settings that do not go together, or the run has no weights.
         DataError: the run, the file or a line of it cannot be read; no file is left half written.
+        SystemExit: with the status of SIGPIPE, where nobody reads any more what is written.
     """
     form = text_form(settings)
     name, open_stream = source(settings.predict)
@@ -48,8 +52,9 @@ def predict(settings: Predict) -> None:
         with target(settings.output) as file:
             for line in bar(is_shown, "predicting")(written):
                 file.write(f"{line}\n")
-    except BrokenPipeError:  # who reads has read enough
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)  # as any program whose reader is gone: not all was written
     if settings.output is not None:
         print(f"written  {settings.output}")
 
@@ -58,23 +63,30 @@ def text_form(settings: Predict) -> TextForm:
     """What is typed, or what the file's name says; else lines."""
     if settings.input is not None:
         return settings.input
-    ending = Path(settings.predict.removesuffix(".gz")).suffix
-    return {".tsv": TextForm.tsv, ".jsonl": TextForm.jsonl}.get(ending, TextForm.lines)
+    return {".tsv": TextForm.tsv, ".jsonl": TextForm.jsonl}.get(ending(settings.predict), TextForm.lines)
 
 
 def answer_form(settings: Predict) -> AnswerForm:
     """What is typed, or what the name of the output says; else JSON lines.
 
     Raises:
-        ConfigError: the output is what is read, or a folder.
+        ConfigError: the output is what is read, or no file.
     """
     if settings.output is not None:
-        path = Path(settings.output)
-        if path.is_dir() or (path.exists() and Path(settings.predict).exists() and path.samefile(settings.predict)):
-            raise ConfigError(f"output={path}: expected the name of a new file, found a folder or what is predicted")
+        output, given = Path(settings.output), Path(settings.predict)
+        if output.exists() and (not output.is_file() or (given.exists() and output.samefile(given))):
+            raise ConfigError(
+                f"output={output}: expected the name of a new file, found a folder, a device or what is predicted; "
+                "without output= answers go to standard output"
+            )
     if settings.format is not None:
         return settings.format
-    return AnswerForm.tsv if (settings.output or "").endswith(".tsv") else AnswerForm.jsonl
+    return AnswerForm.tsv if ending(settings.output or "") == ".tsv" else AnswerForm.jsonl
+
+
+def ending(name: str) -> str:
+    """Of a file, compressed or not."""
+    return Path(name.removesuffix(".gz")).suffix
 
 
 def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
@@ -85,19 +97,23 @@ def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
     """
     if predict == STANDARD:
         return "standard input", lambda: sys.stdin.buffer
-    if not Path(predict).exists():
+    path = Path(predict)
+    if not path.exists():
         raise DataError(f"predict={predict}: no such file; expected one of texts, or - for standard input")
-    return predict, partial(open_bytes, Path(predict))
+    return str(path), partial(open_bytes, path)
 
 
 @contextmanager
 def target(output: str | None) -> Iterator[TextIO]:
-    """Where lines go; a file takes its name when it is whole."""
+    """Where lines go, as UTF-8 whatever the terminal has; a file takes its name when it is whole."""
     if output is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         yield sys.stdout
         sys.stdout.flush()
         return
-    with replacing(Path(output)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    opened = gzip.open if output.endswith(".gz") else open
+    with replacing(Path(output)) as part, opened(part, "wt", encoding="utf-8", newline="\n") as file:
         yield file
 
 

@@ -1,6 +1,5 @@
 """A finished run, scored again: other languages, files, part or checkpoint; nothing is learned."""
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -23,6 +22,7 @@ from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.files import EVALUATIONS, FileRecord, Json, locked, remove
 from mlalign.finetuning.building import task_files
+from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
 from mlalign.reporting.results import (
@@ -42,8 +42,6 @@ from mlalign.tasks.data import covered, scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import make_trainer
-
-log = logging.getLogger(__name__)
 
 
 def rescore(
@@ -80,15 +78,11 @@ def rescore(
     refuse_oracle_without_weights(before, folder, split, selection)
     (prepare_task if config.data.source == "hub" else prepare)(config)
     files = task_files(config, learned=False, scored=split)
-    if before.backbone.prune_vocabulary and (changes.get("data") or changes.get("task")):
-        log.warning(
-            "%s: its vocabulary was cut to the text that the run read (backbone.prune_vocabulary=true); in other text "
-            "words fall into more pieces, so scores there are not those of the whole vocabulary",
-            folder,
-        )
     config.task.languages = files.languages
     freeze(config)
     run = load_run(folder, selection=None if selection == ORACLE else selection)
+    if changes.get("data") or changes.get("task"):
+        warn_of_pruned(run.encoder, folder)
     place = folder / EVALUATIONS / name_of(config, split, selection)
     evaluation = Evaluation(run, config, files, place)
     with locked(place / ".lock"):

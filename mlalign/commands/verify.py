@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from mlalign.commands.rescore import Evaluation, changed
 from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.device import choose_tokens
+from mlalign.device import choose_tokens, padding_multiple
 from mlalign.errors import ConfigError
 from mlalign.files import Json, sha256_of
 from mlalign.finetuning.building import task_files
@@ -67,9 +67,8 @@ def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores
         )
     files, computing = task_files(config, learned=False), set_up(config)
     encoder, tokenizer = load_encoder(Path(results.aligned), attention=attention(config))
-    layout = SequenceBuilder(
-        tokenizer, ParallelText(config).language_tokens(tokenizer), max_length=config.finetune.max_length
-    )
+    tokens, multiple = ParallelText(config).language_tokens(tokenizer), padding_multiple(gpu=computing.gpu)
+    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     loop = make_trainer(
         folder=place,
         accelerator=computing.accelerator,

@@ -107,10 +107,11 @@ class _Grams:
 
 
 class _Letters(dict[int, int | str]):
-    """Code point -> itself where it is a letter, a number or a mark on one, else a space; found out once each."""
+    """Code point -> itself, if a letter, a number or a mark on one; nothing, if invisible; else a space; once each."""
 
     def __missing__(self, code: int) -> int | str:
-        self[code] = code if unicodedata.category(chr(code))[0] in "LMN" else " "
+        category = unicodedata.category(chr(code))
+        self[code] = code if category[0] in "LMN" else "" if category == "Cf" else " "
         return self[code]
 
 

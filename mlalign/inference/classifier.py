@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 WINDOW = 2048  # texts that are held and sorted by length at a time
 CHARACTERS = 1 << 22  # of the texts of a window; a longer text is a window of its own
-NOTHING: JsonObject = {"predicted": None}  # of an empty text
 Text = str | list[str] | tuple[str, ...]
 
 
@@ -139,7 +138,7 @@ class Classifier:
         """Of a window, sorted into batches as a test part is."""
         task, layout = self.task, self.run.layout
         places = [place for place, raw in enumerate(window) if not raw.is_empty]
-        answers = [dict(NOTHING) for _ in window]
+        answers: list[JsonObject] = [{"predicted": None} for _ in window]
         counts.texts, counts.empty = counts.texts + len(window), counts.empty + len(window) - len(places)
         if not places:
             return answers

@@ -36,6 +36,7 @@ class AlignedEncoder:
 
     Raises:
         DataError: the folder is none that an alignment wrote.
+        ValueError: the model takes no text of this length.
     """
 
     def __init__(self, folder: str | Path, *, device: str = "cpu", max_length: int | None = None) -> None:
@@ -43,11 +44,10 @@ class AlignedEncoder:
         warn_of_pruned(encoder, folder)
         self.encoder = encoder.to(device).eval()
         self.languages = languages_of(tokenizer)
-        self.layout = SequenceBuilder(
-            tokenizer,
-            known_languages(tokenizer, self.languages),
-            max_length=max_length or tokenizer.model_max_length,
-        )
+        tokens, longest = known_languages(tokenizer, self.languages), tokenizer.model_max_length
+        self.layout = SequenceBuilder(tokenizer, tokens, max_length=longest if max_length is None else max_length)
+        if not self.layout.overhead < self.layout.max_length <= longest:
+            raise ValueError(f"max_length={max_length}: expected {self.layout.overhead + 1} to {longest} subwords")
 
     @torch.inference_mode()
     def encode(
@@ -172,8 +172,7 @@ def warn_of_pruned(encoder: TaskEncoder, folder: str | Path) -> None:
     """Say where a vocabulary was cut to the text of a run."""
     if isinstance(encoder, Encoder) and (pieces := pruned_from(encoder.backbone)):
         log.warning(
-            "%s: its vocabulary was cut from %s pieces to those of the text that its run read; in other text words "
-            "fall into more pieces, which it may know little of",
-            folder,
-            f"{pieces:,}",
-        )
+            "%s: its vocabulary was cut from %s pieces to those of the text that its run read "
+            "(backbone.prune_vocabulary=true); in other text words fall into more pieces, which it may know little of",
+            folder, f"{pieces:,}",
+        )  # fmt: skip

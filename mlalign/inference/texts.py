@@ -68,7 +68,7 @@ def _of_rows(name: str, lines: Iterator[Line], reads: Sequence[str]) -> Iterator
             if not set(reads) <= set(header) or len(set(header)) < len(header):
                 raise DataError(
                     f"{name}, line {number}: expected a header with the columns {', '.join(reads)} (and id, if you "
-                    f"like), found {excerpt(content)}; name the columns, or set input=lines where there is no header"
+                    f"like), each once, found {excerpt(content)}; or set input=lines where there is no header"
                 )
         elif not content.strip():
             yield _empty(number, reads)

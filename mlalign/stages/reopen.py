@@ -12,6 +12,7 @@ from mlalign.config.plain import typed
 from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
+from mlalign.device import padding_multiple
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import CONFIG, Json
 from mlalign.finetuning.building import task_files
@@ -23,7 +24,7 @@ from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.task_encoder import TaskEncoder
 from mlalign.reporting.results import FILE, Results, read_results
 from mlalign.tasks.registry import learned_task
-from mlalign.training.computing import attention
+from mlalign.training.computing import attention, takes_gpu
 
 
 @dataclass
@@ -107,7 +108,8 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     task = learned_task(results.metric, config.task.labels, windows=config.finetune.windows)
     module = FinetuningModule(encoder, task, config.finetune).eval()
     load_head(module, place)
-    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length)
+    multiple = padding_multiple(gpu=takes_gpu(config))
+    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
     return OpenedRun(folder, results, config, module, layout, step)
 
 

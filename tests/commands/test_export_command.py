@@ -4,9 +4,10 @@ import json
 import re
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import pairwise
 
 import pytest
-from training.toy import configured
+from training.toy import cipher, configured, sentences
 from transformers import pipeline
 from typed import ROOT, call
 
@@ -68,6 +69,41 @@ def test_a_plain_pipeline_gives_words_the_tags_of_the_classifier(tags, tmp_path)
         assert [word for word, _, _ in found] == expected["words"]
         assert [tag for _, tag, _ in found] == expected["predicted"]
         assert [float(score) for _, _, score in found] == pytest.approx(expected["probabilities"], abs=1e-5)
+
+
+def test_words_that_the_run_cuts_without_spaces_are_refused(tags, tmp_path):
+    done = call("evaluate.py", [f"run={tags}", "export=transformers", "output=model", "language=zh"], tmp_path)
+    assert done.returncode == 2
+    assert "in zh its tokenizer cuts 'Yes.' into other subwords; nothing was written. Any run predicts" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def pairs(toy):
+    """Fine-tuned in bfloat16."""
+    for language, part in (("en", "train"), ("en", "dev_2k"), ("en", "test_2k"), ("de", "test_2k")):
+        texts = [cipher(one, language) for one in sentences(12, seed=len(part))]
+        rows = [f"{at}\t{one}\t{other}\t{at % 2}\n" for at, (one, other) in enumerate(pairwise(texts))]
+        path = toy / "tasks" / "pawsx" / language / f"{part}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(["id\tsentence1\tsentence2\tlabel\n", *rows]), encoding="utf-8")
+    settings = ("task=pawsx", "task.languages=[en,de]", "trainer.precision=bfloat16")
+    return train(configured(toy, f"output={toy / 'exported'}", *SHORT, *PLAIN, *settings))
+
+
+def test_pairs_get_the_recorded_predictions_and_a_pipeline_says_the_same(pairs, tmp_path):
+    classifier = Classifier.from_run(pairs)
+    texts = [one.texts for one in classifier.run.files.read("de", "test").examples]
+    recorded = [json.loads(one) for one in (pairs / "predictions" / "de.jsonl").read_text("utf-8").splitlines()]
+    found = classifier(texts, language="de")
+    assert found == [{key: one[key] for key in ("predicted", "probabilities")} for one in recorded]
+    done = call("evaluate.py", [f"run={pairs}", "export=transformers", "output=model", "language=de"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    classify = pipeline("text-classification", str(tmp_path / "model"), truncation=True, top_k=None)
+    for (one, other), expected in zip(texts, found, strict=True):
+        scores = {row["label"]: row["score"] for row in classify({"text": one, "text_pair": other})}
+        assert scores == pytest.approx(expected["probabilities"], abs=0.01)  # of bfloat16
+    assert '{"text": "A first text.", "text_pair"' in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_transformers_cannot_compute_is_refused_with_the_way_round(toy, tmp_path):

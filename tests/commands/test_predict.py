@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from training.toy import configured, write_toy
 from typed import call
 
-from mlalign.commands.predict import predict
+from mlalign.commands.predict import predict, target
 from mlalign.config.commands import Predict
 from mlalign.errors import ConfigError, DataError
 from mlalign.inference import Classifier
@@ -89,9 +90,11 @@ def test_every_form_of_a_file_gives_the_same(topics, world, tmp_path):
     ids = {"table.tsv": [f"x{place}" for place in range(10)], "objects.jsonl": [str(place) for place in range(10)]}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-        done = typed(tmp_path, f"run={topics}", f"predict={name}", "language=de", f"output={name}.out.jsonl")
+        output = f"{name}.out.jsonl{'.gz' if name.endswith('.gz') else ''}"
+        done = typed(tmp_path, f"run={topics}", f"predict={name}", "language=de", f"output={output}")
         assert done.returncode == 0, done.stderr
-        found = rows_of((tmp_path / f"{name}.out.jsonl").read_text(encoding="utf-8"))
+        written = (tmp_path / output).read_bytes()
+        found = rows_of((gzip.decompress(written) if output.endswith(".gz") else written).decode())
         assert [one.pop("id") for one in found] == ids.get(name, [str(place) for place in range(1, 11)])
         assert found == expected, name
 
@@ -170,6 +173,7 @@ def test_what_is_held_is_bounded_and_changes_nothing(classifier, world, monkeypa
         ("x", b"bank\nold\rline\n", ["x, line 2", "carriage return"]),
         ("x", b"", ["empty file"]),
         ("x.tsv", b"bank\tmarket\n", ["x.tsv, line 1", "a header with the columns text", "input=lines"]),
+        ("x.tsv", b"text\tz\tz\n", ["x.tsv, line 1", "each once"]),
         ("x.tsv", b"id\ttext\n1\ta\tb\n", ["x.tsv, line 2", "expected 2", "found 3"]),
         ("x.jsonl", b'{"text": "a"}\n\n{"txt": "a"}\n', ["x.jsonl, line 3", "text", "txt"]),
         ("x.jsonl", b'{"text": "a", "id": [1]}\n', ["x.jsonl, line 1"]),
@@ -195,6 +199,8 @@ def test_what_cannot_be_read_is_named_by_its_line_and_leaves_no_file(classifier,
         ("predict=no/where", ["predict=no/where", "no such file"]),
         ("predict=given output=given", ["output=given", "new file"]),
         ("predict=given output=.", ["output=.", "folder"]),
+        ("predict=given output=device", ["output=device", "standard output"]),
+        ("predict= language=de", [".: expected a file, found a folder"]),
         ("predict=given input=lins", ["input", "lines"]),
         ("predict=given laguage=de", ["laguage", "language"]),
         ("predict=given run=no/where", ["no/where", "finished run"]),
@@ -203,6 +209,7 @@ def test_what_cannot_be_read_is_named_by_its_line_and_leaves_no_file(classifier,
 )
 def test_a_mistake_ends_in_one_message(words, expected, topics, tmp_path):
     (tmp_path / "given").write_text("bank\n", encoding="utf-8")
+    os.mkfifo(tmp_path / "device")
     own = [] if "run=" in words else [f"run={topics}"]
     done = call("evaluate.py", [*own, *words.split()], tmp_path)
     assert done.returncode == 2
@@ -256,9 +263,23 @@ def test_words_and_running_text_are_tagged_alike_and_spans_are_exact(tags, world
     assert "words are taken to stand between spaces" in typed(tmp_path, f"run={tags}", "predict=-", given=b"a\n").stderr
 
 
-def test_who_reads_no_further_is_no_error(topics, tmp_path):
+def test_a_reader_that_is_gone_ends_it_as_any_program(classifier, tmp_path):
     (tmp_path / "many").write_text("bank market river\n" * 3000, encoding="utf-8")
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w") as closed, patch.object(sys, "stdout", closed):
-        predict(Predict(run=str(topics), predict=str(tmp_path / "many"), language="de"))
+    with (
+        patch.object(Classifier, "from_run", return_value=classifier),
+        os.fdopen(writer, "w") as closed,
+        patch.object(sys, "stdout", closed),
+        pytest.raises(SystemExit) as ended,
+    ):
+        predict(Predict(run="any", predict=str(tmp_path / "many"), language="de"))
+    assert ended.value.code == 128 + signal.SIGPIPE
+
+
+def test_standard_output_is_utf8_whatever_the_terminal_has():
+    written = io.BytesIO()
+    with patch.object(sys, "stdout", io.TextIOWrapper(written, encoding="ascii")), target(None) as file:
+        file.write("Köln 市\n")
+        file.flush()
+        assert written.getvalue() == "Köln 市\n".encode()

@@ -67,6 +67,13 @@ def test_vowels_that_are_marks_tell_words_apart():
     assert find_overlap(["कि"], [("a", "कि।")], "hi", 8)[0].is_whole
 
 
+@pytest.mark.parametrize(
+    "text", ["Donau\u00addampf\u00adschiff", "\ufeffDonau\u200cdampfschiff", "\u200eDonaudampfschiff\u200f"]
+)
+def test_what_is_invisible_does_not_count(text):
+    assert find_overlap([text], [("a", "Donaudampfschiff")], "de", 8)[0].is_whole
+
+
 @pytest.mark.parametrize("text", ["", "…", " ?! "])
 def test_a_text_without_letters_stands_nowhere(text):
     assert find_overlap([text], [("a", text), ("b", "!")], "en", 1) == [(text, None, False, None)]

@@ -1,5 +1,10 @@
 """Classifiers of transformers compute what encoder and head do, of every family that can; its pipelines open them."""
 
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import accumulate, chain, product
+
 import pytest
 import torch
 from models.made import make, represent
@@ -7,6 +12,8 @@ from torch import nn
 from torch.testing import assert_close
 from transformers import AutoTokenizer, pipeline
 
+from mlalign.commands.export import WORDS
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.encoder import Encoder
 from mlalign.models.language_maps import LanguageMaps
 from mlalign.models.task_export import build_classifier, build_tokenizer, obstacles
@@ -59,6 +66,16 @@ def test_a_pipeline_labels_the_same_tokens(made, tmp_path, sentences):
         scores, best = shares.max(-1)
         assert [one["entity"] for one in found] == [LABELS[place] for place in best]
         assert_close(torch.tensor([float(one["score"]) for one in found]), scores, atol=1e-5, rtol=0)
+    (code,) = re.findall(r"```python\n(.*?)```", WORDS, re.DOTALL)
+    pieces, found = split[0], tag(" ".join(words[0]))
+    firsts = [found[start] for start in accumulate(map(len, pieces[:-1]), initial=0)]
+    whole = " ".join(2 * list(chain.from_iterable(words)))
+    for text, tags in ((" ".join(words[0]), [f"{one['entity']} {one['score']}" for one in firsts]), (whole, None)):
+        with redirect_stdout(StringIO()) as said:
+            exec(re.sub("Marie Curie .*?\\.", text, code), {"FOLDER": str(tmp_path)})
+        lines = [line.partition(" ") for line in said.getvalue().splitlines()]
+        assert [word for word, _, _ in lines] == text.split()
+        assert [rest for _, _, rest in lines] == tags or (tags is None and lines[0][2] and not lines[-1][2])
 
 
 def test_a_pair_is_framed_alike(made, tmp_path, sentences):
@@ -71,6 +88,23 @@ def test_a_pair_is_framed_alike(made, tmp_path, sentences):
     assert found["input_ids"] == sequence.ids
     assert found.get("token_type_ids", sequence.token_types) == sequence.token_types
     assert len(tokenizer(" ".join(sentences["de"]), truncation=True)["input_ids"]) == 64
+
+
+@pytest.mark.parametrize("longest", [40, 41])
+def test_a_pair_that_is_too_long_is_cut_alike_but_for_one_subword(made, longest, sentences):
+    both, _ = made
+    layout = SequenceBuilder(both.tokenizer, both.layout.language_tokens, max_length=longest)
+    cut = build_tokenizer(both.tokenizer, language_token="[LANG_de]", max_length=longest, separators=layout.separators)
+    words = " ".join(sentences["de"]).split()
+    for one, other in product((2, 9, 15, 60), repeat=2):
+        texts = " ".join(words[:one]), " ".join(words[-other:])
+        pair = layout.words(texts)
+        found, expected = cut(*texts, truncation=True)["input_ids"], layout.pair(*pair, "de").ids
+        if min(map(len, pair)) <= layout.pair_budget // 2:
+            assert found == expected
+        else:  # of an odd number of places the longer text has one more there, the first one here
+            assert len(found) == len(expected) == longest
+            assert abs(found.index(both.tokenizer.sep_token_id) - expected.index(both.tokenizer.sep_token_id)) <= 1
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,13 @@ def test_an_opened_run_predicts_what_the_run_predicted(overrides, world, tmp_pat
         assert path.read_bytes() == (folder / "predictions" / f"{language}.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("gpu", [True, False])
+def test_batches_are_padded_as_the_run_padded_them(gpu, world, monkeypatch):
+    folder = run(world, "task=mldoc")
+    monkeypatch.setattr("mlalign.stages.reopen.takes_gpu", lambda _: gpu)
+    assert load_run(folder).layout.width(9) == (16 if gpu else 9)
+
+
 def test_nothing_but_the_folder_is_needed(tmp_path):
     root = write_toy(tmp_path / "world")
     folder = run(root, "align.steps=2").rename(tmp_path / "elsewhere")

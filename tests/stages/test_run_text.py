@@ -1,13 +1,17 @@
 """A backbone without the pieces that a run does not read: the same losses, and known by the text that decides."""
 
+import json
+
 import pytest
 import torch
 from training.toy import aligner, alone, batches, built_by, configured, exact, folder_of, gradients, write_toy
 from transformers import AutoTokenizer
 
 from mlalign.commands.export import card
+from mlalign.commands.rescore import rescore
 from mlalign.commands.verify import verify
 from mlalign.data.parallel import ParallelBatch, regrouped
+from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError
 from mlalign.inference import AlignedEncoder, Classifier
 from mlalign.pipeline import run as train
@@ -16,6 +20,7 @@ from mlalign.stages.reopen import load_run
 from mlalign.stages.run_text import RunText
 
 PRUNED = "backbone.prune_vocabulary=true"
+TAGS = (PRUNED, "method=inter_sentence", "task=panx", "task.languages=[en,de]")
 
 
 @pytest.fixture
@@ -93,21 +98,43 @@ def test_text_decides_and_names_the_encoder(world, xlmr_folder):
     assert recipe() == plain
 
 
-def test_a_run_opens_again_scores_the_same_and_says_what_it_lacks(world, xlmr_folder, caplog):
-    config = configured(
-        world, *custom(xlmr_folder), PRUNED, "method=inter_sentence", "task=panx", "task.languages=[en,de]",
-        "finetune.epochs=1", f"output={world / 'outputs'}",
-    )  # fmt: skip
-    folder = train(config)
+@pytest.fixture(scope="module")
+def finished(xlmr_folder, tmp_path_factory):
+    world = write_toy(tmp_path_factory.mktemp("pruned"))
+    return train(configured(world, *custom(xlmr_folder), *TAGS, "finetune.epochs=1", f"output={world / 'outputs'}"))
+
+
+def test_a_run_opens_again_scores_the_same_and_says_what_it_lacks(finished, xlmr_folder, caplog):
+    folder, world = finished, finished.parents[2]
     verify(folder, {})
-    encoder = folder_of(aligner(world, *custom(xlmr_folder), PRUNED, "method=inter_sentence", "task=panx",
-                                "task.languages=[en,de]"))  # fmt: skip
+    encoder = folder_of(aligner(world, *custom(xlmr_folder), *TAGS))
     assert len(AutoTokenizer.from_pretrained(encoder)) < len(AutoTokenizer.from_pretrained(xlmr_folder))
     for opened, place in ((AlignedEncoder, encoder), (Classifier.from_run, folder)):
         caplog.clear()
         opened(place)
         assert "vocabulary was cut from" in caplog.text
     assert "vocabulary was cut to the pieces" in card(load_run(folder), "de")
+    caplog.clear()
+    rescore(folder, {"task": {"languages": ["de"]}})
+    assert "vocabulary was cut from" in caplog.text
+
+
+def test_its_predictions_are_the_recorded_ones_and_other_text_falls_into_more_known_pieces(
+    finished, xlmr_folder, sentences
+):
+    classifier = Classifier.from_run(finished)
+    texts = [one.words for one in classifier.run.files.read("de", "test").examples]
+    recorded = (finished / "predictions" / "de.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [one["predicted"] for one in classifier(texts, language="de")] == [
+        json.loads(line)["predicted"] for line in recorded
+    ]
+    cut, whole = classifier.run.layout, SequenceBuilder(AutoTokenizer.from_pretrained(xlmr_folder), {}, max_length=99)
+    others = [*sentences["ru"][:5], *sentences["de"][:5], "Ж ☃ 市"]
+    for text, answer in zip(others, classifier(others, language="ru"), strict=True):
+        assert len(answer["predicted"]) == len(answer["words"]) > 0
+        (ids,), (before,) = cut.words([text]), whole.words([text])
+        assert len(ids) >= len(before)
+        assert ids.count(cut.tokenizer.unk_token_id) <= before.count(whole.tokenizer.unk_token_id)
 
 
 def test_what_is_cut_is_all_text_in_the_forms_that_tasks_read(world, tokenizer):

@@ -33,6 +33,7 @@ KINDS = {
     "two views": ("losses.inter_sentence.view=clean",),
     "mixed rows": (*toys.alone("momentum_contrast"), "losses.momentum_contrast.view=mixed", "align.accumulate=2"),
     "cached": ("method=e5", "align.cached=3"),
+    "lora": ("backbone.adapter.form=lora", "backbone.adapter.learning_rate=1e-3"),
     "late words": (
         "losses.inter_sentence.view=clean", "losses.intra_sentence.view=clean", "losses.adversarial.view=clean",
         "align.masked_every=2", "align.word_distribution_every=1", "weighting.form=fixed",
