@@ -93,8 +93,7 @@ def export(settings: Export) -> Path:
     if folder.exists():
         raise ConfigError(f"output={folder}: expected the name of a new folder, found something of that name")
     quiet_transformers()
-    selection = None if settings.selection is None else settings.selection.value
-    run = load_run(Path(settings.run), selection=selection)
+    run = load_run(Path(settings.run), selection=settings.selection)
     refuse_obstacles(run)
     code = chosen_language(run, settings.language)
     encoder, head = run.encoder, run.module.head

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from mlalign import stopping
 from mlalign.config.commands import Predict
 from mlalign.config.enums import AnswerForm, TextForm
 from mlalign.data.readers import RawText
@@ -34,17 +35,16 @@ def predict(settings: Predict) -> None:
         DataError: the run, the file or a line of it cannot be read; no file is left half written.
         SystemExit: with the status of SIGPIPE, where nobody reads any more what is written.
     """
-    form = text_form(settings)
     name, open_stream = source(settings.predict)
     answers = answer_form(settings)
-    selection = None if settings.selection is None else settings.selection.value
-    classifier = Classifier.from_run(settings.run, selection=selection, accelerator=settings.accelerator.value)
+    classifier = Classifier.from_run(settings.run, selection=settings.selection, accelerator=settings.accelerator)
     task = classifier.task
     if answers == AnswerForm.tsv and not task.metric.has_labels:
         raise ConfigError(
             f"format=tsv: an answer of task={classifier.run.config.task.name} is more than one label; set format=jsonl"
         )
-    read = read_raw_texts(name, open_stream, form.value, reads=classifier.reads, takes_words=task.takes_words)
+    form = text_form(settings)
+    read = read_raw_texts(name, open_stream, form, reads=classifier.reads, takes_words=task.takes_words)
     rows = predicted(classifier, read, settings.language)
     written = tabular(rows, task.labels) if answers == AnswerForm.tsv else map(as_json, rows)
     is_shown = settings.output is not None or not sys.stdout.isatty()
@@ -54,7 +54,7 @@ def predict(settings: Predict) -> None:
                 file.write(f"{line}\n")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)  # as any program whose reader is gone: not all was written
+        sys.exit(stopping.status_of(signal.SIGPIPE))  # as any program whose reader is gone: not all was written
     if settings.output is not None:
         print(f"written  {settings.output}")
 

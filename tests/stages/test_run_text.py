@@ -20,7 +20,7 @@ from mlalign.stages.reopen import load_run
 from mlalign.stages.run_text import RunText
 
 PRUNED = "backbone.prune_vocabulary=true"
-TAGS = (PRUNED, "method=inter_sentence", "task=panx", "task.languages=[en,de]")
+TAGS = (PRUNED, "backbone.adapter.form=lora", "method=inter_sentence", "task=panx", "task.languages=[en,de]")
 
 
 @pytest.fixture
