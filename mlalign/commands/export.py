@@ -1,6 +1,5 @@
 """A finished run as a folder that plain transformers opens, where its classes can compute the same."""
 
-import logging
 from pathlib import Path
 from string import Template
 
@@ -21,8 +20,6 @@ from mlalign.models.task_export import build_classifier, build_tokenizer, obstac
 from mlalign.stages.reopen import OpenedRun, load_run
 from mlalign.tasks.classification import Classification
 from mlalign.tasks.tagging import Tagging
-
-log = logging.getLogger(__name__)
 
 CLOSE = 1e-5  # of probabilities, before and after
 INSTEAD = "Any run predicts with mlalign.inference.Classifier.from_run or evaluate.py predict=FILE"

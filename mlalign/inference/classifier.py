@@ -1,9 +1,10 @@
 """A finished run's predictions for texts without labels."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -29,16 +30,6 @@ log = logging.getLogger(__name__)
 WINDOW = 2048  # texts that are held and sorted by length at a time
 CHARACTERS = 1 << 22  # of the texts of a window; a longer text is a window of its own
 Text = str | list[str] | tuple[str, ...]
-
-
-@dataclass
-class _Counts:
-    """What is said once, at the end."""
-
-    texts: int = 0
-    empty: int = 0
-    cut: int = 0
-    undecided: int = 0
 
 
 class Classifier:
@@ -116,7 +107,7 @@ class Classifier:
             ConfigError: the language is none.
         """
         code = chosen_language(self.run, language)
-        counts = _Counts()
+        counts = Counter[str]()
         for window in windows(texts):
             yield from self._predicted(window, code, counts)
         self._say(counts)
@@ -134,17 +125,17 @@ class Classifier:
         raise DataError(f"text {number}: expected {kind}, found {type(text).__name__}: {str(text)[:60]!r}")
 
     @torch.inference_mode()
-    def _predicted(self, window: Sequence[RawText], code: str, counts: _Counts) -> list[JsonObject]:
+    def _predicted(self, window: Sequence[RawText], code: str, counts: Counter[str]) -> list[JsonObject]:
         """Of a window, sorted into batches as a test part is."""
         task, layout = self.task, self.run.layout
         places = [place for place, raw in enumerate(window) if not raw.is_empty]
         answers: list[JsonObject] = [{"predicted": None} for _ in window]
-        counts.texts, counts.empty = counts.texts + len(window), counts.empty + len(window) - len(places)
+        counts.update(texts=len(window), empty=len(window) - len(places))
         if not places:
             return answers
         examples = [task.unlabelled(window[place], code) for place in places]
         prepared = task.encode(examples, code, layout)
-        counts.cut += len({one.example for one in prepared if one.sequence.is_cut})
+        counts["cut"] += len({one.example for one in prepared if one.sequence.is_cut})
         device = self.module.device
         is_mixed = self.precision != "32-true"
         with torch.autocast(device.type, torch.bfloat16) if is_mixed else nullcontext():
@@ -157,21 +148,19 @@ class Classifier:
             if task.is_finite(decoded):
                 answers[place] = task.answer(example, decoded)
             else:
-                counts.undecided += 1
+                counts["undecided"] += 1
         return answers
 
-    def _say(self, counts: _Counts) -> None:
-        of = f"of {counts.texts} texts"
-        if counts.empty:
-            log.warning("%d %s are empty: nothing is predicted for them", counts.empty, of)
-        if counts.cut:
-            length = self.run.layout.max_length
-            log.warning(
-                "%d %s are longer than finetune.max_length=%d subwords: what is behind was not read",
-                counts.cut, of, length,
-            )  # fmt: skip
-        if counts.undecided:
-            log.warning("%d %s got no finite number: nothing is predicted for them", counts.undecided, of)
+    def _say(self, counts: Counter[str]) -> None:
+        length = self.run.layout.max_length
+        said = {
+            "empty": "are empty: nothing is predicted for them",
+            "cut": f"are longer than finetune.max_length={length} subwords: what is behind was not read",
+            "undecided": "got no finite number: nothing is predicted for them",
+        }
+        for what, text in said.items():
+            if counts[what]:
+                log.warning("%d of %d texts %s", counts[what], counts["texts"], text)
 
 
 def windows(texts: Iterable[RawText]) -> Iterator[list[RawText]]:

@@ -9,8 +9,6 @@ from mlalign.data.text import excerpt, lines_of, parse_json, shortened
 from mlalign.errors import DataError
 from mlalign.files import Json
 
-Line = tuple[int, str]
-
 
 def read_raw_texts(
     name: str, open_stream: Callable[[], BinaryIO], form: str, *, reads: Sequence[str], takes_words: bool
@@ -28,83 +26,61 @@ def read_raw_texts(
     Raises:
         DataError: the file cannot be read, or a line of it; see ``data.text.read_lines``.
     """
-    lines = _checked(name, lines_of(name, open_stream))
-    if form == "lines":
-        return _of_lines(name, lines, reads)
-    return _of_rows(name, lines, reads) if form == "tsv" else _of_objects(name, lines, reads, takes_words)
-
-
-def _checked(name: str, lines: Iterator[Line]) -> Iterator[Line]:
-    for number, content in lines:
+    header: Sequence[str] = ()
+    for number, content in lines_of(name, open_stream):
+        where = f"{name}, line {number}"
         if "\r" in content:
-            raise DataError(f"{name}, line {number}: {CARRIAGE_RETURN[1]}")
-        yield number, content
-
-
-def _empty(number: int, reads: Sequence[str]) -> RawText:
-    return RawText(str(number), ("",) * len(reads))
-
-
-def _of_lines(name: str, lines: Iterator[Line], reads: Sequence[str]) -> Iterator[RawText]:
-    for number, content in lines:
-        texts = (content,) if len(reads) == 1 else tuple(content.split("\t"))
-        if not content.strip():
-            yield _empty(number, reads)
-        elif len(texts) == len(reads):
-            yield RawText(str(number), texts)
-        else:
-            raise DataError(
-                f"{name}, line {number}: expected {len(reads)} texts with a tab between ({', '.join(reads)}), "
-                f"found {len(texts)}: {excerpt(content)}"
-            )
-
-
-def _of_rows(name: str, lines: Iterator[Line], reads: Sequence[str]) -> Iterator[RawText]:
-    header: list[str] = []
-    for number, content in lines:
-        fields = content.split("\t")
-        if not header:
-            header = fields
-            if not set(reads) <= set(header) or len(set(header)) < len(header):
-                raise DataError(
-                    f"{name}, line {number}: expected a header with the columns {', '.join(reads)} (and id, if you "
-                    f"like), each once, found {excerpt(content)}; or set input=lines where there is no header"
-                )
+            raise DataError(f"{where}: {CARRIAGE_RETURN[1]}")
+        if form == "tsv" and not header:
+            header = _header(where, content, reads)
         elif not content.strip():
-            yield _empty(number, reads)
-        elif len(fields) != len(header):
-            raise DataError(
-                f"{name}, line {number}: expected {len(header)} tab-separated fields ({shortened(', '.join(header))}), "
-                f"found {len(fields)}"
-            )
-        else:
-            row = dict(zip(header, fields, strict=True))
+            yield RawText(str(number), ("",) * len(reads))
+        elif form == "lines":
+            yield RawText(str(number), (content,) if len(reads) == 1 else _fields(where, content, reads))
+        elif form == "tsv":
+            row = dict(zip(header, _fields(where, content, header), strict=True))
             yield RawText(row.get("id", str(number)), tuple(row[one] for one in reads))
+        else:
+            yield _of_object(where, number, content, reads, takes_words)
 
 
-def _of_objects(name: str, lines: Iterator[Line], reads: Sequence[str], takes_words: bool) -> Iterator[RawText]:
-    for number, content in lines:
-        if not content.strip():
-            yield _empty(number, reads)
-            continue
-        try:
-            row = parse_json(content)
-        except ValueError:
-            row = None
-        found = _of_object(row, number, reads, takes_words) if isinstance(row, dict) else None
-        if found is None:
-            beside = ", or words (a list of texts)" if takes_words else ""
-            raise DataError(
-                f"{name}, line {number}: expected a JSON object with text under {', '.join(reads)}{beside} (and id, "
-                f"if you like), found {excerpt(content)}"
-            )
-        yield found
+def _header(where: str, content: str, reads: Sequence[str]) -> list[str]:
+    header = content.split("\t")
+    if not set(reads) <= set(header) or len(set(header)) < len(header):
+        raise DataError(
+            f"{where}: expected a header with the columns {', '.join(reads)} (and id, if you like), each once, found "
+            f"{excerpt(content)}; or set input=lines where there is no header"
+        )
+    return header
 
 
-def _of_object(row: dict[str, Json], number: int, reads: Sequence[str], takes_words: bool) -> RawText | None:
-    """None where the object is of another form."""
-    name = row.get("id", number)
-    if type(name) not in (str, int):
+def _fields(where: str, content: str, names: Sequence[str]) -> tuple[str, ...]:
+    fields = tuple(content.split("\t"))
+    if len(fields) != len(names):
+        raise DataError(
+            f"{where}: expected {len(names)} fields with a tab between ({shortened(', '.join(names))}), found "
+            f"{len(fields)}: {excerpt(content)}"
+        )
+    return fields
+
+
+def _of_object(where: str, number: int, content: str, reads: Sequence[str], takes_words: bool) -> RawText:
+    try:
+        found = _as_text(parse_json(content), number, reads, takes_words)
+    except ValueError:
+        found = None
+    if found is None:
+        beside = ", or words (a list of texts)" if takes_words else ""
+        raise DataError(
+            f"{where}: expected a JSON object with text under {', '.join(reads)}{beside} (and id, if you like), found "
+            f"{excerpt(content)}"
+        )
+    return found
+
+
+def _as_text(row: Json, number: int, reads: Sequence[str], takes_words: bool) -> RawText | None:
+    """None where the value is of another form."""
+    if not isinstance(row, dict) or type(name := row.get("id", number)) not in (str, int):
         return None
     words = row.get("words")
     if takes_words and words is not None and not set(reads) & row.keys():
