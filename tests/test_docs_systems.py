@@ -41,6 +41,18 @@ def test_what_is_to_be_typed_composes(typed):
     assert config.method.name in typed
 
 
+def test_every_system_and_every_tuning_has_its_row():
+    ours = {"none", "inter_sentence", "multilevel", "multilevel_v1", "literal"}
+    firsts = {
+        cell
+        for line in PAGE.splitlines()
+        if line.startswith("| `")
+        for cell in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    there = {path.stem for group in ("method", "tuning") for path in (Path(CONF) / group).glob("*.yaml")}
+    assert there - ours == firsts
+
+
 def test_a_row_without_a_command_says_why():
     assert all(cells[1] != "none" or cells[2] for cells in ROWS.values())
 

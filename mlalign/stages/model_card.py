@@ -1,10 +1,12 @@
 """The model card of an encoder's folder: ``README.md`` with the hub's metadata, so that it can be uploaded as it is."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from yaml import YAMLError
 
 from mlalign.alignment.objectives import notes_on
 from mlalign.config.enums import BUILT
@@ -17,6 +19,8 @@ from mlalign.files import JsonObject, locked, write_whole
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.encoder import Encoder
 from mlalign.reporting.results import Results
+
+log = logging.getLogger(__name__)
 
 CARD = "README.md"
 GENERATED, UNKNOWN = "generated text of mlalign's sample, free to use", "not stated beside the file"
@@ -92,20 +96,26 @@ def add_scores(folder: Path, results: Results) -> None:
     """Add a run's scores to the card of the encoder that it started from; those of the same row and seed are replaced.
 
     Args:
-        folder: of the encoder. One that was made before there were cards gets none.
+        folder: of the encoder. One that was made before there were cards gets none; where the card cannot be read or
+            written, in a shared folder or as somebody edited it, it stays as it is, with a warning.
         results: of the run.
     """
     path = folder / CARD
     if not path.is_file():
         return
-    with locked(folder.with_name(f".{folder.name}.card.lock")):  # runs share an encoder
-        card = ModelCard.load(path)
-        found = list(_evaluations(results))
-        before = [
-            one for one in card.data.eval_results or [] if not any(one.is_equal_except_value(new) for new in found)
-        ]
-        card.data.eval_results = before + found
-        write_whole(path, str(card))
+    found = list(_evaluations(results))
+    try:
+        with locked(folder.with_name(f".{folder.name}.card.lock")):  # runs share an encoder
+            card = ModelCard.load(path)
+            before = [
+                one for one in card.data.eval_results or [] if not any(one.is_equal_except_value(new) for new in found)
+            ]
+            card.data.eval_results = before + found
+            write_whole(path, str(card))
+    except (OSError, ValueError, YAMLError) as error:
+        log.warning(
+            "%s: the scores of this run are not added to the model card: %s", path, " ".join(str(error).split())
+        )
 
 
 def languages_of(files: Iterable[Path], pivot: str) -> list[str]:

@@ -171,7 +171,10 @@ class VectorStage(EncoderStage):
             computing={"precision": "32-true"},
             warnings=[],
             reads=[PARALLEL if self.config.data.lexicon == INDUCED else SIDES, "dictionary"],
-            notes=[f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text"],
+            notes=[
+                f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text; "
+                f"data.lexicon={self.config.data.lexicon}"
+            ],
         )
 
     def _mapped(self, vectors: torch.Tensor, table: WordTable, translated: "_Translated") -> torch.Tensor:

@@ -68,6 +68,14 @@ def test_scores_are_added_and_those_of_the_same_run_replaced(config, tmp_path):
     assert {one.task_type for one in card.data.eval_results} == {"text-classification"}
 
 
+@pytest.mark.parametrize("text", ["---\nlanguage: [\n---\n", "---\nmodel-index: 3\n---\n", "no metadata"])
+def test_a_card_that_somebody_edited_ends_no_run(text, tmp_path, caplog):
+    (tmp_path / CARD).write_text(text, encoding="utf-8")
+    add_scores(tmp_path, RESULTS)
+    left = (tmp_path / CARD).read_text(encoding="utf-8")
+    assert (left == text and "not added to the model card" in caplog.text) or "91.24" in left
+
+
 def test_a_folder_of_before_gets_none(tmp_path):
     add_scores(tmp_path, RESULTS)
     assert not (tmp_path / CARD).exists()

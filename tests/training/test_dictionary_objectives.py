@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch.nn import functional
-from training.toy import aligner, batches, built, configured, encoded, exact
+from training.toy import aligner, batches, built, built_by, configured, encoded, exact
 
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Parts
@@ -56,6 +56,15 @@ def test_a_missing_dictionary_is_refused_before_anything_is_loaded(toy, tmp_path
         configured(toy, "method=dict_mlm", "data.lexicon=null")
     with pytest.raises(DataError, match=r"none: no such file or folder, named in data\.lexicon"):
         configured(toy, "method=dict_mlm", f"data.lexicon={tmp_path}/none")
+
+
+def test_languages_without_a_dictionary_are_noted(toy, tmp_path):
+    path = tmp_path / "en-de.txt"
+    path.write_text("house Haus\n", encoding="utf-8")
+    stage = aligner(toy, "method=dict_mlm", f"data.lexicon={path}", *SMALL)
+    found = stage._resources(*built_by(stage))
+    assert found["notes"] == [f"align: data.lexicon={path} has no words of fr"]
+    assert found["reads"] == ["dictionary", "sides of the parallel text"]
 
 
 def test_another_dictionary_is_another_encoder_only_where_one_is_read(toy, tmp_path):

@@ -9,14 +9,16 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from training.learned import equal
-from training.toy import state, without_dropout
+from training.toy import configured, state, without_dropout
 from training.tuned import TASK_OF, fitted, learned, tuned
 from two_ranks import in_ranks
 
 from mlalign.config.folder import CONF
+from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.errors import ConfigError
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS
+from mlalign.finetuning.validation import reads_parallel, tunings_read
 
 TYPES = tuning_types()
 NAMES = list(TYPES)
@@ -122,6 +124,21 @@ def test_a_yaml_lists_every_setting(name):
 def test_its_docstring_names_its_source_and_it_says_what_it_reads(name):
     assert re.search(r"arXiv:\d{4}\.\d{4,5}|doi:10\.|reconstruct", TYPES[name].__doc__)
     assert TYPES[name].reads <= READS.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "reads"),
+    [
+        (["tuning=self_training", "tuning.self_training.unlabelled=parallel"], {SIDES}),
+        (["tuning=xero_align", "tuning.xero_align.source=parallel"], {PARALLEL}),
+        (["tuning=code_switch", "data.lexicon=induced"], {PARALLEL, "dictionary"}),
+        (["tuning=code_switch", "data.lexicon=de.txt"], {"dictionary"}),
+    ],
+)
+def test_pairs_are_told_from_unpaired_text(toy, words, reads):
+    config = configured(toy, *words)
+    assert tunings_read(config) == reads
+    assert reads_parallel(config) == (not reads.isdisjoint({SIDES, PARALLEL}))
 
 
 @pytest.mark.parametrize(

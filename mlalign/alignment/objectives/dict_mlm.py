@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.config.schema import Train
 from mlalign.data.reads import SIDES
 from mlalign.data.sampling import stream
 from mlalign.distributed import rank, world_size
@@ -40,6 +41,11 @@ class DictionaryPrediction(VocabularyObjective):
         def needs(self) -> Needs:
             """Something to predict, and a dictionary."""
             return Needs(masking=True, fused=True, vocabulary=True, lexicon=True)
+
+    @classmethod
+    def differences(cls, config: Train) -> str | None:
+        """By which dictionary."""
+        return f"{cls.faithful}; data.lexicon={config.data.lexicon}"
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
