@@ -10,6 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.folder import CONF
 
+CHANGE, ADD = OverrideType.CHANGE, OverrideType.ADD
+
 
 def composed(*overrides: str) -> DictConfig:
     """What Hydra composes for ``train.py``.
@@ -17,10 +19,10 @@ def composed(*overrides: str) -> DictConfig:
     To compose takes hundreds of times as long as to set a value, which Hydra does behind all groups, as here.
     """
     typed = OverridesParser.create().parse_overrides(list(overrides))
-    values = [one for one in typed if one.type == OverrideType.CHANGE and "." in one.key_or_group]
+    values = [one for one in typed if one.type in (CHANGE, ADD) and "." in one.key_or_group]
     found = copy.deepcopy(_composed(tuple(one.input_line for one in typed if one not in values)))
     for one in values:
-        OmegaConf.update(found, one.key_or_group, one.value())
+        OmegaConf.update(found, one.key_or_group, one.value(), force_add=one.type == ADD)
     return found
 
 

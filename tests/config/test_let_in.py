@@ -1,11 +1,13 @@
 """What is typed stays in its folders, counts what can be counted, and no secret of it is written down."""
 
+import copy
+import functools
 import json
+import operator
 import os
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from typed import call
 
 from mlalign.config.folder import CONF
@@ -26,9 +28,10 @@ def base():
 
 def changed(base, key, value):
     """A configuration with another value, checked."""
-    found = OmegaConf.create(base)
-    OmegaConf.update(found, key, value, merge=False)
-    config = typed(OmegaConf.to_container(found))
+    found = copy.deepcopy(base)
+    *groups, last = key.split(".")
+    functools.reduce(operator.getitem, groups, found)[last] = value
+    config = typed(found)
     check(config)
     return config
 

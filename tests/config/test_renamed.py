@@ -1,10 +1,9 @@
 """Old names of keys are accepted wherever settings are read, with one warning each."""
 
+import composing
 import pytest
-from hydra import compose, initialize_config_dir
 from typed import call
 
-from mlalign.config.folder import CONF
 from mlalign.config.hydra import resolve
 from mlalign.config.plain import container, typed
 from mlalign.config.renamed import RENAMED, renamed_words
@@ -16,8 +15,7 @@ TYPED = {"align.pairs": "7", "align.curves": "3", "data.min_words": "2", "keep":
 
 
 def composed(*overrides: str):
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return resolve(compose("train", overrides=list(overrides)))
+    return resolve(composing.composed(*overrides))
 
 
 def test_every_old_key_is_tried_here():

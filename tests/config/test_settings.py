@@ -6,6 +6,7 @@ import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
+import composing
 import lightning as L
 import pytest
 from hydra import compose, initialize_config_dir
@@ -130,4 +131,4 @@ def test_every_option_of_lightnings_trainer_is_decided():
 @pytest.mark.parametrize("option", sorted(NOT_OPTIONS))
 def test_an_option_that_would_change_what_is_learned_is_refused(option):
     with pytest.raises(ConfigError, match=rf"^trainer\.options\.{option}=1: "):
-        composed(f"+trainer.options.{option}=1")
+        resolve(composing.composed(f"+trainer.options.{option}=1"))

@@ -112,7 +112,7 @@ def minilm(minilm_folder, xlmr_folder):
     return (*custom(minilm_folder), f"backbone.tokenizer={xlmr_folder}")
 
 
-@pytest.mark.parametrize("method", ["inter_sentence", "multilevel"])
+@pytest.mark.parametrize("method", [pytest.param("inter_sentence", marks=pytest.mark.long), "multilevel"])
 def test_a_bert_with_xlmrs_tokenizer_is_aligned_and_opened_again(
     toy, minilm, minilm_folder, xlmr_folder, tmp_path, method
 ):

@@ -24,8 +24,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("task", ["mldoc", "panx"])
-@pytest.mark.parametrize("method", ["multi_cca", "joint_subword"])
+@pytest.mark.parametrize(
+    ("method", "task"),
+    [
+        ("multi_cca", "mldoc"),
+        ("joint_subword", "panx"),
+        pytest.param("multi_cca", "panx", marks=pytest.mark.long),
+        pytest.param("joint_subword", "mldoc", marks=pytest.mark.long),
+    ],
+)
 def test_it_runs_as_it_is_typed_and_no_backbone_is_built(root, tmp_path, method, task):
     own = [f"data.root={root}", f"data.cache={tmp_path / 'cache'}", f"task={task}", f"method={method}"]
     ended = call("train.py", [*SMALL, *own], tmp_path)

@@ -10,7 +10,7 @@ from mlalign.stages.align import finalise_prototypes
 # Updates
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.long), 2])
 @pytest.mark.parametrize(
     ("overrides", "discriminator"),
     [

@@ -56,7 +56,7 @@ def test_they_begin_at_their_share_of_the_run(toy, tmp_path):
     assert [bool(found & words) for found in losses] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("unit", [BudgetUnit.tokens, BudgetUnit.flops])
+@pytest.mark.parametrize("unit", [pytest.param(BudgetUnit.tokens, marks=pytest.mark.long), BudgetUnit.flops])
 def test_a_budget_knows_when_they_begin(toy, unit):
     module, data = built(toy, *late(0.5), "align.steps=10")
     early, _ = built(toy, *late(0.0), "align.steps=10")

@@ -54,7 +54,7 @@ def test_a_masked_word_sees_the_translation(toy):
     assert found[0].grad[rows.half == 2].any()
 
 
-@pytest.mark.parametrize("family", ["mmbert", "deberta"])
+@pytest.mark.parametrize("family", [pytest.param("mmbert", marks=pytest.mark.long), "deberta"])
 def test_positions_cannot_restart_where_there_are_none(toy, request, family):
     folder = request.getfixturevalue(f"{family}_folder")
     overrides = [*TLM, f"backbone=m{family.removeprefix('m')}", f"backbone.path={folder}"]
