@@ -67,7 +67,7 @@ class EncoderStage(ABC):
     ) -> None:
         self.asked, self.text, self.backbone = config, text, backbone
         self.trainer, self.precision, self.attention = trainer, precision, attention(config)
-        self.code = code_hashes()  # as it is now: a checkout can change while it trains
+        self.code = code_hashes()  # before it trains: a checkout can change meanwhile
         assert config.align.seed is not None  # resolved
         self.seed = config.align.seed
 

@@ -56,7 +56,7 @@ class RunRecord:
         self.config, self.folder = config, folder
         self.computing = set_up(config)
         self.tokens = choose_tokens(config.trainer.tokens, gpu=self.computing.gpu)
-        self.code = code_hashes()  # now: a checkout can change while it runs
+        self.code = code_hashes()  # before it runs: a checkout can change meanwhile
         self.tracker = tracker_of(config, folder)
         self.data: dict[str, FileRecord] = {}
         self.parallel: dict[str, list[str]] = {}
