@@ -20,7 +20,6 @@ from mlalign.stages.before_after import BeforeAfter
 
 MEASURES = "measures.json"
 MOST_PANELS = 6
-FEWEST_POINTS = 10
 
 
 def show(settings: Show) -> list[Path]:
@@ -45,13 +44,11 @@ def draw(name: str, settings: Show) -> list[Path]:
     """Draw a figure from runs, or from the csv of an earlier one.
 
     Raises:
-        ConfigError: there is no such figure, or too few points.
+        ConfigError: there is no such figure.
         DataError: the csv is that of another figure.
     """
     if name not in NAMES:
         raise ConfigError(f"figure={name}: no such figure. {nearest(name, NAMES)}")
-    if settings.points is not None and settings.points < FEWEST_POINTS:
-        raise ConfigError(f"points={settings.points}: expected at least {FEWEST_POINTS}")
     drawn = figure(name)
     if settings.numbers is not None:
         numbers = given_numbers(Path(settings.numbers))

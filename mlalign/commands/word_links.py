@@ -7,7 +7,6 @@ from mlalign.config.commands import AlignWords
 from mlalign.data.languages import others
 from mlalign.data.pharaoh import read_gold, read_sentence_pairs, written
 from mlalign.device import choose_device
-from mlalign.errors import ConfigError
 from mlalign.files import write_whole
 from mlalign.inference import AlignedEncoder
 from mlalign.metrics.word_links import alignment_error_rate
@@ -20,11 +19,9 @@ def align_words(settings: AlignWords) -> Path:
     """Link the words of each line; says how far that is from gold links where there are some.
 
     Raises:
-        ConfigError: there are not two languages, or there is no GPU.
+        ConfigError: there is no GPU.
         DataError: a file or the encoder's folder is not there, or a line is not as it should be.
     """
-    if len(settings.languages) != 2:
-        raise ConfigError(f"languages={settings.languages}: expected those of source and target, such as [en,de]")
     source, target = settings.languages
     pairs = read_sentence_pairs(Path(settings.align_words))
     gold = None if settings.gold is None else read_gold(Path(settings.gold), pairs)

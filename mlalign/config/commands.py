@@ -20,35 +20,32 @@ from mlalign.config.enums import (
 )
 from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
+from mlalign.config.settings import CLOSED_SHARE, SEED, Range, at_least, setting
 from mlalign.config.task import TypedTask
 from mlalign.files import Json, JsonObject
+
+RUNS = Range(lambda runs: bool(runs.strip(" ,")), "folders of finished runs, as 'outputs/**'")  # else the whole disk
+TWO = Range(lambda languages: len(languages) == 2, "those of source and target, such as [en,de]")
 
 
 @dataclass
 class Tables:
     """What the tables of finished runs are made from."""
 
-    runs: str = MISSING  # folders or glob patterns of finished runs, comma-separated
+    runs: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
     table: TableKind = TableKind.main
     baseline: str | None = None  # the row that the others are tested against; null: by the table
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
     mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
     every_system: bool = False  # rows that say `not run` for every method and tuning without a run
-    resamples: int = 10000  # of the test items, for the bootstrap; 0: none
+    resamples: int = setting(10000, at_least(0))  # of the test items, for the bootstrap; 0: none
 
     @property
     def of_comparison(self) -> JsonObject:
         """The keyword arguments of ``reporting.comparison.comparison``."""
-        return {
-            "kind": self.table.value,
-            "baseline": self.baseline,
-            "paper": self.paper,
-            "mixed": self.mixed_code,
-            "mixed_budget": self.mixed_budget,
-            "every_system": self.every_system,
-            "resamples": self.resamples,
-        }
+        alike = ("baseline", "paper", "mixed_budget", "every_system", "resamples")
+        return {"kind": self.table, "mixed": self.mixed_code, **{key: getattr(self, key) for key in alike}}
 
 
 @dataclass
@@ -63,7 +60,7 @@ class Compare(Tables):
 class Choose:
     """One call of ``evaluate.py runs=... tuned=FOLDER``."""
 
-    runs: str = MISSING  # trials: folders or glob patterns, comma-separated
+    runs: str = setting(MISSING, RUNS)  # trials: folders or glob patterns, comma-separated
     tuned: str = MISSING  # a folder for one file a method
 
 
@@ -74,7 +71,7 @@ class Report(Tables):
     report: str = MISSING  # a folder, for report.html, tables/ and figures/
     language: str | None = None  # of the texts in the figures; null: the first target language
     texts: bool = True  # false: the cases show no text, for corpora that may not be passed on
-    seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
+    seed: int = setting(1, SEED)  # of t-SNE, of the documents that are drawn by lot and of the language probe
 
 
 def unset(group: type[Group]) -> Group:
@@ -140,9 +137,9 @@ class Verify:
 class Overlap:
     """One call of ``evaluate.py overlap=RUNS``."""
 
-    overlap: str = MISSING  # folders or glob patterns of finished runs, comma-separated
-    ngram: int = 8  # words
-    allowed: float = 0.01  # share of a language's texts
+    overlap: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
+    ngram: int = setting(8, at_least(1))  # words
+    allowed: float = setting(0.01, CLOSED_SHARE)  # share of a language's texts
     output: str | None = None  # a file for the three worst texts of each language
 
 
@@ -160,8 +157,10 @@ class Show:
     language: str | None = None  # of the text that is shown; null: the first target language
     pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
     words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary
-    points: int | None = None  # documents, subwords of each language, or pairs; null: 300, 150, 60
-    seed: int = 1  # of t-SNE, of the documents that are drawn by lot and of the language probe
+    points: int | None = setting(
+        None, at_least(10)
+    )  # documents, subwords of each language, or pairs; null: 300, 150, 60
+    seed: int = setting(1, SEED)  # of t-SNE, of the documents that are drawn by lot and of the language probe
 
 
 @dataclass
@@ -170,7 +169,7 @@ class AlignWords:
 
     align_words: str = MISSING  # a file of sentence pairs
     encoder: str = MISSING  # the folder of an aligned encoder
-    languages: list[str] = MISSING  # of source and target
+    languages: list[str] = setting(MISSING, TWO)  # of source and target
     output: str = MISSING  # a file for the links
     gold: str | None = None  # a file of links that people made
     accelerator: Accelerator = Accelerator.auto

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COLUMN = 44  # of the words behind a key
 KINDS = {
     bool: "true | false",
+    str: "text",
     int: "a whole number",
     float: "a number",
     list: "a list",
@@ -77,15 +78,7 @@ def takes(hint: Any, allowed: Any = None) -> str:
         return str(allowed.expected)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return " | ".join(hint)
-    kinds = {
-        bool: "true | false",
-        str: "text",
-        int: "a whole number",
-        float: "a number",
-        list: "a list",
-        dict: "a dictionary",
-    }
-    return kinds.get(get_origin(hint) or hint, "")
+    return KINDS.get(get_origin(hint) or hint, "")
 
 
 def _choice_in(hint: Any) -> str:

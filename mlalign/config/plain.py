@@ -22,7 +22,7 @@ CERTAIN = 8  # characters of a secret that stand in no text by chance
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Schema = TypeVar("Schema")
+Schema = TypeVar("Schema", bound="DataclassInstance")
 
 
 def plain(settings: "DataclassInstance") -> JsonObject:

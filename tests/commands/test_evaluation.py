@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from mlalign.commands.evaluation import compare, refuse_empty, select_command
-from mlalign.config.commands import Compare
+from mlalign.commands.evaluation import compare, select_command, settings_of
+from mlalign.config.commands import AlignWords, Choose, Compare, Overlap, Report, Show
 from mlalign.config.words import quoted
 from mlalign.errors import ConfigError
 
@@ -49,5 +49,23 @@ def test_who_names_no_runs_is_told_what_there_is():
 
 @pytest.mark.parametrize("runs", ["", " ", ","])
 def test_an_empty_pattern_does_not_walk_over_the_disk(runs):
-    with pytest.raises(ConfigError, match="runs= is empty"):
-        refuse_empty(runs)
+    named = (Compare(runs=runs), Choose(runs, tuned="b"), Report(runs=runs, report="b"), Overlap(runs))
+    for settings in named:
+        with pytest.raises(ConfigError, match=f"={runs}: expected folders of finished runs"):
+            settings_of(OmegaConf.structured(settings), type(settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Overlap("a", ngram=0), "ngram=0: expected at least 1"),
+        (Overlap("a", allowed=1.5), r"allowed=1.5: expected a share in \[0, 1\]"),
+        (Show(points=3), "points=3: expected at least 10"),
+        (AlignWords("a", "b", ["en"], "c"), "expected those of source and target"),
+        (Report(runs="a"), "report: a value is needed"),
+    ],
+    ids=["ngram", "allowed", "points", "languages", "report"],
+)
+def test_what_is_missing_or_out_of_range_is_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        settings_of(OmegaConf.structured(settings), type(settings))

@@ -204,11 +204,10 @@ def test_the_csv_draws_the_figure_again_without_the_runs(drawn, tmp_path):
         ({"figure": "confusion", "language": "xx"}, "language=xx: not scored"),
         ({"figure": "correlation", "pair": ["one"]}, "found 1 texts"),
         ({"figure": "correlation", "pair": ["one", ""]}, "has 0 words"),
-        ({"figure": "tsne_classes", "points": 3}, "points=3"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message, runs):
-    if {"language", "pair", "points"} & set(settings):
+    if {"language", "pair"} & set(settings):
         settings = settings | {"run": str(runs[0])}
     with pytest.raises(ConfigError, match=message):
         show(Show(**settings))
