@@ -5,7 +5,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,19 +14,18 @@ from typing import cast
 import lightning as L
 from omegaconf import OmegaConf
 
-import mlalign
 from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.enums import AdapterStage, ShotsOrder, Stage
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
-from mlalign.data.languages import canonical, nearest, others, unlike
+from mlalign.data.languages import canonical, others
 from mlalign.data.reads import PARALLEL, without_lesser
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.files import FileRecord, Json, JsonObject, remove_orphans, sha256_of
+from mlalign.files import FileRecord, Json, JsonObject, remove_orphans
 from mlalign.finetuning.building import build_tunings, notes_on_limits, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -34,7 +33,6 @@ from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.validation import notes_on_tunings, reads_parallel, tunings_read
 from mlalign.models.adapters import share_that_learns
-from mlalign.models.dropout import dropouts
 from mlalign.models.encoder import Encoder
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.learning import configure_training
@@ -42,6 +40,7 @@ from mlalign.models.task_encoder import TaskEncoder
 from mlalign.progress import bar
 from mlalign.reporting import results as results_file
 from mlalign.reporting.curves import stage_curves
+from mlalign.reporting.results import Budget
 from mlalign.reporting.tables import score_table
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone, EarlierEncoder
@@ -56,7 +55,7 @@ from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
 from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
-from mlalign.stages.unfinished import PREDICTIONS, SOURCE_STAGE, Progress, remove_unkept
+from mlalign.stages.unfinished import PREDICTIONS, SOURCE_STAGE, Progress, identity_of, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
 from mlalign.tasks.data import Labels, TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task
@@ -96,10 +95,9 @@ class Aligned:
         folder: of the aligned encoder; None where nothing aligns.
         made: how it was made, see ``alignment.yaml``.
         facts: what the results say of its backbone.
-        reads: what stages besides the alignment saw.
+        reads: what the stages saw.
         notes: what is to be said of them.
-        spent: of the budget, seconds included; None where nothing has one.
-        costs: stage or resource -> what it took besides, see ``cost.Cost``.
+        budget: what they were allowed to spend, and what was spent; None where nothing was, or long ago.
     """
 
     encoder: TaskEncoder
@@ -109,8 +107,12 @@ class Aligned:
     facts: JsonObject
     reads: frozenset[str]
     notes: frozenset[str]
-    spent: JsonObject | None
-    costs: JsonObject
+    budget: Budget | None
+
+    @property
+    def identity(self) -> JsonObject:
+        """What identifies its weights and tokenizer."""
+        return {"encoder": self.folder and self.folder.name, "tokenizer and weights": self.facts}
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def run(config: Train) -> Path:
             check_files(corpus.scored)
             corpus.resources.check()
             with RunRecord(config, folder) as record:
-                backbone = load_backbone(config, corpus)
+                backbone = Backbone(config, corpus.text)
                 aligned = align_or_load(config, backbone, corpus, record)
                 classifier = finetune(config, aligned, corpus, record)
                 scores = evaluate(config, aligned, classifier, corpus, record)
@@ -213,11 +215,6 @@ def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     return found
 
 
-def load_backbone(config: Train, corpus: Corpus) -> Backbone:
-    """The backbone's files, fetched or built; its weights are read by what starts from them."""
-    return Backbone(config, corpus.text)
-
-
 def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: RunRecord) -> Aligned:
     """The encoder that the stages of this configuration make, found by its fingerprint or trained now.
 
@@ -235,11 +232,8 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     stages = chained(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
     folders = encoder_folders(stages, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
-    made: JsonObject = {}
-    spent: JsonObject | None = None
-    costs: JsonObject = {}
-    reads: set[str] = set()
-    notes: set[str] = set()
+    made, costs, spent = JsonObject(), JsonObject(), JsonObject()
+    reads, notes = set[str](), set[str]()
     if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
     for stage, folder in zip(names, folders, strict=True):
@@ -258,11 +252,17 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
     tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
     layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
+    pivot, source = config.data.pivot, canonical(corpus.task.source)
     if last is not None:
         record.coverage["parallel"] = corpus.text.coverage(layout)
-        made["warnings"] = [*made.get("warnings", []), *_lacking(corpus.task.languages, corpus.text)]
-    facts = _facts(config, backbone, encoder)
-    return Aligned(encoder, layout, last, made, facts, frozenset(reads), frozenset(notes), spent, costs)
+        made["warnings"] = [*made.get("warnings", []), *corpus.text.lacking(corpus.task.languages)]
+        if PARALLEL in reads and pivot != source and corpus.task.learned:
+            notes.add(f"aligned through {pivot}: {source}, whose labels are learned, is paired with no other language")
+    budget = Budget(stages=costs) if costs else None
+    if spent:
+        unit, amount = config.align.budget.unit.value, config.align.budget.amount
+        budget = Budget(unit, spent["steps"] if amount is None else amount, **spent, stages=costs)
+    return Aligned(encoder, layout, last, made, backbone.facts(encoder), frozenset(reads), frozenset(notes), budget)
 
 
 def chained(
@@ -283,38 +283,14 @@ def chained(
     return stages
 
 
-def _lacking(tested: Sequence[str], text: ParallelText) -> list[str]:
-    """Which tested languages have no language token and prototype of their own; logs it, and what goes by two codes."""
-    known = text.languages
-    found = unlike(tested, known, text.pivot)
-    for warning in found:
-        log.warning("%s", warning)
-    for language in tested:
-        like = nearest(language, known)
-        if like is not None and like != language and canonical(like) == canonical(language):
-            log.info("%s of the parallel text is taken as %s of the task: the same language", like, language)
-    return found
-
-
-def _facts(config: Train, backbone: Backbone, encoder: TaskEncoder) -> JsonObject:
-    """What results say of the backbone; no more than its name where the encoder has none."""
-    used = isinstance(encoder, Encoder)
-    return {
-        "backbone": config.backbone.name,
-        "backbone_commit": backbone.source.commit if used else None,
-        "backbone_files": backbone.file_hashes if used else None,
-        "backbone_tokenizer": backbone.tokenizer_identity if used else None,
-        "backbone_dropout": dropouts(encoder.backbone.config) if isinstance(encoder, Encoder) else {},
-    }
-
-
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
     """Learn the task on its source's labels, and a few of target languages; leaves the weights that are to be tested.
 
     Raises:
         TrainingError: the training diverged or ended early.
     """
-    progress = Progress(record.folder, identity_of(config, aligned, corpus, record))
+    identity = identity_of(config, aligned.identity, corpus.task, corpus.text, record.computing)
+    progress = Progress(record.folder, identity)
     if not corpus.task.learned:
         return Classifier(progress)
     settings = config.finetune
@@ -413,27 +389,6 @@ def _learned(
     return Classifier(progress, data, module, done["weights"], frozenset(notes))
 
 
-def identity_of(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> str:
-    """Of all that fine-tuned weights follow from and that the name of the run's folder does not say."""
-    if not is_rank_zero():
-        return ""
-    task = corpus.task
-    tested = {task.path(language, task.scored_part(language)) for language in task.languages}
-    read = [one for one in sorted(task.folder.rglob("[!.]*")) if one.is_file() and one not in tested]
-    read += [task.path(task.source, part) for part in (("train", "dev") if task.learned else ())]
-    return fingerprint(
-        {
-            "version": mlalign.__version__,
-            "encoder": None if aligned.folder is None else aligned.folder.name,
-            "tokenizer and weights": aligned.facts,
-            "task": [[one.name, sha256_of(one)] for one in read],
-            "text": corpus.text.identity if reads_parallel(config) else {},
-            "keep": config.keep_checkpoints,
-            "computing": [record.computing.precision, record.computing.attention],
-        }
-    )
-
-
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
     """Predict and score the test part of every language; of a trial the source's dev."""
     with record.timed("test"):
@@ -486,7 +441,6 @@ def write_results(
         | notes_on_tunings(config)
         | notes_on_limits(config.task)
         | {note for note in (config.method.note, config.backbone.note) if note}
-        | through_pivot(config, corpus, aligned)
     )
     results_file.write_results(
         record.folder,
@@ -510,7 +464,7 @@ def write_results(
             warnings=aligned.made.get("warnings", []),
             reads=sorted(without_lesser(reads)),
             notes=sorted(notes),
-            budget=budget_of(config, aligned),
+            budget=aligned.budget,
             config=container(config),
             versions=results_file.versions(),
             commit=results_file.commit(),
@@ -527,23 +481,6 @@ def write_results(
     if folder is not None:
         add_scores(folder, written)
     record.tracker.show(written, figures_of(written, record.folder))
-
-
-def through_pivot(config: Train, corpus: Corpus, aligned: Aligned) -> set[str]:
-    """That the source is aligned with other languages only through a third one, where it is."""
-    pivot, source = config.data.pivot, canonical(corpus.task.source)
-    if "parallel text" not in aligned.reads or pivot == source or not corpus.task.learned:
-        return set()
-    return {f"aligned through {pivot}: {source}, whose labels are learned, is paired with no other language"}
-
-
-def budget_of(config: Train, aligned: Aligned) -> results_file.Budget | None:
-    """What the alignment was allowed to spend, and what was spent; None where nothing was, or long ago."""
-    asked, spent = config.align.budget, aligned.spent
-    if spent is None:
-        return results_file.Budget(stages=aligned.costs) if aligned.costs else None
-    amount = spent["steps"] if asked.amount is None else asked.amount
-    return results_file.Budget(asked.unit.value, amount, **spent, stages=aligned.costs)
 
 
 def show(folder: Path) -> None:

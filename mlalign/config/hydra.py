@@ -295,8 +295,12 @@ def explain(error: BaseException) -> str:
         links.append(link)
         link = link.__cause__ or link.__context__
     for one in links:
-        if isinstance(one, InterpolationResolutionError):  # while Hydra composes, which knows no key
-            return unresolved(one.full_key or " or ".join(word for word in sys.argv[1:] if "${" in word), one)
+        if isinstance(one, InterpolationResolutionError):
+            node = one.child_node if one.full_key else None  # while Hydra composes, no key is known
+            typed = " or ".join(word for word in sys.argv[1:] if "${" in word)
+            where = typed if node is None else f"{one.full_key}={node._value()}"
+            reason = INTERPOLATED.sub("", str(one).splitlines()[0])
+            return f"{where}: {reason}; give a value, or ${{KEY}} of a setting that has such a one"
         if isinstance(one, OmegaConfBaseException) and one.full_key:
             return explain_key(one)
     if isinstance(error, AttributeError | AssertionError):  # OmegaConf's, over a key inside of what is null
@@ -316,12 +320,6 @@ def explain(error: BaseException) -> str:
             known += "; pip install 'mlalign[sweeps]' brings joblib and what slurm needs"
         return f"{group[1]}={group[2]}: no such choice. {known}"
     return message
-
-
-def unresolved(where: str, error: InterpolationResolutionError) -> str:
-    """What is wrong with an interpolation."""
-    reason = INTERPOLATED.sub("", str(error).splitlines()[0])
-    return f"{where}: {reason}; give a value, or ${{KEY}} of a setting that has such a one"
 
 
 def unlisted_backbone(typed: str) -> str:
@@ -399,28 +397,11 @@ def refuse_missing(composed: DictConfig | ListConfig) -> None:
         raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
 
 
-def refuse_unresolved(node: DictConfig | ListConfig) -> None:
-    """Refuse interpolations that stand for nothing, or for what their setting cannot be.
-
-    Raises:
-        ConfigError: with the full key and the interpolation.
-    """
-    held: Json = node
-    for name in node if isinstance(node, DictConfig) else range(len(node)):
-        child: Json = held._get_node(name)
-        if child._is_interpolation():
-            try:
-                child._dereference_node()
-            except InterpolationResolutionError as error:
-                raise ConfigError(unresolved(f"{child._get_full_key(None)}={child._value()}", error)) from error
-        elif isinstance(child, DictConfig | ListConfig) and not (child._is_none() or child._is_missing()):
-            refuse_unresolved(child)
-
-
 def resolve(composed: DictConfig) -> Train:
     """A run's configuration, whole, free of contradictions and frozen.
 
     Raises:
+        OmegaConfBaseException: a key is unknown, or a value of another type; ``explain`` tells of it.
         ConfigError: a value is missing, out of range, or contradicts another.
     """
     composed = tuned(composed, _typed_keys())
@@ -428,9 +409,7 @@ def resolve(composed: DictConfig) -> Train:
     for message in ungrouped(settings, Train):
         raise ConfigError(message)
     _tell_renamed(composed)
-    _refuse_added(composed, TRAIN)
     whole = checked_node(settings)
-    refuse_unresolved(whole)
     refuse_missing(whole)
     config = as_object(whole, Train)
     for message in mistyped(config):
@@ -505,16 +484,16 @@ def given(composed: DictConfig, schema: type) -> JsonObject:
     """What was typed, and nothing else, where a schema leaves the rest missing.
 
     Raises:
-        ConfigError: a key was added that the schema does not have.
+        OmegaConfBaseException: a key was added that the schema does not have.
     """
-    _refuse_added(composed, OmegaConf.structured(schema))
+    typed = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.to_container(composed))
 
     def kept(value: Json) -> Json:
         if not isinstance(value, dict):
             return value
         return {key: kept(one) for key, one in value.items() if one != MISSING}
 
-    return kept(OmegaConf.to_container(composed, enum_to_str=True))
+    return kept(OmegaConf.to_container(typed, enum_to_str=True))
 
 
 def refuse_typed(group: str, reason: str) -> None:
@@ -526,24 +505,3 @@ def refuse_typed(group: str, reason: str) -> None:
     for override in HydraConfig.get().overrides.task:
         if override.lstrip("+~").startswith(f"{group}."):
             raise ConfigError(f"{override}: no setting here; {reason}")
-
-
-def _refuse_added(composed: DictConfig, schema: DictConfig) -> None:
-    for key, names in _added_keys(composed, schema):
-        raise ConfigError(f"{key}: no such key. {nearest(key.rpartition('.')[2], names)}")
-
-
-def _added_keys(node: DictConfig, schema: DictConfig, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Keys that a plus sign put where the schema has none, and those that it has there."""
-    for name in map(str, node):
-        key = f"{prefix}{name}"
-        if name not in list(schema.keys()):  # values that are missing count
-            yield key, [known for known in map(str, schema) if f"{prefix}{known}" not in RENAMED]
-            continue
-        expected = schema._get_node(name)
-        if not isinstance(expected, DictConfig) or not is_dataclass(OmegaConf.get_type(expected)):
-            continue
-        known = not (expected._is_none() or expected._is_missing())
-        given = node._get_node(name)
-        if known and isinstance(given, DictConfig) and not given._is_interpolation():  # a plain dict takes any key
-            yield from _added_keys(node[name], schema[name], f"{key}.")

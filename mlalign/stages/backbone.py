@@ -14,9 +14,12 @@ from mlalign.distributed import on_rank_zero, rank_zero_first
 from mlalign.errors import ConfigError
 from mlalign.files import JsonObject
 from mlalign.models.backbone import load_backbone, positions
+from mlalign.models.dropout import dropouts
+from mlalign.models.encoder import Encoder
 from mlalign.models.laser import FILES as LASER_FILES
 from mlalign.models.laser import check_laser_folder, convert_laser
 from mlalign.models.lstm import build_bilstm
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.models.tiny import FORM, build_tiny, train_tokenizer
 from mlalign.stages.chain import get_or_create
 from mlalign.stages.parallel_text import ParallelText
@@ -159,6 +162,18 @@ class Backbone:
         files = self.file_hashes
         weights = {"commit": self.source.commit} if files is None else {"files": files}
         return {**weights, "tokenizer": self.tokenizer_identity}
+
+    def facts(self, encoder: TaskEncoder) -> JsonObject:
+        """What results say of it; no more than its name where the encoder that was made has none."""
+        if not isinstance(encoder, Encoder):
+            return {"backbone": self.settings.name}
+        return {
+            "backbone": self.settings.name,
+            "backbone_commit": self.source.commit,
+            "backbone_files": self.file_hashes,
+            "backbone_tokenizer": self.tokenizer_identity,
+            "backbone_dropout": dropouts(encoder.backbone.config),
+        }
 
     def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The untouched model and its tokenizer.

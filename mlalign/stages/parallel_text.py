@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
 from mlalign.data.coverage import TEXTS, Coverage, coverage
-from mlalign.data.languages import ENGLISH, codes_of
+from mlalign.data.languages import ENGLISH, canonical, codes_of, nearest, unlike
 from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
@@ -167,6 +167,17 @@ class ParallelText:
         if not self.config.method.language_tokens:
             return {}
         return known_languages(tokenizer, [*self.languages, self.pivot])
+
+    def lacking(self, tested: Sequence[str]) -> list[str]:
+        """Which tested languages have no token and prototype of their own; logs it, and what goes by two codes."""
+        found = unlike(tested, self.languages, self.pivot)
+        for warning in found:
+            log.warning("%s", warning)
+        for language in tested:
+            like = nearest(language, self.languages)
+            if like is not None and like != language and canonical(like) == canonical(language):
+                log.info("%s of the parallel text is taken as %s of the task: the same language", like, language)
+        return found
 
     def log_files(self) -> dict[str, int]:
         """Log which files are read and which are not; path -> lines of each that is."""

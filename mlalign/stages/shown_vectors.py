@@ -1,28 +1,33 @@
-"""Vectors of the encoders of runs, and of the texts that figures show."""
+"""Vectors of sentences and words from the encoders of runs, and of the texts that figures show."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from mlalign.data.languages import ENGLISH, writes_spaces
 from mlalign.data.lexicon import word_pairs
+from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.readers import LabelledText
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.sequences import SPACE
+from mlalign.data.sequences import SPACE, SequenceBuilder
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
+from mlalign.models.subwords import mean_pool
+from mlalign.models.task_encoder import TaskEncoder
 from mlalign.reporting.recorded import TOPICS
 from mlalign.stages.before_after import BeforeAfter, Ready
 from mlalign.stages.reopen import load_run
-from mlalign.stages.vectors import Array, sentence_and_words, word_cloud, words_alone
 from mlalign.tasks.data import scored_part
 
+Array = np.ndarray
 Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
 FEWEST, MOST = 4, 9  # words of a pair that is chosen for the reader
+BATCH = 128  # words
 LONGEST = 25  # words of a pair that a reader chooses
 
 
@@ -182,3 +187,73 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
     labels = [names[one.label] for one in part.examples if isinstance(one, LabelledText)]
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
     return vectors[chosen], [labels[place] for place in chosen]
+
+
+@torch.no_grad()
+def word_cloud(
+    encoder: TaskEncoder, batches: Iterable[HeldOutBatch], words: int
+) -> tuple[Float[Array, "n d"], list[str], list[int]]:
+    """Vectors of every language's most frequent subwords, each averaged over its sentences.
+
+    The average leaves what a subword has in all its contexts (Vulić et al. 2020,
+    arXiv:2010.05731); a single occurrence tells much of its place in the sentence.
+
+    Args:
+        encoder: in evaluation mode; no fusion touches the vectors.
+        batches: of held-out pairs.
+        words: of each language at most.
+
+    Returns:
+        The vectors, their languages (the pivot first), and their ids, by which a subword that two
+        languages share is known.
+    """
+    found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
+    for batch in batches:
+        for language, subwords in ((batch.pivot, batch.source), (batch.language, batch.target)):
+            states, ids = found.setdefault(language, ([], []))
+            states.append(encoder(subwords)[subwords.is_content_token].float())
+            ids.append(subwords.input_ids[subwords.is_content_token])
+    parts, languages, keys = [], [], []
+    for language, (states, ids) in found.items():
+        kinds, place, counts = torch.cat(ids).unique(return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(kinds), states[0].shape[1]).index_add_(0, place, torch.cat(states))
+        chosen = counts.argsort(descending=True, stable=True)[:words]
+        parts.append((sums / counts[:, None])[chosen].numpy())
+        languages += [language] * len(chosen)
+        keys += kinds[chosen].tolist()
+    return np.concatenate(parts), languages, keys
+
+
+@torch.no_grad()
+def words_alone(
+    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str
+) -> Float[Array, "n d"]:
+    """The vector of each word, or short phrase, by itself: the mean of its subwords."""
+    vectors = []
+    for start in range(0, len(words), BATCH):
+        pieces = layout.words(words[start : start + BATCH])
+        subwords = layout.batch([layout.single(ids, language) for ids in pieces])
+        vectors.append(mean_pool(encoder(subwords), subwords.is_content_token).float())
+    return torch.cat(vectors).numpy()
+
+
+@torch.no_grad()
+def sentence_and_words(
+    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str, target: str
+) -> Float[Array, "n d"]:
+    """The fused vector of a sentence, and behind it the fused vectors of its words.
+
+    Args:
+        encoder: in evaluation mode.
+        layout: of its sequences.
+        words: of the sentence.
+        language: of the sentence.
+        target: the target language of the pair, see ``Encoder.embed``.
+    """
+    pieces = layout.split_words([words], language)[0]
+    subwords = layout.batch([layout.single([one for word in pieces for one in word], language)])
+    seen = encoder.embedded(subwords, target, language)
+    states = seen.words[0][subwords.is_content_token[0]].float()
+    of_word = torch.arange(len(words)).repeat_interleave(torch.tensor([*map(len, pieces)]))
+    vectors = [states[of_word[: len(states)] == place].mean(0) for place in range(len(words))]
+    return torch.stack([seen.sentence[0].float(), *vectors]).numpy()

@@ -4,12 +4,19 @@ import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import mlalign
+from mlalign.config.identity import fingerprint
+from mlalign.config.schema import Train
 from mlalign.data.readers import AnyExample, Part
+from mlalign.data.task_files import TaskFiles
+from mlalign.device import Computing
 from mlalign.distributed import broadcast_object, is_rank_zero
 from mlalign.files import EVALUATIONS, METRICS, RESULTS, Json, JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
+from mlalign.finetuning.validation import reads_parallel
 from mlalign.reporting.curves import CURVES
 from mlalign.stages.finetune import CHECKPOINT
+from mlalign.stages.parallel_text import ParallelText
 
 PROGRESS = "progress.json"
 PREDICTIONS = "predictions"
@@ -73,6 +80,33 @@ class Progress:
 
     def _write(self) -> None:
         write_whole(self.folder / PROGRESS, json.dumps(self.known, ensure_ascii=False, indent=1) + "\n")
+
+
+def identity_of(config: Train, encoder: JsonObject, task: TaskFiles, text: ParallelText, computing: Computing) -> str:
+    """Of all that fine-tuned weights follow from and that the name of the run's folder does not say.
+
+    Args:
+        config: checked.
+        encoder: what identifies its weights and tokenizer.
+        task: whose files are read.
+        text: parallel; counts where a tuning reads it.
+        computing: precision and attention.
+    """
+    if not is_rank_zero():
+        return ""
+    tested = {task.path(language, task.scored_part(language)) for language in task.languages}
+    read = [one for one in sorted(task.folder.rglob("[!.]*")) if one.is_file() and one not in tested]
+    read += [task.path(task.source, part) for part in (("train", "dev") if task.learned else ())]
+    return fingerprint(
+        {
+            "version": mlalign.__version__,
+            **encoder,
+            "task": [[one.name, sha256_of(one)] for one in read],
+            "text": text.identity if reads_parallel(config) else {},
+            "keep": config.keep_checkpoints,
+            "computing": [computing.precision, computing.attention],
+        }
+    )
 
 
 def remove_made(folder: Path) -> None:
