@@ -157,9 +157,8 @@ class Show:
     language: str | None = None  # of the text that is shown; null: the first target language
     pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
     words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary
-    points: int | None = setting(
-        None, at_least(10)
-    )  # documents, subwords of each language, or pairs; null: 300, 150, 60
+    # Documents, subwords of each language, or pairs; null: 300, 150, 60.
+    points: int | None = setting(None, at_least(10))
     seed: int = setting(1, SEED)  # of t-SNE, of the documents that are drawn by lot and of the language probe
 
 

@@ -1,11 +1,8 @@
 """What each key takes and means: types, ranges and comments of the schemas, as ``--help`` and the docs show them."""
 
-import ast
 import inspect
-import io
 import re
-import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -88,34 +85,25 @@ def _choice_in(hint: Any) -> str:
 
 @cache
 def _comments_of_choices() -> Mapping[str, str]:
-    """Name of a choice in ``enums.py`` -> the comment above it."""
-    found: dict[str, str] = {}
-    notes: list[str] = []
-    for line in inspect.getsource(enums).splitlines():
-        if name := re.match(r"(\w+) = StrEnum", line):
-            found[name[1]] = " ".join(notes)
-        notes = [*notes, line.lstrip("# ")] if line.startswith("#") else []
-    return found
+    """Name of a choice in ``enums.py`` -> its comment."""
+    return dict(_commented(inspect.getsource(enums), r"(\w+) = StrEnum"))
 
 
 @cache
 def comments(schema: type) -> Mapping[str, str]:
-    """Name of every field of a class and its parents -> the comment above it or behind it; none: an empty text."""
-    found: dict[str, str] = {}
-    for parent in reversed([one for one in schema.__mro__ if "__annotations__" in vars(one)]):
-        source = dedent(inspect.getsource(parent))
-        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-        notes = {one.start[0]: one for one in tokens if one.type == tokenize.COMMENT}
-        alone = {line for line, one in notes.items() if one.line.strip().startswith("#")}
-        body = next(one for one in ast.parse(source).body if isinstance(one, ast.ClassDef)).body
-        for field in body:
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                first, last = field.lineno, field.end_lineno or field.lineno
-                while first - 1 in alone:
-                    first -= 1
-                texts = [notes[line].string.lstrip("# ") for line in range(first, last + 1) if line in notes]
-                found[field.target.id] = " ".join(texts)
-    return found
+    """Name of every field of a class and its parents -> its comment; none: an empty text."""
+    sources = [inspect.getsource(one) for one in reversed(schema.__mro__) if "__annotations__" in vars(one)]
+    return dict(pair for source in sources for pair in _commented(dedent(source), r"    (\w+): "))
+
+
+def _commented(source: str, name: str) -> Iterator[tuple[str, str]]:
+    """What lines begin with, by a pattern of its name, and the comment above that line and behind it."""
+    above: list[str] = []
+    for line in source.splitlines():
+        code, _, behind = line.partition("  # ")
+        if found := re.match(name, code):
+            yield found[1], " ".join(filter(None, (*above, behind)))
+        above = [*above, line.lstrip(" #")] if line.lstrip().startswith("#") else []
 
 
 def descriptions_of_parts(group: str, names: Iterable[str]) -> dict[str, Description]:

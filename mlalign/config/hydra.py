@@ -31,8 +31,8 @@ from mlalign.config.failures import FAILED, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
-from mlalign.config.plain import as_object, checked_node
-from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_words, warn
+from mlalign.config.plain import as_object, schema_of
+from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_settings, renamed_words, warn
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, mistyped, setting, ungrouped
 from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
@@ -397,19 +397,30 @@ def refuse_missing(composed: DictConfig | ListConfig) -> None:
         raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
 
 
+def merged(schema: DictConfig, settings: Json) -> DictConfig | ListConfig:
+    """A schema with plain settings.
+
+    Raises:
+        ConfigError: a key is unknown, or a value of another type.
+    """
+    try:
+        return OmegaConf.merge(schema, settings)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error)) from error
+
+
 def resolve(composed: DictConfig) -> Train:
     """A run's configuration, whole, free of contradictions and frozen.
 
     Raises:
-        OmegaConfBaseException: a key is unknown, or a value of another type; ``explain`` tells of it.
-        ConfigError: a value is missing, out of range, or contradicts another.
+        ConfigError: a key is unknown; a value is missing, of another type, out of range, or contradicts another.
     """
     composed = tuned(composed, _typed_keys())
     settings: Json = OmegaConf.to_container(composed)
     for message in ungrouped(settings, Train):
         raise ConfigError(message)
     _tell_renamed(composed)
-    whole = checked_node(settings)
+    whole = merged(schema_of(Train), renamed_settings(settings))
     refuse_missing(whole)
     config = as_object(whole, Train)
     for message in mistyped(config):
@@ -484,9 +495,9 @@ def given(composed: DictConfig, schema: type) -> JsonObject:
     """What was typed, and nothing else, where a schema leaves the rest missing.
 
     Raises:
-        OmegaConfBaseException: a key was added that the schema does not have.
+        ConfigError: a key was added that the schema does not have.
     """
-    typed = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.to_container(composed))
+    typed = merged(schema_of(schema), OmegaConf.to_container(composed))
 
     def kept(value: Json) -> Json:
         if not isinstance(value, dict):

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 
 from mlalign.config.frozen import freeze, thawed
-from mlalign.config.hydra import explain_key, refuse_missing
-from mlalign.config.plain import plain
+from mlalign.config.hydra import merged, refuse_missing
+from mlalign.config.plain import plain, schema_of
 from mlalign.config.schema import Train
 from mlalign.config.validation import nearest, present, refuse_out_of_range
 from mlalign.errors import ConfigError
@@ -57,17 +55,7 @@ class PartGroup:
         """
         if name not in self.types:
             raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
-        try:
-            merged = OmegaConf.merge(
-                _schema(self.key, name, self.types[name].Settings), {self.key: {name: thawed(given)}}
-            )
-        except OmegaConfBaseException as error:
-            raise ConfigError(explain_key(error)) from error
-        refuse_missing(merged)
-        return OmegaConf.to_object(OmegaConf.select(merged, f"{self.key}.{name}"))
-
-
-@cache
-def _schema(key: str, name: str, settings: type) -> DictConfig:
-    """Of a part in its place, for the full keys of errors; merging copies it."""
-    return OmegaConf.create({key: {name: OmegaConf.structured(settings)}})
+        schema = schema_of(self.types[name].Settings, self.key, name)
+        whole = merged(schema, {self.key: {name: thawed(given)}})
+        refuse_missing(whole)
+        return OmegaConf.to_object(OmegaConf.select(whole, f"{self.key}.{name}"))

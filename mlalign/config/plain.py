@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.frozen import Settings, thawed
 from mlalign.config.renamed import renamed_settings
@@ -64,22 +64,16 @@ def typed(settings: Mapping[str, Json]) -> Train:
     Raises:
         OmegaConfBaseException: a key is unknown, or a value missing or of another type.
     """
-    return as_object(checked_node(settings), Train)
-
-
-def checked_node(settings: Mapping[str, Json]) -> DictConfig | ListConfig:
-    """The same for OmegaConf, with values that are missing.
-
-    Raises:
-        OmegaConfBaseException: a key is unknown, or a value of another type.
-    """
-    return OmegaConf.merge(_schema(), renamed_settings(settings))
+    return as_object(OmegaConf.merge(schema_of(Train), renamed_settings(settings)), Train)
 
 
 @cache
-def _schema() -> DictConfig:
-    """Of a run, which takes OmegaConf as long to make as to merge; merging copies it."""
-    return OmegaConf.structured(Train)
+def schema_of(schema: type, *groups: str) -> DictConfig:
+    """A schema for OmegaConf, inside of groups for full keys in errors; it takes as long as a merge, which copies it."""
+    node = OmegaConf.structured(schema)
+    for group in reversed(groups):
+        node = OmegaConf.create({group: node})
+    return node
 
 
 def as_object(node: object, schema: type[Schema]) -> Schema:

@@ -219,9 +219,8 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
     fused = fusion.form != FusionForm.off
     needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
     leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
-    resume, stages = config.resume, config.method.stages
-    aligns, makes_words = Stage.align in stages, Stage.vectors in stages
-    swaps = Stage.swap in stages
+    resume, stages, chain = config.resume, config.method.stages, f"method.stages={list(map(str, config.method.stages))}"
+    aligns, makes_words, swaps = (stage in stages for stage in (Stage.align, Stage.vectors, Stage.swap))
     is_laser = config.backbone.name == LASER
     return [
         (
@@ -234,7 +233,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         ),
         (
             makes_words and len(stages) > 1,
-            f"method.stages={list(map(str, stages))}: word vectors start from text alone, and no other stage "
+            f"{chain}: word vectors start from text alone, and no other stage "
             "starts from them; set method.stages=[vectors]",
         ),
         (
@@ -243,8 +242,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         ),
         (
             swaps and stages.index(Stage.swap) < len(stages) - 1,
-            f"method.stages={list(map(str, stages))}: swap must be the last, for no other stage starts from embeddings "
-            "of each language's own",
+            f"{chain}: swap must be the last, for no other stage starts from embeddings of each language's own",
         ),
         (
             swaps and not config.method.language_tokens,
@@ -263,12 +261,12 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         ),
         (
             aligns and not present(losses),
-            f"method.stages={list(map(str, stages))} with method={config.method.name}, which has no losses: "
+            f"{chain} with method={config.method.name}, which has no losses: "
             "nothing would be aligned; choose losses, or method.stages=[] for the backbone as it comes",
         ),
         (
             bool(present(losses)) and not aligns,
-            f"losses={present(losses)} with method.stages={list(map(str, stages))}: nothing trains with them; "
+            f"losses={present(losses)} with {chain}: nothing trains with them; "
             "set method.stages=[align], or take the losses away",
         ),
         (
@@ -357,7 +355,7 @@ def _contradictions(config: Train) -> list[tuple[bool, str]]:
         ),
         (
             fused and stages[-1:] != [Stage.align] and bool(stages),
-            f"method.stages={list(map(str, stages))} with fusion.form={fusion.form}: maps are fitted to vectors "
+            f"{chain} with fusion.form={fusion.form}: maps are fitted to vectors "
             "before any fusion; set fusion.form=off or method.stages=[align]",
         ),
         (
