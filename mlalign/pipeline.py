@@ -242,7 +242,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         costs |= made.get("costs", {})
         reads |= set(made.get("reads", () if stage == Stage.align else (PARALLEL,)))
         notes |= set(made.get("notes", ()))
-        record.seconds[stage.value] = record.seconds.get(stage.value, 0.0) + made["seconds"]
+        record.seconds[stage.value] += made["seconds"]
         record.data |= made["files"]
     last = folders[-1] if folders else None
     if last is None:
@@ -384,7 +384,7 @@ def _learned(
     else:
         log.info("Fine-tuning was finished before; its weights are those of step %d", done["weights"]["tested"])
         restore_weights(module, keeper.at(done["weights"]["tested"]))
-    record.seconds["finetune"] = record.seconds.get("finetune", 0.0) + done["seconds"]
+    record.seconds["finetune"] += done["seconds"]
     record.data |= done["files"]
     return Classifier(progress, data, module, done["weights"], frozenset(notes))
 
@@ -405,7 +405,7 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
             path = record.folder / PREDICTIONS / f"{language}.jsonl"
             scores = classifier.progress.scores(language, part)
             if scores is not None:
-                record.seconds["test"] = record.seconds.get("test", 0.0) + classifier.progress.seconds(language)
+                record.seconds["test"] += classifier.progress.seconds(language)
             else:
                 started = time.perf_counter()
                 if loader is not None and module is not None:

@@ -40,7 +40,7 @@ class StandIn:
         computes: whether it has weights, random ones; otherwise only their shapes.
     """
 
-    is_untrained = False
+    is_built = False
 
     def __init__(self, config: Train, *, computes: bool) -> None:
         self.settings, self.computes = config.backbone, computes

@@ -120,7 +120,7 @@ class AlignmentStage(EncoderStage):
         computing = self._computing(folder, resume_from)
         module, data, tokenizer = self.assembled(config, computing["attention"])
         self.configure_training(module.encoder.backbone)
-        if config.data.links == Links.encoder and self.backbone.is_untrained:
+        if config.data.links == Links.encoder and self.backbone.is_built:
             module.diagnostics.warn(
                 "links",
                 f"data.links=encoder with backbone={config.backbone.name}, which is built here from scratch: its links "

@@ -1,6 +1,7 @@
 """The backbone that a configuration names: where its files are, what identifies them, and its weights."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -63,14 +64,9 @@ class Backbone:
         """
         if not self.settings.prune_vocabulary:
             return None
-        source, tokenizer = self.source.folder, self.tokenizer and self.tokenizer.folder
-        return get_or_create(
-            Path(self.config.data.cache) / "backbones" / f"pruned-{fingerprint([PRUNED, self.identity])}",
-            on_rank_zero(
-                lambda folder: self.read.prune(source, folder, called=self._called, tokenizer_folder=tokenizer)
-            ),
-            complete="config.json",
-        )
+        tokenizer = self.tokenizer and self.tokenizer.folder
+        prune = partial(self.read.prune, self.source.folder, called=self._called, tokenizer_folder=tokenizer)
+        return self._cached(f"pruned-{fingerprint([PRUNED, self.identity])}", prune)
 
     @cached_property
     def read(self) -> RunText:
@@ -84,44 +80,33 @@ class Backbone:
 
     @property
     def is_built(self) -> bool:
-        """Whether it is built here from scratch; a folder may be called so, too."""
+        """Whether it is built here, with random weights; a folder may be called so, too."""
         return self.settings.name in BUILT and self.settings.path is None
-
-    @property
-    def is_untrained(self) -> bool:
-        """As it is built."""
-        return self.is_built
 
     @property
     def is_laser(self) -> bool:
         """Whether it is LASER's released encoder, which is written in transformers' form before it is loaded."""
         return self.settings.name == LASER
 
+    def _cached(self, name: str, make: Callable[[Path], object], complete: str = "config.json") -> Path:
+        folder = Path(self.config.data.cache) / "backbones" / name
+        return get_or_create(folder, on_rank_zero(make), complete=complete)
+
     def _converted(self) -> Path:
         folder = Path(str(self.settings.path))
-        return get_or_create(
-            Path(self.config.data.cache) / "backbones" / f"{LASER}-{fingerprint(laser_hashes(folder))}",
-            on_rank_zero(lambda made: convert_laser(folder, made)),
-            complete="config.json",
-        )
+        return self._cached(f"{LASER}-{fingerprint(laser_hashes(folder))}", partial(convert_laser, folder))
 
     def _built(self) -> Path:
         settings, seed = self.settings, self.config.align.seed
         assert seed is not None  # resolved
-        cache = Path(self.config.data.cache) / "backbones"
         text = [FORM, list(self.text.hashes.values()), settings.vocabulary_size]
-        tokenizer = get_or_create(
-            cache / f"tokenizer-{fingerprint(text)}", on_rank_zero(self._train_tokenizer), complete="tokenizer.json"
-        )
+        tokenizer = self._cached(f"tokenizer-{fingerprint(text)}", self._train_tokenizer, "tokenizer.json")
         build, keys = (
             (build_tiny, ("layers", "width", "heads")) if settings.name == TINY else (build_bilstm, ("layers", "width"))
         )
         shape = {key: getattr(settings, key) for key in keys}
-        return get_or_create(
-            cache / f"{settings.name}-{fingerprint([text, shape, seed])}",
-            on_rank_zero(lambda folder: build(folder, tokenizer, **shape, seed=seed)),
-            complete="config.json",
-        )
+        name = f"{settings.name}-{fingerprint([text, shape, seed])}"
+        return self._cached(name, lambda folder: build(folder, tokenizer, **shape, seed=seed))
 
     def _train_tokenizer(self, folder: Path) -> None:
         train_tokenizer(list(self.text.sentences()), self.settings.vocabulary_size).save_pretrained(folder)
@@ -218,7 +203,7 @@ class EarlierEncoder:
     def __init__(self, folder: Path, *, dropout: float | None) -> None:
         self.folder, self.dropout = folder, dropout
 
-    is_untrained = False
+    is_built = False
 
     @property
     def identity(self) -> JsonObject:

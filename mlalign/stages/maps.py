@@ -62,7 +62,6 @@ class MapStage(EncoderStage):
             files=files_of(tables),
             computing=computing,
             costs={self.name.value: asdict(self._cost(encoder, data, seconds))},
-            warnings=[],
             reads=[PARALLEL if self.linear else SIDES],
         )
 

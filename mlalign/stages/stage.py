@@ -35,7 +35,7 @@ class Start(Protocol):
         """What identifies weights and tokenizer, whatever they are called."""
 
     @property
-    def is_untrained(self) -> bool:
+    def is_built(self) -> bool:
         """Whether its weights are random."""
 
     def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -147,7 +147,7 @@ class EncoderStage(ABC):
             DataError: what can be read back is not what was made.
         """
         made: JsonObject = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
-        made |= {"seconds": seconds, "files": dict(files), **facts}
+        made |= {"seconds": seconds, "files": dict(files), "warnings": [], **facts}
         if is_rank_zero():
             write_card(folder, self.config, encoder.kind, made)
             save_encoder(encoder, tokenizer, folder, made)

@@ -101,7 +101,6 @@ class SwapStage(EncoderStage):
             seconds=time.perf_counter() - started,
             files=files_of(tables),
             computing={"precision": self.precision, "attention": self.attention},
-            warnings=[],
             budget=asdict(learner.spent),
             reads=[SIDES],
             notes=[f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],

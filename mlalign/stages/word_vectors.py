@@ -169,7 +169,6 @@ class VectorStage(EncoderStage):
             files=files_of(tables),
             backbone=None,
             computing={"precision": "32-true"},
-            warnings=[],
             reads=[PARALLEL if self.config.data.lexicon == INDUCED else SIDES, "dictionary"],
             notes=[
                 f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text; "

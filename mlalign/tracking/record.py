@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,7 @@ class RunRecord:
         self.tracker = tracker_of(config, folder)
         self.data: dict[str, FileRecord] = {}
         self.parallel: dict[str, list[str]] = {}
-        self.seconds: dict[str, float] = {}
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.coverage: dict[str, dict[str, Coverage]] = {"scored": {}, "parallel": {}}
         self._log: logging.Handler | None = None
         quiet_transformers()
@@ -92,7 +93,7 @@ class RunRecord:
         """Add the seconds that a stage takes."""
         started = time.perf_counter()
         yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+        self.seconds[stage] += time.perf_counter() - started
 
     def _loggers(self, stage: str, folder: Path) -> list[Logger]:
         """The tracker's, and the lines that can be followed."""
