@@ -59,10 +59,12 @@ class WordTable:
     bounds: list[tuple[int, int]]
     tokens: int
 
-    def rows_of(self, language: str, ids: Sequence[int]) -> list[int]:
-        """The rows of the words of an expression; empty where one of them is not known."""
-        rows: list[int] = self.rows[self.languages.index(language), ids].tolist()
-        return rows if all(rows) else []
+    def rows_of(self, language: str, expressions: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
+        """The rows of the words of each expression; empty where one of them is not known."""
+        rows = self.rows[self.languages.index(language)]
+        ids = tokenizer(expressions, add_special_tokens=False)["input_ids"] if expressions else []
+        found = [rows[np.array(one, np.int64)].tolist() for one in ids]
+        return [one if all(one) else [] for one in found]
 
 
 class VectorStage(EncoderStage):
@@ -136,7 +138,6 @@ class VectorStage(EncoderStage):
         tables = self.text.tables(tokenizer)
         table, text = running_text(tables, len(tokenizer), least=settings.min_count)
         log.info("Learning vectors of %s words from %s tokens", f"{table.bounds[-1][1] - 1:,}", f"{table.tokens:,}")
-        translated = _Translated(tokenizer, table)
         joint = settings.form == VectorForm.joint_subword
         units = Units(tokenizer, table, with_grams=joint)
         model = Cbow(
@@ -145,14 +146,15 @@ class VectorStage(EncoderStage):
             regularisation=settings.regularisation if joint else 0.0,
             generator=torch.Generator().manual_seed(self.seed),
         )
-        meanings = translated.table(self.lexicon) if joint else np.zeros((0, table.bounds[-1][1], 0), np.int64)
+        none = np.zeros((0, table.bounds[-1][1], 0), np.int64)
+        meanings = translations_of(table, tokenizer, self.lexicon) if joint else none
         sampler = WindowSampler(text, settings, meanings, seed=self.seed)
         epochs = bar(self.config.trainer.progress, "word vectors")(range(settings.epochs))
         windows = train_cbow(model, sampler, epochs)
         with torch.no_grad():
             vectors = model.composed(torch.arange(len(units.of_rows)))
         if not joint:
-            vectors = self._mapped(vectors, table, translated)
+            vectors = self._mapped(vectors, table, tokenizer)
         encoder, tokenizer = word_encoder(vectors, model.read.weight.detach(), table, tokenizer, units)
         cost = Cost(
             settings.epochs * (int(text.sentence[-1]) + 1),
@@ -176,11 +178,11 @@ class VectorStage(EncoderStage):
             ],
         )
 
-    def _mapped(self, vectors: torch.Tensor, table: WordTable, translated: "_Translated") -> torch.Tensor:
+    def _mapped(self, vectors: torch.Tensor, table: WordTable, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
         """The vectors with every language mapped onto English, which is not touched."""
         mapped, dim = vectors.clone(), self.config.vectors.dim
         for language, (first, last) in zip(table.languages[1:], table.bounds[1:], strict=True):
-            pairs = translated.pairs(self.lexicon.get(language, {}), language)
+            pairs = pairs_of(table, tokenizer, self.lexicon.get(language, {}), language)
             if len(pairs) <= dim:
                 raise DataError(
                     f"data.lexicon={self.config.data.lexicon}: {len(pairs)} of its pairs of English and {language} are "
@@ -285,42 +287,30 @@ class Units:
             self.of_rows[row, : len(found)] = torch.tensor(found)
 
 
-class _Translated:
-    """The words of a dictionary as rows.
+def pairs_of(
+    table: WordTable, tokenizer: PreTrainedTokenizerFast, translations: Translations, language: str
+) -> list[tuple[list[int], list[int]]]:
+    """Rows of English words and of their translations, of which either may be several; those that are known."""
+    both = [(word, other) for word, others in translations.items() for other in others]
+    english, others = (
+        table.rows_of(of, [pair[side] for pair in both], tokenizer)
+        for side, of in enumerate((table.languages[0], language))
+    )
+    return [(one, two) for one, two in zip(english, others, strict=True) if one and two]
 
-    Args:
-        tokenizer: of words.
-        table: of their rows.
-    """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, table: WordTable) -> None:
-        self.tokenizer, self.word_table = tokenizer, table
-
-    def pairs(self, translations: Translations, language: str) -> list[tuple[list[int], list[int]]]:
-        """Rows of English words and of their translations, of which either may be several; those that are known."""
-        both = [(word, other) for word, others in translations.items() for other in others]
-        sides = [
-            self._rows([pair[side] for pair in both], of)
-            for side, of in enumerate((self.word_table.languages[0], language))
-        ]
-        return [(one, two) for one, two in zip(*sides, strict=True) if one and two]
-
-    def table(self, lexicon: Lexicon) -> Rows:
-        """``[languages, rows, most]``: translations of each row into each language by one word; 0 fills up."""
-        languages, total = self.word_table.languages, self.word_table.bounds[-1][1]
-        found = np.zeros((len(languages), total, TRANSLATIONS), np.int64)
-        used = np.zeros((len(languages), total), np.int64)
-        for number, language in enumerate(languages[1:], start=1):
-            for english, other in self.pairs(lexicon.get(language, {}), language):
-                for to, row, translation in ((number, english, other), (0, other, english)):
-                    if len(row) == len(translation) == 1 and used[to, row[0]] < TRANSLATIONS:
-                        found[to, row[0], used[to, row[0]]] = translation[0]
-                        used[to, row[0]] += 1
-        return found
-
-    def _rows(self, expressions: list[str], language: str) -> list[list[int]]:
-        ids = self.tokenizer(expressions, add_special_tokens=False)["input_ids"] if expressions else []
-        return [self.word_table.rows_of(language, one) if one else [] for one in ids]
+def translations_of(table: WordTable, tokenizer: PreTrainedTokenizerFast, lexicon: Lexicon) -> Rows:
+    """``[languages, rows, most]``: translations of each row into each language by one word; 0 fills up."""
+    total = table.bounds[-1][1]
+    found = np.zeros((len(table.languages), total, TRANSLATIONS), np.int64)
+    used = np.zeros((len(table.languages), total), np.int64)
+    for number, language in enumerate(table.languages[1:], start=1):
+        for english, other in pairs_of(table, tokenizer, lexicon.get(language, {}), language):
+            for to, row, translation in ((number, english, other), (0, other, english)):
+                if len(row) == len(translation) == 1 and used[to, row[0]] < TRANSLATIONS:
+                    found[to, row[0], used[to, row[0]]] = translation[0]
+                    used[to, row[0]] += 1
+    return found
 
 
 def word_encoder(
