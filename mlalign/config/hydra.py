@@ -127,7 +127,10 @@ class Command:
             is_setting = isinstance(raised, OmegaConfBaseException)
             error = ConfigError(explain(raised)) if is_setting else raised
             if self.sweep is not None:
-                self._leave(error, composed, self.sweep)
+                run = HydraConfig.get()
+                failure = self.sweep.failure(error, run.job.num, list(run.overrides.task))
+                log.error("%s", failure)
+                write_failure(self._places(composed, self.sweep)[-1], failure)
             elif isinstance(error, MENDABLE) and not self.full:
                 called = words_of_sweep()
                 self.failures.append(f"{' '.join(called)}: {described(error)}" if called else described(error))
@@ -155,7 +158,7 @@ class Command:
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             dry = is_dry(sys.argv[1:])
-            with nowhere(self.sweep) if dry else nullcontext():
+            with nowhere(self.sweep) if self.sweep is not None and dry else nullcontext():
                 if self.sweep is not None and not any(word.startswith(FOLDER) for word in sys.argv):
                     sys.argv.append(f"{FOLDER}{self.sweep.folder}")
                 self.sweep = None if dry else self.sweep
@@ -185,13 +188,6 @@ class Command:
                 print(failure, file=sys.stderr)
         sys.exit(USAGE if self.failures else 0)
 
-    def _leave(self, error: Exception, composed: DictConfig, sweep: Sweep) -> None:
-        """Write down why a run failed."""
-        run = HydraConfig.get()
-        failure = sweep.failure(error, run.job.num, list(run.overrides.task))
-        log.error("%s", failure)
-        write_failure(self._places(composed, sweep)[-1], failure)
-
     def _places(self, composed: DictConfig, sweep: Sweep) -> list[Path]:
         """Folders that a run's failure may lie in, the last being where it belongs."""
         assert self.folder is not None
@@ -208,11 +204,8 @@ def is_dry(words: Sequence[str]) -> bool:
 
 
 @contextmanager
-def nowhere(sweep: Sweep | None) -> Iterator[None]:
+def nowhere(sweep: Sweep) -> Iterator[None]:
     """Let Hydra write what it writes of a sweep into a folder that is deleted; the runs keep their names."""
-    if sweep is None:
-        yield
-        return
     with TemporaryDirectory(prefix="mlalign-") as folder:
         sys.argv[1:] = [word for word in sys.argv[1:] if not word.startswith((FOLDER, "output="))]
         sys.argv += [f"output={sweep.folder}", f"{FOLDER}{folder}"]

@@ -32,7 +32,7 @@ def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool 
         ConfigError: the folder to resume from belongs to another configuration.
     """
     folders = {root / fingerprint(stage.recipe): stage for stage in stages}
-    partial_names = {partial_of(folder).name: folder for folder in folders}
+    partial_names = [partial_of(folder).name for folder in folders]
     given = None if isinstance(resume, bool) else Path(resume)
     if folders and given is not None and given.name not in partial_names:
         raise ConfigError(
@@ -44,9 +44,8 @@ def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool 
             log.info("Found the encoder %s", folder)
         elif is_rank_zero():
             _tell_of_other_versions(root, stage.recipe)
-        is_given = given is not None and given.name == partial_of(folder).name
-        source = given if given is not None and is_given else partial_of(folder)
-        make = partial(stage.make, resume_from=source)
+        source = partial_of(folder)
+        make = partial(stage.make, resume_from=given if given is not None and given.name == source.name else source)
         get_or_create(folder, make, complete=RECIPE, fresh=resume is False, keep=stage.resumes)
     return list(folders)
 
