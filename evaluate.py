@@ -3,9 +3,9 @@
 python evaluate.py runs='outputs/**'                      mean and spread over seeds, tests
 python evaluate.py runs='multirun/**' baseline=mlm paper=true
 python evaluate.py runs='multirun/**' table=ablation format=[text,latex,csv] output=tables/main
-python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: conf/show.yaml
+python evaluate.py runs='outputs/**' figure=confusion     the paper's figures: docs/figures
 python evaluate.py runs='multirun/NAME/**' report=FOLDER  a page with tables, figures and cases
-python evaluate.py runs='multirun/NAME/**' tuned=FOLDER   settings chosen among trials: conf/choose.yaml
+python evaluate.py runs='multirun/NAME/**' tuned=FOLDER   settings chosen among trials
 python evaluate.py run=DIR task.languages=[zh] split=dev selection=last data.root=ELSEWHERE
 python evaluate.py run=DIR predict=FILE language=de       labels for texts without: lines, .tsv, .jsonl or - (stdin)
 python evaluate.py run=DIR export=transformers output=FOLDER language=de    a folder for transformers.pipeline

@@ -34,7 +34,7 @@ class Tables:
 
     runs: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
     table: TableKind = TableKind.main
-    baseline: str | None = None  # the row that the others are tested against; null: by the table
+    baseline: str | None = None  # the row that the others are tested against; null: none, of ablations the whole method
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
     mixed_budget: bool = False  # alignments of different budgets in one table, which its notes say
@@ -52,16 +52,16 @@ class Tables:
 class Compare(Tables):
     """One call of ``evaluate.py runs=...``."""
 
-    format: Json = None  # one or several of reporting.formats; null: as the output is named
-    output: str | None = None  # files that the tables are written to as well
+    format: Json = None  # text | markdown | latex | csv | html, or a list; null: as the output is named, else text
+    output: str | None = None  # a file, whose ending with several formats is that of each
 
 
 @dataclass
 class Choose:
     """One call of ``evaluate.py runs=... tuned=FOLDER``."""
 
-    runs: str = setting(MISSING, RUNS)  # trials: folders or glob patterns, comma-separated
-    tuned: str = MISSING  # a folder for one file a method
+    runs: str = setting(MISSING, RUNS)  # folders or glob patterns of train.py -m trial=range(9), comma-separated
+    tuned: str = MISSING  # a folder for one file a method, which train.py tuned=FOLDER reads
 
 
 @dataclass
@@ -91,9 +91,9 @@ class RescoredData:
 class Rescore:
     """One call of ``evaluate.py run=DIR``."""
 
-    run: str = MISSING
+    run: str = MISSING  # the folder of a finished run
     split: Split = Split.test
-    selection: Rule | None = None  # null: as the run
+    selection: Rule | None = None  # oracle: the best on target dev, an upper bound; null: as the run
     data: RescoredData = field(default_factory=RescoredData)
     task: TypedTask = field(default_factory=partial(unset, TypedTask))
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
@@ -104,13 +104,13 @@ class Rescore:
 class Predict:
     """One call of ``evaluate.py run=DIR predict=FILE``."""
 
-    run: str = MISSING
-    predict: str = MISSING  # a file of texts; -: standard input
-    input: TextForm | None = None  # null: as the file is named, else lines
+    run: str = MISSING  # the folder of a finished run
+    predict: str = MISSING  # a file of texts, one a line; -: standard input
+    input: TextForm | None = None  # tsv: with a header; null: as the file is named, else lines
     language: str | None = None  # of all texts; null: unknown
     selection: Selection | None = None  # null: as the run
     output: str | None = None  # a file; null: standard output
-    format: AnswerForm | None = None  # null: as the output is named, else jsonl
+    format: AnswerForm | None = None  # tsv: of one label each; null: as the output is named, else jsonl
     accelerator: Accelerator = Accelerator.auto
 
 
@@ -118,18 +118,18 @@ class Predict:
 class Export:
     """One call of ``evaluate.py run=DIR export=transformers``."""
 
-    run: str = MISSING
+    run: str = MISSING  # the folder of a finished run
     export: ExportForm = MISSING
-    language: str | None = None  # of the texts that it will read; null: unknown
+    language: str | None = None  # of the texts that it will read, whose token is put in front; null: unknown
     selection: Selection | None = None  # null: as the run
-    output: str = MISSING  # a folder
+    output: str = MISSING  # a new folder
 
 
 @dataclass
 class Verify:
     """One call of ``evaluate.py verify=DIR``."""
 
-    verify: str = MISSING
+    verify: str = MISSING  # the folder of a finished run
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
 
 
@@ -138,9 +138,11 @@ class Overlap:
     """One call of ``evaluate.py overlap=RUNS``."""
 
     overlap: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
-    ngram: int = setting(8, at_least(1))  # words
-    allowed: float = setting(0.01, CLOSED_SHARE)  # share of a language's texts
-    output: str | None = None  # a file for the three worst texts of each language
+    ngram: int = setting(8, at_least(1))  # words; one is two characters in zh, three in ja, six in th and its like
+    allowed: float = setting(
+        0.01, CLOSED_SHARE
+    )  # share of a language's texts that may stand there, whole or by an n-gram
+    output: str | None = None  # a file of JSON lines: the three worst texts of each language, and where they stand
 
 
 @dataclass
@@ -149,7 +151,7 @@ class Show:
 
     run: str | None = None  # the folder of a finished run
     runs: str | None = None  # folders or glob patterns of several, comma-separated
-    figure: str | None = None  # one of reporting.figures
+    figure: str | None = None  # the name of a file in mlalign/reporting/figures; docs/figures says what each shows
     measures: bool = False  # intrinsic measures of each run, into its measures.json
     numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
     output: str = "figures"  # a folder
@@ -166,11 +168,11 @@ class Show:
 class AlignWords:
     """One call of ``evaluate.py align_words=FILE``."""
 
-    align_words: str = MISSING  # a file of sentence pairs
-    encoder: str = MISSING  # the folder of an aligned encoder
+    align_words: str = MISSING  # a file: lines of source ||| target, or with a tab between; words stand between spaces
+    encoder: str = MISSING  # the folder of an aligned encoder; results.json of a run names it under aligned
     languages: list[str] = setting(MISSING, TWO)  # of source and target
-    output: str = MISSING  # a file for the links
-    gold: str | None = None  # a file of links that people made
+    output: str = MISSING  # a file: lines of links i-j, the first word being 0
+    gold: str | None = None  # a file of links by people, i-j sure and i?j possible: the alignment error rate
     accelerator: Accelerator = Accelerator.auto
 
 
@@ -188,17 +190,22 @@ class Dashboard:
     output: str | None = None  # a JSON file for the specification, instead of saving it online
 
 
-for _name, _schema in {
-    "evaluate": Compare,
-    "choose": Choose,
-    "report": Report,
-    "rescore": Rescore,
-    "predict": Predict,
-    "export": Export,
-    "verify": Verify,
-    "overlap": Overlap,
-    "show": Show,
-    "align_words": AlignWords,
-    "dashboard": Dashboard,
-}.items():
+COMMANDS = {  # name of a configuration, its schema, and the groups of ``conf/`` that can be chosen in it
+    "evaluate": (Compare,),
+    "choose": (Choose,),
+    "report": (Report,),
+    "rescore": (Rescore, "task", "trainer"),
+    "predict": (Predict,),
+    "export": (Export,),
+    "verify": (Verify, "trainer"),
+    "overlap": (Overlap,),
+    "show": (Show,),
+    "align_words": (AlignWords,),
+    "dashboard": (Dashboard,),
+}
+_QUIET = [{f"override hydra/{one}_logging": "none"} for one in ("job", "hydra")]
+_NOWHERE = {"output_subdir": None, "run": {"dir": "."}}  # where Hydra would write what it composes
+for _name, (_schema, *_groups) in COMMANDS.items():
+    _defaults = [f"{_name}_schema", "_self_", *({group: None} for group in _groups), *_QUIET]
     ConfigStore.instance().store(f"{_name}_schema", _schema)
+    ConfigStore.instance().store(_name, {"defaults": _defaults, "hydra": _NOWHERE})

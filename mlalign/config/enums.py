@@ -102,7 +102,7 @@ Precision = StrEnum("Precision", "auto float32 bfloat16")
 Accelerator = StrEnum("Accelerator", "auto cpu gpu")
 # Where curves go besides the csv files, which are always written.
 LoggerName = StrEnum("LoggerName", "csv wandb tensorboard")
-# What the rows of a table are.
+# What the rows of a table are: methods and what they vary (main), ablations or backbones.
 TableKind = StrEnum("TableKind", "main ablation backbone")
 # File types of a figure.
 FigureForm = StrEnum("FigureForm", "png svg pdf")
