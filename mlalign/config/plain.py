@@ -69,7 +69,7 @@ def typed(settings: Mapping[str, Json]) -> Train:
 
 @cache
 def schema_of(schema: type, *groups: str) -> DictConfig:
-    """A schema for OmegaConf, inside of groups for full keys in errors; it takes as long as a merge, which copies it."""
+    """For OmegaConf, inside of groups for the full keys of errors; it takes as long as a merge, which copies it."""
     node = OmegaConf.structured(schema)
     for group in reversed(groups):
         node = OmegaConf.create({group: node})
