@@ -6,7 +6,6 @@ import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from reporting.made import results, run
@@ -20,7 +19,6 @@ from mlalign.config.renamed import renamed_settings
 from mlalign.data.sample import write_sample
 from mlalign.errors import ConfigError, DataError
 from mlalign.finetuning.building import task_files
-from mlalign.pipeline import through_pivot
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.runs import Run, find_runs
 
@@ -82,13 +80,6 @@ def test_what_the_source_was_aligned_through_is_said(release, tmp_path):
     assert alone["never_aligned"] == ["ru"]
     assert not [note for note in alone["notes"] if "aligned through" in note]
     assert "held_out/retrieval/en" in (alone["folder"] / "curves" / "align.csv").read_text().splitlines()[0]
-
-
-def test_what_reads_no_parallel_text_is_aligned_through_nothing():
-    run, files = SimpleNamespace(data=SimpleNamespace(pivot="en")), SimpleNamespace(source="de", learned=True)
-    for reads, number in (("parallel text", 1), ("treebank", 0)):
-        made = SimpleNamespace(reads={reads}, folder=Path("aligned"))
-        assert len(through_pivot(run, SimpleNamespace(task=files), made)) == number
 
 
 def test_a_source_without_a_train_part_is_refused_with_those_that_have_one(toy):

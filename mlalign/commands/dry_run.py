@@ -84,8 +84,13 @@ def report(one: Price) -> list[str]:
     found.append(f"disk      {size(one.kept)} kept, {size(one.most)} while it runs")
     longest = "" if one.longest is None else f", {_time(one.longest, one)} if all sentences were of full length"
     taken = f"{_time(one.seconds, one)}{longest}"
-    found.append(f"total     {taken} (give or take {device.error:.0%}), {size(one.memory)} of memory")
+    found.append(f"total     {taken} (give or take {device.error:.0%}), {_memory(one)} of memory")
     return found
+
+
+def _memory(one: Price) -> str:
+    """That of a CPU's process, which keeps what it has freed, is no more than a part."""
+    return size(one.memory) + (" and more" if one.device.resident else "")
 
 
 def _time(seconds: float, *of: Price) -> str:
@@ -98,4 +103,4 @@ def row(one: Price, called: str) -> str:
     fits = "" if one.memory <= one.device.memory else " (does not fit)"
     first = "" if one.longest is None else f"{duration(one.seconds)} to "
     time = _time(one.seconds if one.longest is None else one.longest, one)
-    return f"| {called} | {one.device.name} | {first}{time} | {size(one.memory)}{fits} | {size(one.most)} |"
+    return f"| {called} | {one.device.name} | {first}{time} | {_memory(one)}{fits} | {size(one.most)} |"

@@ -202,12 +202,17 @@ class TaskFiles:
         return self._read(language, part, WITHOUT_LABELS)
 
     def scored_texts(self, language: str) -> set[tuple[str, ...]]:
-        """What is scored in a language, ``folded``; nothing where none is. No label is read."""
+        """What is scored in a language, ``folded``; nothing where none is. No label is read.
+
+        Where it is scored as it is said in English, its own text is among it, if it is there.
+        """
         return {
             folded(example.parts)
             for one in self.languages
             if spoken(one) == spoken(language)
-            for example in self.read_text(one, self.scored_part(one)).examples
+            for part in {self.scored, self.scored_part(one)}
+            if one in self.format.languages(self.folder, part)
+            for example in self.read_text(one, part).examples
         }
 
     def _read(self, language: str, part: PartName, labels: Mapping[str, int]) -> Part[Any]:

@@ -71,6 +71,9 @@ def test_what_is_scored_is_never_drawn(toy, tmp_path):
     check_files(files)
     with pytest.raises(DataError, match=r"german\.train\.1000.*asks for 6 .* are 5, without 15 that stand in what is"):
         check_files(files_of(tmp_path / "toy", "{de: 6}", "task.languages=[de]"))
+    (folder / "german.test.en").write_text("MCAT\tsaid in English\nCCAT\tand again\n")
+    said = files_of(tmp_path / "toy", "{de: 5}", "task.languages=[de]", "task.translated_test=true")
+    assert texts(said) == texts(files)
 
 
 def test_no_train_part_and_too_few_rows_are_refused_by_name_and_number(toy):
