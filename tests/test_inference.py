@@ -43,6 +43,11 @@ def test_a_length_that_the_model_does_not_take_is_refused(made, tmp_path, length
         AlignedEncoder(tmp_path, max_length=length)
 
 
+def test_a_representation_that_there_is_not_is_refused(aligned):
+    with pytest.raises(ValueError, match="'fused' is not a valid Representation"):
+        aligned.encode(["Hund"], "de", representation="fused")
+
+
 def test_both_sides_of_a_pair_can_have_the_same_keys(made, aligned, sentences):
     batch = made.batch(sentences["en"][:3], "en")
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """A finished run's predictions for texts without labels."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 WINDOW = 2048  # texts that are held and sorted by length at a time
 CHARACTERS = 1 << 22  # of the texts of a window; a longer text is a window of its own
+HALF = re.compile("[\ud800-\udfff]")  # of a character, which is no Unicode
 Text = str | list[str] | tuple[str, ...]
 
 
@@ -115,14 +117,16 @@ class Classifier:
     def _raw(self, number: int, text: Text) -> RawText:
         names = self.reads
         parts: tuple[object, ...] = tuple(text) if isinstance(text, list | tuple) else (text,)
-        strings = tuple(part for part in parts if isinstance(part, str))
+        strings = tuple(part for part in parts if isinstance(part, str) and not HALF.search(part))
         if len(strings) == len(parts):
             if self.task.takes_words and not isinstance(text, str):
                 return RawText(str(number), (" ".join(strings),), strings)
             if len(strings) == len(names):
                 return RawText(str(number), strings)
         kind = "a list of words or a text" if self.task.takes_words else " and ".join(names)
-        raise DataError(f"text {number}: expected {kind}, found {type(text).__name__}: {str(text)[:60]!r}")
+        raise DataError(
+            f"text {number}: expected {kind}, of whole characters, found {type(text).__name__}: {str(text)[:60]!r}"
+        )
 
     @torch.inference_mode()
     def _predicted(self, window: Sequence[RawText], code: str, counts: Counter[str]) -> list[JsonObject]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mlalign.config.enums import Representation
 from mlalign.data.languages import ENGLISH, canonical
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
@@ -72,6 +73,7 @@ class AlignedEncoder:
 
         Raises:
             DataError: no texts.
+            ValueError: there is no such representation.
         """
         if isinstance(texts, str):  # which is a sequence of letters, too
             alone = self.encode([texts], language, partner=partner, representation=representation)
@@ -116,7 +118,7 @@ class AlignedEncoder:
             For each pair ``(i, j)``: source word i and target word j, from 0 on.
 
         Raises:
-            ValueError: there are not as many sentences as translations.
+            ValueError: there are not as many sentences as translations, or there is no such representation.
         """
         prototypes = self.encoder.prototypes
         pivot = ENGLISH if prototypes is None else canonical(prototypes.pivot)
@@ -157,7 +159,8 @@ class AlignedEncoder:
     ) -> Represented:
         batch = self.layout.batch([self.layout.single(one, language) for one in pieces])
         moved = batch.to(self.encoder.device)
-        return self.encoder.represent(moved, partner=key, representation=representation, language=language)
+        chosen = Representation(representation)
+        return self.encoder.represent(moved, partner=key, representation=chosen, language=language)
 
     def _key(self, language: str) -> Tensor | None:
         prototypes = self.encoder.prototypes

@@ -229,10 +229,12 @@ def test_a_run_that_kept_no_weights_says_what_to_do(world, tmp_path):
 def test_texts_of_another_form_are_named(classifier):
     with pytest.raises(DataError, match=r"found a str; .* \[text\]"):
         classifier("bank", language="de")
-    with pytest.raises(DataError, match="text 2: expected text, found tuple"):
+    with pytest.raises(DataError, match="text 2: expected text, of whole characters, found tuple"):
         classifier(["bank", ("bank", "market")], language="de")
-    with pytest.raises(DataError, match="text 1: expected text, found int"):
+    with pytest.raises(DataError, match="text 1: expected text, of whole characters, found int"):
         classifier([1], language="de")
+    with pytest.raises(DataError, match=r"text 1: expected text, of whole characters, found str: '\\ud800'"):
+        classifier(["\ud800"], language="de")
     assert classifier([], language="de") == []
 
 
