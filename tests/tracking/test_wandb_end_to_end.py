@@ -203,8 +203,9 @@ def test_a_trial_says_that_its_scores_are_of_english_dev_and_a_tuned_run_what_it
     (tmp_path / "inter_sentence.yaml").write_text(
         "backbone: tiny\ntrials: 9\nsettings: {losses.inter_sentence.temperature: 0.3}\n", encoding="utf-8"
     )
-    trial = run(work, "trial=1", "align.steps=2")
-    tuned = run(work, "method=inter_sentence", f"tuned={tmp_path}", "align.steps=2")
+    short = ("align.steps=2", "logger.figures=false")
+    trial = run(work, "trial=1", *short)
+    tuned = run(work, "method=inter_sentence", f"tuned={tmp_path}", *short)
     wandb.teardown()
     shown = runs_under(trial)["test"].summary
     assert shown["dev/accuracy/en"] == pytest.approx(read_results(trial).scores["en"])
