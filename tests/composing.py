@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,11 +20,15 @@ def composed(*overrides: str) -> DictConfig:
     To compose takes hundreds of times as long as to set a value, which Hydra does behind all groups, as here.
     """
     typed = OverridesParser.create().parse_overrides(list(overrides))
-    values = [one for one in typed if one.type in (CHANGE, ADD) and "." in one.key_or_group]
+    values = [one for one in typed if one.type in (CHANGE, ADD) and not _is_group(one.key_or_group)]
     found = copy.deepcopy(_composed(tuple(one.input_line for one in typed if one not in values)))
     for one in values:
         OmegaConf.update(found, one.key_or_group, one.value(), force_add=one.type == ADD)
     return found
+
+
+def _is_group(key: str) -> bool:
+    return "/" in key or (Path(CONF) / key).is_dir()
 
 
 @functools.cache
