@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.folder import CONF
@@ -19,12 +19,17 @@ def composed(*overrides: str) -> DictConfig:
 
     To compose takes hundreds of times as long as to set a value, which Hydra does behind all groups, as here.
     """
-    typed = OverridesParser.create().parse_overrides(list(overrides))
+    typed = [_parsed(one) for one in overrides]
     values = [one for one in typed if one.type in (CHANGE, ADD) and not _is_group(one.key_or_group)]
     found = copy.deepcopy(_composed(tuple(one.input_line for one in typed if one not in values)))
     for one in values:
         OmegaConf.update(found, one.key_or_group, one.value(), force_add=one.type == ADD)
     return found
+
+
+@functools.cache
+def _parsed(override: str) -> Override:
+    return OverridesParser.create().parse_override(override)
 
 
 def _is_group(key: str) -> bool:
