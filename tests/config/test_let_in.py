@@ -1,9 +1,7 @@
 """What is typed stays in its folders, counts what can be counted, and no secret of it is written down."""
 
-import copy
 import functools
 import json
-import operator
 import os
 
 import pytest
@@ -11,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from typed import call
 
 from mlalign.config.folder import CONF
+from mlalign.config.frozen import thawed
 from mlalign.config.hydra import resolve
 from mlalign.config.plain import container, typed
 from mlalign.config.settings import is_name
@@ -23,17 +22,21 @@ from mlalign.errors import ConfigError
 @pytest.fixture(scope="module")
 def base():
     with initialize_config_dir(CONF, version_base="1.3"):
-        return container(resolve(compose("train", overrides=["task=xnli"])))
+        return resolve(compose("train", overrides=["task=xnli"]))
 
 
 def changed(base, key, value):
     """A configuration with another value, checked."""
-    found = copy.deepcopy(base)
+    config = thawed(base)
     *groups, last = key.split(".")
-    functools.reduce(operator.getitem, groups, found)[last] = value
-    config = typed(found)
+    group = functools.reduce(
+        lambda found, name: found[name] if isinstance(found, dict) else getattr(found, name), groups, config
+    )
+    if isinstance(group, dict):
+        group[last] = value
+    else:
+        setattr(group, last, value)
     check(config)
-    return config
 
 
 OUTSIDE = ["../../x", "a/../../x", "/x", "..", ".x", "a\x00b", "a\nb", "x" * 300, "\ud800", "", "a\\b"]
