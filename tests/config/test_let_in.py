@@ -26,7 +26,7 @@ def base():
 
 
 def changed(base, key, value):
-    """A configuration with another value, checked."""
+    """Check a configuration with another value."""
     config = thawed(base)
     *groups, last = key.split(".")
     group = functools.reduce(
