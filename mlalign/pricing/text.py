@@ -9,8 +9,10 @@ import numpy as np
 from datasets import Dataset, Features
 from transformers import PreTrainedTokenizerBase
 
+from mlalign.config.enums import Links
 from mlalign.config.frozen import freeze
 from mlalign.config.schema import Train
+from mlalign.data.links import Found, with_links
 from mlalign.data.parallel import HASHES
 from mlalign.data.sampling import POOL
 from mlalign.data.sequences import SequenceBuilder
@@ -27,6 +29,8 @@ TYPICAL = 39  # tokens of a sentence, the mean of 48 real ones: benchmarks/resul
 class SampledText(ParallelText):
     """What is here: every line is read, and the first pairs of each language are tokenised into a scratch folder.
 
+    Links are made up, word by word: a step costs the same with them, and finding them can take hours.
+
     Args:
         config: checked.
         scratch: a folder that is deleted.
@@ -36,7 +40,8 @@ class SampledText(ParallelText):
         self.most, self.least = config.data.max_pairs, LEAST * config.align.batch_size
         self.sample = max(SAMPLE, self.least)
         most = min(self.sample, self.most or self.sample)
-        data = replace(config.data, cache=str(scratch / "cache"), max_pairs=most)
+        data = replace(config.data, cache=str(scratch / "cache"), max_pairs=most, links=Links.none)
+        self.is_linked = config.data.links != Links.none
         super().__init__(freeze(replace(config, data=data)))
 
     @cached_property
@@ -59,6 +64,8 @@ class SampledText(ParallelText):
     def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
         """As many pairs of a language beside the others' as the whole files have; all where there are few."""
         found, lines = super().tables(tokenizer), self.lines
+        if self.is_linked:
+            found = {language: with_links(table, _word_by_word, "priced") for language, table in found.items()}
         largest = min(max(lines.values()), self.most or max(lines.values()))
         if largest <= self.sample:
             return found
@@ -75,6 +82,13 @@ class SampledText(ParallelText):
             whole = self.lines[language] <= kept + left_out
             found[language] = kept if whole else round(self.lines[language] * kept / (kept + left_out))
         return {language: min(number, self.most or number) for language, number in found.items()}
+
+
+def _word_by_word(table: Tokenised) -> Found:
+    """Links of each place with the same one on the other side."""
+    sizes = np.minimum(table.source_lengths, table.target_lengths).astype(np.int64)
+    places = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.stack([places, places], axis=1).astype(np.int32), sizes
 
 
 def _cut(table: Tokenised, pairs: int) -> Tokenised:
