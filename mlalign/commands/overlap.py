@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlalign.commands.verify import changed_files
 from mlalign.config.commands import Overlap
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
@@ -17,7 +16,7 @@ from mlalign.finetuning.building import task_files
 from mlalign.metrics.tasks import task_metrics
 from mlalign.progress import bar
 from mlalign.reporting import strict_json
-from mlalign.reporting.results import Results
+from mlalign.reporting.results import Results, changed_files
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import aligned
 from mlalign.stages.preparation import prepare_sample

@@ -25,18 +25,11 @@ from mlalign.finetuning.building import task_files
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
-from mlalign.reporting.results import (
-    FILE,
-    ORACLE,
-    Results,
-    commit,
-    versions,
-    write_results,
-)
+from mlalign.reporting.results import FILE, ORACLE, Results, commit, read_results, versions, write_results
 from mlalign.reporting.tables import score_table
 from mlalign.stages.code import code_hashes
 from mlalign.stages.preparation import prepare, prepare_task
-from mlalign.stages.reopen import OpenedRun, config_of, finished_results, load_run
+from mlalign.stages.reopen import OpenedRun, config_of, load_run
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.data import covered, scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
@@ -64,7 +57,7 @@ def rescore(
             and the test part is meant.
         DataError: the run or a file is not there.
     """
-    results = finished_results(folder)
+    results = read_results(folder)
     before = config_of(results, folder)
     selection = selection or before.finetune.selection.value
     if before.trial is not None and split != before.scored:

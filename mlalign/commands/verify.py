@@ -10,13 +10,13 @@ from mlalign.config.schema import Train
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.device import choose_tokens, padding_multiple
 from mlalign.errors import ConfigError
-from mlalign.files import Json, sha256_of
+from mlalign.files import Json
 from mlalign.finetuning.building import task_files
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.io import load_encoder
-from mlalign.reporting.results import Results
+from mlalign.reporting.results import Results, changed_files, read_results
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.stages.reopen import config_of, finished_results, load_run
+from mlalign.stages.reopen import config_of, load_run
 from mlalign.tasks.retrieval import Retrieval
 from mlalign.tasks.scoring import HEADLINE
 from mlalign.training.computing import attention, set_up
@@ -38,7 +38,7 @@ def verify(folder: Path, trainer: Mapping[str, Json]) -> None:
         DataError: the run or a file of its task is not there.
         SystemExit: with status 1, where something differs.
     """
-    results = finished_results(folder)
+    results = read_results(folder)
     config = changed(config_of(results, folder), {"trainer": trainer})
     config.task.languages = list(results.scores)
     with TemporaryDirectory() as place:
@@ -83,16 +83,6 @@ def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores
         for key, score in Retrieval([]).score(part, language, encoder, layout, loop, path, **sizes).items():
             found.setdefault(key, {})[language] = score
     return found
-
-
-def changed_files(results: Results) -> Iterator[str]:
-    """What was read then and is not the same now."""
-    for name, known in results.data.items():
-        path = Path(name)
-        if not path.is_file():
-            yield f"{name}: is not there any more"
-        elif sha256_of(path) != known["sha256"]:
-            yield f"{name}: has changed since the run"
 
 
 def other_scores(results: Results, scores: Scores) -> Iterator[str]:

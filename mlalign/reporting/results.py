@@ -15,7 +15,7 @@ from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
 from mlalign.data.text import parse_json
 from mlalign.errors import DataError, TrainingError
-from mlalign.files import RESULTS, FileRecord, Json, JsonObject, write_whole
+from mlalign.files import CONFIG, RESULTS, FileRecord, Json, JsonObject, sha256_of, write_whole
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting import strict_json
 
@@ -266,7 +266,9 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / FILE
     if not path.is_file():
-        raise DataError(f"{path}: no such file; expected the folder of a finished run")
+        begun = "; this run is not finished, and the same command resumes it" if (folder / CONFIG).is_file() else ""
+        missing = f"{path}: no such file" if folder.is_dir() else f"{folder}: no such folder"
+        raise DataError(f"{missing}; expected the folder of a finished run{begun}")
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -281,6 +283,16 @@ def read_results(folder: Path) -> Results:
     if faults := "; ".join(_faults(content)):
         raise DataError(f"{path}: {faults}; the file was changed or is of another version: run again with resume=false")
     return _from_json(content)
+
+
+def changed_files(results: Results) -> Iterator[str]:
+    """What a run read and is not the same now."""
+    for name, known in results.data.items():
+        path = Path(name)
+        if not path.is_file():
+            yield f"{name}: is not there any more"
+        elif sha256_of(path) != known["sha256"]:
+            yield f"{name}: has changed since the run"
 
 
 def _from_json(content: JsonObject) -> Results:

@@ -7,8 +7,7 @@ from pathlib import Path
 from mlalign.config.enums import Keep
 from mlalign.config.identity import run_name
 from mlalign.config.schema import Train
-from mlalign.files import sha256_of
-from mlalign.reporting.results import FILE, Results, read_results
+from mlalign.reporting.results import FILE, Results, changed_files, read_results
 from mlalign.stages.backbone import local_files
 from mlalign.stages.dictionary import lexicon_files
 from mlalign.stages.parallel_text import ParallelText
@@ -42,11 +41,9 @@ def is_finished(config: Train, folder: Path, languages: Sequence[str], text: Par
     if set(results.scores) != set(languages):
         log.info("Other languages are there than when this was run: it is recomputed.")
         return False
-    for name, known in results.data.items():
-        path = Path(name)
-        if not path.is_file() or sha256_of(path) != known["sha256"]:
-            log.info("%s has changed since this run: it is recomputed.", path)
-            return False
+    for change in changed_files(results):
+        log.info("%s: it is recomputed.", change)
+        return False
     return not _has_other_texts(text, results)
 
 

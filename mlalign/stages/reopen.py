@@ -14,7 +14,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import CONFIG, Json
+from mlalign.files import Json
 from mlalign.finetuning.building import task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -93,7 +93,7 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
         ConfigError: these weights were not kept.
         DataError: it is no such folder, the run is not finished, or its weights are gone.
     """
-    results = finished_results(folder)
+    results = read_results(folder)
     config = config_of(results, folder)
     if not task_metrics()[results.metric].is_learned:
         raise ConfigError(
@@ -133,19 +133,6 @@ def step_of(results: Results, selection: str, folder: Path) -> int:
             "resume=false"
         )
     return int(weights[selection])
-
-
-def finished_results(folder: Path) -> Results:
-    """The results in a run's folder.
-
-    Raises:
-        DataError: there is no such folder, or no finished run in it.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected that of a finished run")
-    if not (folder / FILE).is_file() and (folder / CONFIG).is_file():
-        raise DataError(f"{folder}: this run is not finished, it has no {FILE} yet; the same command resumes it")
-    return read_results(folder)
 
 
 def config_of(results: Results, folder: Path) -> Train:
