@@ -10,7 +10,7 @@ from mlalign.config.commands import Show
 from mlalign.errors import DataError, UserError
 from mlalign.reporting.drawing.style import save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
-from mlalign.reporting.recorded import held_out_of, panel_names, targets_of
+from mlalign.reporting.recorded import held_out_of, own_panels, targets_of
 from mlalign.reporting.report.cases import seed_name
 from mlalign.reporting.report.page import Shown
 from mlalign.reporting.rows import Rows
@@ -155,7 +155,7 @@ def _furthest(table: Table, rows: Rows, order: Sequence[str]) -> Selection:
     names = [order[0], *([max(apart, key=lambda one: apart[one])] if apart else [])]
     said = " and ".join(_with_seed(name, rows) for name in names)
     said += ", the row furthest from it on average over targets" if apart else ""
-    return Selection(_alone([_first(rows[name]) for name in names]), said)
+    return Selection(own_panels([_first(rows[name]) for name in names]), said)
 
 
 def _encoders(rows: Rows, order: Sequence[str]) -> Selection:
@@ -165,11 +165,7 @@ def _encoders(rows: Rows, order: Sequence[str]) -> Selection:
     if not shown:
         return Selection({}, "No run has an aligned encoder.", reason="no run has an aligned encoder")
     names = ", ".join(_with_seed(name, rows) for name in shown)
-    return Selection(_alone([_first(rows[name]) for name in shown]), f"Before alignment and after it: {names}.")
-
-
-def _alone(runs: Sequence[Run]) -> Panels:
-    return {name: [run] for name, run in zip(panel_names(runs), runs, strict=True)}
+    return Selection(own_panels([_first(rows[name]) for name in shown]), f"Before alignment and after it: {names}.")
 
 
 def _first(runs: Mapping[tuple[str | None, ...], Run]) -> Run:

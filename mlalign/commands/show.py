@@ -13,7 +13,7 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.files import write_whole
 from mlalign.reporting.drawing.style import read_numbers, save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
-from mlalign.reporting.recorded import panel_names
+from mlalign.reporting.recorded import own_panels
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.stages import shown_vectors
 from mlalign.stages.before_after import BeforeAfter
@@ -129,7 +129,7 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
             f"found {len(runs)} runs of {', '.join(tasks)}; a figure puts at most {MOST_PANELS} "
             "runs of one task side by side: name fewer in runs="
         )
-    return {name: [run] for name, run in zip(panel_names(runs), runs, strict=True)}
+    return own_panels(runs)
 
 
 def encoders_of(panels: Panels) -> shown_vectors.Encoders:

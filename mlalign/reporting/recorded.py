@@ -32,15 +32,15 @@ ALIGNMENT = {
 }
 
 
-def panel_names(runs: Sequence[Run]) -> list[str]:
-    """A name for each run: its method, with the seed or the folder where that is not enough."""
+def own_panels(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Each run by itself, called by its method, with the seed or the folder where that is not enough."""
     names = [run.results.name for run in runs]
     for more in (lambda run: f"seed {run.results.seed}", lambda run: run.folder.name):
         counts = Counter(names)
         if max(counts.values()) == 1:
             break
         names = [f"{name}, {more(run)}" if counts[name] > 1 else name for name, run in zip(names, runs, strict=True)]
-    return names
+    return {name: [run] for name, run in zip(names, runs, strict=True)}
 
 
 def predictions_of(run: Run, language: str) -> tuple[list[str], list[str]]:

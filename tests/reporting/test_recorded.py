@@ -4,7 +4,7 @@ import pytest
 from reporting.made import other, run
 
 from mlalign.errors import DataError
-from mlalign.reporting.recorded import panel_names, predictions_of
+from mlalign.reporting.recorded import own_panels, predictions_of
 
 
 def a_run(folder, method="multilevel", seed=1, metric="accuracy"):
@@ -13,11 +13,11 @@ def a_run(folder, method="multilevel", seed=1, metric="accuracy"):
 
 def test_panels_are_named_by_as_much_as_tells_them_apart(tmp_path):
     one, two = a_run(tmp_path / "one"), a_run(tmp_path / "two", "none")
-    assert panel_names([one, two]) == ["multilevel", "none"]
+    assert own_panels([one, two]) == {"multilevel": [one], "none": [two]}
     other = a_run(tmp_path / "other", seed=2)
-    assert panel_names([one, other, two]) == ["multilevel, seed 1", "multilevel, seed 2", "none"]
+    assert list(own_panels([one, other, two])) == ["multilevel, seed 1", "multilevel, seed 2", "none"]
     same = a_run(tmp_path / "same")
-    assert panel_names([one, same]) == ["multilevel, seed 1, one", "multilevel, seed 1, same"]
+    assert list(own_panels([one, same])) == ["multilevel, seed 1, one", "multilevel, seed 1, same"]
 
 
 def test_tags_of_a_sentence_are_counted_one_by_one(tmp_path):
