@@ -132,7 +132,11 @@ def test_what_was_not_aligned_on_is_said(root, tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("ngram=0", "ngram=0: expected at least 1"), ("allowed=1.5", "allowed=1.5"), ("overlap=", "overlap= is empty")],
+    [
+        ("ngram=0", "ngram=0: expected at least 1"),
+        ("allowed=1.5", "allowed=1.5"),
+        ("overlap=", "overlap=: expected folders"),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(tmp_path, word, message):
     done = call("evaluate.py", ["overlap=run", word] if word[0] != "o" else [word], tmp_path)
