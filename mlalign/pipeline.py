@@ -240,7 +240,7 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         made = cast(Json, OmegaConf.to_container(OmegaConf.load(folder / RECIPE)))
         spent = {**made["budget"], "seconds": made["seconds"]} if made.get("budget") else spent
         costs |= made.get("costs", {})
-        reads |= set(made.get("reads", () if stage == Stage.align else (PARALLEL,)))
+        reads |= set(made.get("reads", read_by(config) if stage == Stage.align else (PARALLEL,)))
         notes |= set(made.get("notes", ()))
         record.seconds[stage.value] += made["seconds"]
         record.data |= made["files"]
@@ -430,7 +430,6 @@ def write_results(
     folder = aligned.folder
     reads = (
         aligned.reads
-        | read_by(config)
         | tunings_read(config)
         | (labels_read(canonical(corpus.task.source), corpus.task.shots) if corpus.task.learned else set())
     )
