@@ -94,8 +94,10 @@ def test_word_distributions_are_equation_13(texts, head, smoothing_mass, predict
 
 
 @pytest.mark.parametrize("prediction", ["mixture", "pooled"])
-@pytest.mark.parametrize("smoothing_mass", [0.0, 0.1])
-@pytest.mark.parametrize("chunk_size", [3, None])
+@pytest.mark.parametrize(
+    ("smoothing_mass", "chunk_size"),
+    [(0.0, 3), (0.1, None), *(pytest.param(*one, marks=pytest.mark.long) for one in ((0.0, None), (0.1, 3)))],
+)
 def test_the_gradient_of_word_distributions_is_right(texts, head, prediction, smoothing_mass, chunk_size):
     words, *leaves = (t.clone().requires_grad_() for t in (texts.pop("words"), *head))
     settings = {"smoothing_mass": smoothing_mass, "prediction": prediction, **texts}

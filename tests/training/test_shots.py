@@ -125,7 +125,14 @@ def test_an_epoch_has_every_row_of_english_and_of_the_few_and_dev_is_english(toy
     assert {row.language for row in without.updates.at(0).rows} == {"en"}
 
 
-@pytest.mark.parametrize("name", ["translate_train", "code_switch", "language_adversary", "xero_align"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "translate_train",
+        "language_adversary",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("code_switch", "xero_align")),
+    ],
+)
 def test_tunings_take_english_rows_alone_for_english(toy, name):
     module, data = tuned(toy, "finetune.shots={de: 6}", f"tuning={name}", f"tuning.{name}.languages=[fr]")
     few = [row for row in data.updates.labelled.rows if row.language == "de"]
