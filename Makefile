@@ -59,6 +59,8 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' output=docs/results/dropout.txt
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' baseline=inter_sentence output=docs/results/dropout_against_inter_sentence.txt
 	$(BIN)/python evaluate.py runs='docs/results/systems/**' every_system=true resamples=0 output=docs/results/systems.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems/**' baseline=multilevel output=docs/results/systems_against_multilevel.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems_before/**' resamples=0 output=docs/results/systems_before.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' output=docs/results/study.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' baseline=inter_sentence output=docs/results/study_against_inter_sentence.txt
 	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
