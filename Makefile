@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := outputs/first
 EVERY := -m 'method=glob(*)' seed=1 trainer.progress=false
-OPERATIONS := align.budget.unit=flops align.budget.amount=1.33e12
+OPERATIONS := align.budget.unit=flops align.budget.amount=1.302e12
 TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,model_consistency,self_training
 SEEDS ?= 21,22,23,24,25
 STUDIED := none,mlm,tlm,labse,ppa,centred,inter_sentence,literal,multilevel_v1,multilevel
