@@ -94,7 +94,8 @@ def memory_bytes(shape: Shape, method: Method, *, bfloat16: bool = False, fused:
 
 def of_model(shape: Shape) -> model.Shape:
     """As prices know it."""
-    return model.Shape(parameters(shape), shape.vocabulary * shape.width, shape.layers, shape.width, shape.heads)
+    every = parameters(shape)
+    return model.Shape(every, every, every, shape.vocabulary * shape.width, shape.layers, shape.width, shape.heads)
 
 
 def moved_bytes(shape: Shape, method: Method, *, dense_gradients: int) -> int:
