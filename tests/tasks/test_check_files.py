@@ -56,7 +56,7 @@ def test_a_fault_of_the_last_test_file_stops_before_a_backbone_is_loaded(release
     def began(*_):
         raise AssertionError("the run began")
 
-    monkeypatch.setattr(pipeline, "load_backbone", began)
+    monkeypatch.setattr(pipeline, "Backbone", began)
     with pytest.raises(DataError, match=str(release / name)):
         pipeline.run(config)
 
