@@ -63,6 +63,7 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/systems_before/**' resamples=0 output=docs/results/systems_before.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' output=docs/results/study.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' baseline=inter_sentence output=docs/results/study_against_inter_sentence.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_real/**' baseline=inter_sentence output=docs/results/study_real.txt
 	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
