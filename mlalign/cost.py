@@ -164,20 +164,25 @@ class BatchSize:
 
     Attributes:
         source, target: words of each sentence.
+        links: of each pair, between its words; 0 where none are looked for.
         overhead: positions of a sequence that are no words.
+        most_joined: positions of a row that holds both sentences, at most.
         width: of the encoder.
         mask_rate: share of the words of a sentence that are hidden, at least one.
     """
 
     source: NDArray[np.int64]
     target: NDArray[np.int64]
+    links: NDArray[np.int64]
     overhead: int
+    most_joined: int
     width: int
     mask_rate: float
 
     def every(self, number: int) -> "BatchSize":
         """Every so many-th pair of it."""
-        return replace(self, source=self.source[::number], target=self.target[::number])
+        source, target, links = (one[::number] for one in (self.source, self.target, self.links))
+        return replace(self, source=source, target=target, links=links)
 
     @property
     def pairs(self) -> int:
@@ -193,6 +198,11 @@ class BatchSize:
     def positions(self) -> int:
         """Of both languages."""
         return self.words + 2 * self.pairs * self.overhead
+
+    @property
+    def joined(self) -> NDArray[np.int64]:
+        """Positions of each pair in one row, whose second sentence has no first token of its own."""
+        return np.minimum(self.source + self.target + 2 * self.overhead - 1, self.most_joined)
 
     @property
     def masked(self) -> int:

@@ -31,10 +31,12 @@ NEEDED = {  # by some choices
     ("losses", "literal_intra_sentence"): ["align.masked_every=1"],
     ("losses", "masked_inter_sentence"): ["align.masked_every=1"],
     ("losses", "masked_intra_sentence"): ["align.masked_every=1"],
+    ("losses", "mao_inter_sentence"): ["align.masked_every=1"],
+    ("losses", "mao_intra_sentence"): ["align.masked_every=1"],
     ("losses", "momentum_contrast"): ["align.masked_every=1"],
     **{("card", name): ["dry_run=true"] for name in ("a100", "h100", "h200", "t4")},
     ("losses", "dict_mlm"): ["data.lexicon=induced"],
-    ("losses", "word_links"): ["data.links=ibm1"],
+    **{("losses", name): ["data.links=ibm1"] for name in ("word_links", "strong_word_links", "close_word_links")},
 }
 
 
@@ -178,6 +180,19 @@ def test_norwegian_survives():
 def test_seeds_of_the_stages_follow_the_seed_unless_set():
     config = composed("seed=7", "finetune.seed=3")
     assert (config.align.seed, config.finetune.seed) == (7, 3)
+
+
+def test_other_losses_can_be_chosen_for_every_method():
+    for name in choices("method"):
+        assert "losses" not in OmegaConf.load(Path(CONF) / "method" / f"{name}.yaml"), name
+    assert list(composed("method=mao", "losses=[masked_words]").losses) == ["masked_words"]
+
+
+def test_the_weight_of_a_sum_over_the_batch_follows_the_batch():
+    for size in (20, 96):
+        losses = composed("method=mao", f"align.batch_size={size}").losses
+        assert losses["intra_sentence"]["weight"] == 2.0 * size
+    assert composed("method=mao", "losses.intra_sentence.weight=7").losses["intra_sentence"]["weight"] == 7.0
 
 
 def test_losses_can_be_chosen_and_their_settings_typed():

@@ -1,7 +1,7 @@
 """What an alignment spends, and how many steps a budget allows: known before it begins."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from torch import nn
 
 from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.module import AlignmentModule
-from mlalign.alignment.views import AGAIN
+from mlalign.alignment.views import AGAIN, TARGET
 from mlalign.config.schema import Align
 from mlalign.cost import (
     FORWARD,
@@ -27,7 +27,6 @@ from mlalign.cost import (
 )
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.data.sampling import BatchKey
-from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import ConfigError
 from mlalign.models.adapters import frozen_names
 
@@ -152,8 +151,7 @@ def batch_costs(
         steps: of the run that losses begin at a share of; None: those of ``module``.
     """
     plan = module.optimisation if steps is None else replace(module.optimisation, steps=steps)
-    again = [view for one in module.objectives.named().values() for view in one.encodes_again]
-    model = module.encoder.backbone.base_model
+    objectives, model = module.objectives.named(), module.encoder.backbone.base_model
     frozen = bool(frozen_names(model))
     adapter = matrix_entries(model, learned=True) if frozen else 0
     for key in batches_of(data):
@@ -162,24 +160,23 @@ def batch_costs(
         progress = 1.0 if alone else plan.progress(key.batch)
         thinned = size.every(align.masked_every)
         sizes = {view: thinned if view.endswith("masked") else size for view in module.read(data.views, progress)}
-        passes = [positions_of(view, of, data.layout) for view, of in sizes.items()]
-        keys = [size.target + size.overhead] if "momentum" in module.companions else []
-        keys += [positions_of(view, size, data.layout) for view in again]
-        fast, slow = ([], [*passes, *keys]) if alone else (passes, keys)
+        passes = [positions_of(view, of) for view, of in sizes.items()]
+        learned = {
+            name: thinned if "masked" in one.views and "masked" in sizes else size
+            for name, one in objectives.items()
+            if one.is_learned(progress)
+        }
+        again = [positions_of(view, of) for name, of in learned.items() for view in objectives[name].encodes_again]
+        fast, slow = ([], passes) if alone else (passes, again)
         tokens, flops = 0.0, 0
         for share, read, adapted in ((1.0, fast, frozen), (FORWARD, slow, False)):
             tokens += share * sum(int(positions.sum()) for positions in read)
             entries = adapter if adapted else 0
             operations = [read_operations(model, positions, frozen=adapted, adapter=entries) for positions in read]
             flops += round(share * sum(operations))
-        learned = {
-            name: thinned if "masked" in one.views and "masked" in sizes else size
-            for name, one in module.objectives.named().items()
-            if one.is_learned(progress)
-        }
         rows = _vocabulary_rows(module, learned)
         flops += _vocabulary(module, rows, frozen=frozen)
-        flops += 0 if alone else _objectives(module, learned, sizes.values(), data.layout)
+        flops += 0 if alone else _objectives(module, learned, sizes)
         yield BatchCost(size.pairs, tokens, flops, rows, plan.ends_update(key.batch) and not alone)
 
 
@@ -217,21 +214,25 @@ def side_spending(data: ParallelDataModule, module: MaskedSideModule, batches: i
     return Spent(batches // align.accumulate, batches * align.batch_size, tokens, flops)
 
 
-def positions_of(view: str, size: BatchSize, layout: SequenceBuilder) -> Ints:
-    """Positions of each sequence of a view; two languages that are joined in any order as if it were the first."""
+def positions_of(view: str, size: BatchSize) -> Ints:
+    """Positions of each sequence of a view.
+
+    Two languages that are joined in any order are so in the first, and where either is the target it takes turns.
+    """
     source, target = size.source + size.overhead, size.target + size.overhead
-
-    def joined(one: Ints, two: Ints) -> Ints:
-        return np.minimum(one + two - 1, layout.most_joined)
-
     match view.removeprefix(AGAIN):
         case "english":
             return source
         case "tlm":
-            return joined(source, target)
+            return size.joined
         case "mixed":
             rows = 2 * (size.pairs // 2)
-            return np.concatenate([joined(side[0:rows:2], side[1:rows:2]) for side in (source, target)])
+            one, two = (np.concatenate([side[start:rows:2] for side in (source, target)]) for start in (0, 1))
+            return np.minimum(one + two - 1, size.most_joined)
+        case _ if view.startswith(TARGET):
+            source, target = np.split(positions_of(view.removeprefix(TARGET), size), 2)
+            is_source = np.arange(len(source)) % 2 * view.endswith(("mixed", "either"))
+            return np.where(is_source, source, target)
         case _:
             return np.concatenate([source, target])
 
@@ -240,7 +241,15 @@ def size_of(data: ParallelDataModule, key: BatchKey, *, width: int, mask_rate: f
     """What the cost of a batch depends on."""
     table, rows = data.tables[key.language], data.trained[key.language][key.rows]
     source, target = (lengths[rows].astype(np.int64) for lengths in (table.source_lengths, table.target_lengths))
-    return BatchSize(source, target, overhead=data.layout.overhead, width=width, mask_rate=mask_rate)
+    return BatchSize(
+        source,
+        target,
+        table.links[rows],
+        overhead=data.layout.overhead,
+        most_joined=data.layout.most_joined,
+        width=width,
+        mask_rate=mask_rate,
+    )
 
 
 def batches_of(data: ParallelDataModule) -> Iterator[BatchKey]:
@@ -252,24 +261,24 @@ def batches_of(data: ParallelDataModule) -> Iterator[BatchKey]:
         done, size = size, 2 * size
 
 
-def _objectives(
-    module: AlignmentModule, learned: Mapping[str, BatchSize], passes: Iterable[BatchSize], layout: SequenceBuilder
-) -> int:
+def _objectives(module: AlignmentModule, learned: Mapping[str, BatchSize], passes: Mapping[str, BatchSize]) -> int:
     """Of each objective by itself, and the sentence vectors of every pass that they share or make again."""
     encoder, objectives = module.encoder, module.objectives.named()
-    is_read = encoder.sentence_fusion is not None or any(one.level == "sentence" for one in objectives.values())
+    sentence = {name: size for name, size in learned.items() if objectives[name].level == "sentence"}
+    read = frozenset().union(*(objectives[name].views for name in sentence))
     operations = sum(objectives[name].operations(size) for name, size in learned.items())
-    for size in passes:
+    for view, size in passes.items():
+        positions, is_pair = positions_of(view, size), view.removeprefix(AGAIN) not in ("english", "tlm")
+        is_fused = encoder.sentence_fusion is not None and is_pair
+        is_read = is_fused or view in read or ("masked" in read and "masked" not in passes)
         if encoder.pool == "mean":
-            operations += pooling_operations(size.positions, size.width, learned=is_read)
-        if encoder.sentence_fusion is not None:
-            keys = 4 * size.pairs if module.encoded.keys == "pair" else 4
-            operations += linear_operations(2 * size.pairs + keys, size.width**2)
-    for name, size in learned.items() if encoder.pool == "mean" else ():
-        one = objectives[name]
-        for view in one.encodes_again if one.level == "sentence" else ():
-            read = int(positions_of(view, size, layout).sum())
-            operations += pooling_operations(read, size.width, learned=False)
+            operations += pooling_operations(int(positions.sum()), size.width, learned=is_read)
+        if is_fused:
+            keys = 2 * len(positions) if module.encoded.keys == "pair" else 4
+            operations += linear_operations(len(positions) + keys, size.width**2)
+    for name, size in sentence.items() if encoder.pool == "mean" else ():
+        for view in objectives[name].encodes_again:
+            operations += pooling_operations(int(positions_of(view, size).sum()), size.width, learned=False)
     return operations
 
 

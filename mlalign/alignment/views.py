@@ -19,6 +19,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.models.subwords import Subwords
 
 AGAIN = "again:"  # in front of a view: the same ids in another pass, with another dropout
+TARGET = "target:"  # in front of a view of both languages: its second side alone
 ORDER = ("masked", "clean", "english", "tlm", "mixed", "either")  # of the passes, which dropout depends on
 
 

@@ -185,7 +185,7 @@ def card(run: OpenedRun, language: str) -> str:
         backbone=run.config.backbone.name,
         method=results.method,
         seed=results.seed,
-        reads=", ".join(results.reads) or "labels",
+        reads=", ".join(results.reads or ()) or "labels",
         scores=", ".join(f"{one} {score:.1f}" for one, score in results.scores.items()),
         notes="".join(f"* {note}\n" for note in results.notes),
         usage=usage,

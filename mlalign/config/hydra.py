@@ -82,6 +82,7 @@ def _open_dictionaries(node: DictConfig, prefix: str = "") -> None:
 
 _open_dictionaries(TRAIN)
 ConfigStore.instance().store("train_schema", TRAIN)
+OmegaConf.register_new_resolver("times", lambda one, other: float(one * other), replace=True)
 
 
 class Command:

@@ -86,6 +86,13 @@ class Tokenised:
         """Subwords of both sides together."""
         return self.source_lengths + self.target_lengths
 
+    @cached_property
+    def links(self) -> NDArray[np.int64]:
+        """How many links the words of each pair have; 0 where none were looked for."""
+        if "links" not in self.rows.column_names:
+            return np.zeros(len(self), np.int64)
+        return _lengths(self.rows, "links").astype(np.int64) // 2
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> pa.Table:
         """Rows as an Arrow table."""
         return self.rows[list(rows)]

@@ -1,7 +1,8 @@
 """Many runs as one table for each task: mean and spread over seeds, every row tested."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from mlalign.config.validation import guess
 from mlalign.errors import ConfigError
@@ -103,7 +104,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
                 for column, values in columns.items()
             },
             runs=len(rows[name]),
-            reads=tuple(dict.fromkeys(one for run in rows[name].values() for one in run.results.reads)),
+            reads=_read(rows[name].values()),
         )
         for name, columns in scores.items()
     ]
@@ -111,6 +112,12 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     tested = baseline if baseline in rows else None
     setting = " and ".join(dict.fromkeys(setting_of(run.results) for runs in rows.values() for run in runs.values()))
     return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested, some.source)
+
+
+def _read(runs: Collection[Run]) -> tuple[str, ...] | None:
+    """By all of them; None where one of them does not say it."""
+    found = [run.results.reads for run in runs if run.results.reads is not None]
+    return tuple(dict.fromkeys(chain.from_iterable(found))) if len(found) == len(runs) else None
 
 
 def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, str]:

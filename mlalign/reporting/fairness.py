@@ -21,9 +21,9 @@ def with_best(rows: Sequence[Row]) -> list[Row]:
     """
     rivals: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.reads and not row.copied:
+        if row.reads is not None and not row.copied:
             rivals[row.reads].append(row)
-    return [_marked(row, rivals.get(row.reads, [])) for row in rows]
+    return [row if row.reads is None else _marked(row, rivals[row.reads]) for row in rows]
 
 
 def _marked(row: Row, rivals: Sequence[Row]) -> Row:

@@ -79,7 +79,7 @@ class Results:
         curves: stage -> a csv file in the folder.
         coverage: ``scored`` or ``parallel`` -> language -> how the tokenizer covers that text, see ``data.coverage``.
         warnings: of the alignment, and what it lacks of the tested languages.
-        reads: what the system saw, labels included; empty where it was not recorded.
+        reads: what the system saw, labels included; None where it was not recorded.
         notes: how the system differs from its publication.
         budget: of the alignment.
         config: the whole configuration, with today's names of keys.
@@ -117,7 +117,7 @@ class Results:
     curves: Mapping[str, str | None] = field(default_factory=dict)
     coverage: Mapping[str, Mapping[str, Mapping[str, float | None]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    reads: list[str] = field(default_factory=list)
+    reads: list[str] | None = None
     notes: list[str] = field(default_factory=list)
     budget: Budget | None = None
     config: Mapping[str, Json]

@@ -10,6 +10,7 @@ from mlalign.reporting.bootstrap import BootstrapResult
 from mlalign.reporting.results import Results
 from mlalign.reporting.significance import LEVEL, Paired
 
+NOTHING = "nothing"
 NEVER_ALIGNED = "§"  # marks a language that was scored, and never aligned on
 SUMMARIES = {"average": "all languages", "transfer_average": "targets only", "transfer_gap": "gap"}
 
@@ -62,7 +63,7 @@ class Row:
     cells: Mapping[str, Cell]  # column -> cell, every column of the table
     runs: int  # 0: none yet
     copied: str | None = None  # from where; such a row is never tested
-    reads: tuple[str, ...] = ()  # what its system saw; empty where that was not recorded
+    reads: tuple[str, ...] | None = None  # what its system saw; None where that was not recorded
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Table:
     @property
     def says_what_is_read(self) -> bool:
         """Whether some row does."""
-        return any(row.reads for row in self.rows)
+        return any(row.reads is not None for row in self.rows)
 
     @property
     def title(self) -> str:
@@ -114,9 +115,14 @@ def score_table(results: Results) -> str:
     rule = lines[1]
     head = f"{results.task}, {setting_of(results)}, {metric.title} in per cent"
     notes = [f"{NEVER_ALIGNED} never aligned: no parallel text of it was read"] if unknown else []
-    notes += [f"reads: {', '.join(results.reads)}"] if results.reads else []
+    notes += [f"reads: {seen(results.reads)}"] if results.reads is not None else []
     notes += [f"note: {note}" for note in results.notes]
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
+
+
+def seen(reads: Sequence[str]) -> str:
+    """What a system read, as tables say it."""
+    return ", ".join(reads) or NOTHING
 
 
 def setting_of(results: Results) -> str:

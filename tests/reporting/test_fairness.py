@@ -29,7 +29,7 @@ def systems() -> list[Run]:
 
 
 def test_the_best_of_a_column_is_that_of_the_rows_that_read_the_same():
-    kinds = [(), ("a",), ("a", "b")]
+    kinds = [None, (), ("a",), ("a", "b")]
     rows = [
         Row(f"{place}", {"de": Cell((score,)), "transfer_gap": Cell((score,))}, runs=1, reads=reads)
         for place, (reads, score) in enumerate(itertools.product(kinds, (3.0, 1.0, 3.0, 2.0)))
@@ -42,7 +42,7 @@ def test_the_best_of_a_column_is_that_of_the_rows_that_read_the_same():
     for row in with_best(rows):
         rivals = [one for one in rows if one.reads == row.reads and not one.copied and one.cells["de"].values]
         mean = row.cells["de"].mean
-        expected = bool(row.reads) and not row.copied and len(rivals) > 1 and mean is not None
+        expected = row.reads is not None and not row.copied and len(rivals) > 1 and mean is not None
         expected = expected and all(mean >= one.cells["de"].values[0] for one in rivals)
         assert row.cells["de"].is_best == expected, row.name
         assert not row.cells["transfer_gap"].is_best
@@ -78,6 +78,17 @@ def test_a_row_that_does_not_say_it_is_named_so_and_not_marked():
     (table,) = comparison([*systems(), old])
     assert not any(cell.is_best for row in table.rows if row.name == "old" for cell in row.cells.values())
     assert "not recorded" in FORMATS["text"].write([table])
+
+
+def test_a_row_that_reads_nothing_says_so():
+    nothing = [other(one, reads=[]) for one in runs(none=[(50.0, 40.0)], tiny=[(40.0, 45.0)])]
+    (table,) = comparison([*systems()[1:3], *nothing])
+    found = {row.name: row for row in table.rows}
+    assert [found["none"].cells[one].is_best for one in ("de", "ru")] == [True, False]
+    for form in FORMATS:
+        assert FORMATS[form].write([table]).count("nothing") >= 2, form
+        assert "not recorded" not in FORMATS[form].write([table])
+    assert score_table(nothing[0].results).splitlines()[-1] == "reads: nothing"
 
 
 def test_a_note_stands_once_below_the_table_with_its_rows():

@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features
 from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
-from training.toy import aligner, batches, built, built_by, configured, fitted, folder_of, trainer
+from training.toy import aligner, alone, batches, built, built_by, configured, fitted, folder_of, trainer
 from typed import call
 
 from mlalign.alignment.assembly import Assembly
-from mlalign.alignment.budget import Spent, positions_of, spending, spent_by, steps_within
-from mlalign.alignment.views import build_views
+from mlalign.alignment.budget import Spent, positions_of, size_of, spending, spent_by, steps_within
+from mlalign.alignment.objectives import objective_types
+from mlalign.alignment.views import TARGET, build_views
 from mlalign.config.enums import BudgetUnit
 from mlalign.cost import BatchSize
 from mlalign.data.token_cache import FEATURES, Tokenised
@@ -37,15 +38,19 @@ CASES = {
     ),
     "pair": ("fusion.keys=pair", "fusion.partner_drop=0", "align.adversary.input=language"),
     "literal": ("method=literal",),
-    "mlm": ("method=mlm",),
-    "inter_sentence": ("method=inter_sentence",),
     "two views": ("losses.inter_sentence.view=clean",),
     "fewer masked": (
         *(f"losses.{name}.view=clean" for name in ("adversarial", "inter_sentence", "intra_sentence")),
         "align.masked_every=3",
     ),
     "false negatives": ("method=inter_sentence", "losses.inter_sentence.false_negatives=0.1"),
-    "distil": ("method=distil",),
+    "infoxlm": ("method=infoxlm",),
+    "ppa": ("method=ppa", "losses.momentum_contrast.queue=40"),
+    "mao": ("method=mao", "losses.token_reconstruction.weight=2"),
+    "strong": ("method=word_contrast_strong",),
+    "l2": ("method=word_l2",),
+    "english twice": ("method=simcse", "backbone.pool=mean"),
+    **{name: alone(name) for name in objective_types() if name != "translation"},
 }
 
 
@@ -68,7 +73,9 @@ def tables_of_equal_length(length=LENGTH, pairs=PAIRS):
     random = np.random.default_rng(0)
     rows = {side: random.integers(10, 80, (pairs, length)).tolist() for side in ("source", "target")}
     keys = {"source_key": range(pairs), "target_key": range(pairs, 2 * pairs)}
-    table = Dataset.from_dict({**rows, **keys}, features=FEATURES).with_format("arrow")
+    links = {"links": [[place for place in range(row % length) for _ in range(2)] for row in range(pairs)]}
+    features = Features({**FEATURES, "links": FEATURES["source"]})
+    table = Dataset.from_dict({**rows, **keys, **links}, features=features).with_format("arrow")
     lengths = np.full(pairs, length, np.int32)
     return {"de": Tokenised("de", table, lengths, lengths, np.arange(pairs) + 2**62, {}, {})}
 
@@ -122,18 +129,24 @@ def test_a_stage_writes_the_operations_that_torch_counts(toy, tmp_path, monkeypa
         }
 
 
-@pytest.mark.parametrize("view", ["clean", "masked", "english", "tlm", "mixed", "again:mixed", "again:english"])
+@pytest.mark.parametrize("view", ["clean", "masked", "english", "tlm", "mixed", "again:mixed", "target:masked"])
 def test_positions_of_a_view_are_those_that_it_has(toy, view):
     _, data = built(toy, "method=mlm", "align.batch_size=7")
-    data.views = build_views([view], data.layout, configured(toy).align, seed=1)
+    data.views = build_views([view.removeprefix(TARGET)], data.layout, configured(toy).align, seed=1)
     (sides,) = batches(data, 1)[0].views.values()
+    sides = sides[-1:] if view.startswith(TARGET) else sides
     key = data.sampler(1).key(0, 0)
-    table, rows = data.tables[key.language], data.trained[key.language][key.rows]
-    lengths = [side[rows].astype(np.int64) for side in (table.source_lengths, table.target_lengths)]
-    size = BatchSize(*lengths, data.layout.overhead, width=32, mask_rate=0.15)
-    found = positions_of(view, size, data.layout)
+    found = positions_of(view, size_of(data, key, width=32, mask_rate=0.15))
     assert len(found) == sum(len(side.original) for side in sides)
     assert found.sum() == sum(int(side.subwords.attention_mask.sum()) for side in sides)
+
+
+def test_either_language_is_the_target_of_every_other_row():
+    source, target = np.array([[3, 3, 3, 3], [5, 5, 5, 5]])
+    size = BatchSize(source, target, 0 * source, overhead=2, most_joined=64, width=32, mask_rate=0.15)
+    assert positions_of("target:either", size).tolist() == [7, 5, 7, 5]
+    assert positions_of("target:clean", size).tolist() == [7, 7, 7, 7]
+    assert positions_of("target:mixed", size).tolist() == [13, 9]
 
 
 @pytest.mark.parametrize("unit", ["pairs", "tokens", "flops"])

@@ -80,7 +80,8 @@ class Objective(nn.Module, ABC):
         rules: when its measures are worth a warning.
         text: how much of the parallel text it sees without a fusion, see ``data.reads``, for the results.
         reads: what it sees besides, as ``dictionary``.
-        encodes_again: views that it, or the encoder as it began, encodes once more without gradient, for budgets.
+        encodes_again: views that are encoded once more without gradient for it, by whichever encoder, for budgets;
+            ``target:`` in front of one: its second side alone.
         doubts: warnings that its settings and resources are worth.
         faithful: how it differs from its publication, for the results; None where it does not.
         weight: fixed; a learned weight multiplies it.

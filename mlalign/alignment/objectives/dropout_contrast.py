@@ -12,6 +12,7 @@ from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.alignment.views import AGAIN
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, setting
+from mlalign.cost import BatchSize, similarity_operations
 from mlalign.data.reads import PIVOT_SIDE
 from mlalign.losses import inter_sentence_loss
 
@@ -52,3 +53,7 @@ class DropoutContrast(Objective):
         """Both directions summed."""
         one, other = (batch.joined(view).sentences for view in ("english", f"{AGAIN}english"))
         return inter_sentence_loss(one, other, temperature=self.settings.temperature, same=batch.same)
+
+    def operations(self, size: BatchSize) -> int:
+        """All pairs of sentences."""
+        return similarity_operations(size.pairs, size.width)

@@ -40,7 +40,7 @@ class InterSentence(Objective):
         super().__init__(settings, parts)
         self.settings, self.options = settings, plain(settings)
         if settings.false_negatives is not None:
-            self.encodes_again = frozenset({"clean"})
+            self.encodes_again = frozenset({settings.view.value})
         del self.options["view"], self.options["weight"], self.options["false_negatives"]
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:

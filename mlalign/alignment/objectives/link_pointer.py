@@ -73,6 +73,5 @@ class LinkPointer(Objective):
 
     def operations(self, size: BatchSize) -> int:
         """Two maps of each position, and two products of all positions of a row, one without gradient."""
-        lengths = size.source + size.target + 2 * size.overhead - 1
-        products = linear_operations(int((lengths**2).sum()), size.width)
-        return 2 * linear_operations(int(lengths.sum()), size.width**2) + products + products // 3
+        products = linear_operations(int((size.joined**2).sum()), size.width)
+        return 2 * linear_operations(int(size.joined.sum()), size.width**2) + products + products // 3

@@ -13,9 +13,11 @@ from torch.nn import functional
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.companions import Companion
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
+from mlalign.alignment.views import TARGET
 from mlalign.config.enums import ContrastView, Projection
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, SHARE, at_least, setting
+from mlalign.cost import BatchSize, linear_operations
 from mlalign.errors import ConfigError
 from mlalign.losses import momentum_contrast_loss
 from mlalign.training.gathering import all_gather
@@ -71,7 +73,7 @@ class MomentumContrast(Objective):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.settings = settings
+        self.settings, self.encodes_again = settings, frozenset({f"{TARGET}{settings.view}"})
         if settings.layer is not None and settings.layer > parts.layers:
             raise ConfigError(
                 f"losses.momentum_contrast.layer={settings.layer}: the encoder has {parts.layers} layers; "
@@ -100,6 +102,13 @@ class MomentumContrast(Objective):
             temperature=settings.temperature,
             excluded=self._excluded(batch, len(keys)),
         )
+
+    def operations(self, size: BatchSize) -> int:
+        """All similarities with the keys of the batch and of the queue, which get no gradient, and both projections."""
+        rows = size.pairs // 2 if self.settings.view == ContrastView.mixed else size.pairs
+        similarities = linear_operations(rows, (rows + len(self.queue)) * size.width, frozen=True)
+        projections = 0 if self.projection is None else linear_operations(rows, size.width**2)
+        return similarities + projections + projections // 3
 
     def _vector(self, vectors: Float[Tensor, "n dim"], weight: Tensor | None) -> Float[Tensor, "n dim"]:
         if weight is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs
 from mlalign.alignment.vocabulary import VocabularyObjective
-from mlalign.cost import BatchSize, VocabularyRows
+from mlalign.cost import BatchSize, VocabularyRows, pooling_operations
 from mlalign.losses import WordDistribution
 
 
@@ -45,6 +45,10 @@ class TokenReconstruction(VocabularyObjective):
                 smoothing_mass=0.0,
                 prediction="pooled",
             )
+
+    def operations(self, size: BatchSize) -> int:
+        """The means."""
+        return pooling_operations(size.positions, size.width)
 
     def rows(self, size: BatchSize) -> VocabularyRows:
         """One of each sentence."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.objectives.base import Needs
 from mlalign.alignment.vocabulary import VocabularyObjective
+from mlalign.cost import BatchSize, VocabularyRows, hidden_words
 from mlalign.losses import MaskedWords
 
 
@@ -30,3 +31,8 @@ class TranslationMaskedWords(VocabularyObjective):
         rows = batch.joined("tlm")
         labels = batch.vocabulary.columns(rows.token_ids[rows.is_masked])
         yield MaskedWords(batch.vocabulary(rows.at(rows.is_masked)), labels)
+
+    def rows(self, size: BatchSize) -> VocabularyRows:
+        """The share of a row's words that is hidden, rounded for both sentences together."""
+        masked = hidden_words(size.joined - 2 * size.overhead + 1, size.mask_rate)
+        return VocabularyRows(words=masked, singles=masked)

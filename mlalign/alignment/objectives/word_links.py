@@ -71,8 +71,8 @@ class WordLinks(Objective):
         return loss + settings.stay * batch.companions["start"].distance() if settings.stay else loss
 
     def operations(self, size: BatchSize) -> int:
-        """As if every token of the shorter side had a link, which is the most there can be."""
-        links = int(min(size.source.sum(), size.target.sum()))
+        """The projector, and all pairs of linked tokens where they are contrasted."""
+        links = int(size.links.sum())
         width = self.settings.projection or self.dim
         projector = 0 if self.settings.projection is None else self.dim * (self.dim + width)
         contrast = 0 if self.settings.form == LinkForm.distance else similarity_operations(2 * links, width)

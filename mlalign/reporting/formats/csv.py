@@ -4,7 +4,7 @@ import csv as library
 import io
 from collections.abc import Sequence
 
-from mlalign.reporting.tables import Cell, PairedComparison, Row, Table
+from mlalign.reporting.tables import Cell, PairedComparison, Row, Table, seen
 
 HEAD = (
     "task",
@@ -55,7 +55,7 @@ def _line(table: Table, row: Row, column: str, *, reads: bool) -> list[Value]:
     cell = row.cells[column]
     known = [table.task, table.metric, table.kind, row.name, row.copied or "runs", column]
     more: list[Value] = [_truth(cell.never_aligned)]
-    more += [", ".join(row.reads), _truth(cell.is_best)] if reads else []
+    more += [None if row.reads is None else seen(row.reads), _truth(cell.is_best)] if reads else []
     return [*known, *_score(row, cell), *_test(table.baseline, cell.against), *more]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mlalign.reporting.significance import Paired, effect_size_bias
-from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedComparison, Row, Table
+from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedComparison, Row, Table, seen
 
 MISSING = "—"
 UNKNOWN = "n/a"
@@ -86,7 +86,7 @@ def _scores(table: Table) -> Grid:
         cells = [_score(row.cells[column]) for column in table.columns]
         cells.append(GridCell("" if row.copied else str(row.runs or NOT_RUN)))
         if table.says_what_is_read:
-            recorded = ", ".join(row.reads) or NOT_RECORDED
+            recorded = NOT_RECORDED if row.reads is None else seen(row.reads)
             cells.append(GridCell(recorded if row.runs else ""))
         rows.append(GridRow(_name(row), tuple(cells), _group(row, table)))
     last = ("seeds", "reads") if table.says_what_is_read else ("seeds",)

@@ -12,7 +12,9 @@ from torch.nn import functional
 from mlalign.alignment.batch import EncodedBatch
 from mlalign.alignment.companions import Companion
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
+from mlalign.alignment.views import TARGET
 from mlalign.config.settings import POSITIVE, SHARE, at_least, setting
+from mlalign.cost import BatchSize, linear_operations
 from mlalign.losses import momentum_contrast_loss
 from mlalign.training.gathering import all_gather
 
@@ -34,6 +36,7 @@ class QueueContrast(Objective):
             """The batch, and a copy of the encoder that no gradient reaches."""
             return Needs(companions=frozenset({"momentum"}))
 
+    encodes_again = frozenset({f"{TARGET}masked"})
     queue: Tensor
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
@@ -48,6 +51,10 @@ class QueueContrast(Objective):
         with torch.no_grad():
             self._keys = all_gather(functional.normalize(batch.key("masked").vector(), dim=1))
         return momentum_contrast_loss(query, self._keys, self.queue, temperature=self.settings.temperature)
+
+    def operations(self, size: BatchSize) -> int:
+        """All similarities with the queue, which gets no gradient."""
+        return linear_operations(size.pairs, len(self.queue) * size.width, frozen=True)
 
     @torch.no_grad()
     def stepped(self, batch: EncodedBatch) -> None:
