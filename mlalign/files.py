@@ -22,6 +22,7 @@ JsonObject = dict[str, Json]
 RESULTS = "results.json"  # in the folder of a finished run
 LOG, METRICS = "run.log", "metrics.jsonl"  # that can be followed while it lasts
 CONFIG = "config.yaml"  # in that of one that has begun
+WANDB = "wandb.json"  # in that of a stage: stage -> the id of its wandb run
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
 
 HOST = re.sub(r"[^\w.-]", "_", platform.node()) or "localhost"

@@ -26,7 +26,13 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple, peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
 from mlalign.files import FileRecord, Json, JsonObject, remove_orphans
-from mlalign.finetuning.building import build_tunings, notes_on_limits, require_resources, task_files
+from mlalign.finetuning.building import (
+    build_tunings,
+    notes_on_limits,
+    notes_on_scored,
+    require_resources,
+    task_files,
+)
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
@@ -374,7 +380,9 @@ def _learned(
     if done is None:
         log.info("Fine-tuning on %d examples in %s", len(data.updates.labelled.rows), data.languages)
         minutes = config.trainer.checkpoint_minutes
-        kept = learn(module, data, keeper, record.trainer("finetune"), [elapsed], minutes=minutes)
+        called = "finetune" if labels == "all" else f"finetune/{labels}"
+        trainer = record.trainer("finetune", called=called)
+        kept = learn(module, data, keeper, trainer, [elapsed], minutes=minutes)
         files: dict[str, FileRecord] = {}
         for part in (data.train, data.dev, *data.shots.values(), *corpus.resources.parts):
             add_records(files, part)
@@ -439,46 +447,45 @@ def write_results(
         | notes_on(config)
         | notes_on_tunings(config)
         | notes_on_limits(config.task)
+        | notes_on_scored(config.task, config.scored)
         | {note for note in (config.method.note, config.backbone.note) if note}
     )
-    results_file.write_results(
-        record.folder,
-        results_file.Results(
-            task=config.task.name,
-            metric=config.task.metric,
-            method=config.method.name,
-            ablation=config.ablation.name,
-            **aligned.facts,
-            seed=config.seed,
-            selection=config.finetune.selection.value,
-            split=config.scored,
-            scores=scores[HEADLINE],
-            beside={key: found for key, found in scores.items() if key != HEADLINE},
-            never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel, config.data.pivot),
-            parallel=record.parallel,
-            aligned=None if folder is None else str(folder),
-            weights={key: one for key, one in classifier.kept.items() if key != "tested"},
-            curves=stage_curves(record.folder, folder),
-            coverage=record.coverage,
-            warnings=aligned.made.get("warnings", []),
-            reads=sorted(without_lesser(reads)),
-            notes=sorted(notes),
-            budget=aligned.budget,
-            config=container(config),
-            versions=results_file.versions(),
-            commit=results_file.commit(),
-            code=record.code,
-            alignment_code=aligned.made.get("code"),
-            computing=asdict(record.computing),
-            seconds=record.total_seconds,
-            peak_memory_bytes=peak_memory_bytes(),
-            data=record.data,
-        ),
+    results = results_file.Results(
+        task=config.task.name,
+        metric=config.task.metric,
+        method=config.method.name,
+        ablation=config.ablation.name,
+        **aligned.facts,
+        seed=config.seed,
+        selection=config.finetune.selection.value,
+        split=config.scored,
+        scores=scores[HEADLINE],
+        beside={key: found for key, found in scores.items() if key != HEADLINE},
+        never_aligned=[] if folder is None else others(scores[HEADLINE], record.parallel, config.data.pivot),
+        parallel=record.parallel,
+        aligned=None if folder is None else str(folder),
+        weights={key: one for key, one in classifier.kept.items() if key != "tested"},
+        curves=stage_curves(record.folder, folder),
+        coverage=record.coverage,
+        warnings=aligned.made.get("warnings", []),
+        reads=sorted(without_lesser(reads)),
+        notes=sorted(notes),
+        budget=aligned.budget,
+        config=container(config),
+        versions=results_file.versions(),
+        commit=results_file.commit(),
+        code=record.code,
+        alignment_code=aligned.made.get("code"),
+        computing=asdict(record.computing),
+        seconds=record.total_seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+        data=record.data,
     )
+    if folder is not None:
+        add_scores(folder, results)
+    results_file.write_results(record.folder, results)
     remove_unkept(record.folder, classifier.kept.get("kept", ()))
     written = results_file.read_results(record.folder)
-    if folder is not None:
-        add_scores(folder, written)
     record.tracker.show(written, figures_of(written, record.folder))
 
 

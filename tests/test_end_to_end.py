@@ -78,7 +78,9 @@ def results_of(folder: Path) -> dict:
 
 def test_the_encoders_card_has_the_runs_scores(finished):
     results = results_of(finished[1])
-    card = ModelCard.load(Path(results["aligned"]) / "README.md")
+    path = Path(results["aligned"]) / "README.md"
+    card = ModelCard.load(path)
+    assert path.stat().st_mtime <= (finished[1] / "results.json").stat().st_mtime  # with which the run is finished
     assert card.data.language == ["de", "en", "ru"]
     found = {one.dataset_config: one.metric_value for one in card.data.eval_results}
     assert found == pytest.approx(results["scores"], abs=0.005)

@@ -55,6 +55,8 @@ def test_a_few_labels_after_english_and_again_when_it_is_stopped(small, tmp_path
     assert whole["reads"] == ["10 labels in de", "English labels"]
     assert whole["weights"]["last"] == 3  # one update an epoch
     assert not (whole["folder"] / "source").exists()
+    lines = (whole["folder"] / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["stage"] for line in lines} == {"finetune/source", "finetune/shots"}
     learn, calls = pipeline.learn, []
 
     def stopped(module, data, *others, **named):

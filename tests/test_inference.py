@@ -33,7 +33,7 @@ def test_a_text_gets_the_encoders_own_vector_whatever_its_batch(made, aligned, s
     texts = [" ".join(sentences["de"][row : row + 1 + row % 4]) for row in range(9)]
     expected = [represent(made, made.batch([text]), "prototype", "de").sentence[0] for text in texts]
     for size in (1, 4, 64):
-        found = aligned.encode(texts, "de", batch_size=size)
+        found = aligned.encode(texts, "de", batch_size=size, convert_to_tensor=True)
         assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
@@ -52,8 +52,9 @@ def test_both_sides_of_a_pair_can_have_the_same_keys(made, aligned, sentences):
     batch = made.batch(sentences["en"][:3], "en")
     with torch.no_grad():
         expected = made.encoder.embed(batch, "de")
-    assert_close(aligned.encode(sentences["en"][:3], "en", partner="de"), expected)
-    alone = aligned.encode(sentences["en"][:3], "en")
+    texts = sentences["en"][:3]
+    assert_close(aligned.encode(texts, "en", partner="de", convert_to_tensor=True), expected)
+    alone = aligned.encode(texts, "en", convert_to_tensor=True)
     prototypes = made.encoder.prototypes
     mean = prototypes.mean(["de", "ru"])
     with torch.no_grad():
@@ -68,15 +69,26 @@ def test_without_fusion_it_is_what_sentence_transformers_gives(aligned, tmp_path
         texts = sentences[language][:5]
         found = aligned.encode(texts, language, representation="backbone")
         given = model.encode(texts, prompt_name=language)
-        np.testing.assert_allclose(found.numpy(), given, atol=1e-5)
+        np.testing.assert_allclose(found, given, atol=1e-5)
 
 
 @pytest.mark.parametrize("representation", ["prototype", "backbone"])
 def test_a_single_text_gives_one_vector_as_in_sentence_transformers(representation, aligned, tmp_path):
     found = aligned.encode("ein Hund", "de", representation=representation)
-    assert_close(found, aligned.encode(["ein Hund"], "de", representation=representation)[0], rtol=0, atol=0)
-    assert found.shape == SentenceTransformer(str(tmp_path), device="cpu").encode("ein Hund", prompt_name="de").shape
-    assert_close(aligned.encode("a dog", "en", partner="de"), aligned.encode(["a dog"], "en", partner="de")[0])
+    np.testing.assert_array_equal(found, aligned.encode(["ein Hund"], "de", representation=representation)[0])
+    theirs = SentenceTransformer(str(tmp_path), device="cpu").encode("ein Hund", prompt_name="de")
+    assert (type(found), found.dtype, found.shape) == (type(theirs), theirs.dtype, theirs.shape)
+    one, many = (aligned.encode(texts, "en", partner="de") for texts in ("a dog", ["a dog"]))
+    np.testing.assert_array_equal(one, many[0])
+
+
+def test_a_tensor_can_be_learned_from(aligned, sentences):
+    texts = sentences["de"][:3]
+    vectors = aligned.encode(texts, "de", convert_to_tensor=True)
+    np.testing.assert_array_equal(vectors.numpy(), aligned.encode(texts, "de"))
+    probe = torch.nn.Linear(vectors.shape[1], 2)
+    probe(vectors).sum().backward()
+    assert probe.weight.grad.any()
 
 
 def test_no_texts_are_refused(aligned):

@@ -37,7 +37,10 @@ def test_its_accuracy_is_ours(pool, xlmr_folder, sentences, tmp_path):
     english = list(dict.fromkeys(sentences["en"]))  # a sentence that stands there twice has two answers
     others = [" ".join(one.split()[::2]) for one in english]  # which a random encoder finds, but not always
     aligned = AlignedEncoder(tmp_path)
-    ours = [aligned.encode(texts, "unknown", representation="backbone") for texts in (others, english)]
+    ours = [
+        aligned.encode(texts, "unknown", representation="backbone", convert_to_tensor=True)
+        for texts in (others, english)
+    ]
     found = mteb.evaluate(
         SentenceTransformer(str(tmp_path), device="cpu"), mining(english, others), cache=None, encode_kwargs={}
     )

@@ -4,21 +4,36 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import AlignWords, Choose, Compare, Export, Overlap, Predict, Report, Rescore, Show, Verify
+from mlalign.config.commands import (
+    COMMANDS,
+    AlignWords,
+    Choose,
+    Compare,
+    Export,
+    Overlap,
+    Predict,
+    Report,
+    Rescore,
+    Show,
+    Verify,
+)
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.config.plain import Schema, as_object
 from mlalign.config.validation import refuse_out_of_range
-from mlalign.errors import ConfigError
+from mlalign.errors import ConfigError, closest
 
 Job = Callable[[DictConfig], None]
 
 
 def select_command(words: Sequence[str]) -> tuple[str, Job]:
-    """The name of the configuration and the job that typed words ask for."""
-    keys = {word.split("=")[0] for word in words}
+    """The name of the configuration and the job that typed words ask for, misspelt ones too: its keys are then told."""
+    known = {name for schema, *_ in COMMANDS.values() for name in get_type_hints(schema)}
+    typed = {word.partition("=")[0] for word in words if "=" in word}
+    keys = {key if key.partition(".")[0] in known else closest(key, known) for key in typed}
     return next((asked for key, asked in ASKED_BY.items() if key in keys), ("evaluate", compare))
 
 

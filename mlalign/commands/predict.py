@@ -70,8 +70,10 @@ def answer_form(settings: Predict) -> AnswerForm:
     """What is typed, or what the name of the output says; else JSON lines.
 
     Raises:
-        ConfigError: the output is what is read, or no file.
+        ConfigError: the output is what is read, no file, or a standard output that is closed.
     """
+    if settings.output is None and sys.stdout is None:
+        raise ConfigError("output=null: standard output is closed; name a file for the answers with output=FILE")
     if settings.output is not None:
         output, given = Path(settings.output), Path(settings.predict)
         if output.exists() and (not output.is_file() or (given.exists() and output.samefile(given))):
@@ -93,9 +95,11 @@ def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
     """What is read: how messages call it, and what opens it.
 
     Raises:
-        DataError: there is no such file.
+        DataError: there is no such file, or standard input is closed.
     """
     if predict == STANDARD:
+        if sys.stdin is None:
+            raise DataError("predict=-: standard input is closed; expected texts there, or the name of a file of texts")
         return "standard input", lambda: sys.stdin.buffer
     path = Path(predict)
     if not path.exists():

@@ -21,7 +21,7 @@ from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.files import EVALUATIONS, FileRecord, Json, locked, remove
-from mlalign.finetuning.building import task_files
+from mlalign.finetuning.building import notes_on_scored, task_files
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
@@ -231,6 +231,8 @@ class Evaluation:
         config["finetune"]["selection"] = selection
         scores = results[HEADLINE]
         known = self.run.results.parallel if self.run.results.aligned else {}
+        before = self.run.config
+        notes = set(self.run.results.notes) - notes_on_scored(before.task, before.scored)
         return replace(
             self.run.results,
             task=self.config.task.name,
@@ -242,6 +244,7 @@ class Evaluation:
             scores=scores,
             beside={key: found for key, found in results.items() if key != HEADLINE},
             never_aligned=others(scores, known, self.config.data.pivot) if known else [],
+            notes=sorted(notes | notes_on_scored(self.config.task, self.files.scored)),
             config=config,
             versions=versions(),
             commit=commit(),

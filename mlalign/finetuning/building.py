@@ -17,6 +17,8 @@ from mlalign.metrics.tasks import task_metrics
 from mlalign.tasks.registry import learned_tasks
 from mlalign.training.seeding import seed_everything_for
 
+PARTLY = "not comparable with the whole task"
+
 
 def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
     """The files of the task, all looked for at once.
@@ -125,9 +127,13 @@ def require_resources(config: Train, resources: Resources) -> None:
 
 
 def notes_on_limits(task: Task) -> set[str]:
-    """What results say of a task of which not all is learned or scored."""
-    said = {
-        f"at most {task.max_train} examples of the source are learned (task.max_train)": task.max_train,
-        f"at most {task.max_test} test examples of a language are scored (task.max_test)": task.max_test,
-    }
-    return {f"not comparable with the whole task: {note}" for note, most in said.items() if most is not None}
+    """What results say of a task of which not all is learned."""
+    most = task.max_train
+    return set() if most is None else {f"{PARTLY}: at most {most} examples of the source are learned (task.max_train)"}
+
+
+def notes_on_scored(task: Task, part: PartName) -> set[str]:
+    """What results say of a part of which not all is scored."""
+    most = task.max_test if part == "test" else None
+    said = f"{PARTLY}: at most {most} test examples of a language are scored (task.max_test)"
+    return set() if most is None else {said}

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
+from typing import Literal, overload
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -50,7 +52,7 @@ class AlignedEncoder:
         if not self.layout.overhead < self.layout.max_length <= longest:
             raise ValueError(f"max_length={max_length}: expected {self.layout.overhead + 1} to {longest} subwords")
 
-    @torch.inference_mode()
+    @overload
     def encode(
         self,
         texts: str | Sequence[str],
@@ -59,8 +61,32 @@ class AlignedEncoder:
         partner: str | None = None,
         representation: str = "prototype",
         batch_size: int = 64,
-    ) -> Float[Tensor, "*texts dim"]:
-        """One vector per text, float32 on the CPU, not normalised; of a single text, which needs no list, ``[dim]``.
+        convert_to_tensor: Literal[False] = False,
+    ) -> Float[np.ndarray, "*texts dim"]: ...
+
+    @overload
+    def encode(
+        self,
+        texts: str | Sequence[str],
+        language: str,
+        *,
+        partner: str | None = None,
+        representation: str = "prototype",
+        batch_size: int = 64,
+        convert_to_tensor: Literal[True],
+    ) -> Float[Tensor, "*texts dim"]: ...
+
+    def encode(
+        self,
+        texts: str | Sequence[str],
+        language: str,
+        *,
+        partner: str | None = None,
+        representation: str = "prototype",
+        batch_size: int = 64,
+        convert_to_tensor: bool = False,
+    ) -> Float[np.ndarray, "*texts dim"] | Float[Tensor, "*texts dim"]:
+        """One vector per text, float32, not normalised; of a single text, which needs no list, ``[dim]``.
 
         Args:
             texts: in one language; a list, or one text.
@@ -70,25 +96,26 @@ class AlignedEncoder:
                 for English the mean of all others.
             representation: see ``Encoder.represent``.
             batch_size: texts at a time; similar lengths meet, so that little is padded.
+            convert_to_tensor: give a tensor on the CPU instead of an array.
 
         Raises:
             DataError: no texts.
             ValueError: there is no such representation.
         """
-        if isinstance(texts, str):  # which is a sequence of letters, too
-            alone = self.encode([texts], language, partner=partner, representation=representation)
-            return alone[0]
-        if not texts:
+        many = [texts] if isinstance(texts, str) else texts  # a text is a sequence of letters, too
+        if len(many) == 0:
             raise DataError("encode: no texts; expected at least one")
-        words = self.layout.words(texts)
-        order = sorted(range(len(texts)), key=lambda row: len(words[row]))
-        vectors = torch.empty(len(texts), self.encoder.dim)
-        key = self._key(language if partner is None else partner)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            found = self._represent([words[row] for row in rows], language, key, representation)
-            vectors[rows] = found.sentence.float().cpu()
-        return vectors
+        words = self.layout.words(many)
+        order = sorted(range(len(words)), key=lambda row: len(words[row]))
+        vectors = np.empty((len(words), self.encoder.dim), np.float32)
+        with torch.inference_mode():
+            key = self._key(language if partner is None else partner)
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                found = self._represent([words[row] for row in rows], language, key, representation)
+                vectors[rows] = found.sentence.float().cpu().numpy()
+        given = vectors if many is texts else vectors[0]
+        return torch.from_numpy(given) if convert_to_tensor else given
 
     @torch.inference_mode()
     def align_words(

@@ -15,6 +15,7 @@ from mlalign.data.coverage import TEXTS, Coverage, coverage
 from mlalign.data.languages import ENGLISH, canonical, codes_of, nearest, unlike
 from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
+from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.readers.parallel import called, other_side
 from mlalign.data.sequences import SequenceBuilder
@@ -180,12 +181,14 @@ class ParallelText:
         return found
 
     def log_files(self) -> dict[str, int]:
-        """Log which files are read and which are not; path -> lines of each that is."""
+        """Log which files are read, which hold HTML entities and which are not read; path -> lines of each that is."""
         lines = {}
         for language, paths in self.files.items():
             for path in paths:
-                lines[str(path)] = sum(1 for _ in read_lines(path))
-                log.info("%s-%s: %s pairs in %s", self.pivot, language, f"{lines[str(path)]:,}", path)
+                found = Counter(has_entity(content) for _, content in read_lines(path))
+                lines[str(path)] = found.total()
+                log.info("%s-%s: %s pairs in %s", self.pivot, language, f"{found.total():,}", path)
+                tell_of_entities(path, found[True], found.total())
         for one in self.ignored():
             log.info("Ignored: %s", one)
         return lines

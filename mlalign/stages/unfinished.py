@@ -11,7 +11,7 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import Computing
 from mlalign.distributed import broadcast_object, is_rank_zero
-from mlalign.files import EVALUATIONS, METRICS, RESULTS, Json, JsonObject, remove, sha256_of, write_whole
+from mlalign.files import EVALUATIONS, METRICS, RESULTS, WANDB, Json, JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
 from mlalign.finetuning.validation import reads_parallel
 from mlalign.reporting.curves import CURVES
@@ -21,7 +21,9 @@ from mlalign.stages.parallel_text import ParallelText
 PROGRESS = "progress.json"
 PREDICTIONS = "predictions"
 SOURCE_STAGE = "source"  # folder of the stage before the one of a few labels, where that is apart
-MADE = (PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, METRICS, EVALUATIONS, SOURCE_STAGE)  # by a run
+MADE = (  # by a run
+    *(PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, METRICS, EVALUATIONS, SOURCE_STAGE, WANDB),
+)
 
 
 class Progress:

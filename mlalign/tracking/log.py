@@ -16,7 +16,7 @@ class JsonLines(Logger):
 
     Args:
         folder: of the run, whatever folder the stage itself works in.
-        stage: ``align``, ``finetune`` or another.
+        stage: ``align``, ``finetune``, or ``finetune/shots`` and its like where there are two.
     """
 
     def __init__(self, folder: Path, stage: str) -> None:

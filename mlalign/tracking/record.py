@@ -95,18 +95,18 @@ class RunRecord:
         yield
         self.seconds[stage] += time.perf_counter() - started
 
-    def _loggers(self, stage: str, folder: Path) -> list[Logger]:
+    def _loggers(self, stage: str, folder: Path, called: str) -> list[Logger]:
         """The tracker's, and the lines that can be followed."""
-        return [*self.tracker.loggers(stage, folder), *([JsonLines(self.folder, stage)] if is_rank_zero() else [])]
+        return [*self.tracker.loggers(stage, folder), *([JsonLines(self.folder, called)] if is_rank_zero() else [])]
 
-    def trainer(self, stage: str) -> Callable[..., L.Trainer]:
-        """Function that makes the trainer of a stage, with its loggers."""
+    def trainer(self, stage: str, *, called: str | None = None) -> Callable[..., L.Trainer]:
+        """Function that makes the trainer of a stage, with its loggers; ``called`` tells two of a kind apart."""
 
         def make(*, folder: Path, callbacks: Sequence[L.Callback], **options: Any) -> L.Trainer:
             return make_trainer(
                 folder=folder,
                 accelerator=self.computing.accelerator,
-                loggers=[] if stage == "test" else self._loggers(stage, folder),
+                loggers=[] if stage == "test" else self._loggers(stage, folder, called or stage),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,
                 options=self.config.trainer.options,

@@ -34,7 +34,7 @@ OURS = {  # arguments of wandb.init that other keys set, or that follow from the
     "job_type": "none: it is the stage",
     "name": "none: it is the run's and the stage's",
     "reinit": "none: every stage is a wandb run",
-    "resume": "none: a resumed alignment continues its own run",
+    "resume": "none: what resumes takes the place of what was stopped",
     "settings": "none: use wandb's environment variables",
 }
 
@@ -105,13 +105,13 @@ def start(
     folder: Path,
     config: Mapping[str, Json],
 ) -> "wandb.Run":
-    """The wandb run with that id, new or resumed.
+    """A new wandb run, in the place of one that has this id already.
 
     If the server does not answer, the run is offline.
 
     Args:
         options: arguments of ``wandb.init``: project, entity, mode, tags, ...
-        identity: a run with this id is resumed; another project may have one too.
+        identity: its id; another project may have one too.
         name: the name it is shown under.
         group: name of the runs that belong together.
         job: ``align``, ``finetune`` or ``test``.
@@ -126,7 +126,7 @@ def start(
     wanted = {**options, "id": identity}
     if in_sweep():  # the agent sets these
         wanted = {key: one for key, one in wanted.items() if key not in ("id", "project", "entity")}
-    wanted |= {"name": name, "group": group, "job_type": job, "resume": "allow"}
+    wanted |= {"name": name, "group": group, "job_type": job}
 
     def init(mode: str) -> "wandb.Run":
         limits = wandb.Settings(

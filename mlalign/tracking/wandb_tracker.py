@@ -12,8 +12,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlalign.data.readers import AnyExample, Part
-from mlalign.files import Json, write_whole
+from mlalign.files import WANDB, Json, write_whole
 from mlalign.metrics.tasks import TaskMetric
+from mlalign.reporting.curves import CURVES, join_curves
 from mlalign.reporting.keys import (
     CONFUSION,
     FIGURES,
@@ -32,7 +33,6 @@ from mlalign.tracking.tracker import Figures, Tracker
 log = logging.getLogger(__name__)
 
 SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes", "budget")  # of the results
-IDENTITY = "wandb.json"  # in the output folder of a stage
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ class WandbTracker(Tracker):
         self._tested: dict[str, tuple[Path, Part[AnyExample]]] = {}
 
     def loggers(self, stage: str, folder: Path) -> list[Logger]:
-        """Loggers to csv files and to a wandb run that starts now; a resumed alignment continues its run."""
+        """Loggers to csv files and to a wandb run that starts now, in the place of one that was stopped."""
         loggers = super().loggers(stage, folder)
         self._begin(stage, folder)
         if self.stage is not None:
-            loggers.append(StageLogger(self.stage, stage))
+            loggers.append(StageLogger(self.stage, stage, join_curves(folder / CURVES, stage)))
         return loggers
 
     def end_stage(self) -> None:
@@ -184,19 +184,15 @@ class WandbTracker(Tracker):
 
 
 def _identity(folder: Path, stage: str) -> str:
-    """The id of a resumed alignment, else a new one; an alignment's is saved in its folder.
-
-    The folder of an alignment is named by its fingerprint and deleted when it starts from scratch; the
-    other stages always start from scratch.
-    """
-    path = folder / IDENTITY
-    name = folder.name.removesuffix(".partial").rpartition("-")[2]
-    if stage == "align" and path.is_file():
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))[stage])
-        except (ValueError, KeyError, TypeError):
-            log.info("%s: cannot be read; starting a new wandb run", path)
-    known = f"{stage}-{name}-{secrets.token_hex(3)}"
-    if stage == "align":
-        write_whole(path, json.dumps({stage: known}) + "\n")
-    return known
+    """The id of a stage's wandb run, the same until the stage begins from scratch, when what it made is deleted."""
+    path = folder / WANDB
+    try:
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    known: dict[str, str] = found if isinstance(found, dict) else {}
+    if not isinstance(known.get(stage), str):
+        name = folder.name.removesuffix(".partial").rpartition("-")[2]
+        known[stage] = f"{stage}-{name}-{secrets.token_hex(3)}"
+        write_whole(path, json.dumps(known) + "\n")
+    return known[stage]

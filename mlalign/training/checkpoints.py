@@ -57,9 +57,10 @@ class StageCheckpoints(L.Callback):
     """Saves a stage now and then, and when a signal asks it to stop, which it does then.
 
     Only between updates: a gradient that waits for the rest of its window would be lost. Not at the
-    end of an epoch that is not the last, and behind a validation that is due, both of which Lightning
-    leaves out when it resumes. The first time that is due is taken, a later one if saving has not
-    cost more than its share of the time: a large encoder's checkpoint takes longer than many steps.
+    end of an epoch that is not the last, behind a validation that is due, and an update later where
+    one is reported, all of which Lightning leaves out when it resumes. The first time that is due is
+    taken, a later one if saving has not cost more than its share of the time: a large encoder's
+    checkpoint takes longer than many steps.
 
     Args:
         path: of the only checkpoint.
@@ -89,7 +90,7 @@ class StageCheckpoints(L.Callback):
         is_time = step % self.every == 0 or now - self._saved >= self.seconds
         due, self._signal = _agreed(is_last or (is_time and now >= self._affordable), stopping.received())
         self._is_due |= bool(due or self._signal)
-        if not _validates(trainer):
+        if not _validates(trainer) and (is_last or not _reports(trainer)):
             self._save(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, *_: object) -> None:
@@ -147,6 +148,12 @@ def _validates(trainer: L.Trainer) -> bool:
     """Whether a validation follows this batch."""
     every: Any = trainer.val_check_batch
     return trainer.enable_validation and (trainer.fit_loop.total_batch_idx + 1) % every == 0
+
+
+def _reports(trainer: L.Trainer) -> bool:
+    """Whether Lightning logs this batch, which it does when its callbacks are done."""
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return trainer.lightning_module.automatic_optimization and every > 1 and trainer.global_step % every == 0
 
 
 def _agreed(*numbers: int) -> list[int]:

@@ -23,6 +23,9 @@ from mlalign.errors import ConfigError
         ("run=a predict=-", "predict"),
         ("run=a export=transformers output=b", "export"),
         ("", "evaluate"),
+        ("run=a predikt=-", "predict"),  # whose keys are told
+        ("run=a task.languages=[de] spilt=dev", "rescore"),
+        ("runs=a tabel=ablation +x=1 report= --help", "report"),
     ],
 )
 def test_the_keys_tell_what_is_asked_for(typed, name):

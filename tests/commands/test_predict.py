@@ -14,7 +14,7 @@ import pytest
 from training.toy import configured, write_toy
 from typed import call
 
-from mlalign.commands.predict import predict, target
+from mlalign.commands.predict import answer_form, predict, source, target
 from mlalign.config.commands import Predict
 from mlalign.errors import ConfigError, DataError
 from mlalign.inference import Classifier
@@ -109,6 +109,13 @@ def test_standard_input_and_output_carry_nothing_else(topics, world, tmp_path):
     assert [row[1] for row in rows] == [one["predicted"] for one in expected]
     assert [list(map(float, row[2:])) for row in rows] == [list(one["probabilities"].values()) for one in expected]
     assert not list(tmp_path.iterdir())
+
+
+def test_standard_streams_that_are_closed_are_named():
+    with patch.object(sys, "stdin", None), pytest.raises(DataError, match="predict=-: standard input is closed"):
+        source("-")
+    with patch.object(sys, "stdout", None), pytest.raises(ConfigError, match=r"closed; name a file .* output=FILE"):
+        answer_form(Predict(run="a", predict="-"))
 
 
 def test_an_empty_line_is_answered_with_nothing_and_a_long_one_is_counted(topics, tmp_path):

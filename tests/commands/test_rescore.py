@@ -94,6 +94,18 @@ def test_some_languages_or_another_part_can_be_scored(finished):
         assert score == pytest.approx(100 * sum(right) / 24, abs=1e-3)
 
 
+def test_a_limit_is_noted_where_the_scores_have_it_and_nowhere_else(finished, tmp_path):
+    before = results_of(finished)
+    limited = results_of(again(finished, "task.max_test=7", "task.languages=[de]"))
+    (note,) = set(limited["notes"]) - set(before["notes"])
+    assert "task.max_test" in note
+    shutil.copytree(finished, tmp_path / "run")
+    before["config"]["task"]["max_test"], before["notes"] = 7, limited["notes"]
+    (tmp_path / "run" / "results.json").write_text(json.dumps(before), encoding="utf-8")
+    assert note not in results_of(again(tmp_path / "run", "split=dev", "task.languages=[de]"))["notes"]
+    assert note in results_of(again(tmp_path / "run", "task.languages=[de]"))["notes"]
+
+
 def test_a_test_part_elsewhere_is_enough(finished, tmp_path, capsys):
     documents(tmp_path / "tasks" / "news" / "german.test", "de", seed=90)
     folder = again(finished, f"data.root={tmp_path}", "task.folder=news", "task.languages=[de]")

@@ -2,15 +2,15 @@
 
 import html
 import logging
-from collections import Counter
 from html.entities import html5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlalign.config.schema import Train
 from mlalign.data.markup import decoded, has_entity
-from mlalign.data.readers import read_pairs
+from mlalign.stages.parallel_text import ParallelText
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,14 @@ def test_escaped_text_comes_back_and_plain_text_stays(text):
     assert decoded(html.escape(plain)) == plain
 
 
-def test_parallel_text_is_read_as_it_is_and_counted(tmp_path, caplog):
-    path = tmp_path / "en-de.tsv"
+def test_parallel_text_is_read_as_it_is_and_counted_once(tmp_path, caplog):
+    path = tmp_path / "parallel" / "c" / "en-de.tsv"
+    path.parent.mkdir(parents=True)
     path.write_text("a &amp; b\tc\nd\te\nf\t&#39;g\n")
+    config = Train()
+    config.data.root, config.data.parallel = str(tmp_path), ["c"]
+    text = ParallelText(config)
     with caplog.at_level(logging.WARNING):
-        pairs = list(read_pairs(path, on_bad_line="error", dropped=Counter()))
-    assert pairs == [("a &amp; b", "c"), ("d", "e"), ("f", "&#39;g")]
-    assert "2 of 3 entries hold HTML entities" in caplog.text
+        assert text.log_files() == {str(path): 3}
+        assert list(text.pairs_in(path)) == [("a &amp; b", "c"), ("d", "e"), ("f", "&#39;g")]
+    assert caplog.text.count("2 of 3 entries hold HTML entities") == 1

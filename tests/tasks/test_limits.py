@@ -8,7 +8,7 @@ from reporting.made import results
 from mlalign.config.task import Task
 from mlalign.data.readers import task_formats
 from mlalign.data.task_files import TaskFiles, TaskRelease
-from mlalign.finetuning.building import notes_on_limits
+from mlalign.finetuning.building import notes_on_limits, notes_on_scored
 from mlalign.reporting.paper import reason_against
 
 TOPICS = ("CCAT", "ECAT", "GCAT", "MCAT")
@@ -50,8 +50,9 @@ def test_what_is_not_drawn_is_counted_and_the_file_is_held_to_its_official_size(
 
 
 def test_results_say_it_and_the_paper_does_not_stand_beside_them():
-    assert notes_on_limits(Task()) == set()
-    (note,) = notes_on_limits(replace(Task(), max_test=7))
+    few = replace(Task(), max_test=7)
+    assert notes_on_limits(few) == notes_on_scored(Task(), "test") == notes_on_scored(few, "dev") == set()
+    (note,) = notes_on_scored(few, "test")
     assert "at most 7 test examples" in note
     assert "not comparable" in note
     whole = results(data={"source": "hub", "root": "data/hub"})

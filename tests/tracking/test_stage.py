@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlalign.reporting.curves import join_curves
 from mlalign.reporting.keys import STEP_OF
 from mlalign.tracking.logger import StageLogger
 from mlalign.tracking.stage import Stage
@@ -92,9 +93,26 @@ def test_an_error_marks_the_run_as_failed(stage, run):
     assert run.summary["error"] == "ValueError: lost"
 
 
-def test_lightnings_numbers_stand_at_their_stages_step(stage, run):
-    logger = StageLogger(stage, "finetune")
+def test_lightnings_numbers_stand_at_their_stages_step(stage, run, tmp_path):
+    logger = StageLogger(stage, "finetune", join_curves(tmp_path, "finetune"))
     logger.log_metrics({"finetune/loss": 0.5, "epoch": 1}, step=7)
     logger.log_hyperparams(SimpleNamespace())
+    logger.finalize("success")
     assert run.rows == [{"finetune/loss": 0.5, "finetune/step": 7}]
     assert (logger.name, logger.version) == ("finetune", "align-1")
+
+
+@pytest.mark.parametrize("resumed", [0, 4, 5, 9, None])
+def test_a_resumed_stage_shows_every_step_once(resumed, stage, run, tmp_path):
+    """Stopped after step 7, it resumes anywhere, or, stopped behind its last report, reports nothing more."""
+    values = {step: {"finetune/loss": float(step), **({"lr": 0.1} if step % 2 else {})} for step in range(12)}
+    attempt = tmp_path / "finetune"
+    attempt.mkdir()
+    rows = [f"{step // 6},{step},{values[step]['finetune/loss']},{values[step].get('lr', '')}\n" for step in range(8)]
+    (attempt / "metrics.csv").write_text("epoch,step,finetune/loss,lr\n" + "".join(rows))
+    logger = StageLogger(stage, "finetune", join_curves(tmp_path, "finetune"))
+    for step in () if resumed is None else range(resumed, 12):
+        logger.log_metrics(values[step] | {"epoch": 3}, step)
+    logger.finalize("success")
+    known = range(8) if resumed is None else sorted({*range(min(8, resumed)), *range(resumed, 12)})
+    assert run.rows == [values[step] | {"finetune/step": step} for step in known]

@@ -22,6 +22,8 @@ class Loop(SimpleNamespace):
             max_epochs=epochs,
             enable_validation=True,
             val_check_batch=1000,
+            log_every_n_steps=1000,
+            lightning_module=SimpleNamespace(automatic_optimization=True),
         )
         self.fit_loop = SimpleNamespace(total_batch_idx=-1)
         self.now, self.cost = 0.0, cost
@@ -67,6 +69,12 @@ def test_slow_steps_are_saved_by_the_clock(monkeypatch):
 def test_the_end_of_an_epoch_waits_for_the_next_step_but_the_end_of_the_run_does_not(monkeypatch):
     assert Loop(monkeypatch, cost=0, epochs=2).run(keeper(), 10, epoch=4) == [2, 5, 6, 9, 10]
     assert Loop(monkeypatch, cost=0).run(keeper(60), 5, epoch=5) == [3, 5]
+
+
+def test_an_update_that_is_reported_comes_first(monkeypatch):
+    loop = Loop(monkeypatch, cost=0)
+    loop.log_every_n_steps = 4
+    assert loop.run(keeper(), 12, epoch=12) == [2, 5, 6, 9, 10, 12]  # the end of the run is not put off
 
 
 def test_a_validation_that_is_due_comes_first(monkeypatch):

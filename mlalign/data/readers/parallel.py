@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlalign.data.languages import ENGLISH, canonical, codes_of
-from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError, did_you_mean
@@ -124,7 +123,7 @@ def read_pairs(
     name = path.name.split(".")[0]
     sides = f"English, {name.removeprefix('en-')}" if name.startswith("en-") else name.replace("-", ", ", 1)
     swapped = is_reversed(path, pivot)
-    kept = encoded = 0
+    kept = 0
     for line, content in read_lines(path):
         fields = [field.strip() for field in content.split("\t")]
         if len(fields) != 2:
@@ -134,7 +133,5 @@ def read_pairs(
             left.bad(line, "empty side", f"expected text on both sides ({sides}), found none on one")
         else:
             kept += 1
-            encoded += has_entity(content)
             yield (fields[1], fields[0]) if swapped else (fields[0], fields[1])
     left.check(kept)
-    tell_of_entities(path, encoded, kept)
