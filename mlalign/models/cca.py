@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 class LinearMap(NamedTuple):
     """From the vectors of one space to those of another."""
 
-    mean: Float[NDArray[np.float64], " dim"]
-    matrix: Float[NDArray[np.float64], "dim other"]
-    other_mean: Float[NDArray[np.float64], " other"]
+    mean: Float[np.ndarray, " dim"]
+    matrix: Float[np.ndarray, "dim other"]
+    other_mean: Float[np.ndarray, " other"]
 
-    def __call__(self, vectors: Float[NDArray[np.floating], "n dim"]) -> Float[NDArray[np.float64], "n other"]:
+    def __call__(self, vectors: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n other"]:
         """The vectors in the other space."""
         return (vectors - self.mean) @ self.matrix + self.other_mean
 
 
 def canonical_map(
-    source: Float[NDArray[np.floating], "n dim"], target: Float[NDArray[np.floating], "n other"]
-) -> tuple[LinearMap, Float[NDArray[np.float64], " directions"]]:
+    source: Float[np.ndarray, "n dim"], target: Float[np.ndarray, "n other"]
+) -> tuple[LinearMap, Float[np.ndarray, " directions"]]:
     r"""The map through the space of canonical correlation, in which all directions are kept.
 
     .. math::
@@ -52,8 +52,8 @@ def canonical_map(
 
 
 def _roots(
-    scatter: Float[NDArray[np.float64], "dim dim"],
-) -> tuple[Float[NDArray[np.float64], "dim dim"], Float[NDArray[np.float64], "dim dim"]]:
+    scatter: Float[np.ndarray, "dim dim"],
+) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
     """The inverse square root, of what is not zero but for rounding, and the square root."""
     values, vectors = np.linalg.eigh(scatter)
     values = np.where(values > values.max() * len(values) * np.finfo(np.float64).eps, values, 0.0)
