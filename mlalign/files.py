@@ -23,6 +23,8 @@ RESULTS = "results.json"  # in the folder of a finished run
 LOG, METRICS = "run.log", "metrics.jsonl"  # that can be followed while it lasts
 CONFIG = "config.yaml"  # in that of one that has begun
 WANDB = "wandb.json"  # in that of a stage: stage -> the id of its wandb run
+CHECKPOINT = Path("checkpoints/last.ckpt")  # of a stage that is not finished
+PREDICTIONS = "predictions"  # a file for each language that is scored
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
 
 HOST = re.sub(r"[^\w.-]", "_", platform.node()) or "localhost"

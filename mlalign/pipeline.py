@@ -5,7 +5,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +24,10 @@ from mlalign.data.languages import canonical, others
 from mlalign.data.reads import PARALLEL, without_lesser
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.device import padding_multiple, peak_memory_bytes
+from mlalign.device import peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.files import FileRecord, Json, JsonObject, remove_orphans
-from mlalign.finetuning.building import (
-    build_tunings,
-    notes_on_limits,
-    notes_on_scored,
-    require_resources,
-    task_files,
-)
+from mlalign.files import PREDICTIONS, FileRecord, JsonObject, remove_orphans
+from mlalign.finetuning.building import build_tunings, notes_on_limits, notes_on_scored, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.resources import Resources
@@ -61,7 +56,7 @@ from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
 from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
-from mlalign.stages.unfinished import PREDICTIONS, SOURCE_STAGE, Progress, identity_of, remove_unkept
+from mlalign.stages.unfinished import SOURCE_STAGE, Progress, identity_of, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
 from mlalign.tasks.data import Labels, TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task
@@ -93,27 +88,17 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Aligned:
-    """The encoder that fine-tuning starts from.
-
-    Attributes:
-        encoder: aligned, or the untouched backbone where nothing aligns.
-        layout: makes sequences of text; holds the tokenizer.
-        folder: of the aligned encoder; None where nothing aligns.
-        made: how it was made, see ``alignment.yaml``.
-        facts: what the results say of its backbone.
-        reads: what the stages saw.
-        notes: what is to be said of them.
-        budget: what they were allowed to spend, and what was spent; None where nothing was, or long ago.
-    """
+    """The encoder that fine-tuning starts from: aligned, or the untouched backbone where nothing aligns."""
 
     encoder: TaskEncoder
-    layout: SequenceBuilder
-    folder: Path | None
-    made: JsonObject
-    facts: JsonObject
-    reads: frozenset[str]
-    notes: frozenset[str]
-    budget: Budget | None
+    layout: SequenceBuilder  # makes sequences of text; holds the tokenizer
+    folder: Path | None  # of the aligned encoder
+    code: JsonObject | None  # that made it
+    warnings: list[str]  # of how it was made
+    facts: JsonObject  # what the results say of its backbone
+    reads: set[str]  # what the stages saw
+    notes: set[str]  # what is to be said of them
+    budget: Budget | None  # what they might spend, and what was spent; None where nothing was, or long ago
 
     @property
     def identity(self) -> JsonObject:
@@ -123,31 +108,19 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Classifier:
-    """What was learned; a task that is not learned has neither data nor module.
+    """What was learned; a task that is not learned has neither data nor module."""
 
-    Attributes:
-        progress: what of the run is done.
-        kept: which weights stay in the folder.
-        notes: what is to be said of how it was learned.
-    """
-
-    progress: Progress
+    progress: Progress  # what of the run is done
     data: TaskDataModule | None = None
     module: FinetuningModule | None = None
-    kept: JsonObject = field(default_factory=dict)
-    notes: frozenset[str] = frozenset()
+    kept: JsonObject = field(default_factory=dict)  # which weights stay in the folder
+    notes: frozenset[str] = frozenset()  # what is to be said of how it was learned
 
 
 def run(config: Train) -> Path:
-    """Align, fine-tune and evaluate, or show what the same command found before.
+    """Align, fine-tune and evaluate, or show what the same command found before; returns the folder of the results.
 
     All ranks of a run call this; the first writes and shows.
-
-    Args:
-        config: checked.
-
-    Returns:
-        The folder of the results.
 
     Raises:
         UserError: a setting, a file or the course of the training is at fault.
@@ -171,24 +144,14 @@ def run(config: Train) -> Path:
 
 
 def prepare_data(config: Train) -> Corpus:
-    """Fetch or generate what is missing under ``data.root``, and look for every file of the task.
-
-    Raises:
-        ConfigError: a language or corpus does not exist.
-        DataError: a file is missing.
-    """
+    """Fetch or generate what is missing under ``data.root``, and look for every file of the task."""
     with rank_zero_first():
         prepare(config)
     return find_data(config)
 
 
 def find_data(config: Train) -> Corpus:
-    """Look for every file of a configuration.
-
-    Raises:
-        ConfigError: a language or corpus does not exist.
-        DataError: a file is missing.
-    """
+    """Look for every file of a configuration; what is missing is refused."""
     text, task = ParallelText(config), task_files(config)
     alone = replace(config, task=replace(config.task, languages=[task.source]))
     scored = task if config.trial is None else task_files(alone, scored=config.scored)
@@ -208,10 +171,8 @@ def clear_orphans(config: Train, folder: Path) -> None:
 
 def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     """Whether the run is finished already; whoever watches it is shown its results."""
-    wanted = config.resume is not False
-    found = broadcast_object(
-        is_rank_zero() and wanted and is_finished(config, folder, corpus.scored.languages, corpus.text)
-    )
+    is_wanted = is_rank_zero() and config.resume is not False
+    found = broadcast_object(is_wanted and is_finished(config, folder, corpus.scored.languages, corpus.text))
     if found:
         log.info("This run is finished; resume=false recomputes it.")
         if is_rank_zero():  # where it was ended just before that
@@ -238,13 +199,12 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     stages = chained(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
     folders = encoder_folders(stages, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
-    made, costs, spent = JsonObject(), JsonObject(), JsonObject()
-    reads, notes = set[str](), set[str]()
+    recipes = [cast(JsonObject, OmegaConf.to_container(OmegaConf.load(folder / RECIPE))) for folder in folders]
+    spent, warnings = told_together(recipes)
+    costs, reads, notes = JsonObject(), set[str](), set[str]()
     if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}
-    for stage, folder in zip(names, folders, strict=True):
-        made = cast(Json, OmegaConf.to_container(OmegaConf.load(folder / RECIPE)))
-        spent = {**made["budget"], "seconds": made["seconds"]} if made.get("budget") else spent
+    for stage, made in zip(names, recipes, strict=True):
         costs |= made.get("costs", {})
         reads |= set(made.get("reads", read_by(config) if stage == Stage.align else (PARALLEL,)))
         notes |= set(made.get("notes", ()))
@@ -256,19 +216,28 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
         encoder: TaskEncoder = Encoder(model, pool=config.backbone.pool.value)
     else:
         encoder, tokenizer = load_encoder(last, attention=record.computing.attention)
-    tokens, multiple = corpus.text.language_tokens(tokenizer), padding_multiple(gpu=record.computing.gpu)
-    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
+    layout = corpus.text.layout(tokenizer, config.finetune.max_length)
     pivot, source = config.data.pivot, canonical(corpus.task.source)
     if last is not None:
         record.coverage["parallel"] = corpus.text.coverage(layout)
-        made["warnings"] = [*made.get("warnings", []), *corpus.text.lacking(corpus.task.languages)]
+        warnings += corpus.text.lacking(corpus.task.languages)
         if PARALLEL in reads and pivot != source and corpus.task.learned:
             notes.add(f"aligned through {pivot}: {source}, whose labels are learned, is paired with no other language")
     budget = Budget(stages=costs) if costs else None
     if spent:
         unit, amount = config.align.budget.unit.value, config.align.budget.amount
         budget = Budget(unit, spent["steps"] if amount is None else amount, **spent, stages=costs)
-    return Aligned(encoder, layout, last, made, backbone.facts(encoder), frozenset(reads), frozenset(notes), budget)
+    code = recipes[-1].get("code") if recipes else None
+    return Aligned(encoder, layout, last, code, warnings, backbone.facts(encoder), reads, notes, budget)
+
+
+def told_together(recipes: Sequence[JsonObject]) -> tuple[JsonObject, list[str]]:
+    """What the alignments of a chain spent, with their seconds, none where none has a budget; the warnings of all."""
+    spent = Counter[str]()
+    for made in recipes:
+        if made.get("budget"):
+            spent.update({**made["budget"], "seconds": made["seconds"]})
+    return dict(spent), [one for made in recipes for one in made.get("warnings", ())]
 
 
 def chained(
@@ -290,11 +259,7 @@ def chained(
 
 
 def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord) -> Classifier:
-    """Learn the task on its source's labels, and a few of target languages; leaves the weights that are to be tested.
-
-    Raises:
-        TrainingError: the training diverged or ended early.
-    """
+    """Learn the task on its source's labels, and a few of target languages; leaves the weights to be tested."""
     identity = identity_of(config, aligned.identity, corpus.task, corpus.text, record.computing)
     progress = Progress(record.folder, identity)
     if not corpus.task.learned:
@@ -305,11 +270,8 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     if reads_parallel(config):
         record.parallel |= corpus.text.paths
     if isinstance(aligned.encoder, Encoder):
-        configure_training(
-            aligned.encoder.backbone,
-            gradient_checkpointing=config.backbone.gradient_checkpointing,
-            compiled=config.trainer.compile,
-        )
+        checkpointing, compiled = config.backbone.gradient_checkpointing, config.trainer.compile
+        configure_training(aligned.encoder.backbone, gradient_checkpointing=checkpointing, compiled=compiled)
     learned = partial(_learned, config, aligned, corpus, record)
     if settings.shots_order == ShotsOrder.mixed:
         return learned(progress, settings, tunings, "all")
@@ -320,12 +282,8 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
 
 def of_few_labels(settings: Finetune) -> Finetune:
     """The settings of the stage in which a few labels are learned after the source's."""
-    rate = settings.shots_learning_rate
-    return replace(
-        settings,
-        epochs=settings.shots_epochs or settings.epochs,
-        learning_rate=settings.learning_rate if rate is None else rate,
-    )
+    rate = settings.learning_rate if settings.shots_learning_rate is None else settings.shots_learning_rate
+    return replace(settings, epochs=settings.shots_epochs or settings.epochs, learning_rate=rate)
 
 
 def _learned(
@@ -356,7 +314,7 @@ def _learned(
         scored=corpus.scored,
         labels=labels,
     )
-    adapter, notes = config.backbone.adapter, set()
+    adapter, notes = config.backbone.adapter, frozenset[str]()
     if adapter.learns_in(AdapterStage.finetune):
         assert isinstance(aligned.encoder, Encoder)  # others are refused
         adapt(aligned.encoder.backbone, adapter, settings.seed)
@@ -372,10 +330,9 @@ def _learned(
     if start is not None:
         module.head.load_state_dict(start.head.state_dict())
     if adapter.learns_in(AdapterStage.finetune):
-        notes.add(f"finetune with {adapter.form}: {share_that_learns(aligned.encoder)}")
-    keeper = CheckpointKeeper(
-        progress.folder, aligned.layout, selection=settings.selection.value, keep=config.keep_checkpoints.value
-    )
+        notes |= {f"finetune with {adapter.form}: {share_that_learns(aligned.encoder)}"}
+    choice, keep = settings.selection.value, config.keep_checkpoints.value
+    keeper = CheckpointKeeper(progress.folder, aligned.layout, selection=choice, keep=keep)
     done = progress.learned
     if done is None:
         log.info("Fine-tuning on %d examples in %s", len(data.updates.labelled.rows), data.languages)
@@ -394,7 +351,7 @@ def _learned(
         restore_weights(module, keeper.at(done["weights"]["tested"]))
     record.seconds["finetune"] += done["seconds"]
     record.data |= done["files"]
-    return Classifier(progress, data, module, done["weights"], frozenset(notes))
+    return Classifier(progress, data, module, done["weights"], notes)
 
 
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
@@ -435,21 +392,12 @@ def write_results(
     """Write ``results.json``, last of all, so that it means a finished run; the first rank does."""
     if not is_rank_zero():
         return
-    folder = aligned.folder
-    reads = (
-        aligned.reads
-        | tunings_read(config)
-        | (labels_read(canonical(corpus.task.source), corpus.task.shots) if corpus.task.learned else set())
-    )
-    notes = (
-        aligned.notes
-        | classifier.notes
-        | notes_on(config)
-        | notes_on_tunings(config)
-        | notes_on_limits(config.task)
-        | notes_on_scored(config.task, config.scored)
-        | {note for note in (config.method.note, config.backbone.note) if note}
-    )
+    folder, task = aligned.folder, corpus.task
+    reads = aligned.reads | tunings_read(config)
+    reads |= labels_read(canonical(task.source), task.shots) if task.learned else set()
+    notes = aligned.notes | classifier.notes | notes_on(config) | notes_on_tunings(config)
+    notes |= notes_on_limits(config.task) | notes_on_scored(config.task, config.scored)
+    notes |= {note for note in (config.method.note, config.backbone.note) if note}
     results = results_file.Results(
         task=config.task.name,
         metric=config.task.metric,
@@ -467,7 +415,7 @@ def write_results(
         weights={key: one for key, one in classifier.kept.items() if key != "tested"},
         curves=stage_curves(record.folder, folder),
         coverage=record.coverage,
-        warnings=aligned.made.get("warnings", []),
+        warnings=aligned.warnings,
         reads=sorted(without_lesser(reads)),
         notes=sorted(notes),
         budget=aligned.budget,
@@ -475,7 +423,7 @@ def write_results(
         versions=results_file.versions(),
         commit=results_file.commit(),
         code=record.code,
-        alignment_code=aligned.made.get("code"),
+        alignment_code=aligned.code,
         computing=asdict(record.computing),
         seconds=record.total_seconds,
         peak_memory_bytes=peak_memory_bytes(),

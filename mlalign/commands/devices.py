@@ -28,6 +28,7 @@ from mlalign.alignment.views import views_read
 from mlalign.config.frozen import freeze
 from mlalign.config.hydra import quiet_libraries
 from mlalign.config.schema import Train
+from mlalign.config.settings import refuse, told
 from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
 from mlalign.distributed import is_rank_zero, local_world_size
@@ -44,7 +45,6 @@ def on_all_devices(job: Job, config: Train) -> None:
 
     Args:
         job: a function of a module, which other processes can import.
-        config: checked.
 
     Raises:
         ConfigError: there are not as many devices, or other processes were started.
@@ -53,10 +53,8 @@ def on_all_devices(job: Job, config: Train) -> None:
     cluster = started_by()
     if cluster is not None:
         if isinstance(cluster, TorchElasticEnvironment) and sweep_of(sys.argv[1:]):
-            raise ConfigError(
-                "torchrun and a sweep (-m): if one run failed, the others would wait for each other; "
-                "give the sweep to python instead, which starts the processes of every run"
-            )
+            reason = "torchrun and a sweep (-m): if one run failed, the others would wait for each other"
+            raise ConfigError(f"{reason}; give the sweep to python instead, which starts the processes of every run")
         job(join(cluster, config))
         return
     devices = requested(config)
@@ -92,19 +90,13 @@ def started_by() -> ClusterEnvironment | None:
 
 
 def requested(config: Train) -> int:
-    """The number of processes to start on this machine.
-
-    Raises:
-        ConfigError: there are not as many GPUs, or ``auto`` has no GPUs to count.
-    """
+    """The number of processes to start on this machine."""
     devices, gpu = config.trainer.devices, choose_device(config.trainer.accelerator.value)
     available = torch.cuda.device_count() if gpu else None
     if devices == "auto":
         if available is None:
-            raise ConfigError(
-                "trainer.devices=auto counts GPUs, and this machine has none; set the number of CPU processes, "
-                "as trainer.devices=2"
-            )
+            reason = "trainer.devices=auto counts GPUs, and this machine has none"
+            raise ConfigError(f"{reason}; set the number of CPU processes, as trainer.devices=2")
         return available
     if available is not None and devices > available:
         raise ConfigError(f"trainer.devices={devices}: this machine has {available} GPUs; set {available} or less")
@@ -116,9 +108,6 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
 
     Returns:
         The configuration of this rank; only the first shows progress.
-
-    Raises:
-        ConfigError: ``trainer.devices`` is not the number of processes that were started.
     """
     gpu = choose_device(config.trainer.accelerator.value)
     if gpu:
@@ -127,17 +116,12 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
         os.environ["MASTER_ADDR"] = cluster.main_address
         os.environ["MASTER_PORT"] = str(cluster.main_port)
         distributed.init_process_group(
-            "nccl" if gpu else "gloo",
-            rank=cluster.global_rank(),
-            world_size=cluster.world_size(),
-            timeout=TIMEOUT,
+            "nccl" if gpu else "gloo", rank=cluster.global_rank(), world_size=cluster.world_size(), timeout=TIMEOUT
         )
     devices = config.trainer.devices
     if devices not in ("auto", local_world_size()):
-        raise ConfigError(
-            f"trainer.devices={devices}, but {local_world_size()} processes were started on this machine; "
-            "set trainer=ddp, whose trainer.devices=auto takes what was started"
-        )
+        found = f"trainer.devices={devices}, but {local_world_size()} processes were started on this machine"
+        raise ConfigError(f"{found}; set trainer=ddp, whose trainer.devices=auto takes what was started")
     refuse_unshared(config, cluster.world_size())
     if not gpu and config.trainer.threads is None:
         torch.set_num_threads(max(1, torch.get_num_threads() // local_world_size()))
@@ -148,35 +132,21 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
 
 
 def refuse_unshared(config: Train, devices: int) -> None:
-    """A batch is that of all devices together, whatever their number.
-
-    Raises:
-        ConfigError: it cannot be shared out.
-    """
-    pairs, every = config.align.batch_size, config.align.word_distribution_every
-    if pairs % devices:
-        raise ConfigError(
-            f"align.batch_size={pairs} is the batch of all {devices} devices together and no multiple "
-            f"of {devices}; take {pairs // devices * devices or devices} or "
-            f"{(pairs // devices + 1) * devices}"
-        )
-    rows = pairs // 2  # of the view `mixed`
-    if rows % devices and "mixed" in views_read(Assembly(config).needs):
-        raise ConfigError(
-            f"align.batch_size={pairs}: a loss reads the view mixed, which has two pairs in a row, and {rows} rows are "
-            f"no multiple of {devices} devices; take a multiple of {2 * devices}, or one device"
-        )
-    masked = -(-pairs // config.align.masked_every)
-    if masked % devices:
-        raise ConfigError(
-            f"align.masked_every={config.align.masked_every} leaves {masked} of align.batch_size={pairs} pairs, no "
-            f"multiple of {devices} devices; change one of them"
-        )
-    if masked // devices < every:
-        raise ConfigError(
-            f"align.word_distribution_every={every}: each of {devices} devices has only "
-            f"{masked // devices} of align.batch_size={pairs}; lower it, or raise align.batch_size"
-        )
+    """A batch is that of all devices together, whatever their number."""
+    pairs, every, thin = config.align.batch_size, config.align.word_distribution_every, config.align.masked_every
+    rows, masked, less = pairs // 2, -(-pairs // thin), pairs // devices * devices
+    is_mixed = rows % devices > 0 and "mixed" in views_read(Assembly(config).needs)  # which has two pairs in a row
+    faults = {
+        f"align.batch_size={pairs} is the batch of all {devices} devices together and no multiple of {devices}; take "
+        f"{less or devices} or {less + devices}": pairs % devices > 0,
+        f"align.batch_size={pairs}: a loss reads the view mixed, which has two pairs in a row, and {rows} rows are no "
+        f"multiple of {devices} devices; take a multiple of {2 * devices}, or one device": is_mixed,
+        f"align.masked_every={thin} leaves {masked} of align.batch_size={pairs} pairs, no multiple of {devices} "
+        "devices; change one of them": masked % devices > 0,
+        f"align.word_distribution_every={every}: each of {devices} devices has only {masked // devices} of "
+        f"align.batch_size={pairs}; lower it, or raise align.batch_size": masked // devices < every,
+    }
+    refuse(told(faults))
 
 
 def launch(job: Job, config: Train, devices: int) -> None:

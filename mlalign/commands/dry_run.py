@@ -20,7 +20,6 @@ def dry_run(config: Train, called: Sequence[str] | None = None) -> None:
     """Print the price of a run.
 
     Args:
-        config: checked.
         called: what was typed for one run of a sweep, which gets a line of a table; None: one run alone.
 
     Raises:

@@ -8,22 +8,10 @@ from typing import get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.commands import (
-    COMMANDS,
-    AlignWords,
-    Choose,
-    Compare,
-    Export,
-    Overlap,
-    Predict,
-    Report,
-    Rescore,
-    Show,
-    Verify,
-)
+from mlalign.config import commands as asked
 from mlalign.config.hydra import given, refuse_missing, refuse_typed
 from mlalign.config.plain import Schema, as_object
-from mlalign.config.validation import refuse_out_of_range
+from mlalign.config.settings import refuse, wrong_values
 from mlalign.errors import ConfigError, closest
 
 Job = Callable[[DictConfig], None]
@@ -31,21 +19,17 @@ Job = Callable[[DictConfig], None]
 
 def select_command(words: Sequence[str]) -> tuple[str, Job]:
     """The name of the configuration and the job that typed words ask for, misspelt ones too: its keys are then told."""
-    known = {name for schema, *_ in COMMANDS.values() for name in get_type_hints(schema)}
+    known = {name for schema, *_ in asked.COMMANDS.values() for name in get_type_hints(schema)}
     typed = {word.partition("=")[0] for word in words if "=" in word}
     keys = {key if key.partition(".")[0] in known else closest(key, known) for key in typed}
-    return next((asked for key, asked in ASKED_BY.items() if key in keys), ("evaluate", compare))
+    return next((one for key, one in ASKED_BY.items() if key in keys), ("evaluate", compare))
 
 
 def settings_of(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """What is typed, as its schema.
-
-    Raises:
-        ConfigError: a value is missing or out of range.
-    """
+    """What is typed, as its schema; a missing value is refused, and one out of range."""
     refuse_missing(composed)
     settings = as_object(composed, schema)
-    refuse_out_of_range(settings)
+    refuse(wrong_values(settings))
     return settings
 
 
@@ -55,17 +39,13 @@ def answer(schema: type[Schema], name: str, composed: DictConfig) -> None:
 
 
 def compare(composed: DictConfig) -> None:
-    """One table per task, shown, and written where that was asked for.
-
-    Raises:
-        ConfigError: no runs are named.
-    """
+    """One table per task, shown, and written where that was asked for."""
     if OmegaConf.is_missing(composed, "runs"):
         raise ConfigError(
             "no runs are named: runs='GLOB' compares finished runs (with table=, figure= or report=), "
             "run=FOLDER scores one again (with predict=FILE or export=transformers it is put to use)"
         )
-    settings = settings_of(composed, Compare)
+    settings = settings_of(composed, asked.Compare)
 
     from mlalign.reporting.compare import compare_runs
 
@@ -74,7 +54,7 @@ def compare(composed: DictConfig) -> None:
 
 def choose(composed: DictConfig) -> None:
     """The settings of each method that did best among its trials."""
-    settings = settings_of(composed, Choose)
+    settings = settings_of(composed, asked.Choose)
 
     from mlalign.reporting.tuned import write_chosen
 
@@ -84,7 +64,7 @@ def choose(composed: DictConfig) -> None:
 def rescore(composed: DictConfig) -> None:
     """One run, scored again."""
     refuse_typed("finetune", "a run that is scored again learns nothing")
-    typed = given(composed, Rescore)
+    typed = given(composed, asked.Rescore)
 
     from mlalign.commands.rescore import rescore
 
@@ -94,22 +74,22 @@ def rescore(composed: DictConfig) -> None:
 
 def verify(composed: DictConfig) -> None:
     """One run, scored again and compared with what it wrote."""
-    typed = given(composed, Verify)
+    typed = given(composed, asked.Verify)
 
     from mlalign.commands.verify import verify
 
     verify(Path(typed["verify"]), typed["trainer"])
 
 
-_SHOW = ("show", partial(answer, Show, "show:show"))
+_SHOW = ("show", partial(answer, asked.Show, "show:show"))
 ASKED_BY: dict[str, tuple[str, Job]] = {  # a key that is typed, the first of several -> configuration and job
-    "align_words": ("align_words", partial(answer, AlignWords, "word_links:align_words")),
+    "align_words": ("align_words", partial(answer, asked.AlignWords, "word_links:align_words")),
     "tuned": ("choose", choose),
-    "report": ("report", partial(answer, Report, "report:make_report")),
-    "overlap": ("overlap", partial(answer, Overlap, "overlap:check_overlap")),
+    "report": ("report", partial(answer, asked.Report, "report:make_report")),
+    "overlap": ("overlap", partial(answer, asked.Overlap, "overlap:check_overlap")),
     "verify": ("verify", verify),
-    "predict": ("predict", partial(answer, Predict, "predict:predict")),
-    "export": ("export", partial(answer, Export, "export:export")),
+    "predict": ("predict", partial(answer, asked.Predict, "predict:predict")),
+    "export": ("export", partial(answer, asked.Export, "export:export")),
     "figure": _SHOW,
     "measures": _SHOW,
     "run": ("rescore", rescore),

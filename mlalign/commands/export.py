@@ -96,12 +96,11 @@ def export(settings: Export) -> Path:
     encoder, head = run.encoder, run.module.head
     assert isinstance(encoder, Encoder)
     assert isinstance(head, nn.Linear)
-    model = build_classifier(encoder, head, run.module.task.labels, on_tokens=run.module.task.on_tokens)
+    task, layout = run.module.task, run.layout
+    model = build_classifier(encoder, head, task.labels, on_tokens=task.on_tokens)
+    token = language_token(layout.token_language(code)) if layout.language_tokens else None
     tokenizer = build_tokenizer(
-        run.tokenizer,
-        language_token=language_token(run.layout.token_language(code)) if run.layout.language_tokens else None,
-        max_length=run.layout.max_length,
-        separators=run.layout.separators,
+        layout.tokenizer, language_token=token, max_length=layout.max_length, separators=layout.separators
     )
     with replacing(folder) as part:
         model.save_pretrained(part)
@@ -113,18 +112,12 @@ def export(settings: Export) -> Path:
 
 
 def refuse_obstacles(run: OpenedRun) -> None:
-    """Refuse a run that only this package can compute.
-
-    Raises:
-        ConfigError: with all reasons, and what does it instead.
-    """
+    """Refuse a run that only this package can compute."""
     task, settings = run.module.task, run.config.finetune
-    if not isinstance(task, Classification | Tagging):
-        reasons = ["it has no pipeline for this type of task"]
-    else:
-        reasons = obstacles(
-            run.encoder, run.module.head, representation=settings.representation.value, on_tokens=task.on_tokens
-        )
+    reasons = ["it has no pipeline for this type of task"]
+    if isinstance(task, Classification | Tagging):
+        seen = settings.representation.value
+        reasons = obstacles(run.encoder, run.module.head, representation=seen, on_tokens=task.on_tokens)
     if settings.windows:
         reasons.append("a long text is read in windows (finetune.windows=false cuts it)")
     if reasons:
@@ -138,9 +131,6 @@ def require_same(run: OpenedRun, folder: Path, kind: type[PreTrainedModel], lang
     """Open the folder as others will, and compare ids and probabilities of some texts with what the run makes of them.
 
     Left out is what both cut in their own ways: sentences with tags, which the run reads in pieces, and pairs.
-
-    Raises:
-        DataError: they differ.
     """
     module, task, layout = run.module.float(), run.module.task, run.layout
     model = kind.from_pretrained(folder, trust_remote_code=False).eval()

@@ -49,9 +49,8 @@ def check_overlap(settings: Overlap) -> None:
             shares = [one.share for one in found if one.share is not None]
             numbers = len(found), sum(one.is_whole for one in found), sum(map(bool, shares)), len(touched)
             table.append((language, *(f"{number:,}" for number in numbers), f"{max(shares, default=0):.2f}"))
-            worst += [
-                example(run.folder, language, one) for one in sorted(touched, key=Found.rank, reverse=True)[:WORST]
-            ]
+            touched.sort(key=Found.rank, reverse=True)
+            worst += [example(run.folder, language, one) for one in touched[:WORST]]
         print("\n".join(aligned(table)) if len(table) > 1 else "no parallel text was read in a language of the task")
     if settings.output is not None:
         write_whole(Path(settings.output), "".join(f"{line}\n" for line in worst))

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import TextIOWrapper
@@ -18,7 +18,7 @@ from mlalign.config.enums import AnswerForm, TextForm
 from mlalign.data.readers import RawText
 from mlalign.data.text import open_bytes
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import Json, JsonObject, replacing
+from mlalign.files import JsonObject, replacing
 from mlalign.inference import Classifier
 from mlalign.inference.texts import read_raw_texts
 from mlalign.progress import bar
@@ -43,10 +43,11 @@ def predict(settings: Predict) -> None:
         raise ConfigError(
             f"format=tsv: an answer of task={classifier.run.config.task.name} is more than one label; set format=jsonl"
         )
-    form = text_form(settings)
+    named = {".tsv": TextForm.tsv, ".jsonl": TextForm.jsonl}.get(ending(settings.predict), TextForm.lines)
+    form = settings.input or named
     read = read_raw_texts(name, open_stream, form, reads=classifier.reads, takes_words=task.takes_words)
     rows = predicted(classifier, read, settings.language)
-    written = tabular(rows, task.labels) if answers == AnswerForm.tsv else map(as_json, rows)
+    written = tabular(rows, task.labels) if answers == AnswerForm.tsv else map(strict_json.dumps, rows)
     is_shown = settings.output is not None or not sys.stdout.isatty()
     try:
         with target(settings.output) as file:
@@ -59,31 +60,16 @@ def predict(settings: Predict) -> None:
         print(f"written  {settings.output}")
 
 
-def text_form(settings: Predict) -> TextForm:
-    """What is typed, or what the file's name says; else lines."""
-    if settings.input is not None:
-        return settings.input
-    return {".tsv": TextForm.tsv, ".jsonl": TextForm.jsonl}.get(ending(settings.predict), TextForm.lines)
-
-
 def answer_form(settings: Predict) -> AnswerForm:
-    """What is typed, or what the name of the output says; else JSON lines.
-
-    Raises:
-        ConfigError: the output is what is read, no file, or a standard output that is closed.
-    """
+    """What is typed, or what the name of the output says; else JSON lines."""
     if settings.output is None and sys.stdout is None:
         raise ConfigError("output=null: standard output is closed; name a file for the answers with output=FILE")
     if settings.output is not None:
         output, given = Path(settings.output), Path(settings.predict)
         if output.exists() and (not output.is_file() or (given.exists() and output.samefile(given))):
-            raise ConfigError(
-                f"output={output}: expected the name of a new file, found a folder, a device or what is predicted; "
-                "without output= answers go to standard output"
-            )
-    if settings.format is not None:
-        return settings.format
-    return AnswerForm.tsv if ending(settings.output or "") == ".tsv" else AnswerForm.jsonl
+            reason = "expected the name of a new file, found a folder, a device or what is predicted"
+            raise ConfigError(f"output={output}: {reason}; without output= answers go to standard output")
+    return settings.format or (AnswerForm.tsv if ending(settings.output or "") == ".tsv" else AnswerForm.jsonl)
 
 
 def ending(name: str) -> str:
@@ -92,11 +78,7 @@ def ending(name: str) -> str:
 
 
 def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
-    """What is read: how messages call it, and what opens it.
-
-    Raises:
-        DataError: there is no such file, or standard input is closed.
-    """
+    """What is read: how messages call it, and what opens it."""
     if predict == STANDARD:
         if sys.stdin is None:
             raise DataError("predict=-: standard input is closed; expected texts there, or the name of a file of texts")
@@ -132,11 +114,6 @@ def predicted(classifier: Classifier, texts: Iterator[RawText], language: str | 
 
     for answer in classifier.stream(noted(), language=language):
         yield {"id": names.popleft(), **answer}
-
-
-def as_json(row: Mapping[str, Json]) -> str:
-    """One line."""
-    return strict_json.dumps(row)
 
 
 def tabular(rows: Iterator[JsonObject], labels: Sequence[str]) -> Iterator[str]:

@@ -25,17 +25,11 @@ MOST_ENCODERS = 3
 
 @dataclass(frozen=True)
 class Selection:
-    """Runs that go into a figure.
+    """Runs that go into a figure."""
 
-    Attributes:
-        panels: what is drawn.
-        names: of them, for the caption.
-        reason: why there is nothing to draw.
-    """
-
-    panels: Panels
-    names: str
-    reason: str = ""
+    panels: Panels  # what is drawn
+    names: str  # of them, for the caption
+    reason: str = ""  # why there is nothing to draw
 
 
 class Figures:
@@ -137,22 +131,17 @@ def _measured(rows: Rows, request: Request) -> Selection:
         except Exception as error:
             log.info("%s has no measures", name, exc_info=not isinstance(error, UserError))
             reasons[name] = f"{name}: {error}"
-    known = {name: runs for name, runs in rows.items() if name not in reasons}
-    return replace(
-        _whole(rows), panels=_whole(known).panels, reason="" if known else "; ".join([*reasons.values()][:2])
-    )
+    known = _whole({name: runs for name, runs in rows.items() if name not in reasons}).panels
+    return replace(_whole(rows), panels=known, reason="" if known else "; ".join([*reasons.values()][:2]))
 
 
 def _furthest(table: Table, rows: Rows, order: Sequence[str]) -> Selection:
     """The baseline's first run beside that of the row whose mean over targets is furthest away."""
-    means = {row.name: row.cells["transfer_average"].mean for row in table.rows if not row.copied}
-    here = means.get(order[0])
-    apart = {
-        name: abs(mean - here)
-        for name, mean in means.items()
-        if name != order[0] and mean is not None and here is not None
-    }
-    names = [order[0], *([max(apart, key=lambda one: apart[one])] if apart else [])]
+    found = {row.name: row.cells["transfer_average"].mean for row in table.rows if not row.copied}
+    means = {name: mean for name, mean in found.items() if mean is not None}
+    first = order[0]
+    apart = {name: abs(mean - means[first]) for name, mean in means.items() if first in means and name != first}
+    names = [first, *([max(apart, key=apart.__getitem__)] if apart else [])]
     said = " and ".join(_with_seed(name, rows) for name in names)
     said += ", the row furthest from it on average over targets" if apart else ""
     return Selection(own_panels([_first(rows[name]) for name in names]), said)

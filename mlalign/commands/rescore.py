@@ -9,18 +9,18 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from mlalign.config.enums import Accelerator, Keep
-from mlalign.config.frozen import freeze
+from mlalign.config.frozen import freeze, thawed
 from mlalign.config.identity import fingerprint
-from mlalign.config.plain import as_object, container, structured
+from mlalign.config.plain import as_object, container
 from mlalign.config.schema import Train
+from mlalign.config.settings import Faults, refuse, told
 from mlalign.data.coverage import Coverage
 from mlalign.data.languages import others
 from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
-from mlalign.errors import ConfigError
-from mlalign.files import EVALUATIONS, FileRecord, Json, locked, remove
+from mlalign.files import EVALUATIONS, PREDICTIONS, FileRecord, Json, locked, remove
 from mlalign.finetuning.building import notes_on_scored, task_files
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
@@ -34,7 +34,7 @@ from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.data import covered, scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
-from mlalign.training.trainer import make_trainer
+from mlalign.training.trainer import trainer_of
 
 
 def rescore(
@@ -43,11 +43,10 @@ def rescore(
     """Score the run in a folder again, and show what was found.
 
     Args:
-        folder: of a finished run.
         changes: to its configuration: under ``data``, ``task`` and ``trainer``.
         split: ``test`` or ``dev``.
-        selection: ``english_dev``, ``last``, ``oracle`` (in every language the step that did best
-            on its own dev part: an upper bound), or None for the run's own.
+        selection: ``english_dev``, ``last``, ``oracle`` (in every language the step that did best on its own dev part:
+            an upper bound), or None for the run's own.
 
     Returns:
         The evaluation's folder, with results and predictions as a run has them.
@@ -57,18 +56,11 @@ def rescore(
             and the test part is meant.
         DataError: the run or a file is not there.
     """
-    results = read_results(folder)
-    before = config_of(results, folder)
+    before = config_of(read_results(folder), folder)
     selection = selection or before.finetune.selection.value
-    if before.trial is not None and split != before.scored:
-        raise ConfigError(
-            f"{folder}: trial {before.trial} of tuning, which must not see a test part; train.py tuned=FOLDER makes a "
-            "run with the settings that trials chose, and split=dev scores this one on other dev parts"
-        )
     config = changed(before, changes)
-    refuse_other_labels(before, config)
+    refuse(told(faults(before, config, folder, split, selection)))
     config.task.labels = list(before.task.labels)  # in the head's order
-    refuse_oracle_without_weights(before, folder, split, selection)
     (prepare_task if config.data.source == "hub" else prepare)(config)
     files = task_files(config, learned=False, scored=split)
     config.task.languages = files.languages
@@ -87,10 +79,9 @@ def rescore(
 def changed(config: Train, changes: Mapping[str, Json]) -> Train:
     """A run's configuration with what was typed.
 
-    A whole task replaces the run's; another root holds files of the user's own; the accelerator is
-    whatever there is unless it is typed.
+    A whole task replaces the run's; another root holds files of one's own; the accelerator is whatever there is.
     """
-    base = structured(config)
+    base = OmegaConf.structured(thawed(config))
     if "root" in changes.get("data", {}):
         base.data.source = "files"
     base.trainer.accelerator = Accelerator.auto
@@ -99,44 +90,24 @@ def changed(config: Train, changes: Mapping[str, Json]) -> Train:
     return as_object(OmegaConf.merge(base, changes), Train)
 
 
-def refuse_other_labels(before: Train, config: Train) -> None:
-    """The head knows the labels it learned.
-
-    Raises:
-        ConfigError: with both sets.
-    """
-    learned, asked = before.task.labels, config.task.labels
-    if set(learned) != set(asked):
-        raise ConfigError(
-            f"task={config.task.name} has the labels {', '.join(asked)}, but the run learned "
-            f"{', '.join(learned)} (task={before.task.name}); score it on a task with the same "
-            "labels, or train on this one"
-        )
-    if before.task.metric != config.task.metric:
-        raise ConfigError(
-            f"task.metric={config.task.metric}: the run was made for {before.task.metric}; score "
-            "it on a task with the same metric"
-        )
-
-
-def refuse_oracle_without_weights(before: Train, folder: Path, split: str, selection: str) -> None:
-    """An oracle chooses among all evaluations, on dev.
-
-    Raises:
-        ConfigError: they were not kept, or it would be scored on what it chooses by.
-    """
-    if selection != ORACLE:
-        return
-    if split == "dev":
-        raise ConfigError(
-            "selection=oracle split=dev: the oracle chooses by the dev part, and its score there "
-            "would say nothing; leave split=test"
-        )
-    if before.keep_checkpoints != Keep.all:
-        raise ConfigError(
-            f"selection=oracle needs the weights of every evaluation, and {folder} kept those of "
-            f"keep_checkpoints={before.keep_checkpoints}; train again with keep_checkpoints=all"
-        )
+def faults(before: Train, config: Train, folder: Path, split: str, selection: str) -> Faults:
+    """What keeps a run from being scored so: what a trial must not see, a head's labels, what an oracle chooses by."""
+    learned, asked, kept = before.task.labels, config.task.labels, before.keep_checkpoints
+    is_oracle, metric, number = selection == ORACLE, config.task.metric, before.trial
+    return {
+        f"{folder}: trial {number} of tuning, which must not see a test part; train.py tuned=FOLDER makes a run with "
+        "the settings that trials chose, and split=dev scores this one on other dev "
+        "parts": number is not None and split != before.scored,
+        f"task={config.task.name} has the labels {', '.join(asked)}, but the run learned {', '.join(learned)} "
+        f"(task={before.task.name}); score it on a task with the same labels, or train on this "
+        "one": set(learned) != set(asked),
+        f"task.metric={metric}: the run was made for {before.task.metric}; score it on a task with the same "
+        "metric": before.task.metric != metric,
+        "selection=oracle split=dev: the oracle chooses by the dev part, and its score there would say nothing; leave "
+        "split=test": is_oracle and split == "dev",
+        f"selection=oracle needs the weights of every evaluation, and {folder} kept those of keep_checkpoints={kept}; "
+        "train again with keep_checkpoints=all": is_oracle and kept != Keep.all,
+    }
 
 
 def name_of(config: Train, split: str, selection: str) -> str:
@@ -146,14 +117,7 @@ def name_of(config: Train, split: str, selection: str) -> str:
 
 
 class Evaluation:
-    """Scores of one opened run.
-
-    Args:
-        run: with the weights that are to be scored.
-        config: the run's, with what was changed.
-        files: that are scored.
-        folder: where results and predictions go.
-    """
+    """Scores of one opened run."""
 
     def __init__(self, run: OpenedRun, config: Train, files: TaskFiles, folder: Path) -> None:
         self.run, self.config, self.files, self.folder = run, config, files, folder
@@ -161,19 +125,13 @@ class Evaluation:
         quiet_transformers()
         self.data: dict[str, FileRecord] = {}
         self.coverage: dict[str, Coverage] = {}
-        self.trainer = make_trainer(
-            folder=folder,
-            accelerator=self.computing.accelerator,
-            precision=self.computing.precision,
-            deterministic=config.trainer.deterministic,
-            options=config.trainer.options,
-        )
+        self.trainer = trainer_of(config, self.computing, folder=folder)
 
     def make(self, selection: str) -> Results:
         """Score; the results are written last."""
         started = time.perf_counter()
         (self.folder / FILE).unlink(missing_ok=True)
-        remove(self.folder / "predictions")
+        remove(self.folder / PREDICTIONS)
         steps = self._oracle_steps() if selection == ORACLE else dict.fromkeys(self.files.languages, self.run.step)
         scores = self._scores(steps)
         results = self._results(scores, steps, selection, time.perf_counter() - started)
@@ -184,14 +142,12 @@ class Evaluation:
         """Language -> the first step that did best on its own dev part."""
         files = task_files(self.config, learned=False, scored="dev")
         dev = {language: self._part(files, language) for language in files.languages}
-        best: dict[str, tuple[float, int]] = {}
-        for step in bar(self.config.trainer.progress, "choosing")(self.run.kept):
+        scores: dict[str, dict[int, float]] = {language: {} for language in dev}
+        for step in bar(self.config.trainer.progress, "choosing")(self.run.results.weights["kept"]):
             self.run.restore(step)
             for language, read in dev.items():
-                score = self._score(*read, None, language)[HEADLINE]
-                if language not in best or score > best[language][0]:
-                    best[language] = score, step
-        return {language: step for language, (_, step) in best.items()}
+                scores[language][step] = self._score(*read, None, language)[HEADLINE]
+        return {language: max(found, key=found.__getitem__) for language, found in scores.items()}
 
     def _scores(self, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
         """Key in the results -> the score of every language with the weights of its step."""
@@ -199,12 +155,10 @@ class Evaluation:
         shown = bar(self.config.trainer.progress, "testing")
         for language in shown(sorted(self.files.languages, key=steps.__getitem__)):
             self.run.restore(steps[language])
-            path = self.folder / "predictions" / f"{language}.jsonl"
+            path = self.folder / PREDICTIONS / f"{language}.jsonl"
             scores[language] = self._score(*self._part(self.files, language), path, language)
-        return {
-            key: {language: scores[language][key] for language in self.files.languages}
-            for key in scores[self.files.languages[0]]
-        }
+        languages = self.files.languages
+        return {key: {one: scores[one][key] for one in languages} for key in scores[languages[0]]}
 
     def _score(
         self, part: Part[AnyExample], batches: DataLoader[TaskBatch], path: Path | None, language: str
@@ -214,11 +168,9 @@ class Evaluation:
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
         """What is scored in a language, and its batches."""
-        trainer = self.config.trainer
-        tokens = choose_tokens(trainer.tokens, gpu=self.computing.gpu)
-        part, batches = scored_part(
-            self.run.module.task, files, self.run.layout, language, tokens=tokens, workers=trainer.workers
-        )
+        own = self.config.trainer
+        sizes = {"tokens": choose_tokens(own.tokens, gpu=self.computing.gpu), "workers": own.workers}
+        part, batches = scored_part(self.run.module.task, files, self.run.layout, language, **sizes)
         add_records(self.data, part)
         self.coverage[language] = covered(part, files, self.run.layout, language)
         return part, batches

@@ -41,12 +41,7 @@ def show(settings: Show) -> list[Path]:
 
 
 def draw(name: str, settings: Show) -> list[Path]:
-    """Draw a figure from runs, or from the csv of an earlier one.
-
-    Raises:
-        ConfigError: there is no such figure.
-        DataError: the csv is that of another figure.
-    """
+    """Draw a figure from runs, or from the csv of an earlier one."""
     if name not in NAMES:
         raise ConfigError(f"figure={name}: no such figure. {nearest(name, NAMES)}")
     drawn = figure(name)
@@ -77,27 +72,17 @@ def request_of(settings: Show) -> Request:
 
 
 def given_numbers(path: Path) -> pd.DataFrame:
-    """The csv of an earlier figure.
-
-    Raises:
-        DataError: there is none.
-    """
+    """The csv of an earlier figure."""
     try:
         start_of(path)  # refuses a pipe, which would be waited for
         return read_numbers(path)
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read as csv ({error}); expected one that was written beside a figure"
-        ) from error
+        expected = "expected one that was written beside a figure"
+        raise DataError(f"{path}: cannot be read as csv ({error}); {expected}") from error
 
 
 def chosen_runs(settings: Show) -> list[Run]:
-    """The runs that were named, without those that were only scored again.
-
-    Raises:
-        ConfigError: none or two ways of naming them.
-        DataError: there is none.
-    """
+    """The runs that were named, without those that were only scored again."""
     if (settings.run is None) == (settings.runs is None):
         raise ConfigError("name the runs: run=FOLDER for one, runs='FOLDER,FOLDER' or a glob")
     if settings.run is not None:
@@ -113,11 +98,7 @@ def chosen_runs(settings: Show) -> list[Run]:
 
 
 def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
-    """Runs of one name together, or each by itself.
-
-    Raises:
-        ConfigError: they are more than a reader can compare side by side, or of several tasks.
-    """
+    """Runs of one name together, or each by itself."""
     if drawn.BY_NAME:
         named: dict[str, list[Run]] = defaultdict(list)
         for run in runs:
@@ -125,10 +106,8 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
         return named
     tasks = sorted({run.results.task for run in runs})
     if len(runs) > MOST_PANELS or len(tasks) > 1:
-        raise ConfigError(
-            f"found {len(runs)} runs of {', '.join(tasks)}; a figure puts at most {MOST_PANELS} "
-            "runs of one task side by side: name fewer in runs="
-        )
+        most = f"a figure puts at most {MOST_PANELS} runs of one task side by side"
+        raise ConfigError(f"found {len(runs)} runs of {', '.join(tasks)}; {most}: name fewer in runs=")
     return own_panels(runs)
 
 
@@ -155,8 +134,6 @@ def measure(run: Run, seed: int) -> Path:
 
 def measures_of(run: Run, seed: int) -> dict[str, float]:
     """What ``measures=true`` wrote, or would write now."""
-    path = run.folder / MEASURES
-    if not path.is_file():
-        measure(run, seed)
+    path = run.folder / MEASURES if (run.folder / MEASURES).is_file() else measure(run, seed)
     found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -7,10 +7,9 @@ from tempfile import TemporaryDirectory
 
 from mlalign.commands.rescore import Evaluation, changed
 from mlalign.config.schema import Train
-from mlalign.data.sequences import SequenceBuilder
-from mlalign.device import choose_tokens, padding_multiple
+from mlalign.device import choose_tokens
 from mlalign.errors import ConfigError
-from mlalign.files import Json
+from mlalign.files import PREDICTIONS, Json
 from mlalign.finetuning.building import task_files
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.io import load_encoder
@@ -20,17 +19,15 @@ from mlalign.stages.reopen import config_of, load_run
 from mlalign.tasks.retrieval import Retrieval
 from mlalign.tasks.scoring import HEADLINE
 from mlalign.training.computing import attention, set_up
-from mlalign.training.trainer import make_trainer
+from mlalign.training.trainer import trainer_of
 
 Scores = Mapping[str, Mapping[str, float]]  # key of the results -> language -> score
-PREDICTIONS = "predictions"
 
 
 def verify(folder: Path, trainer: Mapping[str, Json]) -> None:
     """Score the run in a folder again, in a folder that is gone afterwards, and print what is not the same.
 
     Args:
-        folder: of a finished run.
         trainer: what is typed of ``trainer``; the rest is as it was run, the accelerator whatever there is.
 
     Raises:
@@ -67,19 +64,12 @@ def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores
         )
     files, computing = task_files(config, learned=False), set_up(config)
     encoder, tokenizer = load_encoder(Path(results.aligned), attention=attention(config))
-    tokens, multiple = ParallelText(config).language_tokens(tokenizer), padding_multiple(gpu=computing.gpu)
-    layout = SequenceBuilder(tokenizer, tokens, max_length=config.finetune.max_length, multiple=multiple)
-    loop = make_trainer(
-        folder=place,
-        accelerator=computing.accelerator,
-        precision=computing.precision,
-        deterministic=config.trainer.deterministic,
-        options=config.trainer.options,
-    )
+    layout = ParallelText(config).layout(tokenizer, config.finetune.max_length)
+    loop = trainer_of(config, computing, folder=place)
+    sizes = {"tokens": choose_tokens(config.trainer.tokens, gpu=computing.gpu), "workers": config.trainer.workers}
     found: dict[str, dict[str, float]] = {}
     for language in files.languages:
         part, path = files.read(language, "test"), place / PREDICTIONS / f"{language}.jsonl"
-        sizes = {"tokens": choose_tokens(config.trainer.tokens, gpu=computing.gpu), "workers": config.trainer.workers}
         for key, score in Retrieval([]).score(part, language, encoder, layout, loop, path, **sizes).items():
             found.setdefault(key, {})[language] = score
     return found

@@ -6,18 +6,7 @@ from functools import partial
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from mlalign.config.enums import (
-    Accelerator,
-    AnswerForm,
-    ExportForm,
-    FigureForm,
-    OnBadLine,
-    Rule,
-    Selection,
-    Split,
-    TableKind,
-    TextForm,
-)
+from mlalign.config import enums
 from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
 from mlalign.config.settings import CLOSED_SHARE, SEED, Range, at_least, setting
@@ -33,7 +22,7 @@ class Tables:
     """What the tables of finished runs are made from."""
 
     runs: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
-    table: TableKind = TableKind.main
+    table: enums.TableKind = enums.TableKind.main
     baseline: str | None = None  # the row that the others are tested against; null: none, of ablations the whole method
     paper: bool = False  # the paper's rows too, where task and backbone are its own
     mixed_code: bool = False  # runs that different code made in one table, which its notes say
@@ -84,7 +73,7 @@ class RescoredData:
     """Where the files are."""
 
     root: str = MISSING
-    on_bad_line: OnBadLine = MISSING
+    on_bad_line: enums.OnBadLine = MISSING
 
 
 @dataclass
@@ -92,8 +81,8 @@ class Rescore:
     """One call of ``evaluate.py run=DIR``."""
 
     run: str = MISSING  # the folder of a finished run
-    split: Split = Split.test
-    selection: Rule | None = None  # oracle: the best on target dev, an upper bound; null: as the run
+    split: enums.Split = enums.Split.test
+    selection: enums.Rule | None = None  # oracle: the best on target dev, an upper bound; null: as the run
     data: RescoredData = field(default_factory=RescoredData)
     task: TypedTask = field(default_factory=partial(unset, TypedTask))
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
@@ -106,12 +95,12 @@ class Predict:
 
     run: str = MISSING  # the folder of a finished run
     predict: str = MISSING  # a file of texts, one a line; -: standard input
-    input: TextForm | None = None  # tsv: with a header; null: as the file is named, else lines
+    input: enums.TextForm | None = None  # tsv: with a header; null: as the file is named, else lines
     language: str | None = None  # of all texts; null: unknown
-    selection: Selection | None = None  # null: as the run
+    selection: enums.Selection | None = None  # null: as the run
     output: str | None = None  # a file; null: standard output
-    format: AnswerForm | None = None  # tsv: of one label each; null: as the output is named, else jsonl
-    accelerator: Accelerator = Accelerator.auto
+    format: enums.AnswerForm | None = None  # tsv: of one label each; null: as the output is named, else jsonl
+    accelerator: enums.Accelerator = enums.Accelerator.auto
 
 
 @dataclass
@@ -119,9 +108,9 @@ class Export:
     """One call of ``evaluate.py run=DIR export=transformers``."""
 
     run: str = MISSING  # the folder of a finished run
-    export: ExportForm = MISSING
+    export: enums.ExportForm = MISSING
     language: str | None = None  # of the texts that it will read, whose token is put in front; null: unknown
-    selection: Selection | None = None  # null: as the run
+    selection: enums.Selection | None = None  # null: as the run
     output: str = MISSING  # a new folder
 
 
@@ -139,9 +128,8 @@ class Overlap:
 
     overlap: str = setting(MISSING, RUNS)  # folders or glob patterns of finished runs, comma-separated
     ngram: int = setting(8, at_least(1))  # words; one is two characters in zh, three in ja, six in th and its like
-    allowed: float = setting(
-        0.01, CLOSED_SHARE
-    )  # share of a language's texts that may stand there, whole or by an n-gram
+    # Share of a language's texts that may stand there, whole or by an n-gram.
+    allowed: float = setting(0.01, CLOSED_SHARE)
     output: str | None = None  # a file of JSON lines: the three worst texts of each language, and where they stand
 
 
@@ -155,7 +143,7 @@ class Show:
     measures: bool = False  # intrinsic measures of each run, into its measures.json
     numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
     output: str = "figures"  # a folder
-    forms: list[FigureForm] = field(default_factory=lambda: list(FigureForm))
+    forms: list[enums.FigureForm] = field(default_factory=lambda: list(enums.FigureForm))
     language: str | None = None  # of the text that is shown; null: the first target language
     pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
     words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary
@@ -173,7 +161,7 @@ class AlignWords:
     languages: list[str] = setting(MISSING, TWO)  # of source and target
     output: str = MISSING  # a file: lines of links i-j, the first word being 0
     gold: str | None = None  # a file of links by people, i-j sure and i?j possible: the alignment error rate
-    accelerator: Accelerator = Accelerator.auto
+    accelerator: enums.Accelerator = enums.Accelerator.auto
 
 
 @dataclass

@@ -51,7 +51,8 @@ def descriptions(schema: "type[DataclassInstance]", prefix: str = "") -> dict[st
             means = (inspect.getdoc(inner) or "").split("\n")[0] if is_always else said[one.name]
             found |= {key: Description("", _phrase(means))} | descriptions(inner, f"{key}.")
         else:
-            means = said[one.name] or _comments_of_choices().get(_choice_in(hints[one.name]), "")
+            kinds = [kind for kind in (hints[one.name], *get_args(hints[one.name])) if isinstance(kind, type)]
+            means = said[one.name] or _comments_of_choices().get(kinds[0].__name__ if kinds else "", "")
             values = takes(hints[one.name], one.metadata.get("allowed"))
             is_said = "null:" in means  # what null does, and so that it may be
             found[key] = Description(
@@ -76,11 +77,6 @@ def takes(hint: Any, allowed: Any = None) -> str:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return " | ".join(hint)
     return KINDS.get(get_origin(hint) or hint, "")
-
-
-def _choice_in(hint: Any) -> str:
-    """The name of the choice that a type is, or may be besides None."""
-    return next((one.__name__ for one in (hint, *get_args(hint)) if isinstance(one, type) and one is not NoneType), "")
 
 
 @cache

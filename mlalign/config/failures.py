@@ -2,11 +2,10 @@
 
 import json
 import logging
-import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mlalign.config.settings import mistyped
+from mlalign.config.settings import wrong_values
 from mlalign.errors import UserError
 from mlalign.files import write_whole
 
@@ -17,31 +16,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that failed.
+    """A run that failed."""
 
-    Attributes:
-        sweep: the sweep's name.
-        number: of the run in it.
-        run: what was typed for it and for no other run.
-        overrides: all that was typed for it.
-        error: kind and message.
-        traceback: of an error that no setting mends.
-    """
-
-    sweep: str
-    number: int
-    run: str
-    overrides: list[str]
-    error: str
-    traceback: str | None = None
+    sweep: str  # the sweep's name
+    number: int  # of the run in it
+    run: str  # what was typed for it and for no other run
+    overrides: list[str]  # all that was typed for it
+    error: str  # kind and message
+    traceback: str | None = None  # of an error that no setting mends
 
     def __str__(self) -> str:
         return f"run {self.number} ({self.run}): {self.error}"
-
-
-def trace_of(error: Exception) -> str | None:
-    """Where an error came from; None for one whose message says all that helps."""
-    return None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
 
 
 def described(error: Exception) -> str:
@@ -63,15 +48,12 @@ def read_failures(folder: Path) -> list[Failure]:
     for path in sorted(folder.rglob(FAILED)):
         try:
             failure = Failure(**json.loads(path.read_text(encoding="utf-8")))
-            wrong = next(mistyped(failure), None)
+            wrong = next(wrong_values(failure), None)
         except (OSError, ValueError, TypeError, RecursionError) as error:
             wrong = described(error)
         if wrong is None:
             found.append(failure)
         else:
-            log.warning(
-                "%s: expected the failure of a run, found something else (%s): it is not counted. Delete the file, or "
-                "run the sweep again, which writes it anew",
-                *(path, wrong[:200]),
-            )
+            what = f"expected the failure of a run, found something else ({wrong[:200]}): it is not counted"
+            log.warning("%s: %s. Delete the file, or run the sweep again, which writes it anew", path, what)
     return sorted(found, key=lambda failure: failure.number)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -34,7 +34,7 @@ from mlalign.config.identity import affects_nothing
 from mlalign.config.plain import as_object, schema_of
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_settings, renamed_words, warn
 from mlalign.config.schema import Train
-from mlalign.config.settings import flattened, mistyped, setting, ungrouped
+from mlalign.config.settings import flattened, leaves, refuse, setting, ungrouped, wrong_values
 from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
 from mlalign.config.task import TypedTask
 from mlalign.config.trials import tuned
@@ -54,6 +54,7 @@ PARTS = ("losses", "tuning")  # whose keys are checked when their files are know
 INTERPOLATED = re.compile(  # what OmegaConf says before the reason
     r"While dereferencing interpolation '.*': |\w+( raised)? while resolving interpolation: "
 )
+UNHELPFUL = re.compile(r"^(?:Config search path|[ \t]*full_key:)", re.MULTILINE)  # but for Hydra's developers
 
 
 @dataclass
@@ -66,21 +67,9 @@ class Composed(Train):
 TRAIN = OmegaConf.structured(Composed)
 for _old in RENAMED:
     OmegaConf.update(TRAIN, _old, placeholder(_old), force_add=True)
-
-
-def _open_dictionaries(node: DictConfig, prefix: str = "") -> None:
-    """Let users type ``prepare.codes={he: iw}``: such keys are names of theirs, none that could be misspelt."""
-    for name in map(str, node):
-        child, key = node._get_node(name), f"{prefix}{name}"
-        if not isinstance(child, DictConfig) or child._is_none() or child._is_missing():
-            continue
-        if is_dataclass(OmegaConf.get_type(child)):
-            _open_dictionaries(child, f"{key}.")
-        elif key not in (*FREE, *PARTS):
-            OmegaConf.set_struct(child, False)
-
-
-_open_dictionaries(TRAIN)
+for _key, _leaf in leaves(Composed).items():
+    if get_origin(_leaf.hint) is dict and _key not in (*FREE, *PARTS):  # whose keys are names of users' own: none is
+        OmegaConf.set_struct(OmegaConf.select(TRAIN, _key), False)  # misspelt, and prepare.codes={he: iw} is typed
 ConfigStore.instance().store("train_schema", TRAIN)
 OmegaConf.register_new_resolver("times", lambda one, other: float(one * other), replace=True)
 
@@ -88,8 +77,8 @@ OmegaConf.register_new_resolver("times", lambda one, other: float(one * other), 
 class Command:
     """A Hydra command whose users see one message for a mistake, and status 2.
 
-    A run of a sweep that fails leaves its error in its folder and does not stop the others; all
-    such errors are told of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
+    A run of a sweep that fails leaves its error in its folder and does not stop the others; all such errors are told
+    of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
 
     Args:
         name: of the configuration's file.
@@ -173,7 +162,8 @@ class Command:
             by = "" if interrupted else f" by {stopping.STATUSES.get(status)}"
             if not interrupted and status not in stopping.STATUSES:
                 raise
-            resumes = f" The same command resumes: {typed_again(sys.argv)}" if self.name == "train" else ""
+            again = [word for word in sys.argv if word != "resume=false" and not word.startswith(FOLDER)]
+            resumes = f" The same command resumes: {shlex.join(['python', *again])}" if self.name == "train" else ""
             print(f"\nStopped{by}.{resumes}", file=sys.stderr)
             sys.exit(status)
         except Exception as error:
@@ -222,11 +212,7 @@ def words_of_sweep() -> list[str] | None:
 
 def number_of_runs() -> int | None:
     """How many runs a sweep in this process has; None outside of one."""
-    if (
-        not HydraConfig.initialized()
-        or HydraConfig.get().mode != RunMode.MULTIRUN
-        or not GlobalHydra().is_initialized()
-    ):
+    if words_of_sweep() is None or not GlobalHydra().is_initialized():
         return None
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     found = parser.parse_overrides([word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
@@ -241,15 +227,8 @@ def place_of(began: Sequence[float], runs: int) -> str:
         runs: of the sweep.
     """
     done = len(began) - 1
-    if not done:
-        return f"Run 1 of {runs}"
-    minutes = (began[-1] - began[0]) / done * (runs - done) / 60
-    return f"Run {done + 1} of {runs}, about {minutes:.0f} min left" if minutes >= 1 else f"Run {done + 1} of {runs}"
-
-
-def typed_again(words: Sequence[str]) -> str:
-    """What to type for a run to go on; ``resume=false`` would begin it again."""
-    return shlex.join(["python", *(word for word in words if word != "resume=false" and not word.startswith(FOLDER))])
+    minutes = (began[-1] - began[0]) / max(1, done) * (runs - done) / 60
+    return f"Run {done + 1} of {runs}" + (f", about {minutes:.0f} min left" if minutes >= 1 else "")
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
@@ -283,11 +262,9 @@ def quiet_libraries() -> None:
 
 def explain(error: BaseException) -> str:
     """What is wrong with what was typed: the full key, what was found, the choices."""
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
+    links = [error]
+    while (link := links[-1].__cause__ or links[-1].__context__) is not None and link not in links:
         links.append(link)
-        link = link.__cause__ or link.__context__
     for one in links:
         if isinstance(one, InterpolationResolutionError):
             node = one.child_node if one.full_key else None  # while Hydra composes, no key is known
@@ -300,7 +277,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, AttributeError | AssertionError):  # OmegaConf's, over a key inside of what is null
         words = [word for word in sys.argv[1:] if "." in key_of(word)] or ["a key"]
         return f"{' or '.join(words)}: what it belongs to is null; give all of it as one value"
-    message = _tidy(str(error))
+    lines = UNHELPFUL.split(str(error), maxsplit=1)[0].splitlines()
+    message = "\n".join(line.replace("\t", "  ") for line in lines if line.strip())
     if message.startswith("Could not override 'corpus'"):
         return "corpus: corpora are named in a list, as data=hub data.parallel=[ccmatrix,opus100]"
     backbone = re.search(r"Could not (?:find|load) 'backbone/([^']+)'", message)
@@ -318,9 +296,8 @@ def explain(error: BaseException) -> str:
 
 def unlisted_backbone(typed: str) -> str:
     """What to type for an encoder that is no choice of the group."""
-    names = {
-        path.stem: str(OmegaConf.load(path).backbone.name) for path in sorted((Path(CONF) / "backbone").glob("*.yaml"))
-    }
+    paths = sorted((Path(CONF) / "backbone").glob("*.yaml"))
+    names = {path.stem: str(OmegaConf.load(path).backbone.name) for path in paths}
     there = f"backbone={typed}: no such choice. "
     for choice, name in names.items():
         if typed in (name, name.split("/")[-1]):
@@ -329,10 +306,8 @@ def unlisted_backbone(typed: str) -> str:
         return f"{there}An encoder in a folder is backbone=custom backbone.path={typed}"
     if "/" in typed:
         return f"{there}An encoder of the hub is backbone=custom backbone.name={typed}"
-    return (
-        f"{there}{nearest(typed, names)}; any other encoder is backbone=custom with "
-        "backbone.path=FOLDER, or backbone.name=ID of the hub"
-    )
+    other = "any other encoder is backbone=custom with backbone.path=FOLDER, or backbone.name=ID of the hub"
+    return f"{there}{nearest(typed, names)}; {other}"
 
 
 def explain_key(error: OmegaConfBaseException) -> str:
@@ -344,10 +319,8 @@ def explain_key(error: OmegaConfBaseException) -> str:
     there = error.parent_node if isinstance(error.parent_node, DictConfig) else {}
     names = [name for name in there if name != "hydra" and ".".join(filter(None, [parent, name])) not in RENAMED]
     if parent == "losses" and last not in names:
-        return (
-            f"{key}: this method does not have this loss (it has: {', '.join(names) or 'none'}); "
-            "`python train.py method=NAME --cfg job -p losses` shows what a method has"
-        )
+        shown = "`python train.py method=NAME --cfg job -p losses` shows what a method has"
+        return f"{key}: this method does not have this loss (it has: {', '.join(names) or 'none'}); {shown}"
     if parent == "tuning" and last not in names:
         return f"{key}: this tuning is not chosen (chosen: {', '.join(names) or 'none'}); choose it as tuning={last}"
     inner = [one for one in descriptions(Train) if one.startswith(f"{key}.")]
@@ -369,34 +342,15 @@ def keys_with(name: str, node: object) -> list[str]:
     return [key for key in keys if any(name in (part, letters[part]) for part in key.split("."))]
 
 
-def _tidy(message: str) -> str:
-    """Hydra's message without the lines that help only its developers."""
-    kept = []
-    for line in message.splitlines():
-        if line.startswith("Config search path") or line.lstrip().startswith("full_key:"):
-            break
-        if line.strip():
-            kept.append(line.replace("\t", "  "))
-    return "\n".join(kept)
-
-
 def refuse_missing(composed: DictConfig | ListConfig) -> None:
-    """Hydra lets a forgotten ``???`` pass.
-
-    Raises:
-        ConfigError: naming every missing key.
-    """
+    """Hydra lets a forgotten ``???`` pass."""
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
 
 
 def merged(schema: DictConfig, settings: Json) -> DictConfig | ListConfig:
-    """A schema with plain settings.
-
-    Raises:
-        ConfigError: a key is unknown, or a value of another type.
-    """
+    """A schema with plain settings."""
     try:
         return OmegaConf.merge(schema, settings)
     except OmegaConfBaseException as error:
@@ -411,15 +365,13 @@ def resolve(composed: DictConfig) -> Train:
     """
     composed = tuned(composed, _typed_keys())
     settings: Json = OmegaConf.to_container(composed)
-    for message in ungrouped(settings, Train):
-        raise ConfigError(message)
+    refuse(ungrouped(settings, Train))
     _tell_renamed(composed)
     whole = merged(schema_of(Train), renamed_settings(settings))
     refuse_missing(whole)
     config = as_object(whole, Train)
-    for message in mistyped(config):
-        raise ConfigError(message)
     config.data.languages = language_list("data.languages", config.data.languages)
+    refuse(wrong_values(config))
     config.task.source, config.data.pivot = map(canonical, (config.task.source, config.data.pivot))
     apply_ablation(config)
     check(config)
@@ -438,11 +390,7 @@ def resolve(composed: DictConfig) -> Train:
 
 
 def _resolve_budget(config: Train) -> None:
-    """A budget of steps is ``align.steps``; the others are known when the text is.
-
-    Raises:
-        ConfigError: the budget is given twice, or not as a whole number of steps.
-    """
+    """A budget of steps is ``align.steps``; the others are known when the text is."""
     budget = config.align.budget
     if budget.amount is None:
         return
@@ -486,27 +434,18 @@ def _keys_given() -> list[set[str]]:
 
 
 def given(composed: DictConfig, schema: type) -> JsonObject:
-    """What was typed, and nothing else, where a schema leaves the rest missing.
-
-    Raises:
-        ConfigError: a key was added that the schema does not have.
-    """
+    """What was typed, and nothing else, where a schema leaves the rest missing."""
     typed = merged(schema_of(schema), OmegaConf.to_container(composed))
 
     def kept(value: Json) -> Json:
-        if not isinstance(value, dict):
-            return value
-        return {key: kept(one) for key, one in value.items() if one != MISSING}
+        is_group = isinstance(value, dict)
+        return {key: kept(one) for key, one in value.items() if one != MISSING} if is_group else value
 
     return kept(OmegaConf.to_container(typed, enum_to_str=True))
 
 
 def refuse_typed(group: str, reason: str) -> None:
-    """Refuse keys that a file may bring along but nobody may set here.
-
-    Raises:
-        ConfigError: one was typed.
-    """
+    """Refuse keys that a file may bring along but nobody may set here."""
     for override in HydraConfig.get().overrides.task:
         if override.lstrip("+~").startswith(f"{group}."):
             raise ConfigError(f"{override}: no setting here; {reason}")

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
-from functools import cache
 
 import mlalign
 from mlalign.config.schema import Train
@@ -19,18 +18,8 @@ TUNED = "tuned"  # marks what has settings that trials chose
 SEEDS = ("seed", "align.seed", "finetune.seed")
 VARIES = {  # kind of table -> keys, or groups of them, that its rows may differ in
     "main": (
-        "method",
-        "losses",
-        "ablation",
-        "fusion",
-        "weighting",
-        "align",
-        "backbone",
-        "tuning",
-        "finetune",
-        "vectors",
-        "data.links",
-        "data.lexicon",
+        *("method", "losses", "ablation", "fusion", "weighting", "align", "backbone", "tuning", "finetune", "vectors"),
+        *("data.links", "data.lexicon"),
     ),
     "ablation": ("method", "losses", "ablation", "fusion"),
     "backbone": ("backbone", "align", "finetune.learning_rate", "finetune.evaluations", "finetune.max_length"),
@@ -47,21 +36,16 @@ def _plain(value: object) -> object:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
-@cache
-def _leaves() -> dict[str, Leaf]:
-    return leaves(Train)
-
-
 def leaf_of(key: str) -> Leaf:
     """What the schema says of a full key, which may name something inside a setting such as ``trainer.options``."""
-    while key and key not in _leaves():
+    while key and key not in leaves(Train):
         key = key.rpartition(".")[0]
-    return _leaves().get(key, EVERYTHING)
+    return leaves(Train).get(key, EVERYTHING)
 
 
 def affects_nothing(key: str) -> bool:
     """Whether a full key, or every setting of a group, affects neither an encoder nor a run."""
-    inside = [leaf for name, leaf in _leaves().items() if name.startswith(f"{key}.")] or [leaf_of(key)]
+    inside = [leaf for name, leaf in leaves(Train).items() if name.startswith(f"{key}.")] or [leaf_of(key)]
     return all(leaf.affects == Affects.nothing for leaf in inside)
 
 
@@ -77,7 +61,6 @@ def alignment_recipe(config: Train, *, backbone: Mapping[str, object], text: Map
     """Everything that the aligned encoder follows from; its fingerprint names the encoder's folder.
 
     Args:
-        config: checked.
         backbone: what identifies the files of weights and tokenizer.
         text: language -> hashes of its parallel files.
     """
@@ -93,7 +76,6 @@ def run_name(config: Train, files: Mapping[str, object]) -> str:
     """The name of a run's folder: words for readers, and a fingerprint of what affects the run.
 
     Args:
-        config: checked.
         files: full key of a local folder -> what identifies its content.
     """
     settings = {key: value for key, value in values(config).items() if leaf_of(key).affects != Affects.nothing}
@@ -119,7 +101,6 @@ def is_compared(key: str, groups: Collection[str] | None = None) -> bool:
     """Whether runs that differ in a setting are told apart in tables.
 
     Args:
-        key: full.
         groups: count only keys that are among these or in one of them; None: all.
     """
     leaf = leaf_of(key)

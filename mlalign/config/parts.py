@@ -1,7 +1,8 @@
 """Parts that a run is put together from by name, one file each, as losses and tunings are: their settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -10,49 +11,36 @@ from mlalign.config.frozen import freeze, thawed
 from mlalign.config.hydra import merged, refuse_missing
 from mlalign.config.plain import plain, schema_of
 from mlalign.config.schema import Train
-from mlalign.config.validation import nearest, present, refuse_out_of_range
+from mlalign.config.settings import refuse, wrong_values
+from mlalign.config.validation import nearest, present
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
 
 
 @dataclass(frozen=True)
 class PartGroup:
-    """One group of parts.
+    """One group of parts."""
 
-    Args:
-        key: of the configuration, as in ``<key>.<name>``.
-        word: what one part is called in messages.
-        types: name -> class, whose ``Settings`` is a dataclass with a method ``check``.
-    """
-
-    key: str
-    word: str
-    types: Mapping[str, Any]
+    key: str  # of the configuration, as in ``<key>.<name>``
+    word: str  # what one part is called in messages
+    types: Mapping[str, Any]  # name -> class, whose ``Settings`` is a dataclass with a method ``check``
 
     def checked(self, config: Train) -> Train:
         """The configuration with typed and complete settings of every part that is present.
 
         Raises:
-            ConfigError: a part is unknown; a setting is unknown, missing, mistyped, out of range or
-                contradicts another: with the full key, what was found and what to do.
+            ConfigError: a part is unknown, or a setting is unknown, missing, mistyped, out of range or contradictory.
         """
         given: Mapping[str, Json] = getattr(config, self.key)
         found = {name: self.settings(name, given[name]) for name in present(given)}
         typed: JsonObject = {self.key: {name: plain(settings) for name, settings in found.items()}}
         config = freeze(replace(config, **typed))
         for name, settings in found.items():
-            refuse_out_of_range(settings, f"{self.key}.{name}.")
-            messages: Iterator[str] = settings.check(config)
-            for message in messages:
-                raise ConfigError(message)
+            refuse(chain(wrong_values(settings, f"{self.key}.{name}."), settings.check(config)))
         return config
 
     def settings(self, name: str, given: Mapping[str, Json]) -> Any:
-        """The typed settings of a part.
-
-        Raises:
-            ConfigError: see ``checked``.
-        """
+        """The typed settings of a part, refused as by ``checked``."""
         if name not in self.types:
             raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
         schema = schema_of(self.types[name].Settings, self.key, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from mlalign.config.frozen import Settings, thawed
+from mlalign.config.frozen import Settings
 from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
 from mlalign.files import Json, JsonObject
@@ -28,11 +28,6 @@ Schema = TypeVar("Schema", bound="DataclassInstance")
 def plain(settings: "DataclassInstance") -> JsonObject:
     """A group's settings as keyword arguments of a function."""
     return {key: getattr(value, "value", value) for key, value in asdict(settings).items()}
-
-
-def structured(config: Train) -> DictConfig:
-    """A copy of a configuration for OmegaConf."""
-    return OmegaConf.structured(thawed(config))
 
 
 def container(config: Train) -> JsonObject:
@@ -77,11 +72,7 @@ def schema_of(schema: type, *groups: str) -> DictConfig:
 
 
 def as_object(node: object, schema: type[Schema]) -> Schema:
-    """The settings that OmegaConf's node of a schema holds.
-
-    Raises:
-        OmegaConfBaseException: one is missing.
-    """
+    """The settings that OmegaConf's node of a schema holds."""
     found = OmegaConf.to_object(node)
     assert isinstance(found, schema)
     return found

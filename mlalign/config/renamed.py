@@ -23,22 +23,14 @@ def placeholder(old: str) -> str:
 
 
 def renamed_words(words: Sequence[str]) -> list[str]:
-    """The words of a command line, with the new names of old keys.
-
-    Raises:
-        ConfigError: both names of a key are given.
-    """
-    keys = {key_of(word) for word in words}
-    return [_renamed_word(word, keys) for word in words]
-
-
-def _renamed_word(word: str, keys: set[str]) -> str:
-    old = key_of(word)
-    if old not in RENAMED:
-        return word
-    refuse_both(old, keys)
-    warn(old)
-    return word.replace(old, RENAMED[old], 1)
+    """The words of a command line, with the new names of old keys."""
+    keys, found = {key_of(word) for word in words}, list(words)
+    for place, word in enumerate(words):
+        if (old := key_of(word)) in RENAMED:
+            refuse_both(old, keys)
+            warn(old)
+            found[place] = word.replace(old, RENAMED[old], 1)
+    return found
 
 
 def key_of(word: str) -> str:
@@ -67,11 +59,7 @@ def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObje
 
 
 def refuse_both(old: str, keys: set[str]) -> None:
-    """Refuse two names for one setting.
-
-    Raises:
-        ConfigError: the new name of an old key is among the keys.
-    """
+    """Refuse two names for one setting."""
     if RENAMED[old] in keys:
         raise ConfigError(f"{old} and {RENAMED[old]} are both given; {old} is an old name of the other: leave it out")
 

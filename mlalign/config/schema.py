@@ -5,42 +5,8 @@ from typing import Literal
 
 from omegaconf import MISSING
 
+from mlalign.config import enums
 from mlalign.config.corpora import Prepare
-from mlalign.config.enums import (
-    Accelerator,
-    Activation,
-    AdapterForm,
-    AdapterStage,
-    AdversaryInput,
-    AdversarySchedule,
-    Attention,
-    BudgetUnit,
-    DataSource,
-    Freeze,
-    FusionForm,
-    FusionKeys,
-    HeadForm,
-    JoinedOrder,
-    Keep,
-    LanguageTokenStart,
-    Links,
-    LoggerName,
-    OnBadLine,
-    Partner,
-    Pool,
-    Positions,
-    Precision,
-    RampForm,
-    Representation,
-    Selection,
-    ShotsOrder,
-    Stage,
-    VectorForm,
-    Vocabulary,
-    WeightingForm,
-    WeightingPer,
-    WordHead,
-)
 from mlalign.config.frozen import Settings
 from mlalign.config.settings import (
     A_CODE,
@@ -76,15 +42,15 @@ DEVICES = Range(lambda n: n == "auto" or (type(n) is int and n > 0), "auto or a 
 class Adapter(Settings):
     """Small parts that learn in the backbone, whose own weights stay as they are."""
 
-    form: AdapterForm | None = None  # null: all weights learn
+    form: enums.AdapterForm | None = None  # null: all weights learn
     size: int = setting(16, WIDTH)  # rank of lora, width of a bottleneck
     alpha: float | None = setting(None, POSITIVE)  # lora's product counts alpha / size times; null: once
     dropout: float = setting(0.0, SHARE)  # in front of lora
     layers: list[int] | None = setting(None, NUMBERS)  # that have one; 1 is the first above the embeddings; null: all
     learning_rate: float = setting(2e-4, at_least(0))  # in both stages, instead of the backbone's
-    stages: list[AdapterStage] = setting(lambda: list(AdapterStage))  # in others all weights learn
+    stages: list[enums.AdapterStage] = setting(lambda: list(enums.AdapterStage))  # in others all weights learn
 
-    def learns_in(self, stage: AdapterStage) -> bool:
+    def learns_in(self, stage: enums.AdapterStage) -> bool:
         """Whether there is one that learns in a stage."""
         return self.form is not None and stage in self.stages
 
@@ -100,12 +66,11 @@ class Backbone(Settings):
     tokenizer_revision: str | None = None  # of a hub id
     dropout: float | None = setting(None, SHARE)  # of hidden states and attention; null: the weights' own
     note: str | None = setting(None, affects=NOTHING)  # what results say of its weights
-    pool: Pool = MISSING
+    pool: enums.Pool = MISSING
     layer: int | None = setting(None, at_least(1))  # that all vectors are of; null: the last
     adapter: Adapter = setting(Adapter, affects=RUN)  # an alignment in which it learns has it in its name
-    # Activations of a layer are recomputed, not kept.
-    gradient_checkpointing: bool = setting(False, affects=NOTHING)
-    attention: Attention = setting(Attention.auto, affects=RUN)
+    gradient_checkpointing: bool = setting(False, affects=NOTHING)  # activations of a layer are recomputed, not kept
+    attention: enums.Attention = setting(enums.Attention.auto, affects=RUN)
     # Without the pieces that the run's text does not use.
     prune_vocabulary: bool = setting(False, affects=RUN)  # an alignment knows the text that decides
     vocabulary_size: int = setting(12000, between(100, 10_000_000))  # of what is built here, like the rest
@@ -118,7 +83,7 @@ class Backbone(Settings):
 class Data(Settings):
     """Where the text is; the alignment knows the parallel files by language and content."""
 
-    source: DataSource = setting(affects=RUN)
+    source: enums.DataSource = setting(affects=RUN)
     root: str = setting(affects=RUN)  # the folder of parallel/, tasks/ and retrieval/
     cache: str = setting("data/cache", affects=NOTHING)  # subwords, links and dictionaries that later runs find again
     parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
@@ -130,14 +95,14 @@ class Data(Settings):
     # A folder of sentence-transformers or transformers, whose vectors of English are learned; null: the backbone's own.
     teacher: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
     trees: str | None = setting(None, affects=RUN)  # English dependency trees in CoNLL-U, for method.stages=[parse]
-    on_bad_line: OnBadLine = OnBadLine.error
+    on_bad_line: enums.OnBadLine = enums.OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
     min_tokens: int = setting(1, at_least(1))  # of either side
     max_ratio: float = setting(4.0, at_least(1))  # between the tokens of the two sides
     # Languages are drawn by their number of pairs to this power; 1: by size, 0: evenly.
     sampling_exponent: float = setting(0.7, CLOSED_SHARE)
-    links: Links = Links.none  # between the words of each pair
+    links: enums.Links = enums.Links.none  # between the words of each pair
     link_layer: int | None = setting(None, at_least(0))  # whose vectors links=encoder compares; null: the last
 
 
@@ -156,32 +121,32 @@ class AlignmentLearningRates(Settings):
 class Adversary(Settings):
     """The discriminator's game (Eq. 1); lengths are fractions of the run."""
 
-    input: AdversaryInput = AdversaryInput.mean
+    input: enums.AdversaryInput = enums.AdversaryInput.mean
     normalise: bool = True  # a LayerNorm without parameters before the discriminator
     hidden: int | None = setting(None, WIDTH)  # null: the encoder's width
     dropout: float = setting(0.1, SHARE)  # inside the discriminator
-    schedule: AdversarySchedule = AdversarySchedule.joint
+    schedule: enums.AdversarySchedule = enums.AdversarySchedule.joint
     discriminator_steps: int = setting(1, at_least(1))  # of schedule=alternate, to one of the encoder
     weight: float = setting(0.1, at_least(0))  # of the encoder's reward, once it is reached
     weighted: bool = False  # inside the learned weights (Eq. 15 as printed)
     warmup: float = setting(0.025, SHARE)  # before the encoder is rewarded
     ramp: float = setting(0.1, CLOSED_SHARE)  # in which the weight rises
-    ramp_form: RampForm = RampForm.linear
+    ramp_form: enums.RampForm = enums.RampForm.linear
 
 
 @dataclass
 class Tlm(Settings):
     """How translation language modelling joins a pair in one row."""
 
-    order: JoinedOrder = JoinedOrder.shuffled
-    positions: Positions = Positions.restart  # run_on: for encoders without absolute positions
+    order: enums.JoinedOrder = enums.JoinedOrder.shuffled
+    positions: enums.Positions = enums.Positions.restart  # run_on: for encoders without absolute positions
 
 
 @dataclass
 class Budget(Settings):
     """What the alignment may spend; the encoder is known by the number of steps that it makes of it."""
 
-    unit: BudgetUnit = setting(BudgetUnit.steps, affects=RUN)
+    unit: enums.BudgetUnit = setting(enums.BudgetUnit.steps, affects=RUN)
     amount: float | None = setting(None, POSITIVE, affects=RUN)  # null: `align.steps`
 
 
@@ -204,10 +169,10 @@ class Align(Settings):
     tlm: Tlm = setting(Tlm)
     masked_every: int = setting(1, at_least(1))  # every how many-th pair of a batch is in the masked view
     word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
-    word_head: WordHead = WordHead.backbone
+    word_head: enums.WordHead = enums.WordHead.backbone
     head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a masked-word head that starts at random
-    vocabulary: Vocabulary = Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
-    language_token_start: LanguageTokenStart = LanguageTokenStart.type_mean
+    vocabulary: enums.Vocabulary = enums.Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
+    language_token_start: enums.LanguageTokenStart = enums.LanguageTokenStart.type_mean
     prototype_momentum: float = setting(0.99, SHARE)  # how much of a language's prototype stays at each update
     prototype_sentences: int = setting(2000, at_least(1))  # of each language, for the exact prototypes at the end
     validations: int = setting(10, at_least(1))  # how often in a run the held-out pairs are scored
@@ -229,8 +194,8 @@ class Parse(Settings):
 class Fusion(Settings):
     """The two attention fusions (Eqs. 2-6, 10, 11)."""
 
-    form: FusionForm = FusionForm.off
-    keys: FusionKeys = FusionKeys.prototype
+    form: enums.FusionForm = enums.FusionForm.off
+    keys: enums.FusionKeys = enums.FusionKeys.prototype
     temperature: float | None = setting(None, POSITIVE)  # null: the square root of the width
     partner_drop: float = setting(0.5, CLOSED_SHARE)  # share of batches in which words attend to their sentence only
 
@@ -239,8 +204,8 @@ class Fusion(Settings):
 class Weighting(Settings):
     """How Eq. 15 adds the losses up."""
 
-    form: WeightingForm = WeightingForm.kendall
-    per: WeightingPer = WeightingPer.loss
+    form: enums.WeightingForm = enums.WeightingForm.kendall
+    per: enums.WeightingPer = enums.WeightingPer.loss
     bound: float = setting(2.0, POSITIVE)  # learned log variances stay within plus and minus this
 
 
@@ -251,7 +216,7 @@ class Method(Settings):
     name: str = setting(MISSING, A_NAME, affects=RUN)  # what results and tables call it
     language_tokens: bool = MISSING  # [LANG_de] and its like in front of every text
     # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
-    stages: list[Stage] = setting(lambda: [Stage.align], affects=RUN)
+    stages: list[enums.Stage] = setting(lambda: [enums.Stage.align], affects=RUN)
     note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
     tunes: list[str] = setting(list, affects=NOTHING)  # the one or two settings that trials vary
     trials: int = setting(0, at_least(0), affects=RUN)  # that its settings were chosen among; follows from `tuned`
@@ -261,7 +226,7 @@ class Method(Settings):
 class Vectors(Settings):
     """The stage ``vectors``: word vectors by CBOW with negative sampling, known by these settings and its text."""
 
-    form: VectorForm = VectorForm.multi_cca
+    form: enums.VectorForm = enums.VectorForm.multi_cca
     dim: int = setting(200, WIDTH)  # of a word's vector
     window: int = setting(5, at_least(1))  # words on either side at most, drawn anew for each word
     negatives: int = setting(25, at_least(1))  # words drawn as no context, for each that is one
@@ -288,9 +253,9 @@ class Ablation(Settings):
 class Head(Settings):
     """What learns the labels from vectors; all but the form are for ``mlp`` or ``conv``."""
 
-    form: HeadForm = HeadForm.linear
+    form: enums.HeadForm = enums.HeadForm.linear
     hidden: list[int] = setting(lambda: [10, 8], WIDTHS)  # as LASER's
-    activation: Activation = Activation.tanh
+    activation: enums.Activation = enums.Activation.tanh
     dropout: float | None = setting(None, SHARE)  # after each hidden layer or the filters; null: as before the head
     filters: int = setting(100, at_least(1))  # conv: over the words of a text
     width: int = setting(3, ODD)  # conv: words that a filter sees
@@ -313,13 +278,13 @@ class Finetune(Settings):
     max_length: int = setting(128, between(8, 1 << 16))  # in subwords, special tokens included
     windows: bool = False  # a longer text is the mean of windows of about one length, instead of its beginning
     evaluations: int = setting(10, at_least(1))  # how often English dev is scored
-    freeze: Freeze = Freeze.nothing
-    partner: Partner = Partner.sample
-    representation: Representation = Representation.prototype
-    selection: Selection = Selection.english_dev
+    freeze: enums.Freeze = enums.Freeze.nothing
+    partner: enums.Partner = enums.Partner.sample
+    representation: enums.Representation = enums.Representation.prototype
+    selection: enums.Selection = enums.Selection.english_dev
     # Labelled examples of target languages, drawn by seed from train parts; {de: 10}: ten of all classes together.
     shots: dict[str, int] = setting(dict, COUNTS)
-    shots_order: ShotsOrder = ShotsOrder.mixed
+    shots_order: enums.ShotsOrder = enums.ShotsOrder.mixed
     shots_epochs: int | None = setting(None, at_least(1))  # of shots_order=after; null: as `epochs`
     shots_learning_rate: float | None = setting(None, at_least(0))  # likewise; null: as `learning_rate`
 
@@ -328,8 +293,8 @@ class Finetune(Settings):
 class Trainer(Settings):
     """How Lightning runs; ``options`` are passed on to it as they are."""
 
-    accelerator: Accelerator = Accelerator.auto
-    precision: Precision = setting(Precision.auto, affects=Affects.alignment)
+    accelerator: enums.Accelerator = enums.Accelerator.auto
+    precision: enums.Precision = setting(enums.Precision.auto, affects=Affects.alignment)
     tokens: int | None = setting(None, at_least(1))  # at a time, learned or scored; null: 1024, GPU 8192
     threads: int | None = setting(None, between(1, 1024))  # null: as torch decides
     keep_freed_memory: bool = setting(True, affects=NOTHING)  # malloc keeps large blocks for the next step
@@ -348,7 +313,7 @@ class Trainer(Settings):
 class Logger(Settings):
     """Where curves go; ``options`` are passed on to TensorBoard's logger or ``wandb.init``."""
 
-    name: LoggerName = setting(LoggerName.csv, affects=RUN)
+    name: enums.LoggerName = setting(enums.LoggerName.csv, affects=RUN)
     options: JsonObject = setting(dict, affects=RUN)  # arguments of wandb.init or TensorBoard's logger
     group: str | None = None  # this and the rest: wandb only; null: sweep, experiment, or setting
     rows: int = setting(200, at_least(0))  # of each language in the table of predictions
@@ -393,7 +358,7 @@ class Train(Settings):
     # The number of a trial, which varies `method.tunes` and is scored on English dev alone.
     trial: int | None = setting(None, affects=RUN, compared=False)
     tuned: str | None = setting(None, affects=NOTHING)  # a folder of settings that trials chose, for each method
-    keep_checkpoints: Keep = setting(Keep.best_and_last, affects=NOTHING)  # fine-tuned weights that stay
+    keep_checkpoints: enums.Keep = setting(enums.Keep.best_and_last, affects=NOTHING)  # fine-tuned weights that stay
     # Check everything and name the price, hours, memory and disk, on `card`; nothing is trained or written.
     dry_run: bool = setting(False, affects=NOTHING)
     card: Card = setting(Card, affects=NOTHING)

@@ -2,20 +2,25 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING
 
 from mlalign.config.frozen import thawed
+from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+Faults = Mapping[str, bool]  # what is to be said of a fault, with what was found and what to do -> whether it is there
 
 
 class Affects(StrEnum):
@@ -106,40 +111,49 @@ def setting(
 class Leaf:
     """What is known of a setting, or of a group that may be null, without its value."""
 
+    hint: Any
     allowed: Range | None
     affects: Affects
     compared: bool
 
 
-EVERYTHING = Leaf(None, Affects.alignment, True)
+EVERYTHING = Leaf(Any, None, Affects.alignment, True)
 
 
-def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EVERYTHING) -> dict[str, Leaf]:
+@cache
+def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EVERYTHING) -> Mapping[str, Leaf]:
     """Full key of every setting and group -> what its field and the groups around it say."""
-    hints, found = get_type_hints(schema), {}
+    hints, found = get_type_hints(schema), dict[str, Leaf]()
     for one in fields(schema):
-        said = one.metadata
-        compared = said.get("compared")
-        leaf = Leaf(
-            said.get("allowed"),
-            said.get("affects") or group.affects,
-            group.compared if compared is None else compared,
-        )
-        found[f"{prefix}{one.name}"] = leaf
+        key, said = f"{prefix}{one.name}", {name: value for name, value in one.metadata.items() if value is not None}
+        found[key] = replace(group, **{"allowed": None, "hint": hints[one.name], **said})
         if inner := group_in(hints[one.name]):
-            found |= leaves(inner, f"{prefix}{one.name}.", leaf)
+            found |= leaves(inner, f"{key}.", found[key])
     return found
 
 
-def mistyped(settings: "DataclassInstance", prefix: str = "") -> Iterator[str]:
-    """Full key and value of what is of another type than its setting: interpolations of OmegaConf are not checked."""
-    hints = get_type_hints(type(settings))
-    for one in fields(settings):
-        key, value, hint = f"{prefix}{one.name}", getattr(settings, one.name), hints[one.name]
-        if not _is_of(value, hint):
-            yield f"{key}={value}: expected {getattr(hint, '__name__', hint)}"
-        elif is_dataclass(value) and not isinstance(value, type):
-            yield from mistyped(value, f"{key}.")
+def wrong_values(settings: "DataclassInstance", prefix: str = "") -> Iterator[str]:
+    """Full key and value of what is of another type than its setting, or out of its range; what is expected.
+
+    OmegaConf does not check the type of interpolations. Null is allowed where the type has it.
+    """
+    for key, value in values(settings).items():
+        leaf = leaves(type(settings))[key]
+        if not _is_of(value, leaf.hint):
+            yield f"{prefix}{key}={value}: expected {getattr(leaf.hint, '__name__', leaf.hint)}"
+        elif leaf.allowed is not None and value is not None and not leaf.allowed.allows(value):
+            yield f"{prefix}{key}={value}: expected {leaf.allowed.expected}"
+
+
+def told(faults: Faults) -> Iterator[str]:
+    """What is to be said of those that there are."""
+    return (message for message, is_there in faults.items() if is_there)
+
+
+def refuse(messages: Iterable[str]) -> None:
+    """Refuse settings for the first fault that is told."""
+    for message in messages:
+        raise ConfigError(message)
 
 
 def ungrouped(settings: Mapping[str, Json], schema: "type[DataclassInstance]", prefix: str = "") -> Iterator[str]:

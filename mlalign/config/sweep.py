@@ -1,14 +1,16 @@
 """A sweep's folder, found again by the same command, and what became of its runs."""
 
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mlalign.config.failures import FAILED, Failure, described, read_failures, trace_of
+from mlalign.config.failures import FAILED, Failure, described, read_failures
 from mlalign.config.identity import affects_nothing, fingerprint
 from mlalign.config.renamed import key_of
+from mlalign.errors import UserError
 from mlalign.files import EVALUATIONS, RESULTS
 
 HOME = "multirun"
@@ -19,23 +21,17 @@ LONGEST = 60  # letters of a name that are for readers
 
 @dataclass(frozen=True)
 class Sweep:
-    """The runs of one command.
-
-    Attributes:
-        folder: theirs.
-        name: of what varies, with a fingerprint of all that was typed.
-        varied: keys of what varies.
-    """
+    """The runs of one command."""
 
     folder: Path
-    name: str
-    varied: tuple[str, ...]
+    name: str  # of what varies, with a fingerprint of all that was typed
+    varied: tuple[str, ...]  # keys of what varies
 
     def failure(self, error: Exception, number: int, overrides: Sequence[str]) -> Failure:
         """What is to be known of a run that failed."""
         own = [word for word in overrides if word.partition("=")[0] in self.varied]
-        run = " ".join(own or overrides)
-        return Failure(self.name, number, run, list(overrides), described(error), trace_of(error))
+        trace = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+        return Failure(self.name, number, " ".join(own or overrides), list(overrides), described(error), trace)
 
     def refused(self, overrides: Sequence[str]) -> Path:
         """The folder for the failure of a run that has none of its own."""
@@ -63,7 +59,9 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
     """
     if not is_sweep(words):
         return None
-    shaping = sorted(word for word in words if _shapes(word))
+    given = [word for word in words if "=" in word and not word.startswith(("-", "hydra.", "hydra/"))]
+    # What is run, and not where or how it is shown.
+    shaping = sorted(word for word in given if not affects_nothing(key_of(word) or word.partition("=")[0]))
     pairs = [word.partition("=") for word in shaping]
     varied = tuple(key for key, _, value in pairs if is_varied(value))
     readable = re.sub(r"[^\w.-]+", "_", "-".join(varied))[:LONGEST]
@@ -77,13 +75,6 @@ def sweep_of(words: Sequence[str]) -> Sweep | None:
 def is_sweep(words: Sequence[str]) -> bool:
     """Whether a command line asks for several runs."""
     return any(word in FLAGS for word in words)
-
-
-def _shapes(word: str) -> bool:
-    """Whether a word says what is run, and not where or how it is shown."""
-    key, equals, _ = word.partition("=")
-    is_key = bool(equals) and not word.startswith(("-", "hydra.", "hydra/"))
-    return is_key and not affects_nothing(key_of(word) or key)
 
 
 def is_varied(value: str) -> bool:

@@ -25,21 +25,17 @@ def tried(own: Collection[float], trial: int) -> list[float]:
     """The values of a trial: nine of a single setting, three by three of two.
 
     Args:
-        own: the method's values.
         trial: from 0 to ``TRIALS - 1``.
     """
     factors = [(one,) for one in NINE] if len(own) == 1 else list(itertools.product(THREE, repeat=2))
-    return [
-        value if factor == 1 else float(f"{value * factor:.2g}")
-        for value, factor in zip(own, factors[trial], strict=True)
-    ]
+    both = zip(own, factors[trial], strict=True)
+    return [value if factor == 1 else float(f"{value * factor:.2g}") for value, factor in both]
 
 
 def tuned(composed: DictConfig, typed: Collection[str]) -> DictConfig:
     """Composed settings with those of ``trial``, or with those that ``tuned`` holds of the method.
 
     Args:
-        composed: of one run.
         typed: keys whose values stay as they are.
 
     Raises:
@@ -94,12 +90,9 @@ def chosen_settings(folder: Path, method: str, backbone: str) -> JsonObject:
         raise ConfigError(f"{path}: cannot be read ({' '.join(str(error).split())}); choose again") from error
     for name, kind in CHOSEN.items():
         if not isinstance(found, dict) or not isinstance(found.get(name), kind):
-            raise ConfigError(
-                f"{path}: no {name} in it; expected a file that evaluate.py runs=TRIALS tuned=FOLDER wrote"
-            )
+            expected = "expected a file that evaluate.py runs=TRIALS tuned=FOLDER wrote"
+            raise ConfigError(f"{path}: no {name} in it; {expected}")
     if found["backbone"] != backbone:
-        raise ConfigError(
-            f"{path}: these settings were chosen for backbone.name={found['backbone']}, the run has {backbone}; run "
-            "trials with this one, or leave tuned out"
-        )
+        chosen = f"these settings were chosen for backbone.name={found['backbone']}, the run has {backbone}"
+        raise ConfigError(f"{path}: {chosen}; run trials with this one, or leave tuned out")
     return {**found["settings"], "method.trials": found["trials"]}

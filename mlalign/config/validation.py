@@ -2,11 +2,9 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mlalign.config.adapter_validation import adapter_faults
 from mlalign.config.corpora import Prepare
 from mlalign.config.enums import (
     BILSTM,
@@ -14,9 +12,12 @@ from mlalign.config.enums import (
     CUSTOM,
     LASER,
     THIS,
+    AdapterForm,
+    AdapterStage,
     AdversarySchedule,
     BudgetUnit,
     DataSource,
+    Freeze,
     FusionForm,
     FusionKeys,
     Pool,
@@ -27,16 +28,16 @@ from mlalign.config.enums import (
     WordHead,
 )
 from mlalign.config.folder import CONF
-from mlalign.config.schema import Ablation, Train
-from mlalign.config.settings import flattened, leaves, values
+from mlalign.config.schema import Ablation, Adapter, Train
+from mlalign.config.settings import Faults, flattened, refuse, told, values, wrong_values
 from mlalign.config.task_validation import task_faults
 from mlalign.data.languages import ENGLISH, canonical, spoken
 from mlalign.errors import ConfigError, closest
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from mlalign.files import CHECKPOINT
 
 MOST = 2**32 - 1  # of whole numbers: more is a slip of the keyboard
+ALL_LEARN = (Stage.parse, Stage.swap)  # stages that train every weight
+MAPS = {Stage.centred, Stage.linear_map}  # stages that train nothing
 FUSION = "fusion"  # what an ablation can take away besides
 
 
@@ -71,8 +72,7 @@ def apply_ablation(config: Train) -> None:
     """Take away what the chosen ablations name, and name them jointly, in alphabetical order.
 
     Raises:
-        ConfigError: the method does not have it, two of them take away the same, or nothing is
-            left.
+        ConfigError: the method does not have it, two of them take away the same, or nothing is left.
     """
     ablation = config.ablation
     if ablation != Ablation(parts=ablation.parts):
@@ -81,14 +81,18 @@ def apply_ablation(config: Train) -> None:
             "give what is to be taken away as +ablation.parts.NAME=[LOSS], with a name of your own"
         )
     ablation.name = "+".join(sorted(ablation.parts)) or "none"
-    taken = _taken(ablation)
+    taken: dict[str, str] = {}  # -> the chosen ablation that names it
+    for choice, name in ((choice, name) for choice, names in sorted(ablation.parts.items()) for name in names):
+        if name in taken:
+            both = f"{taken[name]} and {choice} both take away {name}"
+            raise ConfigError(f"ablation={ablation.name}: {both}; leave out one of them")
+        taken[name] = choice
     had = present(config.losses)
     for name in taken:
         if name not in (*had, FUSION):
             raise ConfigError(
-                f"ablation={ablation.name} takes away {name}, which "
-                f"method={config.method.name} does not have (it has: {', '.join(had) or 'none'}). "
-                f"{guess(name, (*had, FUSION))}Choose ablation=none or another method"
+                f"ablation={ablation.name} takes away {name}, which method={config.method.name} does not have (it has: "
+                f"{', '.join(had) or 'none'}). {guess(name, (*had, FUSION))}Choose ablation=none or another method"
             )
     if FUSION in taken:
         if config.fusion.form == FusionForm.off:
@@ -107,27 +111,9 @@ def apply_ablation(config: Train) -> None:
         )
 
 
-def _taken(ablation: Ablation) -> dict[str, str]:
-    """What is taken away -> the chosen ablation that names it."""
-    taken: dict[str, str] = {}
-    for choice, names in sorted(ablation.parts.items()):
-        for name in names:
-            if name in taken:
-                raise ConfigError(
-                    f"ablation={ablation.name}: {taken[name]} and {choice} both take away {name}; leave out one of them"
-                )
-            taken[name] = choice
-    return taken
-
-
 TRAINER_OPTIONS = (  # of Lightning's Trainer; none of them changes what is learned, but for rounding
-    "benchmark",
-    "detect_anomaly",
-    "deterministic",
-    "enable_autolog_hparams",
-    "inference_mode",
-    "log_every_n_steps",
-    "profiler",
+    *("benchmark", "detect_anomaly", "deterministic", "enable_autolog_hparams", "inference_mode"),
+    *("log_every_n_steps", "profiler"),
 )
 NOT_OPTIONS = {  # options of Lightning's Trainer -> what says the same here, or why it is refused
     "accelerator": "set trainer.accelerator",
@@ -168,14 +154,9 @@ NOT_OPTIONS = {  # options of Lightning's Trainer -> what says the same here, or
 
 
 def check(config: Train) -> None:
-    """Refuse values out of range and settings that contradict each other.
-
-    Raises:
-        ConfigError: with the full key, what was found and what to do.
-    """
-    refuse_out_of_range(config)
-    for option, value in config.trainer.options.items():
-        _check_option(option, value)
+    """Refuse values out of range and settings that contradict each other."""
+    refuse(wrong_values(config))
+    refuse(_wrong_options(config.trainer.options))
     for key, value in flattened(values(config)).items():
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, float) and not math.isfinite(number):
@@ -184,280 +165,203 @@ def check(config: Train) -> None:
                 raise ConfigError(f"{key}={value}: expected at most {MOST}")
         if key == "task.languages" and isinstance(value, list) and any(isinstance(one, bool) for one in value):
             raise ConfigError(f'{key}={value}: YAML reads no as false; write the language in quotes: ["no"]')
-    for message in (*task_faults(config.task, config.finetune.epochs), *adapter_faults(config)):
-        raise ConfigError(message)
-    for wrong, message in _contradictions(config):
-        if wrong:
-            raise ConfigError(message)
+    refuse(task_faults(config.task, config.finetune.epochs))
+    for faults in (_of_adapter, _of_stages, _of_text, _of_labels, _of_fusion, _of_backbone, _of_the_run):
+        refuse(told(faults(config)))
 
 
-def refuse_out_of_range(settings: "DataclassInstance", prefix: str = "") -> None:
-    """Refuse a value that its setting does not allow; null is allowed where the type has it.
-
-    Raises:
-        ConfigError: with the full key, what was found and what is expected.
-    """
-    declared = leaves(type(settings))
-    for key, value in values(settings).items():
-        allowed = declared[key].allowed
-        if allowed is not None and value is not None and not allowed.allows(value):
-            raise ConfigError(f"{prefix}{key}={value}: expected {allowed.expected}")
+def _wrong_options(options: Mapping[str, object]) -> Iterator[str]:
+    for option, value in options.items():
+        key = f"trainer.options.{option}={value}"
+        if option in NOT_OPTIONS:
+            yield f"{key}: no option here: {NOT_OPTIONS[option]}"
+        elif option not in TRAINER_OPTIONS:
+            yield f"{key}: Lightning's Trainer has no such option. {nearest(option, TRAINER_OPTIONS)}"
 
 
-def _check_option(option: str, value: object) -> None:
-    key = f"trainer.options.{option}"
-    if option in NOT_OPTIONS:
-        raise ConfigError(f"{key}={value}: no option here: {NOT_OPTIONS[option]}")
-    if option not in TRAINER_OPTIONS:
-        raise ConfigError(f"{key}={value}: Lightning's Trainer has no such option. {nearest(option, TRAINER_OPTIONS)}")
-
-
-def _contradictions(config: Train) -> list[tuple[bool, str]]:
-    """What must not hold, and what to say if it does."""
-    losses, fusion, adversary = config.losses, config.fusion, config.align.adversary
-    languages, prepare, pivot = config.data.languages or [], config.prepare, config.data.pivot
-    fused = fusion.form != FusionForm.off
-    needs_token = config.finetune.representation in (Representation.self, Representation.mixed)
-    leaking = sorted(set(config.task.never_align_on) & set(config.data.parallel))
-    resume, stages, chain = config.resume, config.method.stages, f"method.stages={list(map(str, config.method.stages))}"
+def _of_stages(config: Train) -> Faults:
+    method, align, unit, losses = config.method, config.align, config.align.budget.unit, present(config.losses)
+    stages, chain = method.stages, f"method.stages={list(map(str, method.stages))}"
     aligns, makes_words, swaps = (stage in stages for stage in (Stage.align, Stage.vectors, Stage.swap))
-    is_laser = config.backbone.name == LASER
-    return [
-        (
-            config.card.name != THIS and not config.dry_run,
-            f"card={config.card.name}: only a dry run is priced on another card; set dry_run=true, or leave card out",
-        ),
-        (
-            config.card.name != THIS and None in (config.card.float32, config.card.bandwidth, config.card.memory),
-            f"card={config.card.name}: card.float32, card.bandwidth and card.memory are needed, by its data sheet",
-        ),
-        (
-            makes_words and len(stages) > 1,
-            f"{chain}: word vectors start from text alone, and no other stage "
-            "starts from them; set method.stages=[vectors]",
-        ),
-        (
-            makes_words and not config.method.language_tokens,
-            "method.stages=[vectors] needs method.language_tokens=true: a word's vector is that of its language",
-        ),
-        (
-            swaps and stages.index(Stage.swap) < len(stages) - 1,
-            f"{chain}: swap must be the last, for no other stage starts from embeddings of each language's own",
-        ),
-        (
-            swaps and not config.method.language_tokens,
-            "method.stages=[swap] needs method.language_tokens=true: a sentence's language token names its embeddings",
-        ),
-        (
-            swaps and (config.align.word_head, config.align.vocabulary) != (WordHead.backbone, Vocabulary.full),
-            f"align.word_head={config.align.word_head} align.vocabulary={config.align.vocabulary}: "
-            "method.stages=[swap] trains the backbone's own head on all of its words; set align.word_head=backbone "
-            "align.vocabulary=full",
-        ),
-        (
-            swaps and config.align.budget.unit != BudgetUnit.steps,
-            f"align.budget.unit={config.align.budget.unit}: method.stages=[swap] divides align.steps among the "
-            "languages; set align.budget.unit=steps",
-        ),
-        (
-            aligns and not present(losses),
-            f"{chain} with method={config.method.name}, which has no losses: "
-            "nothing would be aligned; choose losses, or method.stages=[] for the backbone as it comes",
-        ),
-        (
-            bool(present(losses)) and not aligns,
-            f"losses={present(losses)} with {chain}: nothing trains with them; "
-            "set method.stages=[align], or take the losses away",
-        ),
-        (
-            prepare.path is not None and config.data.source == DataSource.sample,
-            f"prepare.path={prepare.path} with data=sample, which is generated: add "
-            "data=files data.root=FOLDER for what is prepared",
-        ),
-        (
-            len(prepare.columns) not in (0, 2) or "0" in map(str, prepare.columns),
-            f"prepare.columns={prepare.columns}: expected two, that of English first; names, or numbers from 1",
-        ),
-        (
-            prepare.min_characters > prepare.max_characters,
-            f"prepare.min_characters={prepare.min_characters} is more than "
-            f"prepare.max_characters={prepare.max_characters}",
-        ),
-        (
-            config.align.budget.unit != BudgetUnit.steps and config.align.budget.amount is None,
-            f"align.budget.unit={config.align.budget.unit} without align.budget.amount: how many "
-            f"{config.align.budget.unit}? Add align.budget.amount=NUMBER",
-        ),
-        (
-            config.method.trials > 0 and config.tuned is None,
-            f"method.trials={config.method.trials}: it follows from what tuning chose; set tuned=FOLDER",
-        ),
-        (
-            config.trial is not None and config.finetune.epochs == 0,
-            f"trial={config.trial} with task={config.task.name}, which learns nothing: a trial is judged by English "
-            "dev; choose a task that is learned",
-        ),
-        (
-            config.trial is not None and config.data.source == DataSource.sample and prepare.seed == Prepare().seed,
-            f"trial={config.trial} on the sample that runs are compared on: add data=another_sample",
-        ),
-        *_wrong_shots(config),
-        (
-            config.data.source == DataSource.hub
-            and config.task.release is not None
-            and config.task.release.files.translated_train is not None
-            and (config.task.source != ENGLISH or bool(config.finetune.shots)),
-            f"task={config.task.name} with data=hub: its train parts of other languages are English train, translated "
-            "by machine, so that task.source and finetune.shots have no labels of their own there; put such files "
-            "under data.root and set data=files",
-        ),
-        (
-            pivot != ENGLISH and (config.data.source == DataSource.hub or prepare.path is not None),
-            f"data.pivot={pivot} with data=hub or prepare.path, which bring pairs with English alone; put the files of "
-            f"other pairs under data.root and set data=files",
-        ),
-        (
-            pivot != ENGLISH and config.data.lexicon not in (None, "induced"),
-            f"data.pivot={pivot} with data.lexicon={config.data.lexicon}, whose dictionaries translate English; set "
-            "data.lexicon=induced, which learns those of the parallel text",
-        ),
-        (
-            config.task.source != ENGLISH and config.finetune.epochs == 0,
-            f"task.source={config.task.source} with task={config.task.name}, which learns nothing; leave it out",
-        ),
-        (
-            config.task.source != ENGLISH and config.task.translated_test,
-            f"task.translated_test=true with task.source={config.task.source}: translated tests are said in English; "
-            "set task.translated_test=false",
-        ),
-        (not config.data.parallel, "data.parallel=[]: name at least one corpus"),
-        (
-            len(set(config.data.parallel)) < len(config.data.parallel),
-            f"data.parallel={config.data.parallel}: a corpus is named twice",
-        ),
-        (
-            any(spoken(one) == spoken(pivot) for one in languages),
-            f"data.languages={languages}: {'English' if pivot == ENGLISH else pivot} is the pivot, one side of every "
-            "pair; name the languages of the other sides only",
-        ),
-        (
-            len(set(map(canonical, languages))) < len(languages),
-            f"data.languages={languages}: a language is named twice",
-        ),
-        (
-            config.data.languages == [],
-            "data.languages=[]: name target languages, or null for all that the corpora hold",
-        ),
-        (
-            bool(leaking) and bool(stages),
-            f"data.parallel holds {', '.join(leaking)}, whose sentences are the test text of "
-            f"task={config.task.name}; a score on it would mean nothing. Leave it out",
-        ),
-        (
-            fused and stages[-1:] != [Stage.align] and bool(stages),
-            f"{chain} with fusion.form={fusion.form}: maps are fitted to vectors "
-            "before any fusion; set fusion.form=off or method.stages=[align]",
-        ),
-        (
-            fused and not config.method.language_tokens,
-            f"fusion.form={fusion.form} needs method.language_tokens=true: the fusion attends to "
-            "the vectors of language tokens",
-        ),
-        (
-            fused and not present(losses),
-            f"fusion.form={fusion.form} with method={config.method.name}: nothing trains the "
-            "fusion; choose a method with losses, or fusion.form=off",
-        ),
-        (
-            fused and config.align.cached is not None,
-            f"align.cached={config.align.cached} with fusion.form={fusion.form}, which reads more than sentence "
-            "vectors: set align.cached=null, or fusion.form=off",
-        ),
-        (
-            needs_token and not fused,
-            f"finetune.representation={config.finetune.representation} needs a fusion, and there "
-            "is none; choose representation=backbone, or a method with fusion.form=gated",
-        ),
-        (
-            adversary.discriminator_steps > 1 and adversary.schedule == AdversarySchedule.joint,
-            f"align.adversary.discriminator_steps={adversary.discriminator_steps} needs "
-            "align.adversary.schedule=alternate: under joint both players step once",
-        ),
-        (
-            fused and fusion.keys == FusionKeys.pair and fusion.partner_drop > 0,
-            f"fusion.keys=pair with fusion.partner_drop={fusion.partner_drop}: the paper's keys "
-            "always see the pair; set fusion.partner_drop=0",
-        ),
-        (
-            config.backbone.name in BUILT
-            and (config.backbone.path is not None or config.backbone.tokenizer is not None),
-            f"backbone.path={config.backbone.path} backbone.tokenizer={config.backbone.tokenizer} "
-            f"with backbone={config.backbone.name}, which is built here from scratch: choose backbone=custom, or the "
-            "backbone whose settings suit that folder, as backbone=xlmr",
-        ),
-        (
-            config.backbone.prune_vocabulary and config.backbone.name in BUILT and config.backbone.path is None,
-            f"backbone.prune_vocabulary=true with backbone={config.backbone.name}, whose pieces are made of the run's "
-            "text: set it to false",
-        ),
-        (
-            config.backbone.name == CUSTOM and config.backbone.path is None,
-            "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub",
-        ),
-        (
-            is_laser and config.backbone.path is None,
-            "backbone=laser: where are its weights? Add backbone.path=FOLDER, which holds laser2.pt and laser2.spm",
-        ),
-        (
-            is_laser and not set(stages) <= {Stage.centred, Stage.linear_map},
-            f"backbone=laser with method={config.method.name}: the released encoder is taken as it is, and its folder "
-            "holds nothing to learn words with; choose method=none, centred, linear_map or a tuning, or method=laser "
-            "backbone=bilstm for LASER's recipe",
-        ),
-        (
-            is_laser and (config.backbone.pool != Pool.max or config.backbone.tokenizer is not None),
-            f"backbone.pool={config.backbone.pool} backbone.tokenizer={config.backbone.tokenizer} with backbone=laser: "
-            "its vectors are the largest of each number over all positions, of its own pieces; set backbone.pool=max "
-            "backbone.tokenizer=null",
-        ),
-        (
-            config.backbone.name == BILSTM and config.backbone.width % 2 != 0,
-            f"backbone.width={config.backbone.width}: backbone=bilstm needs an even number, half for each direction",
-        ),
-        (
-            config.backbone.width % config.backbone.heads != 0,
-            f"backbone.width={config.backbone.width} is no multiple of backbone.heads={config.backbone.heads}",
-        ),
-        (
-            not isinstance(resume, bool) and not (Path(str(resume)) / "checkpoints" / "last.ckpt").is_file(),
-            f"resume={resume}: expected true, false or the folder of an unfinished alignment "
-            "with a checkpoint in it (outputs/aligned/*.partial)",
-        ),
-    ]
+    has_own_head = (align.word_head, align.vocabulary) != (WordHead.backbone, Vocabulary.full)
+    goes_on, is_unknown = swaps and stages[-1] != Stage.swap, unit != BudgetUnit.steps and align.budget.amount is None
+    return {
+        f"{chain}: word vectors start from text alone, and no other stage starts from them; set "
+        "method.stages=[vectors]": makes_words and len(stages) > 1,
+        "method.stages=[vectors] needs method.language_tokens=true: a word's vector is that of its "
+        "language": makes_words and not method.language_tokens,
+        f"{chain}: swap must be the last, for no other stage starts from embeddings of each language's own": goes_on,
+        "method.stages=[swap] needs method.language_tokens=true: a sentence's language token names its "
+        "embeddings": swaps and not method.language_tokens,
+        f"align.word_head={align.word_head} align.vocabulary={align.vocabulary}: method.stages=[swap] trains the "
+        "backbone's own head on all of its words; set align.word_head=backbone "
+        "align.vocabulary=full": swaps and has_own_head,
+        f"align.budget.unit={unit}: method.stages=[swap] divides align.steps among the languages; set "
+        "align.budget.unit=steps": swaps and unit != BudgetUnit.steps,
+        f"{chain} with method={method.name}, which has no losses: nothing would be aligned; choose losses, or "
+        "method.stages=[] for the backbone as it comes": aligns and not losses,
+        f"losses={losses} with {chain}: nothing trains with them; set method.stages=[align], or take the losses "
+        "away": bool(losses) and not aligns,
+        f"align.budget.unit={unit} without align.budget.amount: how many {unit}? Add "
+        "align.budget.amount=NUMBER": is_unknown,
+    }
 
 
-def _wrong_shots(config: Train) -> Iterator[tuple[bool, str]]:
-    """The same of a few labels in target languages."""
-    finetune = config.finetune
-    shots, order, source = finetune.shots, finetune.shots_order, config.task.source
-    yield (
-        bool(shots) and finetune.epochs == 0,
-        f"finetune.shots={shots} with task={config.task.name}, which learns nothing: choose a task that is learned",
-    )
-    yield (
-        any(canonical(one) == source for one in shots),
-        f"finetune.shots={shots}: {source} is the source, whose labels are learned anyway; name target languages only",
-    )
-    yield (len(set(map(canonical, shots))) < len(shots), f"finetune.shots={shots}: a language is named twice")
-    yield (
-        order == ShotsOrder.after and not shots,
+def _of_text(config: Train) -> Faults:
+    data, prepare, pivot, corpora = config.data, config.prepare, config.data.pivot, config.data.parallel
+    languages, least, most = data.languages or [], prepare.min_characters, prepare.max_characters
+    is_one_side = any(spoken(one) == spoken(pivot) for one in languages)
+    leaking = sorted(set(config.task.never_align_on) & set(corpora))
+    has_no_pair = len(prepare.columns) not in (0, 2) or "0" in map(str, prepare.columns)
+    has_english_alone = data.source == DataSource.hub or prepare.path is not None
+    return {
+        f"prepare.path={prepare.path} with data=sample, which is generated: add data=files data.root=FOLDER for "
+        "what is prepared": prepare.path is not None and data.source == DataSource.sample,
+        f"prepare.columns={prepare.columns}: expected two, that of English first; names, or numbers from "
+        "1": has_no_pair,
+        f"prepare.min_characters={least} is more than prepare.max_characters={most}": least > most,
+        f"data.pivot={pivot} with data=hub or prepare.path, which bring pairs with English alone; put the files of "
+        "other pairs under data.root and set data=files": pivot != ENGLISH and has_english_alone,
+        f"data.pivot={pivot} with data.lexicon={data.lexicon}, whose dictionaries translate English; set "
+        "data.lexicon=induced, which learns those of the parallel "
+        "text": pivot != ENGLISH and data.lexicon not in (None, "induced"),
+        "data.parallel=[]: name at least one corpus": not corpora,
+        f"data.parallel={corpora}: a corpus is named twice": len(set(corpora)) < len(corpora),
+        f"data.languages={languages}: {'English' if pivot == ENGLISH else pivot} is the pivot, one side of every pair; "
+        "name the languages of the other sides only": is_one_side,
+        f"data.languages={languages}: a language is named twice": has_twice(languages),
+        "data.languages=[]: name target languages, or null for all that the corpora hold": data.languages == [],
+        f"data.parallel holds {', '.join(leaking)}, whose sentences are the test text of task={config.task.name}; a "
+        "score on it would mean nothing. Leave it out": bool(leaking) and bool(config.method.stages),
+    }
+
+
+def _of_labels(config: Train) -> Faults:
+    """Of what is learned, and of trials, which are judged by it."""
+    task, finetune, trial, data = config.task, config.finetune, config.trial, config.data
+    shots, order, source, is_learned = finetune.shots, finetune.shots_order, task.source, finetune.epochs > 0
+    is_compared = data.source == DataSource.sample and config.prepare.seed == Prepare().seed and trial is not None
+    has_idle_shots, has_idle_source = bool(shots) and not is_learned, source != ENGLISH and not is_learned
+    files = None if task.release is None or data.source != DataSource.hub else task.release.files
+    is_translated = files is not None and files.translated_train is not None
+    of_later = {"shots_epochs": finetune.shots_epochs, "shots_learning_rate": finetune.shots_learning_rate}
+    return {
+        f"method.trials={config.method.trials}: it follows from what tuning chose; set "
+        "tuned=FOLDER": config.method.trials > 0 and config.tuned is None,
+        f"trial={trial} with task={task.name}, which learns nothing: a trial is judged by English dev; choose a task "
+        "that is learned": trial is not None and not is_learned,
+        f"trial={trial} on the sample that runs are compared on: add data=another_sample": is_compared,
+        f"finetune.shots={shots} with task={task.name}, which learns nothing: choose a task that is "
+        "learned": has_idle_shots,
+        f"finetune.shots={shots}: {source} is the source, whose labels are learned anyway; name target languages "
+        "only": any(canonical(one) == source for one in shots),
+        f"finetune.shots={shots}: a language is named twice": has_twice(shots),
         "finetune.shots_order=after without finetune.shots: how many labels of which language? Add "
-        "'finetune.shots={de: 10}'",
-    )
-    given = {"shots_epochs": finetune.shots_epochs, "shots_learning_rate": finetune.shots_learning_rate}
-    for key, value in given.items():
-        yield (
-            value is not None and order != ShotsOrder.after,
+        "'finetune.shots={de: 10}'": order == ShotsOrder.after and not shots,
+        **{
             f"finetune.{key}={value} with finetune.shots_order={order}: these labels have a stage of their own with "
-            "finetune.shots_order=after alone",
-        )
+            "finetune.shots_order=after alone": value is not None and order != ShotsOrder.after
+            for key, value in of_later.items()
+        },
+        f"task={task.name} with data=hub: its train parts of other languages are English train, translated by machine, "
+        "so that task.source and finetune.shots have no labels of their own there; put such files under data.root and "
+        "set data=files": is_translated and (source != ENGLISH or bool(shots)),
+        f"task.source={source} with task={task.name}, which learns nothing; leave it out": has_idle_source,
+        f"task.translated_test=true with task.source={source}: translated tests are said in English; set "
+        "task.translated_test=false": source != ENGLISH and task.translated_test,
+    }
+
+
+def _of_fusion(config: Train) -> Faults:
+    """Of the fusion, and of the adversary."""
+    fusion, align, method, adversary = config.fusion, config.align, config.method, config.align.adversary
+    form, stages, seen = f"fusion.form={fusion.form}", list(map(str, method.stages)), config.finetune.representation
+    fused = fusion.form != FusionForm.off
+    has_no_tokens = fused and not method.language_tokens
+    is_before_maps = fused and stages[-1:] not in ([], [Stage.align])
+    has_idle_player = adversary.discriminator_steps > 1 and adversary.schedule == AdversarySchedule.joint
+    return {
+        f"method.stages={stages} with {form}: maps are fitted to vectors before any fusion; set fusion.form=off or "
+        "method.stages=[align]": is_before_maps,
+        f"{form} needs method.language_tokens=true: the fusion attends to the vectors of language "
+        "tokens": has_no_tokens,
+        f"{form} with method={method.name}: nothing trains the fusion; choose a method with losses, or "
+        "fusion.form=off": fused and not present(config.losses),
+        f"align.cached={align.cached} with {form}, which reads more than sentence vectors: set align.cached=null, or "
+        "fusion.form=off": fused and align.cached is not None,
+        f"finetune.representation={seen} needs a fusion, and there is none; choose representation=backbone, or a "
+        "method with fusion.form=gated": not fused and seen in (Representation.self, Representation.mixed),
+        f"align.adversary.discriminator_steps={adversary.discriminator_steps} needs "
+        "align.adversary.schedule=alternate: under joint both players step once": has_idle_player,
+        f"fusion.keys=pair with fusion.partner_drop={fusion.partner_drop}: the paper's keys always see the pair; set "
+        "fusion.partner_drop=0": fused and fusion.keys == FusionKeys.pair and fusion.partner_drop > 0,
+    }
+
+
+def _of_backbone(config: Train) -> Faults:
+    backbone, name, is_given = config.backbone, config.backbone.name, config.backbone.path is not None
+    is_built, is_laser, width, heads = name in BUILT, name == LASER, backbone.width, backbone.heads
+    is_unnamed, has_no_half = name == CUSTOM and not is_given, name == BILSTM and width % 2 != 0
+    given = f"backbone.path={backbone.path} backbone.tokenizer={backbone.tokenizer} with backbone={name}"
+    return {
+        f"{given}, which is built here from scratch: choose backbone=custom, or the backbone whose settings suit that "
+        "folder, as backbone=xlmr": is_built and (is_given or backbone.tokenizer is not None),
+        f"backbone.prune_vocabulary=true with backbone={name}, whose pieces are made of the run's text: set it to "
+        "false": is_built and backbone.prune_vocabulary and not is_given,
+        "backbone=custom: which one? Add backbone.path=FOLDER, or backbone.name=ID of the hub": is_unnamed,
+        "backbone=laser: where are its weights? Add backbone.path=FOLDER, which holds laser2.pt and "
+        "laser2.spm": is_laser and not is_given,
+        f"backbone=laser with method={config.method.name}: the released encoder is taken as it is, and its folder "
+        "holds nothing to learn words with; choose method=none, centred, linear_map or a tuning, or method=laser "
+        "backbone=bilstm for LASER's recipe": is_laser and not set(config.method.stages) <= MAPS,
+        f"backbone.pool={backbone.pool} backbone.tokenizer={backbone.tokenizer} with backbone=laser: its vectors are "
+        "the largest of each number over all positions, of its own pieces; set backbone.pool=max "
+        "backbone.tokenizer=null": is_laser and (backbone.pool != Pool.max or backbone.tokenizer is not None),
+        f"backbone.width={width}: backbone=bilstm needs an even number, half for each direction": has_no_half,
+        f"backbone.width={width} is no multiple of backbone.heads={heads}": width % heads != 0,
+    }
+
+
+def _of_adapter(config: Train) -> Faults:
+    adapter, name, frozen = config.backbone.adapter, config.backbone.name, config.finetune.freeze
+    if adapter.form is None:
+        message = "has settings and no form; add backbone.adapter=lora or backbone.adapter=bottleneck"
+        return {f"backbone.adapter {message}": adapter != Adapter()}
+    layers, said, stages = adapter.layers or [], list(map(str, adapter.stages)), config.method.stages
+    chosen, chain = f"backbone.adapter.form={adapter.form}", f"method.stages={list(map(str, stages))}"
+    of_lora = f"backbone.adapter.alpha={adapter.alpha} backbone.adapter.dropout={adapter.dropout}"
+    in_align, in_finetune = (adapter.learns_in(stage) for stage in AdapterStage)
+    has_lora = adapter.alpha is not None or adapter.dropout > 0
+    return {
+        f"{chosen} with backbone={name} {chain}: adapters are parts of a transformer's layers; choose a transformer, "
+        "as backbone=xlmr, or backbone.adapter=null": name in (BILSTM, LASER) or Stage.vectors in stages,
+        f"backbone.adapter.stages={said}: expected align, finetune or both; for none set "
+        "backbone.adapter=null": not said or len(set(said)) < len(said),
+        f"backbone.adapter.layers={layers}: a layer is named twice": len(set(layers)) < len(layers),
+        f"{chosen} backbone.adapter.stages={said} with {chain}: {' and '.join(map(str, ALL_LEARN))} train all weights; "
+        "set backbone.adapter.stages=[finetune]": in_align and not set(stages).isdisjoint(ALL_LEARN),
+        f"{chosen} backbone.adapter.stages={said} with finetune.freeze={frozen}: under an adapter all weights are "
+        "frozen, and it learns; set finetune.freeze=nothing or "
+        "backbone.adapter.stages=[align]": in_finetune and frozen != Freeze.nothing,
+        f"{of_lora} with {chosen}: these are lora's; set backbone.adapter.alpha=null "
+        "backbone.adapter.dropout=0": adapter.form == AdapterForm.bottleneck and has_lora,
+    }
+
+
+def _of_the_run(config: Train) -> Faults:
+    card, resume, is_here = config.card, config.resume, config.card.name == THIS
+    is_unpriced, lacks = not is_here and not config.dry_run, None in (card.float32, card.bandwidth, card.memory)
+    is_folder = not isinstance(resume, bool)
+    return {
+        f"card={card.name}: only a dry run is priced on another card; set dry_run=true, or leave card out": is_unpriced,
+        f"card={card.name}: card.float32, card.bandwidth and card.memory are needed, by its data sheet": not is_here
+        and lacks,
+        f"resume={resume}: expected true, false or the folder of an unfinished alignment with a checkpoint in it "
+        "(outputs/aligned/*.partial)": is_folder and not (Path(str(resume)) / CHECKPOINT).is_file(),
+    }
+
+
+def has_twice(languages: Iterable[str]) -> bool:
+    """Whether a language is named twice, by whatever codes."""
+    codes = list(map(canonical, languages))
+    return len(set(codes)) < len(codes)

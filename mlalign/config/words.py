@@ -11,18 +11,9 @@ FREE = ("trainer.options", "logger.options")  # what users may add keys to
 SHORT = {"backbone.adapter": "backbone.adapter.form"}  # a group -> the setting in it that one word chooses
 NULL_GROUPS = ("task.files.", "task.table.", "task.release.")  # null in some tasks, so that their keys are added
 PATHS = (  # keys whose values are paths or patterns of paths
-    *(
-        "aligned",
-        "backbone.path",
-        "data.cache",
-        "data.lexicon",
-        "data.root",
-        "data.teacher",
-        "data.trees",
-        "output",
-        "prepare.path",
-    ),
-    *("align_words", "encoder", "gold", "numbers", "overlap", "predict", "report", "run", "runs", "words"),
+    *("aligned", "backbone.path", "data.cache", "data.lexicon", "data.root", "data.teacher", "data.trees", "output"),
+    *("prepare.path", "align_words", "encoder", "gold", "numbers", "overlap", "predict", "report", "run", "runs"),
+    "words",
 )
 PLAIN = re.compile(  # needs no quotes, and is neither a truth value nor a number
     r"(?!(true|false|[-+]?[\d._]+(e[-+]?\d+)?|inf|nan)$)[\w/.$%*@?|:+-]*", re.ASCII | re.IGNORECASE
@@ -34,9 +25,6 @@ def quoted(words: Sequence[str]) -> list[str]:
     """The words of a command line, with quotes around the paths that need them and a plus sign at new options.
 
     A word for a group of settings is one for the setting that ``SHORT`` names.
-
-    Raises:
-        ConfigError: a word is no text.
     """
     sweeps = is_sweep(words)
     return [_quoted(word, sweeps) for word in words]

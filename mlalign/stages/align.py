@@ -24,7 +24,7 @@ from mlalign.config.schema import Train
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.distributed import is_rank_zero, on_rank_zero, rank_zero_first
-from mlalign.files import JsonObject, remove, write_whole
+from mlalign.files import CHECKPOINT, JsonObject, remove, write_whole
 from mlalign.models.adapters import share_that_learns
 from mlalign.models.backbone import vocabulary_size
 from mlalign.models.encoder import Encoder
@@ -36,12 +36,11 @@ from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.stages.teacher import Teacher
 from mlalign.training.checkpoints import StageCheckpoints, fit
 from mlalign.training.elapsed import Elapsed
-from mlalign.training.trainer import require_finished
+from mlalign.training.trainer import require_finished, validation_interval
 
 log = logging.getLogger(__name__)
 
 COMPUTING = "computing.json"  # of an unfinished alignment
-CHECKPOINT = "checkpoints/last.ckpt"  # likewise
 
 
 class AlignmentStage(EncoderStage):
@@ -51,11 +50,7 @@ class AlignmentStage(EncoderStage):
 
     @cached_property
     def config(self) -> Train:
-        """With the number of steps that the budget allows.
-
-        Raises:
-            ConfigError: it allows none.
-        """
+        """With the number of steps that the budget allows."""
         align = self.asked.align
         if align.budget.amount is None:
             return self.asked
@@ -101,12 +96,7 @@ class AlignmentStage(EncoderStage):
         return Teacher(self.asked, self.text) if is_read and self.asked.data.teacher is not None else None
 
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Align and fill a folder; its checkpoint goes when the encoder in it was found to be whole.
-
-        Raises:
-            TrainingError: the alignment ended early or its weights are non-finite; nothing is saved.
-            DataError: what was saved is not what was learned, or the checkpoint is damaged.
-        """
+        """Align and fill a folder; its checkpoint goes when the encoder in it was found to be whole."""
         has_checkpoint = (folder / CHECKPOINT).is_file()
         if has_checkpoint or not (folder / RECIPE).is_file():
             with stopping.deferred():
@@ -126,8 +116,8 @@ class AlignmentStage(EncoderStage):
                 f"data.links=encoder with backbone={config.backbone.name}, which is built here from scratch: its links "
                 "are chance; start from a pretrained backbone, or set data.links=ibm1",
             )
-        pairs = sum(map(len, data.tables.values()))
-        log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), f"{pairs:,}", config.align.steps)
+        pairs = f"{sum(map(len, data.tables.values())):,}"
+        log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), pairs, config.align.steps)
         if hint := dear_words(config.align, module, data):
             log.info("%s", hint)
         seconds = align(
@@ -140,17 +130,9 @@ class AlignmentStage(EncoderStage):
             trainer=partial(self.trainer, precision=computing["precision"]),
             resume_from=resume_from,
         )
-        self.save(
-            module.encoder,
-            tokenizer,
-            folder,
-            seconds=seconds,
-            files=files_of(data.tables),
-            computing=computing,
-            budget=asdict(spent_by(config.align, module, data)),
-            warnings=list(module.diagnostics.warnings.values()),
-            **self._resources(module, data),
-        )
+        facts: JsonObject = {"computing": computing, "budget": asdict(spent_by(config.align, module, data))}
+        facts |= {"warnings": list(module.diagnostics.warnings.values()), **self._resources(module, data)}
+        self.save(module.encoder, tokenizer, folder, seconds=seconds, files=files_of(data.tables), **facts)
 
     def _resources(self, module: AlignmentModule, data: ParallelDataModule) -> JsonObject:
         """What was read, what of it was made once at what cost, and what of the encoder learned."""
@@ -164,9 +146,8 @@ class AlignmentStage(EncoderStage):
             form = self.asked.backbone.adapter.form
             found["notes"].append(f"align with {form}: {share_that_learns(module.encoder)}")
         if self.lexicon is not None and (lacking := [one for one in data.tables if not self.lexicon.get(one)]):
-            found["notes"].append(
-                f"align: data.lexicon={self.config.data.lexicon} has no words of {', '.join(lacking)}"
-            )
+            choice = self.config.data.lexicon
+            found["notes"].append(f"align: data.lexicon={choice} has no words of {', '.join(lacking)}")
         return found
 
     def _computing(self, folder: Path, resume_from: Path) -> dict[str, str]:
@@ -206,7 +187,7 @@ def align(
         folder=folder,
         callbacks=[StageCheckpoints(folder / CHECKPOINT, steps=steps, minutes=minutes), elapsed],
         max_epochs=1,
-        val_check_interval=max(1, data.batches // validations),
+        val_check_interval=validation_interval(data.batches, validations),
         enable_checkpointing=False,
     )
     fit(loop, module, data, resume_from / CHECKPOINT)

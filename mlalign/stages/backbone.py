@@ -34,7 +34,6 @@ class Backbone:
     """A backbone's files, fetched or built when they are first asked for.
 
     Args:
-        config: checked.
         text: what the tokenizer of a backbone that is built here is trained on.
     """
 
@@ -50,18 +49,17 @@ class Backbone:
         """
         if self.is_built:
             return Pretrained(self._built(), None)
+        if self.settings.name == LASER:  # which is written in transformers' form before it is loaded
+            name, folder = f"{LASER}-{fingerprint(folder_hashes(self.settings))}", Path(str(self.settings.path))
+            return Pretrained(self._cached(name, partial(convert_laser, folder)), None)
         if self.settings.path is not None:
-            return Pretrained(self._converted(), None) if self.is_laser else from_folder(self.settings.path)
+            return from_folder(self.settings.path)
         with rank_zero_first():
             return from_hub(self.settings.name, self.settings.revision or "main")
 
     @cached_property
     def pruned(self) -> Path | None:
-        """The folder without the pieces that the run's text does not use, where it is asked for.
-
-        Raises:
-            DataError: see ``RunText.prune``.
-        """
+        """The folder without the pieces that the run's text does not use, where it is asked for."""
         if not self.settings.prune_vocabulary:
             return None
         tokenizer = self.tokenizer and self.tokenizer.folder
@@ -75,7 +73,7 @@ class Backbone:
 
     @property
     def _called(self) -> str:
-        is_own = self.settings.path is not None and not self.is_laser
+        is_own = self.settings.path is not None and self.settings.name != LASER
         return f"backbone.path={self.settings.path}" if is_own else f"backbone {self.settings.name}"
 
     @property
@@ -83,41 +81,27 @@ class Backbone:
         """Whether it is built here, with random weights; a folder may be called so, too."""
         return self.settings.name in BUILT and self.settings.path is None
 
-    @property
-    def is_laser(self) -> bool:
-        """Whether it is LASER's released encoder, which is written in transformers' form before it is loaded."""
-        return self.settings.name == LASER
-
     def _cached(self, name: str, make: Callable[[Path], object], complete: str = "config.json") -> Path:
         folder = Path(self.config.data.cache) / "backbones" / name
         return get_or_create(folder, on_rank_zero(make), complete=complete)
-
-    def _converted(self) -> Path:
-        folder = Path(str(self.settings.path))
-        return self._cached(f"{LASER}-{fingerprint(laser_hashes(folder))}", partial(convert_laser, folder))
 
     def _built(self) -> Path:
         settings, seed = self.settings, self.config.align.seed
         assert seed is not None  # resolved
         text = [FORM, list(self.text.hashes.values()), settings.vocabulary_size]
-        tokenizer = self._cached(f"tokenizer-{fingerprint(text)}", self._train_tokenizer, "tokenizer.json")
-        build, keys = (
-            (build_tiny, ("layers", "width", "heads")) if settings.name == TINY else (build_bilstm, ("layers", "width"))
-        )
-        shape = {key: getattr(settings, key) for key in keys}
+
+        def train(folder: Path) -> None:
+            train_tokenizer(list(self.text.sentences()), settings.vocabulary_size).save_pretrained(folder)
+
+        tokenizer = self._cached(f"tokenizer-{fingerprint(text)}", train, "tokenizer.json")
+        build, keys = (build_tiny, ["heads"]) if settings.name == TINY else (build_bilstm, [])
+        shape = {key: getattr(settings, key) for key in ("layers", "width", *keys)}
         name = f"{settings.name}-{fingerprint([text, shape, seed])}"
         return self._cached(name, lambda folder: build(folder, tokenizer, **shape, seed=seed))
 
-    def _train_tokenizer(self, folder: Path) -> None:
-        train_tokenizer(list(self.text.sentences()), self.settings.vocabulary_size).save_pretrained(folder)
-
     @cached_property
     def tokenizer(self) -> Pretrained | None:
-        """The folder of the tokenizer, if it is not the one beside the weights.
-
-        Raises:
-            DataError: it is missing and cannot be fetched.
-        """
+        """The folder of the tokenizer, if it is not the one beside the weights."""
         if self.settings.tokenizer is None:
             return None
         with rank_zero_first():
@@ -126,9 +110,7 @@ class Backbone:
     @property
     def file_hashes(self) -> dict[str, str] | None:
         """Name -> SHA-256 of its files; None for a hub's backbone, which its commit identifies."""
-        if self.is_laser:
-            return laser_hashes(str(self.settings.path))
-        return self.source.hashes() if self.is_built or self.settings.path is not None else None
+        return folder_hashes(self.settings) if self.settings.path else self.source.hashes() if self.is_built else None
 
     @property
     def tokenizer_identity(self) -> JsonObject | None:
@@ -163,9 +145,6 @@ class Backbone:
     def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The untouched model and its tokenizer.
 
-        Args:
-            attention: transformers' name of its implementation.
-
         Raises:
             ConfigError: a sequence would be longer than the model has positions, or it has not so many layers.
         """
@@ -185,10 +164,8 @@ class Backbone:
         limit = positions(model)
         for key in ("align", "finetune"):
             if (length := getattr(self.config, key).max_length) > limit:
-                raise ConfigError(
-                    f"{key}.max_length={length}: {settings.name} has {limit} positions; set "
-                    f"{key}.max_length={limit} or less"
-                )
+                found = f"{key}.max_length={length}: {settings.name} has {limit} positions"
+                raise ConfigError(f"{found}; set {key}.max_length={limit} or less")
         return model, tokenizer
 
 
@@ -200,15 +177,10 @@ class EarlierEncoder:
         dropout: of hidden states and attention; None: as its config.json says.
     """
 
-    def __init__(self, folder: Path, *, dropout: float | None) -> None:
-        self.folder, self.dropout = folder, dropout
-
     is_built = False
 
-    @property
-    def identity(self) -> JsonObject:
-        """The name of the folder."""
-        return {"encoder": self.folder.name}
+    def __init__(self, folder: Path, *, dropout: float | None) -> None:
+        self.folder, self.dropout, self.identity = folder, dropout, {"encoder": folder.name}
 
     def load(self, attention: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The model and its tokenizer, language tokens included."""
@@ -216,25 +188,17 @@ class EarlierEncoder:
 
 
 def local_files(settings: BackboneSettings) -> dict[str, dict[str, str]]:
-    """Full key of a local folder -> hashes of its files.
-
-    Raises:
-        DataError: the backbone's folder holds no model.
-    """
-    found: dict[str, dict[str, str]] = {}
-    if settings.path is not None:
-        is_laser = settings.name == LASER
-        found["backbone.path"] = laser_hashes(settings.path) if is_laser else from_folder(settings.path).hashes()
+    """Full key of a local folder -> hashes of its files."""
+    found = {} if settings.path is None else {"backbone.path": folder_hashes(settings)}
     if settings.tokenizer is not None and Path(settings.tokenizer).is_dir():
         found["backbone.tokenizer"] = Pretrained(Path(settings.tokenizer), None).hashes()
     return found
 
 
-def laser_hashes(folder: str | Path) -> dict[str, str]:
-    """Name -> SHA-256 of LASER's files.
-
-    Raises:
-        DataError: one is missing.
-    """
+def folder_hashes(settings: BackboneSettings) -> dict[str, str]:
+    """Name -> SHA-256 of the files of ``backbone.path``."""
+    folder = Path(str(settings.path))
+    if settings.name != LASER:
+        return from_folder(folder).hashes()
     check_laser_folder(folder)
-    return {name: known_sha256(Path(folder) / name) for name in LASER_FILES}
+    return {name: known_sha256(folder / name) for name in LASER_FILES}

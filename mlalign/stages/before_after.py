@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from mlalign.alignment.held_out import HeldOut
 from mlalign.alignment.views import clean
 from mlalign.config.schema import Train
-from mlalign.data.parallel import HeldOutBatch, ParallelDataModule
+from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.errors import DataError
 from mlalign.models.backbone import quiet_transformers
@@ -31,14 +31,7 @@ class Ready(NamedTuple):
 
 
 class BeforeAfter:
-    """Both encoders of a run, read when they are asked for.
-
-    Args:
-        run: finished.
-
-    Raises:
-        DataError: its configuration is another version's.
-    """
+    """Both encoders of a run, read when they are asked for."""
 
     def __init__(self, run: Run) -> None:
         quiet_transformers()
@@ -51,24 +44,16 @@ class BeforeAfter:
     def before(self) -> Ready:
         """The untouched backbone, which knows no language tokens."""
         model, tokenizer = self.backbone.load(attention(self.config))
-        encoder = Encoder(model, pool=self.config.backbone.pool.value)
-        return self._ready(encoder, tokenizer, {})
+        return self._ready(Encoder(model, pool=self.config.backbone.pool.value), tokenizer, {})
 
     def after(self) -> Ready | None:
-        """The aligned encoder; None for a run without alignment.
-
-        Raises:
-            DataError: its folder is gone.
-        """
+        """The aligned encoder; None for a run without alignment."""
         aligned = self.run.results.aligned
         if aligned is None:
             return None
         if not Path(aligned).is_dir():
-            raise DataError(
-                f"{aligned}: no such folder, and {self.run.folder} was made with the aligned "
-                "encoder in it; call this where train.py was called, or train again with "
-                "resume=false"
-            )
+            made = f"no such folder, and {self.run.folder} was made with the aligned encoder in it"
+            raise DataError(f"{aligned}: {made}; call this where train.py was called, or train again with resume=false")
         encoder, tokenizer = load_encoder(Path(aligned), attention=attention(self.config))
         return self._ready(encoder, tokenizer, self.text.language_tokens(tokenizer))
 
@@ -78,19 +63,8 @@ class BeforeAfter:
 
     def held_out(self, ready: Ready) -> list[HeldOutBatch]:
         """The pairs that an alignment is validated on."""
-        data = self.config.data
-        return list(
-            ParallelDataModule(
-                self.text.tables(ready.layout.tokenizer),
-                ready.layout,
-                {"clean": clean},
-                pairs=1,
-                batches=1,
-                exponent=data.sampling_exponent,
-                held_out=data.held_out,
-                seed=0,
-            ).val_dataloader()
-        )
+        tables = self.text.tables(ready.layout.tokenizer)
+        return list(self.text.data_of(tables, ready.layout, {"clean": clean}).val_dataloader())
 
     def measures(self, ready: Ready, seed: int) -> dict[str, float]:
         """What alignment logs at a validation, of an encoder as it is."""

@@ -19,17 +19,11 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RunningText:
-    """The words of all sentences, one behind the other.
+    """The words of all sentences, one behind the other."""
 
-    Attributes:
-        rows: of the words, language by language; row 0 is no word.
-        sentence: number of the sentence that each stands in.
-        bounds: of each language, the first of its rows and the first that is not.
-    """
-
-    rows: Rows
-    sentence: Rows
-    bounds: list[tuple[int, int]]
+    rows: Rows  # of the words, language by language; row 0 is no word
+    sentence: Rows  # number of the sentence that each stands in
+    bounds: list[tuple[int, int]]  # of each language, the first of its rows and the first that is not
 
 
 class Windows(NamedTuple):
@@ -96,10 +90,7 @@ class WindowSampler:
     """Draws the windows of an epoch: a pure function of the seed and the epoch.
 
     Args:
-        text: to read.
-        settings: of the stage.
         translations: ``[languages, rows, most]``, rows of the translations of each row; 0 fills up.
-        seed: of all streams.
     """
 
     def __init__(self, text: RunningText, settings: Vectors, translations: Rows, *, seed: int) -> None:

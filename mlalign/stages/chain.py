@@ -25,7 +25,6 @@ def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool 
 
     Args:
         stages: in their order, each starting from the one before.
-        root: of all folders.
         resume: true, false (make all again), or the folder of an unfinished stage.
 
     Raises:
@@ -55,13 +54,9 @@ def _tell_of_other_versions(root: Path, recipe: JsonObject) -> None:
     for path in sorted(root.glob(f"*/{RECIPE}")):
         made: Json = OmegaConf.to_container(OmegaConf.load(path))
         before = made.get("recipe") or {}
-        if before.get("version") != mlalign.__version__ and before.get("text") == recipe["text"]:
-            log.info(
-                "%s was made by mlalign %s, whose encoders mlalign %s does not reuse",
-                path.parent,
-                before.get("version"),
-                mlalign.__version__,
-            )
+        version, own = before.get("version"), mlalign.__version__
+        if version != own and before.get("text") == recipe["text"]:
+            log.info("%s was made by mlalign %s, whose encoders mlalign %s does not reuse", path.parent, version, own)
 
 
 def get_or_create(

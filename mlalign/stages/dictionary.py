@@ -32,7 +32,6 @@ def lexicon_of(config: Train, text: ParallelText, languages: Sequence[str] | Non
     """The dictionaries of languages; one may have none.
 
     Args:
-        config: checked.
         text: that induced ones are learned from.
         languages: None for the run's target languages.
 
@@ -48,19 +47,14 @@ def lexicon_of(config: Train, text: ParallelText, languages: Sequence[str] | Non
     else:
         found = read_lexicon(lexicon_path(choice, config.data.root), languages)
     if not found:
-        raise ConfigError(
-            f"data.lexicon={choice}: no dictionary of {', '.join(languages)} can be had so; name a file or folder"
-        )
+        lacking = f"no dictionary of {', '.join(languages)} can be had so"
+        raise ConfigError(f"data.lexicon={choice}: {lacking}; name a file or folder")
     log.info("Words with a translation: %s", ", ".join(f"{one} {len(words):,}" for one, words in found.items()))
     return found
 
 
 def lexicon_files(config: Train) -> dict[str, dict[str, str]]:
-    """``data.lexicon`` -> name and hash of its files; empty where it names none.
-
-    Raises:
-        DataError: there is no dictionary in the file or folder.
-    """
+    """``data.lexicon`` -> name and hash of its files; empty where it names none."""
     choice = config.data.lexicon
     if choice is None or choice in (INDUCED, SAMPLE):
         return {}

@@ -33,20 +33,12 @@ def linked_by(
     """The tables with a column of links.
 
     Args:
-        config: checked.
         model: as it comes, without language tokens of this run.
-        tokenizer: of the model.
-        tables: by language.
-        identity: of the model.
-
-    Raises:
-        ConfigError: the model has not this layer.
     """
     layer = config.data.link_layer
     if (layer or 0) > (most := model.config.num_hidden_layers):
-        raise ConfigError(
-            f"data.link_layer={layer}: the encoder has {most} layers; name one of them, or null for the last"
-        )
+        there = f"data.link_layer={layer}: the encoder has {most} layers"
+        raise ConfigError(f"{there}; name one of them, or null for the last")
     was_training, device = model.training, model.device
     encoder = Encoder(model, pool=config.backbone.pool.value).to("cuda" if takes_gpu(config) else device).eval()
     layout = SequenceBuilder(tokenizer, {}, max_length=config.align.max_length)

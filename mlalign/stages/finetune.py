@@ -1,20 +1,17 @@
 """The fine-tuning stage: a task is learned on English labels."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.callbacks import LearningRateMonitor
 
 from mlalign import stopping
-from mlalign.files import JsonObject
+from mlalign.files import CHECKPOINT, JsonObject
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.tasks.data import TaskDataModule
 from mlalign.training.checkpoints import StageCheckpoints, fit
-from mlalign.training.trainer import require_finished
-
-CHECKPOINT = Path("checkpoints/last.ckpt")  # in the folder of a run that is not finished
+from mlalign.training.trainer import require_finished, validation_interval
 
 
 def learn(
@@ -46,7 +43,7 @@ def learn(
             *callbacks,
         ],
         max_epochs=epochs,
-        val_check_interval=max(1, steps // evaluations),
+        val_check_interval=validation_interval(steps, evaluations),
         check_val_every_n_epoch=None,
         enable_checkpointing=False,
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mlalign.config.enums import Keep
 from mlalign.config.identity import run_name
+from mlalign.config.renamed import renamed_settings
 from mlalign.config.schema import Train
-from mlalign.reporting.results import FILE, Results, changed_files, read_results
+from mlalign.reporting.results import FILE, changed_files, read_results
 from mlalign.stages.backbone import local_files
 from mlalign.stages.dictionary import lexicon_files
 from mlalign.stages.parallel_text import ParallelText
@@ -22,20 +23,17 @@ def run_folder(config: Train) -> Path:
     Raises:
         DataError: the backbone's folder holds no model, ``data.lexicon`` no dictionary, or ``data.teacher`` no encoder.
     """
-    return (
-        Path(config.output)
-        / config.task.name
-        / run_name(config, local_files(config.backbone) | lexicon_files(config) | teacher_files(config))
-    )
+    files = local_files(config.backbone) | lexicon_files(config) | teacher_files(config)
+    return Path(config.output) / config.task.name / run_name(config, files)
 
 
 def is_finished(config: Train, folder: Path, languages: Sequence[str], text: ParallelText) -> bool:
     """Whether a folder holds results for these languages, from files that have not changed."""
     if not (folder / FILE).is_file():
         return False
-    results, keep = read_results(folder), config.keep_checkpoints
-    kept = Keep(results.config.get("keep_checkpoints", Keep.none))
-    if list(Keep).index(kept) < list(Keep).index(keep):
+    results, keep, order = read_results(folder), config.keep_checkpoints, list(Keep)
+    kept = renamed_settings(results.config).get("keep_checkpoints", Keep.none)
+    if kept not in order[order.index(keep) :]:
         log.info("This run kept fewer weights than keep_checkpoints=%s asks for: it is recomputed.", keep)
         return False
     if set(results.scores) != set(languages):
@@ -44,16 +42,8 @@ def is_finished(config: Train, folder: Path, languages: Sequence[str], text: Par
     for change in changed_files(results):
         log.info("%s: it is recomputed.", change)
         return False
-    return not _has_other_texts(text, results)
-
-
-def _has_other_texts(text: ParallelText, results: Results) -> bool:
-    """Whether the corpora hold other files than a run read, if it read any."""
     read = {path for paths in results.parallel.values() for path in paths}
-    if not read:
-        return False
-    there = {path for paths in text.paths.values() for path in paths}
+    there = {path for paths in text.paths.values() for path in paths} if read else set()
     for path in sorted(there ^ read):
-        what = "is new" if path in there else "is no longer read"
-        log.info("%s %s since this run: it is recomputed.", path, what)
-    return there != read
+        log.info("%s %s since this run: it is recomputed.", path, "is new" if path in there else "is no longer read")
+    return there == read

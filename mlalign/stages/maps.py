@@ -25,13 +25,9 @@ log = logging.getLogger(__name__)
 
 
 class MapStage(EncoderStage):
-    """Gives an encoder without fusion maps of its languages.
+    """Gives an encoder without fusion maps of its languages."""
 
-    Attributes:
-        linear: whether languages are turned, too.
-    """
-
-    linear: ClassVar[bool]
+    linear: ClassVar[bool]  # whether languages are turned, too
 
     def make(self, folder: Path, resume_from: Path) -> None:
         """Fit the maps and fill a folder; nothing is resumed, it takes seconds."""
@@ -39,31 +35,16 @@ class MapStage(EncoderStage):
         config, align = self.config, self.config.align
         model, tokenizer = self.backbone.load(self.attention)
         tables = self.tables(tokenizer)
-        data = ParallelDataModule(
-            tables,
-            SequenceBuilder(tokenizer, self.text.language_tokens(tokenizer), max_length=align.max_length),
-            {},
-            pairs=1,
-            batches=1,
-            exponent=config.data.sampling_exponent,
-            held_out=config.data.held_out,
-            seed=self.seed,
-        )
+        layout = SequenceBuilder(tokenizer, self.text.language_tokens(tokenizer), max_length=align.max_length)
+        data = self.text.data_of(tables, layout, {}, seed=self.seed)
         encoder = Encoder(model, pool=config.backbone.pool.value)
         encoder.to("cuda" if takes_gpu(config) else "cpu").eval()
         encoder.maps = fitted_maps(encoder, data, align.prototype_sentences, linear=self.linear)
         log.info("Fitted maps of %s to at most %d pairs each", ", ".join(tables), align.prototype_sentences)
-        computing, seconds = {"precision": "32-true", "attention": self.attention}, time.perf_counter() - started
-        self.save(
-            encoder,
-            tokenizer,
-            folder,
-            seconds=seconds,
-            files=files_of(tables),
-            computing=computing,
-            costs={self.name.value: asdict(self._cost(encoder, data, seconds))},
-            reads=[PARALLEL if self.linear else SIDES],
-        )
+        seconds = time.perf_counter() - started
+        costs, reads = {self.name.value: asdict(self._cost(encoder, data, seconds))}, PARALLEL if self.linear else SIDES
+        facts = {"computing": {"precision": "32-true", "attention": self.attention}, "costs": costs, "reads": [reads]}
+        self.save(encoder, tokenizer, folder, seconds=seconds, files=files_of(tables), **facts)
 
     def _cost(self, encoder: Encoder, data: ParallelDataModule, seconds: float) -> Cost:
         """Of both sides of the pairs; decompositions are left out."""
@@ -99,7 +80,6 @@ def fitted_maps(encoder: Encoder, data: ParallelDataModule, pairs: int, *, linea
 
     Args:
         encoder: in evaluation mode, without fusion.
-        data: with the pairs.
         pairs: of each language at most.
         linear: whether to fit matrices, to the centred sentence vectors of both sides.
     """

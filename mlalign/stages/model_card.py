@@ -59,9 +59,6 @@ def write_card(folder: Path, config: Train, kind: str, made: JsonObject) -> None
     """Write the card of an encoder.
 
     Args:
-        folder: to be filled, under whatever name it is made.
-        config: of the stage that made it.
-        kind: of encoder.
         made: how, see ``EncoderStage.save``.
     """
     backbone, files = config.backbone, [Path(one) for one in made["files"]]
@@ -98,7 +95,6 @@ def add_scores(folder: Path, results: Results) -> None:
     Args:
         folder: of the encoder. One that was made before there were cards gets none; where the card cannot be read or
             written, in a shared folder or as somebody edited it, it stays as it is, with a warning.
-        results: of the run.
     """
     path = folder / CARD
     if not path.is_file():
@@ -107,15 +103,13 @@ def add_scores(folder: Path, results: Results) -> None:
     try:
         with locked(folder.with_name(f".{folder.name}.card.lock")):  # runs share an encoder
             card = ModelCard.load(path)
-            before = [
-                one for one in card.data.eval_results or [] if not any(one.is_equal_except_value(new) for new in found)
-            ]
-            card.data.eval_results = before + found
+            before = card.data.eval_results or []
+            kept = [one for one in before if not any(one.is_equal_except_value(new) for new in found)]
+            card.data.eval_results = kept + found
             write_whole(path, str(card))
     except (OSError, ValueError, YAMLError) as error:
-        log.warning(
-            "%s: the scores of this run are not added to the model card: %s", path, " ".join(str(error).split())
-        )
+        reason = " ".join(str(error).split())
+        log.warning("%s: the scores of this run are not added to the model card: %s", path, reason)
 
 
 def languages_of(files: Iterable[Path], pivot: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -16,15 +16,18 @@ from mlalign.data.languages import ENGLISH, canonical, codes_of, nearest, unlike
 from mlalign.data.links import MODEL1, model1_links, with_links
 from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.markup import has_entity, tell_of_entities
+from mlalign.data.parallel import MakeView, ParallelDataModule
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.readers.parallel import called, other_side
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import count_lines, read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
+from mlalign.device import padding_multiple
 from mlalign.errors import DataError
-from mlalign.files import sha256_of
+from mlalign.files import JsonObject, sha256_of
 from mlalign.models.backbone import known_languages
 from mlalign.progress import bar
+from mlalign.training.computing import takes_gpu
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +35,7 @@ TOKENIZER_PAIRS = 10_000  # of every file
 
 
 class ParallelText:
-    """Parallel files by language, looked for when they are first asked for.
-
-    Args:
-        config: checked.
-    """
+    """Parallel files by language, looked for when they are first asked for."""
 
     def __init__(self, config: Train) -> None:
         self.config, self.root, self.pivot = config, Path(config.data.root), config.data.pivot
@@ -82,11 +81,7 @@ class ParallelText:
 
     @cached_property
     def files(self) -> dict[str, list[Path]]:
-        """Language -> its parallel files.
-
-        Raises:
-            DataError: see ``corpora``; or a file is there twice.
-        """
+        """Language -> its parallel files."""
         return {
             language: [parallel_path(self.root, name, language, self.pivot) for name in names]
             for language, names in self.corpora.items()
@@ -135,10 +130,10 @@ class ParallelText:
         Raises:
             DataError: there is no language, or a file breaks its format.
         """
-        data = self.config.data
+        data, is_shown, tables = self.config.data, self.config.trainer.progress, dict[str, Tokenised]()
         layout = SequenceBuilder(tokenizer, {}, max_length=self.config.align.max_length)
-        tables = {}
         for language, names in self.corpora.items():
+            name = f"{self.pivot}-{language}"
             tables[language] = tokenise(
                 self.root,
                 names,
@@ -147,27 +142,35 @@ class ParallelText:
                 keep=Filter(data.min_tokens, layout.budget - 1, data.max_ratio, data.max_pairs),
                 on_bad_line=data.on_bad_line,
                 cache=Path(data.cache) / "tokens",
-                progress=bar(
-                    self.config.trainer.progress,
-                    f"tokenising {self.pivot}-{language}",
-                    lambda paths=self.files[language]: sum(map(count_lines, paths)),
-                ),
+                progress=bar(is_shown, f"tokenising {name}", lambda of=self.files[language]: sum(map(count_lines, of))),
                 pivot=self.pivot,
             )
             if data.links == Links.ibm1:
-                shown = bar(self.config.trainer.progress, f"linking words of {self.pivot}-{language}")
+                shown = bar(is_shown, f"linking words of {name}")
                 tables[language] = with_links(tables[language], partial(model1_links, progress=shown), MODEL1)
             for reason, count in tables[language].dropped.items():
-                log.info("%s-%s: %d pairs left out: %s", self.pivot, language, count, reason)
+                log.info("%s: %d pairs left out: %s", name, count, reason)
         if not tables:
             raise DataError(f"{self.root}: no languages in {data.parallel}")
         return tables
 
+    def data_of(
+        self, tables: Mapping[str, Tokenised], layout: SequenceBuilder, views: Mapping[str, MakeView], **of_a_run: int
+    ) -> ParallelDataModule:
+        """Tokenised pairs as data of a run, of a single pair where nothing is trained on them."""
+        shares = {"exponent": self.config.data.sampling_exponent, "held_out": self.config.data.held_out}
+        settings: JsonObject = {"pairs": 1, "batches": 1, "seed": 0, **shares, **of_a_run}
+        return ParallelDataModule(tables, layout, views, **settings)
+
+    def layout(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> SequenceBuilder:
+        """Of sentences of a tokenizer that knows the language tokens."""
+        multiple = padding_multiple(gpu=takes_gpu(self.config))
+        return SequenceBuilder(tokenizer, self.language_tokens(tokenizer), max_length=max_length, multiple=multiple)
+
     def language_tokens(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
         """Language -> id of its token, the pivot included; empty for a method without language tokens."""
-        if not self.config.method.language_tokens:
-            return {}
-        return known_languages(tokenizer, [*self.languages, self.pivot])
+        wanted = [*self.languages, self.pivot] if self.config.method.language_tokens else []
+        return known_languages(tokenizer, wanted) if wanted else {}
 
     def lacking(self, tested: Sequence[str]) -> list[str]:
         """Which tested languages have no token and prototype of their own; logs it, and what goes by two codes."""
@@ -205,7 +208,6 @@ class ParallelText:
                 if path.is_file() and other_side(path.name, self.pivot) in held[corpus]:
                     yield f"{path} (not in data.languages)"
                 elif self.pivot == ENGLISH and name.endswith("-en"):
-                    expected = f"en-{name.removesuffix('-en')}.tsv"
-                    yield f"{path} (expected {expected}, the English side first)"
+                    yield f"{path} (expected en-{name.removesuffix('-en')}.tsv, the English side first)"
                 else:
                     yield f"{path} (expected {self.pivot}-<language>.tsv or {self.pivot}-<language>.tsv.gz)"

@@ -15,7 +15,7 @@ from mlalign.data.sampling import ShuffledBatches, stream, within_budget
 from mlalign.data.trees import Tree, read_trees
 from mlalign.distributed import rank, world_size
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import JsonObject, sha256_of
+from mlalign.files import FileRecord, JsonObject, sha256_of
 from mlalign.finetuning.parsing import EncodedTree, ParsingModule, TreeText, encode_trees
 from mlalign.models.encoder import Encoder
 from mlalign.stages.parallel_text import ParallelText
@@ -33,21 +33,13 @@ class ParsingStage(EncoderStage):
 
     @staticmethod
     def require(config: Train, text: ParallelText) -> None:
-        """Look for the trees.
-
-        Raises:
-            UserError: there are none.
-        """
+        """Look for the trees."""
+        expected = "an English treebank in CoNLL-U, such as en_ewt-ud-dev.conllu of Universal Dependencies"
         if config.data.trees is None:
-            raise ConfigError(
-                "no trees: method.stages has parse, and data.trees=null names no file; give an English treebank in "
-                "CoNLL-U, such as en_ewt-ud-dev.conllu of Universal Dependencies, as data.trees=FILE"
-            )
+            message = "no trees: method.stages has parse, and data.trees=null names no file; give"
+            raise ConfigError(f"{message} {expected}, as data.trees=FILE")
         if not Path(config.data.trees).is_file():
-            raise DataError(
-                f"no trees: data.trees={config.data.trees}: no such file; expected an English treebank in CoNLL-U, "
-                "such as en_ewt-ud-dev.conllu of Universal Dependencies"
-            )
+            raise DataError(f"no trees: data.trees={config.data.trees}: no such file; expected {expected}")
 
     @property
     def path(self) -> Path:
@@ -84,30 +76,21 @@ class ParsingStage(EncoderStage):
         return self.config.finetune.learning_rate if own is None else own
 
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Learn to parse and fill a folder; an interrupted run begins again.
-
-        Raises:
-            DataError: the trees break their format, or are too few.
-            TrainingError: the training ended early or diverged; nothing is saved.
-        """
+        """Learn to parse and fill a folder; an interrupted run begins again."""
         started = time.perf_counter()
         config, seed = self.config, self.seed
         trees = read_trees(self.path)
         learned, held_out = self._divided(trees)
         model, tokenizer = self.backbone.load(self.attention)
-        builder = self.layout(tokenizer)
+        builder = self.text.layout(tokenizer, config.align.max_length)
         encoded, kept_out = (encode_trees(part, builder) for part in (learned, held_out))
         if not encoded or not kept_out:
-            raise DataError(
-                f"data.trees={self.path}: of {len(trees)} trees none is left to learn from or to score by: give more, "
-                "or raise align.max_length"
-            )
+            lacking = f"of {len(trees)} trees none is left to learn from or to score by"
+            raise DataError(f"data.trees={self.path}: {lacking}: give more, or raise align.max_length")
         relations = sorted({name for tree in trees for name in tree.relations})
-        order = ShuffledBatches(
-            [len(one.sequence.ids) for one in encoded],
-            config.parse.batch_size,
-            int(stream(seed, "order of trees").integers(2**31)),
-        )
+        lengths = [len(one.sequence.ids) for one in encoded]
+        own_seed = int(stream(seed, "order of trees").integers(2**31))
+        order = ShuffledBatches(lengths, config.parse.batch_size, own_seed)
         steps = config.parse.epochs * len(order)
         seed_everything_for(seed, "parser")
         module = ParsingModule(
@@ -123,36 +106,20 @@ class ParsingStage(EncoderStage):
         self.configure_training(model)
         log.info("Learning to parse from %d trees, %d held out", len(encoded), len(kept_out))
         batches = within_budget([len(one.sequence.ids) for one in kept_out], config.trainer.tokens or TOKENS)
-        own = batches[rank() :: world_size()] or batches[:1]
-        self.fit(
-            module,
-            loader(TreeText(encoded, relations, builder, self.path), order, config.trainer.workers),
-            loader(
-                TreeText(kept_out, relations, builder, self.path),
-                [batch.tolist() for batch in own],
-                config.trainer.workers,
-            ),
-            folder=folder,
-            steps=steps,
-            max_epochs=config.parse.epochs,
+        own = [batch.tolist() for batch in batches[rank() :: world_size()] or batches[:1]]
+        learning, scoring = (
+            loader(TreeText(part, relations, builder, self.path), places, config.trainer.workers)
+            for part, places in ((encoded, order), (kept_out, own))
         )
+        self.fit(module, learning, scoring, folder=folder, steps=steps, max_epochs=config.parse.epochs)
         scores = {name: round(score, 2) for name, score in module.scores.items()}
-        note = (
-            f"parse: {len(encoded)} trees of {self.path.name}; UAS {scores['uas']}, LAS {scores['las']} on "
-            f"{len(kept_out)} others"
-        )
+        found = f"UAS {scores['uas']}, LAS {scores['las']} on {len(kept_out)} others"
         seconds = time.perf_counter() - started
-        self.save(
-            module.encoder,
-            tokenizer,
-            folder,
-            seconds=seconds,
-            costs={self.name.value: asdict(self._cost(module, encoded, seconds))},
-            files={str(self.path): {"rows": len(trees), "sha256": sha256_of(self.path)}},
-            reads=["treebank"],
-            notes=[note],
-            scores=scores,
-        )
+        costs = {self.name.value: asdict(self._cost(module, encoded, seconds))}
+        notes = [f"parse: {len(encoded)} trees of {self.path.name}; {found}"]
+        facts = {"costs": costs, "reads": ["treebank"], "notes": notes, "scores": scores}
+        files: dict[str, FileRecord] = {str(self.path): {"rows": len(trees), "sha256": sha256_of(self.path)}}
+        self.save(module.encoder, tokenizer, folder, seconds=seconds, files=files, **facts)
 
     def _cost(self, module: ParsingModule, trees: Sequence[EncodedTree], seconds: float) -> Cost:
         """Of all epochs."""
@@ -166,9 +133,6 @@ class ParsingStage(EncoderStage):
     def _divided(self, trees: list[Tree]) -> tuple[list[Tree], list[Tree]]:
         """Trees to learn from, and those that are held out."""
         number = max(1, round(self.config.parse.held_out * len(trees)))
-        order = stream(self.seed, "held-out trees").permutation(len(trees)).tolist()
-        chosen = set(order[:number])
-        return (
-            [tree for place, tree in enumerate(trees) if place not in chosen],
-            [tree for place, tree in enumerate(trees) if place in chosen],
-        )
+        chosen = set(stream(self.seed, "held-out trees").permutation(len(trees)).tolist()[:number])
+        learned = [tree for place, tree in enumerate(trees) if place not in chosen]
+        return learned, [tree for place, tree in enumerate(trees) if place in chosen]

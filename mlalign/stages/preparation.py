@@ -24,45 +24,30 @@ def prepare(config: Train) -> None:
         DataError: what is fetched is not what was promised, or cannot be had.
     """
     prepare_sample(config)
-    if config.data.source == "hub":
+    is_fetched = config.data.source == DataSource.hub
+    if is_fetched:
         prepare_task(config)
-    if config.data.source == "hub" or config.prepare.path is not None:
+    if is_fetched or config.prepare.path is not None:
         prepare_parallel(config)
 
 
 def prepare_sample(config: Train) -> None:
-    """Generate what ``data=sample`` reads, if it is not there.
-
-    Raises:
-        DataError: the folder holds something else, or another draw of the sample.
-    """
+    """Generate what ``data=sample`` reads, if it is not there."""
     if config.data.source == DataSource.sample:
         shown = bar(config.trainer.progress, "sample")
         ensure_sample(Path(config.data.root), seed=config.prepare.seed, progress=shown)
 
 
 def require_obtained(config: Train) -> None:
-    """Refuse a task that is not on the hub and whose files are not there either.
-
-    Raises:
-        ConfigError: with how to get them.
-    """
+    """Refuse a task that is not on the hub and whose files are not there either."""
     task, folder = config.task, task_folder(config)
     if task.release is None and not folder.is_dir():
-        how = task.obtain or f"get it from {task.url}"
-        raise ConfigError(
-            f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, "
-            f"{how}; put the files into {folder} and run the same command again"
-        )
+        how = f"{task.obtain or f'get it from {task.url}'}; put the files into {folder} and run the same command again"
+        raise ConfigError(f"data=hub task={task.name}: it is not on the hub ({task.licence}). To use it, {how}")
 
 
 def prepare_task(config: Train) -> None:
-    """Bring the task's release to ``<root>/tasks/<folder>``.
-
-    Raises:
-        ConfigError: there is no release on the hub, and the files are not there either.
-        DataError: see ``releases.prepare_release``.
-    """
+    """Bring the task's release to ``<root>/tasks/<folder>``."""
     task, folder = config.task, task_folder(config)
     require_obtained(config)
     if task.release is None:
@@ -71,15 +56,10 @@ def prepare_task(config: Train) -> None:
     if isinstance(languages, str) and languages != AVAILABLE:
         raise ConfigError(f"task.languages={languages}: expected `{AVAILABLE}` or a list such as [en,de]")
     files: Json = {part: name for part, name in asdict(task.release.files).items() if name}
+    converter = CONVERTERS[task.release.converter.value]
     prepare_release(
         Release(task.release.repo, task.release.revision, files, task.release.languages),
-        Layout(
-            folder,
-            task_format(task),
-            CONVERTERS[task.release.converter.value],
-            task.labels,
-            official_sizes(config),
-        ),
+        Layout(folder, task_format(task), converter, task.labels, official_sizes(config)),
         None if languages == AVAILABLE else list(languages),
         licence=task.licence,
         beside=parts_read(config),

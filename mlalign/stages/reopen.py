@@ -5,7 +5,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.frozen import freeze
 from mlalign.config.plain import typed
@@ -29,23 +28,14 @@ from mlalign.training.computing import attention, takes_gpu
 
 @dataclass
 class OpenedRun:
-    """A trained run.
-
-    Attributes:
-        folder: its own.
-        results: what it found, see ``results.json``.
-        config: as it was run.
-        module: with trained weights, in evaluation mode, on the CPU.
-        layout: makes sequences of text; holds the tokenizer.
-        step: whose weights the module has.
-    """
+    """A trained run."""
 
     folder: Path
-    results: Results
-    config: Train
-    module: FinetuningModule
-    layout: SequenceBuilder
-    step: int
+    results: Results  # what it found, see ``results.json``
+    config: Train  # as it was run
+    module: FinetuningModule  # with trained weights, in evaluation mode, on the CPU
+    layout: SequenceBuilder  # makes sequences of text; holds the tokenizer
+    step: int  # whose weights the module has
 
     @property
     def encoder(self) -> TaskEncoder:
@@ -53,30 +43,12 @@ class OpenedRun:
         return self.module.encoder
 
     @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Of the encoder."""
-        return self.layout.tokenizer
-
-    @property
     def files(self) -> TaskFiles:
-        """Test files of the run's own task, where they were when it was run.
-
-        Raises:
-            DataError: one is not there any more.
-        """
+        """Test files of the run's own task, which must be where they were when it was run."""
         return task_files(self.config, learned=False)
 
-    @property
-    def kept(self) -> list[int]:
-        """Steps whose weights can be restored."""
-        return list(self.results.weights["kept"])
-
     def restore(self, step: int) -> None:
-        """Give the module the weights that it had at a step.
-
-        Raises:
-            DataError: they are not there, or do not fit.
-        """
+        """Give the module the weights that it had at a step."""
         if step != self.step:
             restore_weights(self.module, weights_folder(self.folder, step))
             self.step = step
@@ -96,10 +68,8 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
     results = read_results(folder)
     config = config_of(results, folder)
     if not task_metrics()[results.metric].is_learned:
-        raise ConfigError(
-            f"{folder}: nothing was learned in this run, task={results.task} compares vectors "
-            "as they are; score other languages with train.py, which finds the encoder again"
-        )
+        reason = f"nothing was learned in this run, task={results.task} compares vectors as they are"
+        raise ConfigError(f"{folder}: {reason}; score other languages with train.py, which finds the encoder again")
     step = step_of(results, selection or config.finetune.selection.value, folder)
     place = weights_folder(folder, step)
     encoder, tokenizer = load_encoder(place, attention=attention(config))
@@ -114,23 +84,16 @@ def load_run(folder: Path, *, selection: str | None = None) -> OpenedRun:
 
 
 def step_of(results: Results, selection: str, folder: Path) -> int:
-    """The step that ``english_dev`` or ``last`` chose.
-
-    Raises:
-        ConfigError: its weights were not kept.
-    """
+    """The step that ``english_dev`` or ``last`` chose, whose weights must have been kept."""
     weights = results.weights
     if not weights:
-        raise ConfigError(
-            f"{folder}: this run has no fine-tuned weights; its task={results.task} is not "
-            "learned, or it was made before weights were kept (resume=false recomputes it)"
-        )
-    kept = ", ".join(map(str, weights["kept"])) or "none"
+        reason = f"its task={results.task} is not learned, or it was made before weights were kept"
+        raise ConfigError(f"{folder}: this run has no fine-tuned weights; {reason} (resume=false recomputes it)")
     if selection not in weights or weights[selection] not in weights["kept"]:
+        kept = ", ".join(map(str, weights["kept"])) or "none"
         raise ConfigError(
-            f"{folder}: the weights that selection={selection} chose were not kept (steps kept: "
-            f"{kept}); choose another selection, or train again with keep_checkpoints=best_and_last "
-            "resume=false"
+            f"{folder}: the weights that selection={selection} chose were not kept (steps kept: {kept}); choose "
+            "another selection, or train again with keep_checkpoints=best_and_last resume=false"
         )
     return int(weights[selection])
 
@@ -144,22 +107,14 @@ def config_of(results: Results, folder: Path) -> Train:
     try:
         return freeze(typed(results.config))
     except OmegaConfBaseException as error:
-        raise DataError(
-            f"{folder / FILE}: the configuration does not fit this version of mlalign "
-            f"({str(error).splitlines()[0]}); train again with resume=false"
-        ) from error
+        reason = f"the configuration does not fit this version of mlalign ({str(error).splitlines()[0]})"
+        raise DataError(f"{folder / FILE}: {reason}; train again with resume=false") from error
 
 
 def weights_folder(run: Path, step: int) -> Path:
-    """The folder of a step's weights.
-
-    Raises:
-        DataError: they are not there.
-    """
+    """The folder of a step's weights, which must be there."""
     folder = run / WEIGHTS / str(step)
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder, though the run kept these weights; put it back, or train "
-            "again with resume=false"
-        )
+        missing = "no such folder, though the run kept these weights"
+        raise DataError(f"{folder}: {missing}; put it back, or train again with resume=false")
     return folder

@@ -30,12 +30,7 @@ Texts = tuple[Sequence[str], None] | tuple[Sequence[Sequence[str]], str]  # runn
 
 
 class RunText:
-    """Parallel text, every part of the task, dictionaries and trees; labels are dropped in the readers.
-
-    Args:
-        config: checked.
-        parallel: its parallel text.
-    """
+    """Parallel text, every part of the task, dictionaries and trees; labels are dropped in the readers."""
 
     def __init__(self, config: Train, parallel: ParallelText) -> None:
         self.config, self.parallel = config, parallel
@@ -55,9 +50,8 @@ class RunText:
                     found += [(words, language)] if words else []
         if config.data.lexicon is not None:
             targets = [one for one in files.languages if files.scored_language(one) != ENGLISH]
-            lexicon: Lexicon = lexicon_of(
-                config, self.parallel, list(dict.fromkeys([*self.parallel.languages, *targets]))
-            )
+            languages = list(dict.fromkeys([*self.parallel.languages, *targets]))
+            lexicon: Lexicon = lexicon_of(config, self.parallel, languages)
             for translations in lexicon.values():
                 found.append((list(chain(translations, *translations.values())), None))
         if config.data.trees is not None:
@@ -85,8 +79,6 @@ class RunText:
         """Write a backbone without the pieces that this text does not use.
 
         Args:
-            source: of the whole backbone.
-            folder: to fill.
             called: what messages call the backbone.
             tokenizer_folder: of the whole tokenizer, where it is another.
 
@@ -105,10 +97,8 @@ class RunText:
         if pruned.tokenizer.get_vocab() != expected or any(
             [new[one] for one in ids] != cut for ids, cut in self.cut(whole, pruned)
         ):
-            raise DataError(
-                f"{called}: without the pieces that the text of this run does not use its tokenizer cuts that text in "
-                "another way; set backbone.prune_vocabulary=false"
-            )
+            without = "without the pieces that the text of this run does not use its tokenizer cuts that text otherwise"
+            raise DataError(f"{called}: {without}; set backbone.prune_vocabulary=false")
         log.info("%s: %s of %s pieces occur and are kept", called, f"{len(kept):,}", f"{len(pieces):,}")
 
 

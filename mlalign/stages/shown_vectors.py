@@ -29,6 +29,7 @@ Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its a
 FEWEST, MOST = 4, 9  # words of a pair that is chosen for the reader
 BATCH = 128  # words
 LONGEST = 25  # words of a pair that a reader chooses
+EXAMPLE = 'pair=\'["A sentence.","Ein Satz."]\''
 
 
 def encoder_of(both: BeforeAfter, aligned: bool) -> Ready:
@@ -42,8 +43,6 @@ def pair_vectors(
     """Words of a sentence and of its translation, and every encoder's vectors of them.
 
     Args:
-        encoders: that are shown.
-        language: of the translation.
         pair: both texts, or None for a held-out pair.
 
     Raises:
@@ -51,10 +50,8 @@ def pair_vectors(
     """
     both, _ = next(iter(encoders.values()))
     if pair is not None and len(pair) != 2:
-        raise ConfigError(
-            f"pair: expected an English sentence and its translation, found {len(pair)} texts; "
-            'type pair=\'["A sentence.","Ein Satz."]\''
-        )
+        expected = "expected an English sentence and its translation"
+        raise ConfigError(f"pair: {expected}, found {len(pair)} texts; type {EXAMPLE}")
     tokenizer = both.before().layout.tokenizer
     source, target = pair or _held_out_pair(both, language)
     pivot = both.config.data.pivot
@@ -76,19 +73,14 @@ def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
     """The first one that is neither very short nor too long to be read in a figure."""
     ready = both.before()
     tokenizer = ready.layout.tokenizer
-    for batch in both.held_out(ready):
-        if batch.language != language:
-            continue
+    for batch in (one for one in both.held_out(ready) if one.language == language):
         for row in range(len(batch.source_keys)):
             sides = (batch.source, batch.target)
             texts = [str(tokenizer.decode(side.input_ids[row][side.is_content_token[row]])).strip() for side in sides]
             sizes = [len(_words(text, of, tokenizer)) for text, of in zip(texts, (batch.pivot, language), strict=True)]
             if min(sizes) >= FEWEST and max(sizes) <= MOST:
                 return texts[0], texts[1]
-    raise DataError(
-        f"no held-out pair of {FEWEST} to {MOST} words in {language}; give one with "
-        'pair=\'["A sentence.","Ein Satz."]\''
-    )
+    raise DataError(f"no held-out pair of {FEWEST} to {MOST} words in {language}; give one with {EXAMPLE}")
 
 
 def _words(text: str, language: str, tokenizer: object) -> list[str]:
@@ -102,13 +94,7 @@ def _words(text: str, language: str, tokenizer: object) -> list[str]:
 def words_of_languages(
     encoders: Encoders, words: int, *, seed: int
 ) -> tuple[dict[str, tuple[Array, float]], list[str]]:
-    """Clouds of subwords, the same ones from every encoder, and how well a probe tells languages.
-
-    Args:
-        encoders: that are shown.
-        words: of each language.
-        seed: of the probe.
-    """
+    """Clouds of subwords, the same ones from every encoder, and how well a probe tells languages."""
     clouds: dict[str, tuple[Array, float]] = {}
     languages: list[str] = []
     for name, (run, aligned) in encoders.items():
@@ -125,8 +111,6 @@ def translations(
     """Words and their translations by every encoder, and how many find their own.
 
     Args:
-        encoders: that are shown.
-        language: of the translations.
         path: lines as of a dictionary; None for the sample's nouns.
         most: pairs at most, spread evenly over the list.
 
@@ -135,10 +119,8 @@ def translations(
         DataError: a line of the file is no pair.
     """
     if path is None and language not in LANGUAGES:
-        raise ConfigError(
-            f"language={language}: name a file of English, tab, translation with words=FILE; only "
-            f"the sample's languages ({', '.join(LANGUAGES[1:])}) have a dictionary here"
-        )
+        known = f"only the sample's languages ({', '.join(LANGUAGES[1:])}) have a dictionary here"
+        raise ConfigError(f"language={language}: name a file of English, tab, translation with words=FILE; {known}")
     listed = noun_pairs(language) if path is None else _first_translations(path)
     places = np.linspace(0, len(listed) - 1, min(most, len(listed))).astype(int)
     words = [listed[place] for place in places]
@@ -164,9 +146,7 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
 
     Args:
         folder: of a run that kept its weights.
-        language: of the texts.
         most: texts at most, sampled at random.
-        seed: of the draw.
 
     Raises:
         ConfigError: the task's texts have no labels, or the weights were not kept.
@@ -195,17 +175,15 @@ def word_cloud(
 ) -> tuple[Float[Array, "n d"], list[str], list[int]]:
     """Vectors of every language's most frequent subwords, each averaged over its sentences.
 
-    The average leaves what a subword has in all its contexts (Vulić et al. 2020,
-    arXiv:2010.05731); a single occurrence tells much of its place in the sentence.
+    The average leaves what a subword has in all its contexts (Vulić et al. 2020, arXiv:2010.05731); a single occurrence
+    tells much of its place in the sentence.
 
     Args:
         encoder: in evaluation mode; no fusion touches the vectors.
-        batches: of held-out pairs.
         words: of each language at most.
 
     Returns:
-        The vectors, their languages (the pivot first), and their ids, by which a subword that two
-        languages share is known.
+        The vectors, their languages (the pivot first), and their ids, by which a subword that two share is known.
     """
     found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
     for batch in batches:
@@ -244,10 +222,6 @@ def sentence_and_words(
     """The fused vector of a sentence, and behind it the fused vectors of its words.
 
     Args:
-        encoder: in evaluation mode.
-        layout: of its sequences.
-        words: of the sentence.
-        language: of the sentence.
         target: the target language of the pair, see ``Encoder.embed``.
     """
     pieces = layout.split_words([words], language)[0]

@@ -12,9 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from mlalign.config.enums import Stage
 from mlalign.config.identity import alignment_recipe
 from mlalign.config.schema import Train
-from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
-from mlalign.device import padding_multiple
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import FileRecord, JsonObject
 from mlalign.models.io import require_saved, save_encoder
@@ -23,7 +21,7 @@ from mlalign.models.task_encoder import TaskEncoder
 from mlalign.stages.code import code_hashes
 from mlalign.stages.model_card import write_card
 from mlalign.stages.parallel_text import ParallelText
-from mlalign.training.computing import attention, takes_gpu
+from mlalign.training.computing import attention
 from mlalign.training.trainer import require_finished
 
 
@@ -46,26 +44,19 @@ class EncoderStage(ABC):
     """A step of a chain: makes an encoder's folder.
 
     Args:
-        config: checked.
-        text: parallel.
         backbone: what the encoder is made from.
         trainer: makes Lightning's trainer, see ``training.trainer.make_trainer``.
-        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a
-            machine chose is not, but it is recorded.
-
-    Attributes:
-        name: of the stage.
-        asked: the configuration; ``config`` is what a stage makes of it.
-        resumes: whether an interrupted one resumes where it was; another begins again.
+        precision: Lightning's name of it. What was asked for is part of an encoder's name; what a machine chose is
+            not, but it is recorded.
     """
 
     name: ClassVar[Stage]
-    resumes: ClassVar[bool] = False
+    resumes: ClassVar[bool] = False  # whether an interrupted one resumes where it was; another begins again
 
     def __init__(
         self, config: Train, text: ParallelText, backbone: Start, trainer: Callable[..., L.Trainer], *, precision: str
     ) -> None:
-        self.asked, self.text, self.backbone = config, text, backbone
+        self.asked, self.text, self.backbone = config, text, backbone  # of what is asked a stage makes its ``config``
         self.trainer, self.precision, self.attention = trainer, precision, attention(config)
         self.code = code_hashes()  # before it trains: a checkout can change meanwhile
         assert config.align.seed is not None  # resolved
@@ -92,17 +83,17 @@ class EncoderStage(ABC):
 
     @abstractmethod
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Fill a folder; what an interrupted run left is in ``resume_from``."""
+        """Fill a folder; what an interrupted run left is in ``resume_from``, for stages that resume.
+
+        Raises:
+            DataError: what is read is not as it must be, or what can be read back is not what was made.
+            TrainingError: the training ended early or diverged; nothing is saved.
+        """
 
     def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
         """The parallel text; one rank tokenises it for all."""
         with rank_zero_first():
             return self.text.tables(tokenizer)
-
-    def layout(self, tokenizer: PreTrainedTokenizerBase) -> SequenceBuilder:
-        """Of sentences of a tokenizer that knows the language tokens."""
-        tokens, multiple = self.text.language_tokens(tokenizer), padding_multiple(gpu=takes_gpu(self.config))
-        return SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length, multiple=multiple)
 
     def configure_training(self, model: PreTrainedModel) -> None:
         """As the configuration asks, see ``models.learning``."""
@@ -110,14 +101,9 @@ class EncoderStage(ABC):
         configure_training(model, gradient_checkpointing=checkpointing, compiled=self.config.trainer.compile)
 
     def fit(self, module: Any, *data: Any, folder: Path, steps: int, **options: Any) -> None:
-        """Train a module, of which nothing is kept before it is finished.
-
-        Raises:
-            TrainingError: the training ended early or diverged.
-        """
-        loop = self.trainer(
-            folder=folder, callbacks=[], enable_checkpointing=False, precision=self.precision, **options
-        )
+        """Train a module, of which nothing is kept before it is finished."""
+        fixed = {"callbacks": [], "enable_checkpointing": False, "precision": self.precision}
+        loop = self.trainer(folder=folder, **fixed, **options)
         loop.fit(module, *data)
         require_finished(self.name.value, loop, steps)
         module.divergence.check()
@@ -135,18 +121,10 @@ class EncoderStage(ABC):
         """Write the encoder, its model card and how it was made, in the first rank.
 
         Args:
-            encoder: that was made.
-            tokenizer: its own.
-            folder: to fill.
-            seconds: that it took.
-            files: that were read.
             **facts: what else is to be known, such as what it ``reads`` besides parallel text.
-
-        Raises:
-            TrainingError: a weight is non-finite; nothing is written.
-            DataError: what can be read back is not what was made.
         """
         made: JsonObject = {"backbone": self.config.backbone.name, "recipe": self.recipe, "code": self.code}
+        made |= {"computing": {"precision": self.precision, "attention": self.attention}}
         made |= {"seconds": seconds, "files": dict(files), "warnings": [], **facts}
         if is_rank_zero():
             write_card(folder, self.config, encoder.kind, made)

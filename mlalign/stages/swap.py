@@ -16,7 +16,7 @@ from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.views import build_views, ordinary_ids
 from mlalign.config.enums import Stage
 from mlalign.config.schema import Train
-from mlalign.data.parallel import ParallelDataModule, pivot_of
+from mlalign.data.parallel import pivot_of
 from mlalign.data.reads import SIDES
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
@@ -49,25 +49,14 @@ class SwapStage(EncoderStage):
 
     @staticmethod
     def require(config: Train, text: ParallelText) -> None:
-        """Look whether every language gets a step.
-
-        Raises:
-            ConfigError: one gets none.
-        """
+        """Look whether every language gets a step."""
         least = 2 * len(text.languages)
         if config.align.steps < least:
-            raise ConfigError(
-                f"align.steps={config.align.steps}: method.stages=[swap] gives English half of the steps and each "
-                f"other language its part of the rest; expected {least} or more"
-            )
+            shared = "method.stages=[swap] gives English half of the steps and each other language its part of the rest"
+            raise ConfigError(f"align.steps={config.align.steps}: {shared}; expected {least} or more")
 
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Learn all languages and fill a folder; an interrupted run begins again.
-
-        Raises:
-            DataError: the backbone's head has embeddings apart from those that are read.
-            TrainingError: the training ended early or diverged; nothing is saved.
-        """
+        """Learn all languages and fill a folder; an interrupted run begins again."""
         started = time.perf_counter()
         config, align = self.config, self.config.align
         model, tokenizer = self.backbone.load(self.attention)
@@ -81,7 +70,7 @@ class SwapStage(EncoderStage):
         torch.manual_seed(self.seed)
         counts = counted(tables, vocabulary)
         add_language_tokens(model, tokenizer, counts, start=align.language_token_start.value)
-        layout = self.layout(tokenizer)
+        layout = self.text.layout(tokenizer, align.max_length)
         self.configure_training(model)
         encoder = Encoder(model, pool=config.backbone.pool.value)
         learner = _Learner(self, encoder, layout, vocabulary, folder)
@@ -94,17 +83,10 @@ class SwapStage(EncoderStage):
         tokens = {language: layout.language_tokens[language] for language in tables}
         encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary, pivot_of(tables))
         read = ", ".join(f"{language} {int(count.sum()):,}" for language, count in counts.items())
-        self.save(
-            encoder,
-            tokenizer,
-            folder,
-            seconds=time.perf_counter() - started,
-            files=files_of(tables),
-            computing={"precision": self.precision, "attention": self.attention},
-            budget=asdict(learner.spent),
-            reads=[SIDES],
-            notes=[f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"],
-        )
+        note = f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"
+        facts = {"budget": asdict(learner.spent), "reads": [SIDES], "notes": [note]}
+        seconds = time.perf_counter() - started
+        self.save(encoder, tokenizer, folder, seconds=seconds, files=files_of(tables), **facts)
 
 
 class _Learner:
@@ -113,8 +95,7 @@ class _Learner:
     def __init__(
         self, stage: SwapStage, encoder: Encoder, layout: SequenceBuilder, vocabulary: int, folder: Path
     ) -> None:
-        self.stage, self.encoder, self.layout = stage, encoder, layout
-        self.vocabulary, self.folder = vocabulary, folder
+        self.stage, self.encoder, self.layout, self.vocabulary, self.folder = stage, encoder, layout, vocabulary, folder
         self.ordinary = ordinary_ids(layout)
         self.embeddings: Parameter = encoder.backbone.get_input_embeddings().weight
         self.spent = Spent()
@@ -153,28 +134,14 @@ class _Learner:
         return learned
 
     def _fit(
-        self,
-        language: str,
-        tables: Mapping[str, Tokenised],
-        groups: list[ParameterGroup],
-        steps: int,
-        *,
-        fixed: Tensor,
+        self, language: str, tables: Mapping[str, Tokenised], groups: list[ParameterGroup], steps: int, *, fixed: Tensor
     ) -> None:
         config, align, seed = self.stage.config, self.stage.config.align, self.stage.seed
         log.info("Masked words of %s for %d steps", language, steps)
         is_pivot = language == pivot_of(tables)
-        data = ParallelDataModule(
-            tables,
-            self.layout,
-            build_views(["masked"], self.layout, align, seed=seed),
-            pairs=align.batch_size,
-            batches=steps * align.accumulate,
-            exponent=config.data.sampling_exponent,
-            held_out=config.data.held_out,
-            seed=seed,
-            workers=config.trainer.workers,
-        )
+        views, batches = build_views(["masked"], self.layout, align, seed=seed), steps * align.accumulate
+        run = {"pairs": align.batch_size, "batches": batches, "seed": seed, "workers": config.trainer.workers}
+        data = self.stage.text.data_of(tables, self.layout, views, **run)
         module = MaskedSideModule(
             self.encoder,
             self.vocabulary,
@@ -186,12 +153,6 @@ class _Learner:
             fixed=fixed,
             seed=seed,
         )
-        self.stage.fit(
-            module,
-            data.train_dataloader(),
-            folder=self.folder,
-            steps=steps,
-            max_epochs=1,
-            accumulate_grad_batches=align.accumulate,
-        )
+        options = {"max_epochs": 1, "accumulate_grad_batches": align.accumulate}
+        self.stage.fit(module, data.train_dataloader(), folder=self.folder, steps=steps, **options)
         self.spent += side_spending(data, module, steps * align.accumulate, frozen=not is_pivot)

@@ -30,12 +30,7 @@ COST = "cost.json"
 
 
 class Teacher:
-    """A folder of sentence-transformers or transformers.
-
-    Args:
-        config: checked, with ``data.teacher``.
-        text: parallel.
-    """
+    """A folder of sentence-transformers or transformers."""
 
     def __init__(self, config: Train, text: ParallelText) -> None:
         assert config.data.teacher is not None
@@ -44,11 +39,7 @@ class Teacher:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Name -> SHA-256 of every file that it is read from.
-
-        Raises:
-            DataError: the folder holds no encoder of sentences.
-        """
+        """Name -> SHA-256 of every file that it is read from."""
         return teacher_files(self.config)["data.teacher"]
 
     def vectors(self, tables: Mapping[str, Tokenised]) -> TeacherVectors:
@@ -63,12 +54,9 @@ class Teacher:
     def _folder(self, tables: Mapping[str, Tokenised]) -> Path:
         keys = np.unique(np.concatenate([table.source_keys for table in tables.values()]))
         wanted = hashlib.sha256(keys.tobytes()).hexdigest()
-        name = fingerprint([FORM, self.identity, self.text.identity, wanted])
-        return get_or_create(
-            Path(self.config.data.cache) / "teachers" / name,
-            on_rank_zero(lambda folder: self._make(folder, keys)),
-            complete=COST,
-        )
+        folder = Path(self.config.data.cache) / "teachers"
+        folder /= fingerprint([FORM, self.identity, self.text.identity, wanted])
+        return get_or_create(folder, on_rank_zero(partial(self._make, keys=keys)), complete=COST)
 
     def _make(self, folder: Path, keys: Keys) -> None:
         started = time.perf_counter()
@@ -85,11 +73,7 @@ class Teacher:
 
 
 def teacher_files(config: Train) -> dict[str, dict[str, str]]:
-    """``data.teacher`` -> name and hash of the files that it is read from; empty where it names none.
-
-    Raises:
-        DataError: the folder holds no encoder of sentences.
-    """
+    """``data.teacher`` -> name and hash of the files that it is read from; empty where it names none."""
     if config.data.teacher is None:
         return {}
     folder = Path(config.data.teacher)

@@ -5,25 +5,24 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import mlalign
+from mlalign import files
 from mlalign.config.identity import fingerprint
 from mlalign.config.schema import Train
 from mlalign.data.readers import AnyExample, Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import Computing
 from mlalign.distributed import broadcast_object, is_rank_zero
-from mlalign.files import EVALUATIONS, METRICS, RESULTS, WANDB, Json, JsonObject, remove, sha256_of, write_whole
+from mlalign.files import Json, JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
 from mlalign.finetuning.validation import reads_parallel
 from mlalign.reporting.curves import CURVES
-from mlalign.stages.finetune import CHECKPOINT
 from mlalign.stages.parallel_text import ParallelText
 
 PROGRESS = "progress.json"
-PREDICTIONS = "predictions"
 SOURCE_STAGE = "source"  # folder of the stage before the one of a few labels, where that is apart
-MADE = (  # by a run
-    *(PROGRESS, CHECKPOINT.parts[0], WEIGHTS, PREDICTIONS, CURVES, METRICS, EVALUATIONS, SOURCE_STAGE, WANDB),
-)
+CHECKPOINTS = files.CHECKPOINT.parts[0]
+OF_RESULTS = (files.PREDICTIONS, files.METRICS, files.EVALUATIONS, files.WANDB)
+MADE = (files.RESULTS, PROGRESS, CHECKPOINTS, WEIGHTS, CURVES, SOURCE_STAGE, *OF_RESULTS)  # by a run
 
 
 class Progress:
@@ -32,7 +31,6 @@ class Progress:
     The first rank reads and writes; all ranks ask.
 
     Args:
-        folder: of the run.
         identity: of all that the fine-tuned weights follow from and that the folder's name does not say.
     """
 
@@ -56,7 +54,7 @@ class Progress:
         self.known["learned"] = done
         if is_rank_zero():
             self._write()
-            remove(self.folder / CHECKPOINT.parts[0])
+            remove(self.folder / CHECKPOINTS)
 
     def scores(self, language: str, part: Part[AnyExample]) -> dict[str, float] | None:
         """Key of the results -> score, of a language that was scored before; None if file or predictions changed."""
@@ -71,13 +69,13 @@ class Progress:
     def note_scores(self, language: str, part: Part[AnyExample], scores: Mapping[str, float], seconds: float) -> None:
         """A language is scored, which took so long, and its predictions are on the disk."""
         if is_rank_zero():
-            files = self._files(language, part)
-            self.known["scored"][language] = {"scores": dict(scores), "files": files, "seconds": seconds}
+            found = {"scores": dict(scores), "files": self._files(language, part), "seconds": seconds}
+            self.known["scored"][language] = found
             self._write()
 
     def _files(self, language: str, part: Part[AnyExample]) -> list[str | None]:
         """Hashes of what was scored and of what was predicted."""
-        paths = (part.path, part.beside, self.folder / PREDICTIONS / f"{language}.jsonl")
+        paths = (part.path, part.beside, self.folder / files.PREDICTIONS / f"{language}.jsonl")
         return [sha256_of(path) if path is not None and path.is_file() else None for path in paths]
 
     def _write(self) -> None:
@@ -88,11 +86,8 @@ def identity_of(config: Train, encoder: JsonObject, task: TaskFiles, text: Paral
     """Of all that fine-tuned weights follow from and that the name of the run's folder does not say.
 
     Args:
-        config: checked.
         encoder: what identifies its weights and tokenizer.
-        task: whose files are read.
         text: parallel; counts where a tuning reads it.
-        computing: precision and attention.
     """
     if not is_rank_zero():
         return ""
@@ -113,7 +108,7 @@ def identity_of(config: Train, encoder: JsonObject, task: TaskFiles, text: Paral
 
 def remove_made(folder: Path) -> None:
     """Forget everything that a run made, its results first."""
-    for name in (RESULTS, *MADE):
+    for name in MADE:
         remove(folder / name)
 
 
@@ -124,7 +119,7 @@ def remove_unkept(folder: Path, kept: Collection[int]) -> None:
             remove(one)
     if not kept:
         remove(folder / WEIGHTS)
-    for name in (CHECKPOINT.parts[0], PROGRESS, SOURCE_STAGE):
+    for name in (CHECKPOINTS, PROGRESS, SOURCE_STAGE):
         remove(folder / name)
 
 

@@ -16,9 +16,7 @@ def check_parts(config: Train) -> Train:
             task is about them.
     """
     if config.backbone.name == LASER and task_metrics()[config.task.metric].form != "label":
-        raise ConfigError(
-            f"task={config.task.name} is about words, and backbone=laser has vectors of whole sentences alone: choose "
-            "a transformer, as backbone=xlmr, or a task of sentences"
-        )
+        found = f"task={config.task.name} is about words, and backbone=laser has vectors of whole sentences alone"
+        raise ConfigError(f"{found}: choose a transformer, as backbone=xlmr, or a task of sentences")
     check_reading(config)
     return check_tunings(check_losses(config))

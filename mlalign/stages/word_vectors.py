@@ -2,15 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 import mlalign
@@ -45,19 +45,12 @@ SHARED = 2  # words of a language that an n-gram is in, at least
 
 @dataclass(frozen=True)
 class WordTable:
-    """Which row the vector of a form in a language has.
+    """Which row the vector of a form in a language has."""
 
-    Attributes:
-        languages: English first.
-        rows: ``[languages, ids]``; 0 for forms that a language does not have often enough.
-        bounds: of each language, the first of its rows and the first that is not.
-        tokens: of the running text, those of unknown words included.
-    """
-
-    languages: list[str]
-    rows: Rows
-    bounds: list[tuple[int, int]]
-    tokens: int
+    languages: list[str]  # the pivot, English, first
+    rows: Rows  # ``[languages, ids]``; 0 for forms that a language does not have often enough
+    bounds: list[tuple[int, int]]  # of each language, the first of its rows and the first that is not
+    tokens: int  # of the running text, those of unknown words included
 
     def rows_of(self, language: str, expressions: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
         """The rows of the words of each expression; empty where one of them is not known."""
@@ -79,11 +72,7 @@ class VectorStage(EncoderStage):
 
     @staticmethod
     def require(config: Train, text: ParallelText) -> None:
-        """Look for the dictionary.
-
-        Raises:
-            UserError: there is none of a target language.
-        """
+        """Look for the dictionary."""
         choice = config.data.lexicon
         there = set(require_dictionary(choice, config.data.root, "method.stages=[vectors]").values())
         if choice == INDUCED:
@@ -125,11 +114,7 @@ class VectorStage(EncoderStage):
         return lexicon_of(self.config, self.text)
 
     def make(self, folder: Path, resume_from: Path) -> None:
-        """Learn the vectors and fill a folder; nothing is resumed.
-
-        Raises:
-            DataError: the dictionary has too few words of the text.
-        """
+        """Learn the vectors and fill a folder; nothing is resumed."""
         if not is_rank_zero():
             return
         started = time.perf_counter()
@@ -162,21 +147,13 @@ class VectorStage(EncoderStage):
             cbow_operations(windows, settings.dim, 1 + settings.negatives + joint),
             time.perf_counter() - started,
         )
-        self.save(
-            encoder,
-            tokenizer,
-            folder,
-            seconds=cost.seconds,
-            costs={self.name.value: asdict(cost)},
-            files=files_of(tables),
-            backbone=None,
-            computing={"precision": "32-true"},
-            reads=[PARALLEL if self.config.data.lexicon == INDUCED else SIDES, "dictionary"],
-            notes=[
-                f"{self.config.method.name}: vectors of {table.tokens:,} tokens of the parallel text; "
-                f"data.lexicon={self.config.data.lexicon}"
-            ],
-        )
+        choice, learned = self.config.data.lexicon, f"vectors of {table.tokens:,} tokens of the parallel text"
+        facts = {
+            **{"backbone": None, "computing": {"precision": "32-true"}, "costs": {self.name.value: asdict(cost)}},
+            "reads": [PARALLEL if choice == INDUCED else SIDES, "dictionary"],
+            "notes": [f"{self.config.method.name}: {learned}; data.lexicon={choice}"],
+        }
+        self.save(encoder, tokenizer, folder, seconds=cost.seconds, files=files_of(tables), **facts)
 
     def _mapped(self, vectors: torch.Tensor, table: WordTable, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
         """The vectors with every language mapped onto English, which is not touched."""
@@ -194,15 +171,9 @@ class VectorStage(EncoderStage):
                 for side in zip(*pairs, strict=True)
             )
             onto_english, correlations = canonical_map(other, english)
-            moved = onto_english(vectors[first:last].double().numpy())
-            mapped[first:last] = torch.from_numpy(moved).to(vectors.dtype)
-            log.info(
-                "%s-%s: %d pairs, mean canonical correlation %.2f",
-                table.languages[0],
-                language,
-                len(pairs),
-                correlations.mean(),
-            )
+            mapped[first:last] = torch.from_numpy(onto_english(vectors[first:last].double().numpy())).to(vectors.dtype)
+            found = f"{len(pairs)} pairs, mean canonical correlation {correlations.mean():.2f}"
+            log.info("%s-%s: %s", table.languages[0], language, found)
         return mapped
 
 
@@ -210,8 +181,6 @@ def running_text(tables: Mapping[str, Tokenised], vocabulary: int, *, least: int
     """The sides of parallel text as text of their languages, in which every sentence of the pivot counts once.
 
     Args:
-        tables: tokenised pairs by language.
-        vocabulary: ids of the tokenizer.
         least: occurrences of a word in a language that it has a vector in.
     """
     sides = {pivot_of(tables): _sources(tables.values())} | {
@@ -240,9 +209,8 @@ def _side(table: Tokenised, side: str, chosen: Sequence[int] | Rows | None = Non
     return column.flatten().to_numpy().astype(np.int64), column.value_lengths().to_numpy().astype(np.int64)
 
 
-def _sources(tables: "Sequence[Tokenised] | Any") -> tuple[Rows, Rows]:
-    seen: NDArray[np.int64] = np.zeros(0, np.int64)
-    found = []
+def _sources(tables: Iterable[Tokenised]) -> tuple[Rows, Rows]:
+    seen, found = np.zeros(0, np.int64), []
     for table in tables:
         keys, first = np.unique(table.source_keys, return_index=True)
         new = ~np.isin(keys, seen)
@@ -256,8 +224,6 @@ class Units:
     """What the vectors of words are the means of.
 
     Args:
-        tokenizer: of words.
-        table: of their rows.
         with_grams: whether a word's n-grams are among its units, as far as other words of its language have them.
 
     Attributes:
@@ -273,9 +239,7 @@ class Units:
         for number, language in enumerate(table.languages if with_grams else []):
             (ids,) = np.nonzero(table.rows[number])
             parts = {one: grams(word) for one, word in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)}
-            counts: dict[str, int] = {}
-            for gram in (gram for of_word in parts.values() for gram in of_word):
-                counts[gram] = counts.get(gram, 0) + 1
+            counts = Counter(chain.from_iterable(parts.values()))
             shared = [gram for gram, count in counts.items() if count >= SHARED]
             self.of_grams[language] = {gram: next_unit + place for place, gram in enumerate(shared)}
             next_unit += len(shared)
@@ -321,9 +285,6 @@ def word_encoder(
     Args:
         vectors: of the rows.
         units: vectors of the units, those of n-grams behind those of the rows.
-        table: of the rows.
-        tokenizer: of words.
-        named: the units.
     """
     pieces = {gram for of in named.of_grams.values() for gram in of}
     if pieces:

@@ -34,7 +34,7 @@ from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Tracker
 from mlalign.tracking.wandb_tracker import Shown, WandbTracker
 from mlalign.training.computing import set_up
-from mlalign.training.trainer import make_trainer
+from mlalign.training.trainer import trainer_of
 
 BARS = {"align": "aligning", "parse": "parsing", "finetune": "fine-tuning"}
 
@@ -103,18 +103,14 @@ class RunRecord:
         """Function that makes the trainer of a stage, with its loggers; ``called`` tells two of a kind apart."""
 
         def make(*, folder: Path, callbacks: Sequence[L.Callback], **options: Any) -> L.Trainer:
-            return make_trainer(
+            return trainer_of(
+                self.config,
+                self.computing,
                 folder=folder,
-                accelerator=self.computing.accelerator,
                 loggers=[] if stage == "test" else self._loggers(stage, folder, called or stage),
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,
-                options=self.config.trainer.options,
-                **{
-                    "precision": self.computing.precision,
-                    "deterministic": self.config.trainer.deterministic,
-                    **options,
-                },
+                **options,
             )
 
         return make

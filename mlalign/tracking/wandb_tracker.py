@@ -15,13 +15,7 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.files import WANDB, Json, write_whole
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.curves import CURVES, join_curves
-from mlalign.reporting.keys import (
-    CONFUSION,
-    FIGURES,
-    PREDICTIONS,
-    average_key,
-    score_key,
-)
+from mlalign.reporting.keys import CONFUSION, FIGURES, PREDICTIONS, average_key, score_key
 from mlalign.reporting.predictions import predictions_file
 from mlalign.reporting.results import FILE, Results
 from mlalign.tracking.logger import StageLogger

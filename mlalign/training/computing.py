@@ -6,13 +6,7 @@ import torch
 
 from mlalign.config.enums import Accelerator
 from mlalign.config.schema import Train
-from mlalign.device import (
-    Computing,
-    choose_attention,
-    choose_device,
-    choose_precision,
-    keep_freed_memory,
-)
+from mlalign.device import Computing, choose_attention, choose_device, choose_precision, keep_freed_memory
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ import lightning as L
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
+from mlalign.config.schema import Train
+from mlalign.device import Computing
 from mlalign.distributed import local_world_size, on_rank_zero, world_size
 from mlalign.errors import TrainingError
 from mlalign.files import Json
@@ -58,6 +60,18 @@ def make_trainer(
         num_nodes=world_size() // local_world_size(),
         **{"log_every_n_steps": 10, "plugins": [WholeCheckpoints()], **stage, **options},
     )
+
+
+def trainer_of(config: Train, computing: Computing, **stage: Any) -> L.Trainer:
+    """The trainer of one stage as a configuration has it, see ``make_trainer``; what ``stage`` says wins."""
+    own = config.trainer
+    chosen = {"precision": computing.precision, "deterministic": own.deterministic, "options": own.options}
+    return make_trainer(**{"accelerator": computing.accelerator, **chosen, **stage})
+
+
+def validation_interval(batches: int, times: int) -> int:
+    """Batches between two validations, of a stage that is validated so many times, or after every batch."""
+    return max(1, batches // times)
 
 
 def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:

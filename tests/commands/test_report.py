@@ -11,8 +11,7 @@ from reporting.made import results, written
 from training.toy import configured, write_toy
 
 from mlalign.commands.evaluation import select_command
-from mlalign.commands.report import make_report
-from mlalign.commands.texts import texts_of
+from mlalign.commands.report import make_report, texts_of
 from mlalign.config.commands import Report
 from mlalign.errors import ConfigError, DataError
 from mlalign.pipeline import run as train

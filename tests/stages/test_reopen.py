@@ -81,7 +81,7 @@ def test_every_evaluation_can_be_kept_and_the_tested_one_is_that_of_english_dev(
     opened = load_run(folder)
     tested = {name: one.clone() for name, one in opened.module.state_dict().items()}
     states = {}
-    for step in opened.kept:
+    for step in opened.results.weights["kept"]:
         opened.restore(step)
         states[step] = {name: one.clone() for name, one in opened.module.state_dict().items()}
     assert len({float(one["head.weight"].sum()) for one in states.values()}) == 5
@@ -118,10 +118,15 @@ def test_fewer_weights_than_asked_for_make_a_run_anew_and_more_do_not(world):
     folder = run(world, *settings, "keep_checkpoints=none")
     assert not (folder / "weights").exists()
     assert run(world, *settings, "keep_checkpoints=tested") == folder
-    before = (folder / "results.json").stat().st_mtime_ns
+    path = folder / "results.json"
+    before = path.stat().st_mtime_ns
     assert weights_of(folder)["kept"]
     run(world, *settings, "keep_checkpoints=none")
-    assert (folder / "results.json").stat().st_mtime_ns == before
+    assert path.stat().st_mtime_ns == before
+    path.write_text(path.read_text(encoding="utf-8").replace('"keep_checkpoints"', '"keep"'), encoding="utf-8")
+    before = path.stat().st_mtime_ns
+    run(world, *settings, "keep_checkpoints=tested")  # by its old name
+    assert path.stat().st_mtime_ns == before
 
 
 def test_the_kept_encoder_loads_with_transformers_alone(world):

@@ -9,7 +9,7 @@ from training.toy import configured, trainer, write_toy
 from mlalign.config.enums import Stage
 from mlalign.config.identity import alignment_recipe, fingerprint, run_name
 from mlalign.models.io import RECIPE, load_encoder
-from mlalign.pipeline import STAGES, chained
+from mlalign.pipeline import STAGES, chained, told_together
 from mlalign.stages.backbone import Backbone
 from mlalign.stages.chain import encoder_folders
 from mlalign.stages.parallel_text import ParallelText
@@ -42,6 +42,15 @@ def test_a_stage_is_known_by_what_it_starts_from(toy):
     assert second.recipe == {**first.recipe, "backbone": {"encoder": fingerprint(first.recipe)}}
     _, _, (alone,) = chain(toy, "method=mlm")
     assert alone.recipe == first.recipe
+
+
+def test_a_chain_tells_what_all_its_stages_spent_and_warned_of():
+    first = {"budget": {"steps": 3, "tokens": 2.5}, "seconds": 1.5, "warnings": ["cold"]}
+    second = {"budget": {"steps": 4, "tokens": 1.0}, "seconds": 2.0, "warnings": []}
+    parsed = {"seconds": 9.0, "warnings": ["wet"]}
+    spent = {"steps": 7, "tokens": 3.5, "seconds": 3.5}
+    assert told_together([first, parsed, second]) == (spent, ["cold", "wet"])
+    assert told_together([parsed]) == ({}, ["wet"])
 
 
 def test_a_run_is_named_by_its_stages(toy):

@@ -39,7 +39,9 @@ def test_it_runs_and_says_what_it_learned_from(toy, treebank, tmp_path):
     ended = typed(toy, tmp_path, "method=syntax_supervised", f"data.trees={treebank}", "parse.batch_size=8")
     assert ended.returncode == 0, ended.stderr
     (folder,) = (path for path in (tmp_path / "outputs" / "aligned").iterdir() if path.is_dir())
-    scores = OmegaConf.load(folder / "alignment.yaml").scores
+    made = OmegaConf.load(folder / "alignment.yaml")
+    scores = made.scores
+    assert made.computing.precision == "32-true"
     assert scores.uas >= scores.las > 90
     (path,) = tmp_path.glob("outputs/mldoc/*/results.json")
     results = json.loads(path.read_text(encoding="utf-8"))
