@@ -184,7 +184,7 @@ def _of_stages(config: Train) -> Faults:
     stages, chain = method.stages, f"method.stages={list(map(str, method.stages))}"
     aligns, makes_words, swaps = (stage in stages for stage in (Stage.align, Stage.vectors, Stage.swap))
     has_own_head = (align.word_head, align.vocabulary) != (WordHead.backbone, Vocabulary.full)
-    goes_on, is_unknown = swaps and stages[-1] != Stage.swap, unit != BudgetUnit.steps and align.budget.amount is None
+    goes_on, is_unknown = Stage.swap in stages[:-1], unit != BudgetUnit.steps and align.budget.amount is None
     return {
         f"{chain}: word vectors start from text alone, and no other stage starts from them; set "
         "method.stages=[vectors]": makes_words and len(stages) > 1,

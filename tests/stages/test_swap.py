@@ -117,6 +117,7 @@ def test_it_runs_and_fine_tuning_keeps_every_embedding(toy, tmp_path):
     ("words", "message"),
     [
         ("method.stages=[swap,centred]", "swap must be the last"),
+        ("method.stages=[swap,swap]", "swap must be the last"),
         ("method.language_tokens=false", "needs method.language_tokens=true"),
         ("align.budget.unit=flops", "divides align.steps among the languages; set align.budget.unit=steps"),
         ("align.vocabulary=seen", "set align.word_head=backbone align.vocabulary=full"),
