@@ -32,6 +32,7 @@ from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
 from mlalign.config.plain import as_object, schema_of
+from mlalign.config.recipes import register_resolvers
 from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_settings, renamed_words, warn
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, leaves, refuse, setting, ungrouped, wrong_values
@@ -71,7 +72,7 @@ for _key, _leaf in leaves(Composed).items():
     if get_origin(_leaf.hint) is dict and _key not in (*FREE, *PARTS):  # whose keys are names of users' own: none is
         OmegaConf.set_struct(OmegaConf.select(TRAIN, _key), False)  # misspelt, and prepare.codes={he: iw} is typed
 ConfigStore.instance().store("train_schema", TRAIN)
-OmegaConf.register_new_resolver("times", lambda one, other: float(one * other), replace=True)
+register_resolvers()
 
 
 class Command:

@@ -217,6 +217,7 @@ class Method(Settings):
     language_tokens: bool = MISSING  # [LANG_de] and its like in front of every text
     # What makes the encoder, in this order; []: the backbone as it comes. Each is known by what it starts from.
     stages: list[enums.Stage] = setting(lambda: [enums.Stage.align], affects=RUN)
+    publication: str | None = setting(None, affects=NOTHING)  # whose recipe it is; null: our own
     note: str | None = setting(None, affects=NOTHING)  # how it differs from its publication
     tunes: list[str] = setting(list, affects=NOTHING)  # the one or two settings that trials vary
     trials: int = setting(0, at_least(0), affects=RUN)  # that its settings were chosen among; follows from `tuned`

@@ -1,24 +1,35 @@
 """Many runs as one table for each task: mean and spread over seeds, every row tested."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
+from statistics import fmean
+from typing import TypedDict
 
 from mlalign.config.validation import guess
 from mlalign.errors import ConfigError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
-from mlalign.reporting.fairness import mixed_budgets, refuse_mixed_budgets, with_best, with_missing
+from mlalign.reporting.fairness import budget_of, mixed_budgets, refuse_mixed_budgets, with_best, with_missing
 from mlalign.reporting.notes import notes_on, notes_on_systems
 from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
-from mlalign.reporting.results import Results, summary
+from mlalign.reporting.results import Results, Spending, summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
 from mlalign.reporting.runs import Run, Unfinished, by_task
 from mlalign.reporting.tables import Cell, Row, Table, setting_of
 from mlalign.reporting.variation import KINDS, refuse_other_differences
 
 RESAMPLES = 10_000
+
+
+class SystemFacts(TypedDict, total=False):
+    """Those fields of a row."""
+
+    reads: tuple[str, ...]
+    origin: str
+    budget: str | None
+    spending: Spending | None
 
 
 def comparison(
@@ -104,7 +115,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
                 for column, values in columns.items()
             },
             runs=len(rows[name]),
-            reads=_read(rows[name].values()),
+            **_system(list(rows[name].values())),
         )
         for name, columns in scores.items()
     ]
@@ -114,10 +125,20 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested, some.source)
 
 
-def _read(runs: Collection[Run]) -> tuple[str, ...] | None:
-    """By all of them; None where one of them does not say it."""
-    found = [run.results.reads for run in runs if run.results.reads is not None]
-    return tuple(dict.fromkeys(chain.from_iterable(found))) if len(found) == len(runs) else None
+def _system(runs: Sequence[Run]) -> SystemFacts:
+    """What a row read, whose settings it has and what it took, where all of its runs say it."""
+    results = [run.results for run in runs]
+    reads = [one.reads for one in results if one.reads is not None]
+    if len(reads) < len(runs):
+        return {}
+    found = [spent for one in results if (spent := one.spending) is not None]
+    allowed = [budget for run in runs if (budget := budget_of(run)) is not None]
+    return {
+        "reads": tuple(dict.fromkeys(chain.from_iterable(reads))),
+        "origin": results[0].origin,  # runs of a row differ in seeds alone
+        "budget": " and ".join(dict.fromkeys(allowed)) or None,
+        "spending": Spending(*map(fmean, zip(*found, strict=True))) if len(found) == len(runs) else None,
+    }
 
 
 def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, str]:

@@ -15,15 +15,21 @@ GAP = "transfer_gap"  # of which neither end is best
 
 
 def with_best(rows: Sequence[Row]) -> list[Row]:
-    """Mark the best mean of each column among rows that read the same; a row alone has no rival.
+    """Mark the best mean of each column among rows that read the same at one budget; a row alone has no rival.
 
-    Rows that do not say what they read, and copied ones, are neither marked nor rivals.
+    A row without a budget, whose alignment learns nothing, is a rival of all where there is one budget alone. Rows that
+    do not say what they read, and copied ones, are neither marked nor rivals.
     """
-    rivals: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    is_mixed = len({row.budget for row in rows} - {None}) > 1
+    rivals: dict[tuple[tuple[str, ...] | None, str | None], list[Row]] = defaultdict(list)
+
+    def peers(row: Row) -> list[Row]:
+        return rivals[row.reads, row.budget if is_mixed else None]
+
     for row in rows:
         if row.reads is not None and not row.copied:
-            rivals[row.reads].append(row)
-    return [row if row.reads is None else _marked(row, rivals[row.reads]) for row in rows]
+            peers(row).append(row)
+    return [_marked(row, peers(row)) for row in rows]
 
 
 def _marked(row: Row, rivals: Sequence[Row]) -> Row:
@@ -41,10 +47,17 @@ def budgets(runs: Sequence[Run]) -> Mapping[str, list[Run]]:
     """What alignments were allowed, as a text -> the runs; without those that align nothing or do not say it."""
     found: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        budget = run.results.budget
-        if budget is not None and budget.amount is not None and run.results.aligned is not None:
-            found[f"{budget.amount:,.15g} {budget.unit}"].append(run)
+        if (allowed := budget_of(run)) is not None:
+            found[allowed].append(run)
     return found
+
+
+def budget_of(run: Run) -> str | None:
+    """What its alignment was allowed; None where it aligned nothing or does not say it."""
+    budget = run.results.budget
+    if budget is None or budget.amount is None or run.results.aligned is None:
+        return None
+    return f"{budget.amount:,.15g} {budget.unit}"
 
 
 def mixed_budgets(runs: Sequence[Run]) -> str:
@@ -80,7 +93,7 @@ def trials_of(rows: Rows) -> str:
         return ""
     return (
         f"Rows that are called {TUNED} have settings chosen among trials by English dev and held-out translations, "
-        f"by no test score: {'; '.join(chosen)}. All other rows have their method's own settings, without a trial."
+        f"by no test score: {'; '.join(chosen)}. All other rows are without a trial."
     )
 
 

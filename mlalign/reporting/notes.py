@@ -48,8 +48,8 @@ def notes_on_systems(table: Table, rows: Rows) -> list[str]:
     notes = []
     if table.says_what_is_read:
         notes.append(
-            "Best mean of a column among rows that read the same: bold, or ▲. Whether it is better than others is what "
-            "the tests say."
+            "Best mean of a column among rows that read the same at the same budget: bold, or ▲. Whether it is better "
+            "than others is what the tests say."
         )
     allowed = list(budgets([run for found in rows.values() for run in found.values()]))
     notes += [f"Budget of each alignment: {allowed[0]}."] if len(allowed) == 1 else []

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from mlalign.config.identity import TUNED, shot_words, system_name
+from mlalign.config.recipes import origin
 from mlalign.config.renamed import renamed_settings
 from mlalign.data.languages import ENGLISH, spoken
 from mlalign.data.readers.format import PartName
@@ -56,6 +57,15 @@ class Budget:
     flops: float | None = None
     seconds: float | None = None
     stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class Spending(NamedTuple):
+    """What it took to make an encoder: pairs of the alignment, positions that were read, operations, seconds."""
+
+    pairs: float
+    tokens: float
+    flops: float
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +162,23 @@ class Results:
     def trials(self) -> int:
         """Among how many trials its settings were chosen; 0: the method's own."""
         return int(self.setting("method").get("trials", 0))
+
+    @property
+    def origin(self) -> str:
+        """Whose settings it has: ``published``, ``own`` or ``tuned``, see ``config.recipes``."""
+        return origin(self.config)
+
+    @property
+    def spending(self) -> Spending | None:
+        """What made the encoder, all stages together; None where that was not recorded."""
+        budget = self.budget
+        if budget is None:
+            return Spending(0, 0, 0, 0) if self.aligned is None and self.reads is not None else None
+
+        def all_of(key: str) -> float:
+            return sum(one.get(key, 0) for one in budget.stages.values()) + (getattr(budget, key) or 0)
+
+        return Spending(budget.pairs or 0, all_of("tokens"), all_of("flops"), all_of("seconds"))
 
     @property
     def summary(self) -> dict[str, float | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mlalign.data.languages import ENGLISH
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import BootstrapResult
-from mlalign.reporting.results import Results
+from mlalign.reporting.results import Results, Spending
 from mlalign.reporting.significance import LEVEL, Paired
 
 NOTHING = "nothing"
@@ -64,6 +64,9 @@ class Row:
     runs: int  # 0: none yet
     copied: str | None = None  # from where; such a row is never tested
     reads: tuple[str, ...] | None = None  # what its system saw; None where that was not recorded
+    origin: str | None = None  # whose settings it has, see Results.origin
+    budget: str | None = None  # that its alignments were allowed; None without one
+    spending: Spending | None = None  # a mean over runs
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Table:
 
     @property
     def says_what_is_read(self) -> bool:
-        """Whether some row does."""
+        """Whether some row does, and what it took."""
         return any(row.reads is not None for row in self.rows)
 
     @property

@@ -37,7 +37,8 @@ LEAVES = sorted(values(CONFIG))
 AFFECT_NOTHING = {
     "aligned", "backbone.gradient_checkpointing", "backbone.note", "backbone.path", "data.cache",
     "keep_checkpoints", "logger.artifacts",
-    "logger.figures", "logger.group", "logger.rows", "logger.texts", "method.note", "method.tunes", "output", "resume",
+    "logger.figures", "logger.group", "logger.rows", "logger.texts",
+    "method.note", "method.publication", "method.tunes", "output", "resume",
     "trainer.checkpoint_minutes", "trainer.compile", "trainer.deterministic", "trainer.devices",
     "trainer.keep_freed_memory", "trainer.progress", "trainer.workers", "tuned",
     "dry_run", *(f"card.{name}" for name in vars(CONFIG.card) if name != "_frozen"),

@@ -6,6 +6,8 @@ import pytest
 from training.toy import CONF, batches, built, configured, fitted, state
 
 from mlalign.config.identity import run_name
+from mlalign.config.plain import container
+from mlalign.config.recipes import origin
 from mlalign.config.validation import present
 from mlalign.errors import ConfigError
 
@@ -16,6 +18,8 @@ METHODS = sorted(path.stem for path in (Path(CONF) / "method").glob("*.yaml"))
 def test_a_method_trains(toy, tmp_path, name):
     config = configured(toy, f"method={name}")
     assert config.method.name == name
+    is_published = config.method.publication is not None and name != "laser"  # whose encoder is none of the toy's
+    assert origin(container(config)) == ("published" if is_published else "own")
     if not present(config.losses):
         return
     module, data = built(toy, f"method={name}")

@@ -140,7 +140,11 @@ def test_a_table_has_both_apart_with_the_number_of_trials_and_says_what_is_not_r
     assert "not run" not in lines[names.index("inter_sentence")]
     told = " ".join(ended.stdout.split())
     assert "inter_sentence tuned: the best of 9" in told
-    assert "All other rows have their method's own settings" in told
+    assert "All other rows are without a trial" in told
+    assert {tuple(line.split()[:-8]) for line in lines if line.endswith("parallel text")} == {
+        ("inter_sentence", "own"),
+        ("inter_sentence", "tuned", "tuned"),
+    }
     assert "cells are missing" not in told
 
 

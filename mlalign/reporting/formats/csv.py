@@ -4,6 +4,7 @@ import csv as library
 import io
 from collections.abc import Sequence
 
+from mlalign.reporting.results import Spending
 from mlalign.reporting.tables import Cell, PairedComparison, Row, Table, seen
 
 HEAD = (
@@ -30,14 +31,19 @@ HEAD = (
     "items_p_holm",
     "never_aligned",
 )
-OF_READING = ("reads", "is_best")  # where a row says what its system read
+OF_READING = (
+    "reads",
+    "is_best",
+    "settings",
+    *(f"alignment_{name}" for name in Spending._fields),
+)
 Value = str | float | None
 
 
 def csv(tables: Sequence[Table]) -> str:
     """Long form, one head for all tables; what is missing or cannot be computed is empty.
 
-    The columns of ``OF_READING`` are there where a row says what its system read.
+    The columns of ``OF_READING`` are there where a row says what its system read, with what its alignment took.
 
     ``low`` and ``high`` bound the 95 % interval of the difference, over seeds and over test items.
     """
@@ -55,8 +61,13 @@ def _line(table: Table, row: Row, column: str, *, reads: bool) -> list[Value]:
     cell = row.cells[column]
     known = [table.task, table.metric, table.kind, row.name, row.copied or "runs", column]
     more: list[Value] = [_truth(cell.never_aligned)]
-    more += [None if row.reads is None else seen(row.reads), _truth(cell.is_best)] if reads else []
+    more += _reading(row, cell) if reads else []
     return [*known, *_score(row, cell), *_test(table.baseline, cell.against), *more]
+
+
+def _reading(row: Row, cell: Cell) -> list[Value]:
+    reads = None if row.reads is None else seen(row.reads)
+    return [reads, _truth(cell.is_best), row.origin, *(row.spending or [None] * len(Spending._fields))]
 
 
 def _truth(value: bool) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mlalign.reporting.results import Spending
 from mlalign.reporting.significance import Paired, effect_size_bias
 from mlalign.reporting.tables import NEVER_ALIGNED, SUMMARIES, Cell, PairedComparison, Row, Table, seen
 
@@ -10,6 +11,10 @@ MISSING = "—"
 UNKNOWN = "n/a"
 NOT_RECORDED, NOT_RUN = "not recorded", "not run"
 GAP = 2  # between columns
+OF_SYSTEMS = (
+    "Settings: published, as a publication has them but for the notes above; own; or tuned. Pairs, tokens, FLOPs and "
+    "seconds of all that was done to the encoder before fine-tuning: means over runs, seconds those of the machine."
+)
 BY_SEEDS, BY_ITEMS, COPIED = "*", "†", "‡"
 
 
@@ -75,9 +80,9 @@ class Grid:
 
 
 def grids(table: Table) -> list[Grid]:
-    """The scores and, where something was tested, the tests of the averages over targets."""
-    tests = _tests(table)
-    return [_scores(table), *([tests] if tests.rows else [])]
+    """The scores, what the rows took where they say it, and the tests of averages over targets where there are any."""
+    tests, systems = _tests(table), [_systems(table)] if table.says_what_is_read else []
+    return [_scores(table), *systems, *([tests] if tests.rows else [])]
 
 
 def _scores(table: Table) -> Grid:
@@ -85,13 +90,27 @@ def _scores(table: Table) -> Grid:
     for row in table.rows:
         cells = [_score(row.cells[column]) for column in table.columns]
         cells.append(GridCell("" if row.copied else str(row.runs or NOT_RUN)))
-        if table.says_what_is_read:
-            recorded = NOT_RECORDED if row.reads is None else seen(row.reads)
-            cells.append(GridCell(recorded if row.runs else ""))
         rows.append(GridRow(_name(row), tuple(cells), _group(row, table)))
-    last = ("seeds", "reads") if table.says_what_is_read else ("seeds",)
-    head = (*table.languages, *SUMMARIES.values(), *last)
-    return Grid(table.title, head, tuple(rows), table.notes, together=len(SUMMARIES) + len(last))
+    head = (*table.languages, *SUMMARIES.values(), "seeds")
+    return Grid(table.title, head, tuple(rows), table.notes, together=len(SUMMARIES) + 1)
+
+
+def _systems(table: Table) -> Grid:
+    """Whose settings each row has, what its alignment took, and what it read."""
+    rows = []
+    for row in table.rows:
+        if not row.runs:
+            continue
+        numbers = [UNKNOWN] * len(Spending._fields) if row.spending is None else map(amount, row.spending)
+        words = [row.origin or UNKNOWN, *numbers, NOT_RECORDED if row.reads is None else seen(row.reads)]
+        rows.append(GridRow(_name(row), tuple(map(GridCell, words)), _group(row, table)))
+    head = ("settings", "pairs", "tokens", "FLOPs", "seconds", "reads")
+    return Grid(f"{table.task}, what each row took and read", head, tuple(rows), (OF_SYSTEMS,), together=1)
+
+
+def amount(number: float) -> str:
+    """Whole, or with four digits where it is a million or more."""
+    return f"{number:,.0f}" if number < 1e6 else f"{number:.3e}".replace("e+0", "e").replace("e+", "e")
 
 
 def _tests(table: Table) -> Grid:
