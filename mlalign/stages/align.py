@@ -20,7 +20,7 @@ from mlalign.config.enums import AdapterStage, Links, Stage
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import alignment_recipe, fingerprint
 from mlalign.config.plain import plain
-from mlalign.config.schema import Train
+from mlalign.config.schema import Align, Train
 from mlalign.data.lexicon import Lexicon
 from mlalign.data.parallel import ParallelDataModule
 from mlalign.distributed import is_rank_zero, on_rank_zero, rank_zero_first
@@ -120,16 +120,9 @@ class AlignmentStage(EncoderStage):
         log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), pairs, config.align.steps)
         if hint := dear_words(config.align, module, data):
             log.info("%s", hint)
-        seconds = align(
-            module,
-            data,
-            folder=folder,
-            validations=config.align.validations,
-            prototype_sentences=config.align.prototype_sentences,
-            minutes=config.trainer.checkpoint_minutes,
-            trainer=partial(self.trainer, precision=computing["precision"]),
-            resume_from=resume_from,
-        )
+        trainer, minutes = partial(self.trainer, precision=computing["precision"]), config.trainer.checkpoint_minutes
+        places = {"folder": folder, "resume_from": resume_from}
+        seconds = align(module, data, config.align, trainer=trainer, minutes=minutes, **places)
         facts: JsonObject = {"computing": computing, "budget": asdict(spent_by(config.align, module, data))}
         facts |= {"warnings": list(module.diagnostics.warnings.values()), **self._resources(module, data)}
         self.save(module.encoder, tokenizer, folder, seconds=seconds, files=files_of(data.tables), **facts)
@@ -166,13 +159,12 @@ class AlignmentStage(EncoderStage):
 def align(
     module: AlignmentModule,
     data: ParallelDataModule,
+    settings: Align,
     *,
-    folder: Path,
-    validations: int,
-    prototype_sentences: int,
-    minutes: float,
     trainer: Callable[..., L.Trainer],
+    folder: Path,
     resume_from: Path,
+    minutes: float,
 ) -> float:
     """Train, then set the prototypes exactly; returns the seconds that it took, those before it was resumed included.
 
@@ -187,14 +179,14 @@ def align(
         folder=folder,
         callbacks=[StageCheckpoints(folder / CHECKPOINT, steps=steps, minutes=minutes), elapsed],
         max_epochs=1,
-        val_check_interval=validation_interval(data.batches, validations),
+        val_check_interval=validation_interval(data.batches, settings.validations),
         enable_checkpointing=False,
     )
     fit(loop, module, data, resume_from / CHECKPOINT)
     require_finished("align", loop, steps)
     module.divergence.check()
     module.encoder.to(loop.strategy.root_device)  # which Lightning takes it off after the last step
-    finalise_prototypes(module.encoder, data, prototype_sentences, loop)
+    finalise_prototypes(module.encoder, data, settings.prototype_sentences, loop)
     if is_rank_zero():
         write_curves(folder / CURVES, "align", folder / f"{CURVES}.csv")
     return elapsed.seconds

@@ -9,6 +9,7 @@ import torch
 from training.toy import STILL, Memory, batches, built, fitted, trainer
 
 from mlalign.alignment.module import AlignmentModule
+from mlalign.config.schema import Align
 from mlalign.stages.align import align
 
 AT_ONCE = ("align.adversary.warmup=0", "align.adversary.ramp=0", "fusion.partner_drop=0", *STILL)
@@ -62,11 +63,10 @@ def aligned(toy: Path, folder: Path, *overrides: str, curves: int = 2) -> Memory
     align(
         module,
         data,
-        folder=folder,
-        validations=curves,
-        prototype_sentences=20,
-        minutes=60,
+        Align(validations=curves, prototype_sentences=20),
         trainer=lambda *, folder, callbacks, **stage: trainer(folder, callbacks, loggers=[memory], **stage),
+        folder=folder,
         resume_from=folder,
+        minutes=60,
     )
     return memory

@@ -12,6 +12,7 @@ import torch
 from training.toy import built, pairs_of, state, trainer
 
 from mlalign.alignment.objectives import objective_types
+from mlalign.config.schema import Align
 from mlalign.stages import align as stage
 from mlalign.training import checkpoints
 
@@ -54,12 +55,11 @@ class Run:
             self.seconds = stage.align(
                 self.module,
                 data,
-                folder=self.folder,
-                validations=3,
-                prototype_sentences=30,
-                minutes=60,
+                Align(validations=3, prototype_sentences=30),
                 trainer=make,
+                folder=self.folder,
                 resume_from=self.folder,
+                minutes=60,
             )
         return witness
 
