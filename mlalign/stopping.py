@@ -1,8 +1,10 @@
 """Signals by which a scheduler ends a run: SIGTERM, and SIGUSR1 some time before it.
 
 A stage that trains is told to save after its next step; anything else ends at once, for what it has written is whole.
+A process of several ends with the one that started it.
 """
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -61,6 +63,14 @@ def deferred() -> Iterator[None]:
         _state.is_deferred = False
     if _state.received:
         sys.exit(status_of(_state.received))
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(2)
 
 
 def _handle(number: int, _: FrameType | None) -> None:

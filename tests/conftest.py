@@ -1,4 +1,4 @@
-"""Made text in three languages, and a tiny random encoder of every family, saved in folders."""
+"""In what order tests are run, and by which process."""
 
 import os
 
@@ -6,61 +6,38 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two test processes share two cores
 
 import gc
-from collections.abc import Iterator
-from itertools import product
-from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
-from families import SHAPE, save_distinct, write_deberta, write_minilm, write_mmbert
-from hub_server import HubServer, serving
-from tokenizers import (
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-    trainers,
-)
-from transformers import (
-    AutoTokenizer,
-    BertConfig,
-    BertForMaskedLM,
-    BertTokenizer,
-    ModernBertConfig,
-    ModernBertForMaskedLM,
-    PreTrainedTokenizerFast,
-    XLMRobertaForMaskedLM,
-)
 
-from mlalign.models.tiny import build_tiny, train_tokenizer
-
-WORDS = {
-    "en": (
-        ["the cat", "a dog", "my friend", "the teacher", "our doctor"],
-        ["sees", "likes", "paints", "remembers"],
-        ["the river.", "an old house.", "Berlin!", "two small horses."],
-    ),
-    "de": (
-        ["die Katze", "ein Hund", "mein Freund", "die Lehrerin", "unser Arzt"],
-        ["sieht", "mag", "malt", "erinnert"],
-        ["den Fluss.", "ein altes Haus.", "Berlin!", "zwei kleine Pferde."],
-    ),
-    "ru": (
-        ["кошка", "собака", "мой друг", "учительница", "наш врач"],
-        ["видит", "любит", "рисует", "помнит"],
-        ["реку.", "старый дом.", "Берлин!", "двух маленьких лошадей."],
-    ),
-}
-SENTENCES = {language: [" ".join(parts) for parts in product(*words)] for language, words in WORDS.items()}
-LONGEST = (  # files of most of a minute, begun first so that none of them is left to one process at the end
-    "test_end_to_end.py", "test_devices.py", "test_configs.py", "test_tuned.py", "test_every_objective.py",
-    "test_gpu_path.py", "test_wandb_end_to_end.py", "test_rescore.py", "test_every_tuning.py", "test_ablations.py",
-    "test_families.py", "test_align.py", "test_report.py", "test_killed.py", "test_finetuning_resume.py",
+RANKS = (  # whose processes are forked from one that has imported everything: one process of pytest needs one of these
+    "test_devices.py", "test_killed.py", "test_divergence.py", "test_stopping.py", "test_alignment_ranks.py",
+    "test_finetuning_ranks.py", "test_teacher.py",
 )  # fmt: skip
-FAMILIES = ("xlmr", "bert", "modernbert", "mmbert", "deberta")
+LONGEST = (  # files of most of a minute, begun first so that none of them is left to one process at the end
+    *RANKS, "test_end_to_end.py", "test_configs.py", "test_dry_run.py", "test_ablations.py", "test_every_objective.py",
+    "test_rescore.py", "test_wandb_end_to_end.py", "test_families.py", "test_readme.py", "test_resume.py",
+    "test_gpu_path.py", "test_predict.py", "test_tuned.py", "test_every_tuning.py", "test_tunings_end_to_end.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that only hands tests to others starts them at once, without importing what the fixtures need."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        config.pluginmanager.import_plugin("shared_fixtures")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is run by one process, and so are all files of ranks."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = super()._split_scope(nodeid)
+            return "ranks" if path.endswith(RANKS) else path
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,167 +51,3 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_wait_for_the_disk() -> Iterator[None]:
-    """Nobody turns this machine off; what a power cut leaves is tested in processes of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def sentences() -> dict[str, list[str]]:
-    """Language -> 80 sentences; row i of each says the same."""
-    return SENTENCES
-
-
-@pytest.fixture(scope="session")
-def xlmr_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("xlmr")
-    texts = [text for language in SENTENCES.values() for text in language]
-    train_tokenizer(texts, 400).save_pretrained(folder / "tokenizer")
-    build_tiny(folder, folder / "tokenizer", layers=2, width=32, heads=4, seed=1)
-    save_distinct(XLMRobertaForMaskedLM.from_pretrained(folder), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bert")
-    words = sorted({word.strip(".!") for text in SENTENCES.values() for word in " ".join(text).split()})
-    letters = sorted({letter for word in words for letter in word} | set("[]<>/_.!LANGMSK"))
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words]
-    pieces += [f"##{letter}" for letter in letters]
-    vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=False)
-    tokenizer.save_pretrained(folder)
-    config = BertConfig(vocab_size=len(tokenizer), intermediate_size=64, **SHAPE)
-    save_distinct(BertForMaskedLM(config), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def modernbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A byte-level tokenizer, whose pieces hold the space before a word."""
-    folder = tmp_path_factory.mktemp("modernbert")
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((text for rows in SENTENCES.values() for text in rows), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B [SEP]",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_input_names=["input_ids", "attention_mask"],
-    ).save_pretrained(folder)
-    ids = {"pad": 0, "cls": 2, "sep": 3, "bos": 2, "eos": 3}
-    config = ModernBertConfig(
-        vocab_size=len(tokenizer.get_vocab()),
-        intermediate_size=64,
-        **{f"{name}_token_id": number for name, number in ids.items()},
-        **SHAPE,
-    )
-    save_distinct(ModernBertForMaskedLM(config), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def mmbert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mmbert")
-    write_mmbert(folder, (text for rows in SENTENCES.values() for text in rows))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def deberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("deberta")
-    write_deberta(folder, (text for rows in SENTENCES.values() for text in rows))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def minilm_folder(xlmr_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A body whose tokenizer is that of ``xlmr_folder``."""
-    folder = tmp_path_factory.mktemp("minilm")
-    write_minilm(folder, len(AutoTokenizer.from_pretrained(xlmr_folder)))
-    return folder
-
-
-@pytest.fixture(params=FAMILIES)
-def family_folder(request: pytest.FixtureRequest) -> Path:
-    """The folder of each family in turn."""
-    return request.getfixturevalue(f"{request.param}_folder")
-
-
-@pytest.fixture
-def tokenizer(xlmr_folder: Path) -> Any:
-    """The tiny XLM-R's, without language tokens."""
-    return AutoTokenizer.from_pretrained(xlmr_folder)
-
-
-@pytest.fixture
-def write_parallel(tmp_path: Path) -> Any:
-    """Write ``parallel/<corpus>/en-<language>.tsv`` and return the root."""
-
-    def write(language: str, pairs: Any, corpus: str = "made") -> Path:
-        path = tmp_path / "parallel" / corpus / f"en-{language}.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{one}\t{two}\n" for one, two in pairs), encoding="utf-8")
-        return tmp_path
-
-    return write
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A hub on loopback, empty, that this process and those it starts use, with a cache of its own.
-
-    Waiting between attempts takes no time in this process.
-    """
-    with serving(tmp_path / "hub") as server:
-        cache = tmp_path / "hf"
-        settings = {
-            "HF_ENDPOINT": server.url,
-            "HF_HOME": str(cache),
-            "HF_HUB_CACHE": str(cache / "hub"),
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        # What huggingface_hub read from the environment when it was imported.
-        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        constants = {
-            "ENDPOINT": server.url,
-            "HUGGINGFACE_CO_URL_TEMPLATE": template,
-            "HF_HOME": str(cache),
-            "HF_HUB_CACHE": str(cache / "hub"),
-            "HF_HUB_OFFLINE": False,
-            "HF_HUB_DISABLE_XET": True,
-        }
-        for name, value in constants.items():
-            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-        huggingface_hub.close_session()
-        monkeypatch.setattr("time.sleep", lambda seconds: None)
-        yield server
-    huggingface_hub.close_session()

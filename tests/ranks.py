@@ -44,7 +44,7 @@ def start_and_die() -> None:
 
 
 def _ends_with_parent(is_there: "threading.Event") -> None:
-    from mlalign.commands.devices import end_with_parent
+    from mlalign.stopping import end_with_parent
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     is_there.set()

@@ -315,10 +315,14 @@ def test_runs_are_compared_over_seeds(finished, release):
     assert cell.against.items is not None  # the predictions make the scores
 
 
-def test_two_commands_of_a_stranger(tmp_path, release):
+@pytest.mark.parametrize(
+    "typed",
+    [pytest.param(call, id="in this process"), pytest.param(start, id="in one of its own", marks=pytest.mark.long)],
+)
+def test_two_commands_of_a_stranger(tmp_path, release, typed):
     """From another folder: a sweep, then the comparison of its runs."""
     small = [*SMALL, f"data.root={release}", "align.steps=2", "method=none,inter_sentence"]
-    ended = start("train.py", ["-m", *small], tmp_path)
+    ended = typed("train.py", ["-m", *small], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert len(list((tmp_path / "multirun").rglob("results.json"))) == 2
     ended = call("evaluate.py", ["runs=multirun/**"], tmp_path)

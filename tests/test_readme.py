@@ -53,7 +53,7 @@ def test_every_make_target_exists(command):
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if " train.py" in one and " evaluate.py" not in one])
 def test_every_training_command_composes(command):
-    """Of a sweep its first run and its last; of a glob or range, one; choices of groups are files."""
+    """Of a sweep its first run, and the last values with its groups; of a range, one; choices of groups are files."""
     words = words_of(command, "train.py")
     if words == ["--help"]:
         return
@@ -66,7 +66,8 @@ def test_every_training_command_composes(command):
             for one in [one for value in each for one in value.strip("[]").split(",")]:
                 assert (Path(CONF) / key / f"{one}.yaml").is_file() or one in PLACEHOLDERS.values(), f"{key}={one}"
     for place in (0, -1):
-        assert composed(*quoted([f"{key}={each[place]}" for key, each in values])) is not None
+        chosen = [(key, each[0 if (Path(CONF) / key).is_dir() else place]) for key, each in values]
+        assert composed(*quoted([f"{key}={value}" for key, value in chosen])) is not None
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if "python evaluate.py" in one])

@@ -230,7 +230,7 @@ def run_rank(job: Job, config: Train, environment: dict[str, str], failures: "Si
     """One process of a run that ``launch`` started; it reports its error, and ends with the one that started it."""
     os.environ |= environment
     stopping.install()
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=stopping.end_with_parent, daemon=True).start()
     quiet_libraries()
     try:
         job(join(TorchElasticEnvironment(), config))
@@ -239,11 +239,3 @@ def run_rank(job: Job, config: Train, environment: dict[str, str], failures: "Si
         failures.put(error if known else RuntimeError("".join(traceback.format_exception(error))))
         os._exit(2)  # no waiting for the other processes, which may wait for this one
     distributed.destroy_process_group()
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it ended."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(2)

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 import ranks
 from training.toy import configured, write_toy
+from two_ranks import SERVER
 
 from mlalign.commands import devices
 from mlalign.commands.devices import error_of, launch, on_all_devices, requested, run_together
@@ -27,6 +28,14 @@ SHORT = (
     "align.steps=4", "align.adversary.dropout=0", "finetune.epochs=1", "finetune.batch_size=7",
     "finetune.dropout=0", "finetune.partner=mean", "finetune.evaluations=2", "task=mldoc",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """Processes that do not import everything again, each for itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "multiprocessing", SimpleNamespace(get_context=lambda _: SERVER))
+        yield
 
 
 def processes(job: Callable[[int], None], number: int) -> list[BaseProcess]:
@@ -125,7 +134,7 @@ def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(quick, tmp_path_factory):
     """The same run by one process and by two, without dropout, whose stream is each rank's own."""
     folders = []
     root = write_toy(tmp_path_factory.mktemp("shared"))
@@ -163,7 +172,10 @@ def test_two_devices_leave_what_one_leaves(runs):
     assert left(runs[0]) == left(runs[1])
 
 
-def test_a_mistake_in_the_data_is_told_once_and_as_it_is(tmp_path, capfd):
+@pytest.mark.parametrize("started", ["quick", pytest.param("as users do", marks=pytest.mark.long)])
+def test_a_mistake_in_the_data_is_told_once_and_as_it_is(tmp_path, capfd, request, started):
+    if started == "quick":
+        request.getfixturevalue("quick")
     root = write_toy(tmp_path)
     (root / "tasks" / "mldoc" / "german.test").write_text("GCAT and no tab\n", encoding="utf-8")
     config = configured(

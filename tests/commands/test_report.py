@@ -4,17 +4,20 @@ import base64
 import gzip
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 from reporting.made import results, written
 from training.toy import configured, write_toy
 
+from mlalign.commands import report_figures
 from mlalign.commands.evaluation import select_command
 from mlalign.commands.report import make_report, texts_of
 from mlalign.config.commands import Report
 from mlalign.errors import ConfigError, DataError
 from mlalign.pipeline import run as train
+from mlalign.reporting.drawing.style import save
 from mlalign.reporting.runs import find_runs
 
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
@@ -38,7 +41,8 @@ def cases_in(page: str) -> list:
     return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
-def test_a_report_is_a_page_with_tables_and_figures_beside_it(world, tmp_path):
+def test_a_report_is_a_page_with_tables_and_figures_beside_it(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_figures, "save", partial(save, forms=["png"]))  # the others: test_figures.py
     settings = Report(runs=str(world / "outputs"), report=str(tmp_path), resamples=50)
     written = make_report(settings)
     text = written[0].read_text(encoding="utf-8")

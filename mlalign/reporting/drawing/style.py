@@ -135,6 +135,7 @@ def save(
         file = path.with_name(f"{path.name}.{form}")
         with house_style():
             _replace(file, partial(figure.savefig, format=form, metadata=UNDATED[form]))
+        figure.set_layout_engine("none")  # what the first form has laid out stays so
         written.append(file)
     return written
 
