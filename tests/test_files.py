@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from killed import Killer
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from mlalign import files
+from mlalign.config.failures import as_python_does
 from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole
 
 
@@ -178,3 +182,24 @@ def test_whatever_event_it_ends_at_all_is_old_or_all_is_new(tmp_path, write, pow
     assert found == sorted(found, key=str, reverse=True)  # old up to some event, and new from it on
     assert found[0] == tree(expected[0])
     assert all(one in [tree(path) for path in expected] for one in found)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda path: torch.save(torch.ones(9), path), id="torch, little"),
+        pytest.param(lambda path: torch.save(torch.ones(9_000), path), id="torch, much"),
+        pytest.param(lambda path: Tokenizer(WordLevel({"a": 0}, unk_token="a")).save(path), id="tokenizers"),
+    ],
+)
+def test_a_full_disk_is_an_error_of_the_system_whoever_writes(write):
+    with pytest.raises(Exception) as raised:  # noqa: PT011  # theirs have no common kind
+        write("/dev/full")
+    told = as_python_does(raised.value)
+    assert isinstance(told, OSError)
+    assert "make room on the disk" in str(told)
+
+
+def test_another_error_stays_what_it_is():
+    for error in (KeyError("a"), OSError(28, "No space left on device"), RuntimeError("the position is unexpected")):
+        assert as_python_does(error) is error

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mlalign.errors import UserError
 from mlalign.files import write_whole
 
 FAILED = "failed.json"
+UNWRITTEN = re.compile(r"No space left on device|unexpected pos|iostream error")
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,14 @@ class Failure:
 
     def __str__(self) -> str:
         return f"run {self.number} ({self.run}): {self.error}"
+
+
+def as_python_does(error: Exception) -> Exception:
+    """An error; what torch, safetensors and tokenizers raise where a file cannot be written, as one of the system."""
+    if isinstance(error, OSError) or not UNWRITTEN.search(str(error)):
+        return error
+    reason = str(error).strip().splitlines()[0]
+    return OSError(f"a file could not be written; make room on the disk, or look at its quota ({reason})")
 
 
 def described(error: Exception) -> str:

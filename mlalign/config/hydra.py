@@ -27,7 +27,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from mlalign import stopping
 from mlalign.config.described import descriptions, descriptions_of_parts, with_descriptions
 from mlalign.config.enums import LASER, BudgetUnit
-from mlalign.config.failures import FAILED, described, write_failure
+from mlalign.config.failures import FAILED, as_python_does, described, write_failure
 from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
@@ -116,12 +116,15 @@ class Command:
             self.job(composed)
         except Exception as raised:
             is_setting = isinstance(raised, OmegaConfBaseException)
-            error = ConfigError(explain(raised)) if is_setting else raised
+            error = ConfigError(explain(raised)) if is_setting else as_python_does(raised)
             if self.sweep is not None:
                 run = HydraConfig.get()
                 failure = self.sweep.failure(error, run.job.num, list(run.overrides.task))
                 log.error("%s", failure)
-                write_failure(self._places(composed, self.sweep)[-1], failure)
+                try:
+                    write_failure(self._places(composed, self.sweep)[-1], failure)
+                except OSError:  # a full disk
+                    self.failures.append(str(failure))
             elif isinstance(error, MENDABLE) and not self.full:
                 called = words_of_sweep()
                 self.failures.append(f"{' '.join(called)}: {described(error)}" if called else described(error))
@@ -137,6 +140,7 @@ class Command:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of to Hydra's printer
         # Threads that spin for long while they wait make a busy machine several times slower.
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+        open_closed_streams()
         quiet_libraries()
         stopping.install()
         try:
@@ -251,6 +255,17 @@ def help_text(name: str, overrides: Sequence[str]) -> str:
         groups.setdefault(path.parent.relative_to(CONF).as_posix(), []).append(path.stem)
     lines = [f"{group}: {', '.join(names)}" for group, names in sorted(groups.items()) if not group.startswith("hydra")]
     return "\n".join(["Groups (choose one: group=name)", "", *lines, "", "Keys (set one: key=value)", "", keys])
+
+
+def open_closed_streams() -> None:
+    """Send messages nowhere where standard error is closed, and keep files from taking a standard stream's number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def quiet_libraries() -> None:

@@ -159,6 +159,18 @@ def what_it_is(path: Path) -> str:
     return f". {found}" if found is not None and path.suffix not in found else ""
 
 
+def require_file(path: Path) -> Path:
+    """A path whose name is that of a file of data.
+
+    Raises:
+        DataError: it is none.
+    """
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe or device" if path.exists() else "a link to nothing"
+        raise DataError(f"{path}: expected a file, found {kind}; put the file there, or take this away")
+    return path
+
+
 def start_of(path: Path) -> bytes:
     """The first bytes of a file as it lies on the disk.
 

@@ -1,5 +1,6 @@
 """A task's files as batches: a source language and a few labels to learn from, every language to be tested in."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
@@ -19,6 +20,8 @@ from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.placeholders import refuse_placeholders
 from mlalign.tasks.shots import draw_shots
 from mlalign.tasks.updates import Changes, Row, UpdateBatch, Updates
+
+log = logging.getLogger(__name__)
 
 Batch = TypeVar("Batch")
 Labels = Literal["all", "source", "shots"]  # the source's train part, a few labels of target languages, or both
@@ -157,7 +160,20 @@ def check_files(files: TaskFiles) -> None:
         read = files.read(language, part)
         if part == files.scored_part(language) or language in files.shots:
             refuse_placeholders(read, files.labels)
+        if part == "train" and language == files.source:
+            warn_of_unlearned(read, files.labels)
     draw_shots(files, seed=0)  # there are enough, or not, whatever the seed
+
+
+def warn_of_unlearned(part: Part[AnyExample], labels: Sequence[str]) -> None:
+    """Say which labels of the task no example of a train part has."""
+    found = {label for example in part.examples for label in example.gold(labels)}
+    if unlearned := [label for label in labels if label not in found]:
+        log.warning(
+            "%s: none of %d examples has the label %s of task.labels, which is not learned so: what has it in a test "
+            "part is scored as wrong",
+            part.path, len(part.examples), ", ".join(unlearned),
+        )  # fmt: skip
 
 
 def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, language: str) -> Coverage:

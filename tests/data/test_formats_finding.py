@@ -1,8 +1,10 @@
 """Which languages a folder has, and where the file of a part lies."""
 
+import os
+
 import pytest
 
-from mlalign.data.readers import CODES, Columns, Table, task_formats
+from mlalign.data.readers import CODES, Columns, Table, find_corpora, parallel_path, task_formats
 from mlalign.errors import ConfigError, DataError
 
 
@@ -89,7 +91,24 @@ def test_a_part_that_is_there_twice_is_refused(place):
 
 def test_a_folder_is_no_file(place):
     folder = place("de/test/inside.tsv", "en/test")
-    assert task_formats()["entities"].languages(folder) == ["en"]
+    with pytest.raises(DataError, match="de/test: expected a file, found a folder"):
+        task_formats()["entities"].languages(folder)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "pipe"])
+def test_a_language_of_parallel_text_does_not_disappear_with_its_file(kind, tmp_path):
+    path = tmp_path / "parallel" / "c" / "en-de.tsv"
+    path.parent.mkdir(parents=True)
+    (path.parent / "en-fr.tsv").touch()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
+    assert find_corpora(tmp_path) == {"c": ["de", "fr"]}
+    with pytest.raises(DataError, match=f"en-de.tsv: expected a file, found a {kind}"):
+        parallel_path(tmp_path, "c", "de")
 
 
 def test_sib200_has_flores_codes(place):

@@ -74,6 +74,16 @@ def test_labels_that_were_taken_out_and_a_broken_dev_part_are_told(release):
     check_files(files)
 
 
+def test_a_label_that_nothing_learns_is_named(release, caplog):
+    path = release / "tasks" / "mldoc" / "english.train.1000"
+    files = task_files(config_of(release, "task=mldoc", "task.languages=[de]"))
+    check_files(files)
+    assert "not learned" not in caplog.text
+    path.write_text(path.read_text(encoding="utf-8").replace("MCAT", "CCAT"), encoding="utf-8")
+    check_files(files)
+    assert f"{path}: none of 30 examples has the label MCAT of task.labels" in caplog.text
+
+
 def test_nothing_is_kept_and_what_is_odd_is_said_once(release, caplog):
     path = release / "tasks" / "mldoc" / "german.test"
     text = path.read_text(encoding="utf-8")

@@ -2,10 +2,11 @@
 
 import json
 import logging
+import sys
 
 import pytest
 
-from mlalign.config.hydra import place_of
+from mlalign.config.hydra import open_closed_streams, place_of
 from mlalign.data.text import count_lines
 from mlalign.errors import DataError
 from mlalign.progress import bar
@@ -56,3 +57,9 @@ def test_a_bar_knows_how_much_is_left_of_a_file(tmp_path, capsys):
     assert list(bar(False, "reading", pytest.fail)(iter(range(2)))) == [0, 1]
     with pytest.raises(DataError, match="no such file"):
         count_lines(tmp_path / "none.tsv")
+
+
+def test_a_bar_needs_no_standard_error(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    open_closed_streams()
+    assert list(bar(True, "reading")(range(3))) == [0, 1, 2]

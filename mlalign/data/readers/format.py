@@ -8,6 +8,7 @@ from typing import Generic, Literal, Protocol
 
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.records import UNLABELLED, Part, Read
+from mlalign.data.text import require_file
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
 PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
@@ -157,7 +158,7 @@ class Format(Generic[Read]):
         """Return the ISO codes of the languages with a part in a folder, sorted.
 
         Raises:
-            DataError: there is no such folder.
+            DataError: there is no such folder, or something else has the name of a file in it.
         """
         if not folder.is_dir():
             beside = [path.name for path in folder.parent.glob("*/")]
@@ -171,7 +172,7 @@ class Format(Generic[Read]):
             elif HOLE in name:
                 for path in folder.glob(name.replace(HOLE, "[!.]*")):
                     match = _form(name).fullmatch(path.relative_to(folder).as_posix())
-                    if match and path.is_file():
+                    if match and require_file(path):
                         found.add(match[1])
         return sorted(self.codes.get(local, local) for local in found)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlalign.data.languages import ENGLISH, canonical, codes_of
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
-from mlalign.data.text import read_lines
+from mlalign.data.text import read_lines, require_file
 from mlalign.errors import DataError, did_you_mean
 
 NAMES = ("en-{}.tsv", "en-{}.tsv.gz")
@@ -28,7 +28,7 @@ def find_corpora(root: Path, pivot: str = ENGLISH) -> dict[str, list[str]]:
 
 
 def _languages(corpus: Path, pivot: str) -> list[str]:
-    found = (other_side(path.name, pivot) for path in corpus.glob("*-*.tsv*") if path.is_file())
+    found = (other_side(path.name, pivot) for path in corpus.glob("*-*.tsv*"))
     return sorted({one for one in found if one is not None})
 
 
@@ -73,11 +73,11 @@ def parallel_path(root: Path, corpus: str, language: str, pivot: str = ENGLISH) 
     """Return the file of the pivot and one language, by whatever code its name has for it.
 
     Raises:
-        DataError: the corpus or its language is not there, or is there twice.
+        DataError: the corpus or its language is not there, there twice, or no file.
     """
     folder = root / "parallel" / corpus
     codes = codes_of(language, _languages(folder, pivot))
-    found = sorted(path for path in folder.glob("*-*.tsv*") if path.is_file() and other_side(path.name, pivot) in codes)
+    found = sorted(path for path in folder.glob("*-*.tsv*") if other_side(path.name, pivot) in codes)
     if len(codes) > 1:
         one_code_each(folder, codes, pivot)
     if len(found) > 1:
@@ -86,7 +86,7 @@ def parallel_path(root: Path, corpus: str, language: str, pivot: str = ENGLISH) 
             f"{' and '.join(path.name for path in found)}; keep one of them"
         )
     if found:
-        return found[0]
+        return require_file(found[0])
     corpora = find_corpora(root, pivot)
     if corpus not in corpora and pivot != ENGLISH and corpus in find_corpora(root):
         raise DataError(
