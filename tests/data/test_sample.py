@@ -33,15 +33,34 @@ LABELS = {
 }
 EIGHT = (8, 8, 8)
 SMALL: Any = {"pairs": 60, "documents": EIGHT, "paraphrases": EIGHT, "sentences": EIGHT, "questions": EIGHT}
+MEDIUM: Any = {
+    "pairs": 2000,
+    "documents": (600, 60, 400),
+    "paraphrases": (300, 60, 400),
+    "sentences": (600, 60, 400),
+    "questions": (200, 80, 80),
+}
+FULL: Any = {  # as it is without sizes
+    "pairs": 6000,
+    "documents": (1000, 300, 400),
+    "paraphrases": (3000, 300, 400),
+    "sentences": (2000, 300, 400),
+    "questions": (1200, 200, 200),
+}
 SHA256_OF_SEED_7 = "6eb509061631ab14af1d16b508a0b4fbc411e554f52a7cc0069216e40f6786ec"
 
 WITH_ALL_BESIDES = "412c5079a61778f39c245eb49cd40a595075ae3f106f6b9234c9e2e4f0d50234"
 
 
+@pytest.fixture(scope="module", params=[MEDIUM, pytest.param(FULL, marks=pytest.mark.long)], ids=["medium", "full"])
+def sizes(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("sample") / "full"
-    write_sample(root, seed=1)
+def sample(sizes: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("sample") / "sample"
+    write_sample(root, seed=1, **({} if sizes is FULL else sizes))
     return root
 
 
@@ -233,9 +252,9 @@ def test_replaces_what_is_there_only_when_complete(tmp_path: Path):
     assert not (tmp_path / "sample" / "old").exists()
 
 
-def test_is_in_the_original_formats(sample: Path):
-    sizes = {"mldoc": (1000, 300, 400), "pawsx": (3000, 300, 400), "panx": (2000, 300, 400)}
-    for task, (train, dev, test) in sizes.items():
+def test_is_in_the_original_formats(sample: Path, sizes: Any):
+    of_task = {"mldoc": sizes["documents"], "pawsx": sizes["paraphrases"], "panx": sizes["sentences"]}
+    for task, (train, dev, test) in of_task.items():
         assert len(examples(sample, task, "en", "train")) == train
         for language in LANGUAGES:
             assert len(examples(sample, task, language, "dev")) == dev
@@ -256,9 +275,9 @@ def test_labels_are_balanced(sample: Path, language: str):
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_parallel_text_has_the_words_of_the_tasks_and_not_their_sentences(sample: Path, language: str):
+def test_parallel_text_has_the_words_of_the_tasks_and_not_their_sentences(sample: Path, sizes: Any, language: str):
     translated = pairs(sample, language)
-    assert len(translated) == len(set(translated)) == 6000
+    assert len(translated) == len(set(translated)) == sizes["pairs"]
     for side, code in enumerate(("en", language)):
         task_texts = [text for task in LABELS for part in ("dev", "test") for text in texts(sample, task, code, part)]
         known = {word for pair in translated for word in words(pair[side])}
@@ -268,10 +287,10 @@ def test_parallel_text_has_the_words_of_the_tasks_and_not_their_sentences(sample
         assert not sentences & {s.strip() for s in said}
 
 
-def test_languages_translate_different_sentences(sample: Path):
+def test_languages_translate_different_sentences(sample: Path, sizes: Any):
     english = [{source for source, _ in pairs(sample, code)} for code in LANGUAGES[1:]]
-    assert 400 < len(set.intersection(*english)) < 1000
-    assert all(len(one) < 6000 for one in english)  # some sentences have two translations
+    assert sizes["pairs"] / 15 < len(set.intersection(*english)) < sizes["pairs"] / 6
+    assert all(len(one) < sizes["pairs"] for one in english)  # some sentences have two translations
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -315,8 +334,9 @@ def test_the_usual_tag_of_a_word_does_not_find_names_elsewhere(sample: Path):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_answer_is_in_its_context_once(sample: Path, language: str):
-    parts = [("test", 200), *([("train", 1200), ("dev", 200)] if language == "en" else [])]
+def test_every_answer_is_in_its_context_once(sample: Path, sizes: Any, language: str):
+    train, dev, test = sizes["questions"]
+    parts = [("test", test), *([("train", train), ("dev", dev)] if language == "en" else [])]
     for part, count in parts:
         path = task_formats()["squad"].path(sample / "tasks" / "xquad", language, part)
         read = task_formats()["squad"].read(path, {}, language=language, part=part, on_bad_line="error")
@@ -335,10 +355,11 @@ def test_every_answer_is_in_its_context_once(sample: Path, language: str):
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_target_train_text_is_new(sample: Path, language: str):
-    for task in LABELS:
+def test_target_train_text_is_new(sample: Path, sizes: Any, language: str):
+    most = {"mldoc": (1000, "documents"), "pawsx": (500, "paraphrases"), "panx": (500, "sentences")}
+    for task, (limit, name) in most.items():
         train = texts(sample, task, language, "train")
-        assert len(examples(sample, task, language, "train")) == (1000 if task == "mldoc" else 500)
+        assert len(examples(sample, task, language, "train")) == min(limit, sizes[name][0])
         scored = {text for part in ("dev", "test") for text in texts(sample, task, language, part)}
         assert len(scored & set(train)) < 0.01 * len(train)
 
