@@ -1,6 +1,7 @@
 """Parts that a run is put together from by name, one file each, as losses and tunings are: their settings."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -15,6 +16,8 @@ from mlalign.config.settings import refuse, wrong_values
 from mlalign.config.validation import nearest, present
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
+
+_typed: dict[tuple[type, str, str], Any] = {}  # a run asks for the same many times, and each time takes milliseconds
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class PartGroup:
         """The typed settings of a part, refused as by ``checked``."""
         if name not in self.types:
             raise ConfigError(f"{self.key}.{name}: no such {self.word}. {nearest(name, self.types)}")
-        schema = schema_of(self.types[name].Settings, self.key, name)
-        whole = merged(schema, {self.key: {name: thawed(given)}})
-        refuse_missing(whole)
-        return OmegaConf.to_object(OmegaConf.select(whole, f"{self.key}.{name}"))
+        kind, place = self.types[name].Settings, f"{self.key}.{name}"
+        known = kind, place, repr(given)
+        if known not in _typed:
+            whole = merged(schema_of(kind, self.key, name), {self.key: {name: thawed(given)}})
+            refuse_missing(whole)
+            _typed[known] = OmegaConf.to_object(OmegaConf.select(whole, place))
+        return copy(_typed[known])

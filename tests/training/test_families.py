@@ -78,7 +78,8 @@ def test_a_head_that_the_weights_lack_is_trained_at_the_rate_of_heads(toy, headl
     indirect=True,
 )
 def test_a_trained_head_is_in_the_folder_and_not_marked_there(toy, headless, tmp_path):
-    folder = folder_of(aligner(toy, *of(headless), "align.steps=2", f"aligned={tmp_path / 'aligned'}"))
+    short = ("align.steps=2", "align.head_warmup=3")
+    folder = folder_of(aligner(toy, *of(headless), *short, f"aligned={tmp_path / 'aligned'}"))
     model, tokenizer = load_backbone(folder, attention="eager")
     assert not untrained_head(model)
     encoder, _ = load_encoder(folder, attention="eager")
