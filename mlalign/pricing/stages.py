@@ -16,6 +16,7 @@ from mlalign.data.parallel import EVALUATION_BATCH, ParallelDataModule
 from mlalign.models.subwords import Subwords
 from mlalign.pricing.device import Device, Work
 from mlalign.pricing.model import FLOAT, Shape, kept_bytes, learning_operations, moved_bytes, peak_bytes
+from mlalign.training.trainer import validation_interval
 
 NO_WORDS = VocabularyRows(0, 0)
 SHORT, LOOKED_AT = 400, 100  # batches: of a run that is looked at whole, and of a longer one
@@ -97,7 +98,7 @@ def _lengths(batches: Iterable[Subwords]) -> Ints:
 
 def evaluations(steps: int, asked: int) -> int:
     """How often a stage of so many steps is scored, the same number of them apart, if it is to be so often."""
-    return steps // max(1, steps // asked)
+    return steps // validation_interval(steps, asked)
 
 
 def alignment_price(
