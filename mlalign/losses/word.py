@@ -171,7 +171,8 @@ def _computed(
     order = sorted(range(len(terms)), key=lambda place: terms[place].is_mixture)  # stable
     rows = [terms[place].rows() for place in order]
     first = sum(not term.is_mixture for term in terms)
-    singles, mixtures = (Rows.joined(part, weight) for part in (rows[:first], rows[first:]))
+    home = rows[0].sentence.device if rows else torch.device("cpu")
+    singles, mixtures = (Rows.joined(part, weight, home) for part in (rows[:first], rows[first:]))
     pass_over = _rounded if rounded and weight.dtype == torch.float32 else _exact
     divergences = pass_over(singles, mixtures, weight, bias, words_known, chunk_size)
     found = divergences.split([len(one.smoothing_mass) for one in rows])

@@ -41,9 +41,8 @@ class Rows(NamedTuple):
     smoothing_mass: Float[Tensor, " sentences"]
 
     @classmethod
-    def joined(cls, parts: Sequence["Rows"], like: Float[Tensor, "_ d"]) -> "Rows":
-        """The sentences of the parts one behind the other; of the kind of ``like`` if none."""
-        home = parts[0].sentence.device if parts else like.device
+    def joined(cls, parts: Sequence["Rows"], like: Float[Tensor, "_ d"], home: torch.device) -> "Rows":
+        """The sentences of the parts one behind the other; of none, words as ``like`` and ids on ``home``."""
         ids, none = (torch.zeros(0, dtype=kind, device=home) for kind in (torch.long, like.dtype))
         parts = [cls(like.new_zeros(0, like.shape[1]), ids, ids, ids, none), *parts]
         starts = [0, *accumulate(len(part.smoothing_mass) for part in parts)]

@@ -11,6 +11,7 @@ from mlalign.losses import (
     WordDistribution,
     masked_word_loss,
     mean,
+    word,
     word_distribution_loss,
     word_divergences,
 )
@@ -195,3 +196,17 @@ def test_what_does_not_fit_is_refused(terms, head):
         word_divergences([terms[1], wrong], *head)
     with pytest.raises(ValueError, match="word_divergences needs words"):
         word_divergences([terms[0], masked(2, 1)._replace(words=torch.zeros(2, D + 1))], *head)
+
+
+@pytest.mark.parametrize("prediction", ["none", "pooled", "mixture"])
+@pytest.mark.parametrize("number", [0, 6])
+def test_ids_may_lie_on_another_device_than_words(number, prediction):
+    """As in training on a GPU, where ids stay on the host; one of the two losses may be missing."""
+    terms = [masked(number, 1)] if number else []
+    if prediction != "none":
+        terms.append(distribution(2, smoothing_mass=0.1, prediction=prediction))
+    away = [one._replace(words=one.words.detach().to("meta")) for one in terms]
+    head = torch.empty(V, D, dtype=torch.float64, device="meta")
+    found = word._computed.__wrapped__("loss", away, head, None, None, None, rounded=False)
+    expected = word_divergences(terms, torch.ones(V, D, dtype=torch.float64), None)
+    assert [(one.shape, one.device.type) for one in found] == [(one.shape, "meta") for one in expected]
