@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from additions import CONF as ADDED_CONF
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from mlalign.commands import report_figures
 from mlalign.commands.report import make_report
 from mlalign.commands.rescore import rescore
 from mlalign.config.commands import Report
@@ -25,6 +27,7 @@ from mlalign.inference import Classifier
 from mlalign.metrics.tasks import Prediction, task_metrics
 from mlalign.pipeline import run as train
 from mlalign.reporting.bootstrap import read_items, resampled_scores
+from mlalign.reporting.drawing.style import save
 from mlalign.reporting.predictions import predictions_file, read_predictions
 from mlalign.reporting.results import read_results
 from mlalign.stages.reopen import load_run
@@ -206,8 +209,9 @@ def test_an_opened_run_has_the_type_of_its_task(finished):
     [pytest.param(one, marks=[pytest.mark.long] * (one not in ("accuracy", "entity_f1"))) for one in KINDS],
     indirect=True,
 )
-def test_a_report_shows_every_example(finished, tmp_path):
+def test_a_report_shows_every_example(finished, tmp_path, monkeypatch):
     kind, folder = finished
+    monkeypatch.setattr(report_figures, "save", partial(save, forms=["png"]))
     page, *tables = make_report(Report(runs=str(folder), report=str(tmp_path), resamples=10))
     packed = re.search(r'id="payload">([^<]*)<', page.read_text(encoding="utf-8"))[1]
     (task,) = json.loads(gzip.decompress(base64.b64decode(packed)))
