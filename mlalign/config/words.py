@@ -13,7 +13,7 @@ NULL_GROUPS = ("task.files.", "task.table.", "task.release.")  # null in some ta
 PATHS = (  # keys whose values are paths or patterns of paths
     *("aligned", "backbone.path", "data.cache", "data.lexicon", "data.root", "data.teacher", "data.trees", "output"),
     *("prepare.path", "align_words", "encoder", "gold", "numbers", "overlap", "predict", "report", "run", "runs"),
-    "words",
+    *("tuned", "verify", "words"),
 )
 PLAIN = re.compile(  # needs no quotes, and is neither a truth value nor a number
     r"(?!(true|false|[-+]?[\d._]+(e[-+]?\d+)?|inf|nan)$)[\w/.$%*@?|:+-]*", re.ASCII | re.IGNORECASE

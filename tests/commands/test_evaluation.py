@@ -37,6 +37,8 @@ def test_the_keys_tell_what_is_asked_for(typed, name):
     [
         ("runs=a/**,b c", "runs='a/**,b c'"),
         ("runs='a,b'", "runs='a,b'"),
+        ("verify=a b,[c]", "verify='a b,[c]'"),
+        ("tuned=a b,[c]", "tuned='a b,[c]'"),
         ('runs="a,b"', 'runs="a,b"'),
         ("task.languages=[de,ru]", "task.languages=[de,ru]"),
     ],
