@@ -58,12 +58,13 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/sample/**,docs/results/ablation/*/tiny-multilevel-seed*' baseline=mlm output=docs/results/sample_against_mlm.txt
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' output=docs/results/dropout.txt
 	$(BIN)/python evaluate.py runs='docs/results/dropout/**' baseline=inter_sentence output=docs/results/dropout_against_inter_sentence.txt
-	$(BIN)/python evaluate.py runs='docs/results/systems/**' every_system=true resamples=0 output=docs/results/systems.txt
-	$(BIN)/python evaluate.py runs='docs/results/systems/**' baseline=multilevel output=docs/results/systems_against_multilevel.txt
-	$(BIN)/python evaluate.py runs='docs/results/systems_before/**' resamples=0 output=docs/results/systems_before.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems/**' every_system=true resamples=0 mixed_code=true output=docs/results/systems.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems/**' baseline=multilevel mixed_code=true output=docs/results/systems_against_multilevel.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' output=docs/results/study.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' baseline=inter_sentence output=docs/results/study_against_inter_sentence.txt
-	$(BIN)/python evaluate.py runs='docs/results/study_real/**' baseline=inter_sentence output=docs/results/study_real.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_gpu/**' mixed_code=true output=docs/results/study_gpu.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_real/**' mixed_code=true output=docs/results/study_real.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_real/**' baseline=multilevel mixed_code=true output=docs/results/study_real_against_multilevel.txt
 	$(BIN)/python evaluate.py runs='docs/results/ablation/**' table=ablation output=docs/results/ablation.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' output=docs/results/real.txt
 	$(BIN)/python evaluate.py runs='docs/results/real/**' baseline=mlm output=docs/results/real_against_mlm.txt
