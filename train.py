@@ -1,6 +1,6 @@
 """Align on parallel text, fine-tune on English labels, test in every language.
 
-python train.py                                       everything generated, one CPU, two minutes
+python train.py                                       everything generated, one CPU, three minutes
 python train.py backbone=xlmr data=files data.root=... task=panx ablation=no_afm
 python train.py data=hub data.parallel=[ccmatrix,opus100]    corpora are named in a list
 python train.py -m ablation=none,no_afm seed=1,2,3    a sweep

@@ -94,3 +94,11 @@ def test_the_way_to_a_gradient_never_climbs_back():
     rooms = [re.match(r"mlalign/(\w+)", file)[1] for file, _ in walk()[1:]]
     places = [next(place for place, floor in enumerate(floors) if room in floor) for room in rooms]
     assert places == sorted(places)
+
+
+def test_shapes_are_declared_of_classes():
+    """``NDArray[...]`` is no class from numpy 2.5 on, and jaxtyping refuses it when a module is imported."""
+    files = Path(mlalign.__path__[0]).rglob("*.py")
+    assert [
+        path.name for path in files if re.search(r"(Float|Int|Bool|Shaped)\w*\[NDArray", path.read_text("utf-8"))
+    ] == []
