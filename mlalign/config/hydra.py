@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn, get_origin
+from typing import Any, NoReturn, cast, get_origin
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -33,7 +33,16 @@ from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
 from mlalign.config.plain import as_object, schema_of
 from mlalign.config.recipes import register_resolvers
-from mlalign.config.renamed import RENAMED, key_of, placeholder, refuse_both, renamed_settings, renamed_words, warn
+from mlalign.config.renamed import (
+    RENAMED,
+    is_address,
+    key_of,
+    placeholder,
+    refuse_both,
+    renamed_settings,
+    renamed_words,
+    warn,
+)
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, leaves, refuse, setting, ungrouped, wrong_values
 from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
@@ -426,6 +435,8 @@ def _tell_renamed(composed: DictConfig) -> None:
             first = next((place for place, keys in enumerate(given) if old in keys), len(given))
             refuse_both(old, set().union(*given[first:]))
             warn(old)
+    if is_address(cast(JsonObject, OmegaConf.to_container(composed.task))):
+        log.warning("task.source names the source language now; where the data comes from is task.url")
 
 
 def _typed_keys() -> set[str]:

@@ -4,6 +4,9 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 
+from langcodes import tag_is_valid
+from omegaconf import MISSING
+
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
 
@@ -49,13 +52,19 @@ def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObje
         key = f"{prefix}{name}"
         if key not in RENAMED:
             found.setdefault(name, renamed_settings(value, f"{key}.") if isinstance(value, Mapping) else value)
-    if prefix == "task." and "://" in str(found.get("source")):
+    if prefix == "task." and is_address(found):
         found |= {"url": found.pop("source"), "source": "en"}
     for old, new in RENAMED.items():
         group, _, name = old.rpartition(".")
         if group == prefix.rstrip(".") and settings.get(name, placeholder(old)) != placeholder(old):
             found[new.rpartition(".")[2]] = settings[name]
     return found
+
+
+def is_address(task: Mapping[str, Json]) -> bool:
+    """Whether ``source`` has its former meaning: where the data comes from, which is ``url`` now."""
+    source = str(task.get("source", "en"))
+    return "://" in source or (task.get("url", MISSING) == MISSING and not tag_is_valid(source))
 
 
 def refuse_both(old: str, keys: set[str]) -> None:

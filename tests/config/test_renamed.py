@@ -41,6 +41,18 @@ def test_the_words_of_a_command_get_the_new_names():
         renamed_words(["align.batch_size=4", "align.pairs=8"])
 
 
+@pytest.mark.parametrize("source", ["https://example.org/mine", "mine", "files of my own"])
+def test_a_former_source_of_a_task_is_its_url(source, caplog):
+    former = composing.composed("task=mldoc")
+    former.task.url, former.task.source = "???", source
+    task = resolve(former).task
+    assert (task.url, task.source) == (source, "en")
+    assert ["task.url" in one.getMessage() for one in caplog.records] == [True]
+    former.task.source = "de"
+    with pytest.raises(ConfigError, match=r"task\.url: a value is needed"):
+        resolve(former)
+
+
 def test_results_with_old_keys_open():
     config = composed("align.batch_size=7", "keep_checkpoints=all")
     old = container(config)
