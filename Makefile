@@ -10,7 +10,8 @@ STUDIED := none,mlm,tlm,labse,ppa,centred,inter_sentence,literal,multilevel_v1,m
 PARTS := no_afm,no_lang,no_sent,no_intra,no_inter,no_word,no_mlm,no_dist
 STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHER)
 REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT) output=multirun/study_real
-RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 'task.languages=[ar,de,es,fr,hi,ru,zh]'
+RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 \
+	'task.languages=[ar,bg,de,el,es,fr,hi,id,it,ja,ko,nl,pl,pt,ru,sw,th,tr,ur,vi,zh]'
 ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
 PARAPHRASE := task=tatopara data.parallel=[mozilla] data.max_pairs=20000 'task.languages=[en,de,es,fr,ja,ru]'
 BENCHMARKS := step_cost vocabulary_head attention input finetuning adapters pruned_vocabulary cost_model gpu_check table
