@@ -52,6 +52,7 @@ def test_step_cost_compares_all_steps(script: Any, tmp_path: Path) -> None:
     assert "float32, 1 rounds" in script("table").step_cost(found)
 
 
+@pytest.mark.long  # counts of operations: test_budget.py, and below
 def test_the_cost_model_counts_what_torch_counts(script: Any, tmp_path: Path) -> None:
     path = tmp_path / "cost_model.json"
     script("cost_model", "--quick", "--repeats", "1", "--results", str(path)).main()
