@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.enums import AdapterStage, ShotsOrder, Stage
+from mlalign.config.hydra import typed_with
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
@@ -442,6 +443,6 @@ def show(folder: Path) -> None:
     results = results_file.read_results(folder)
     print(f"\n{score_table(results)}\n\nresults  {folder / results_file.FILE}")
     if results.method == "none":
-        print("next     python train.py method=multilevel   (the same with alignment)")
+        print(f"next     {typed_with('multilevel')}   (the same with alignment)")
     else:
-        print("next     python train.py method=none   (the control), then a sweep: -m seed=1,2,3")
+        print(f"next     {typed_with('none')}   (the control), then a sweep: -m seed=1,2,3")

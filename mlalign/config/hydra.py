@@ -224,6 +224,14 @@ def words_of_sweep() -> list[str] | None:
     return [word for word in HydraConfig.get().overrides.task if not affects_nothing(key_of(word))]
 
 
+def typed_with(method: str) -> str:
+    """The command of this run with another method, without what only its own method has."""
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    own = re.compile(r"(method|ablation|losses|weighting|fusion)\b")
+    kept = [word for word in words if not own.match(key_of(word))]
+    return shlex.join(["python", "train.py", *kept, f"method={method}"])
+
+
 def number_of_runs() -> int | None:
     """How many runs a sweep in this process has; None outside of one."""
     if words_of_sweep() is None or not GlobalHydra().is_initialized():

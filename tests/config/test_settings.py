@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import composing
@@ -12,6 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
+from mlalign.config import hydra
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import thawed
 from mlalign.config.hydra import resolve
@@ -132,3 +134,12 @@ def test_every_option_of_lightnings_trainer_is_decided():
 def test_an_option_that_would_change_what_is_learned_is_refused(option):
     with pytest.raises(ConfigError, match=rf"^trainer\.options\.{option}=1: "):
         resolve(composing.composed(f"+trainer.options.{option}=1"))
+
+
+def test_the_next_command_is_the_same_with_another_method(monkeypatch):
+    assert hydra.typed_with("none") == "python train.py method=none"
+    typed = ["data.root=my texts", "method=mlm", "losses.masked_words.weight=2", "ablation=no_afm", "seed=3", "trial=0"]
+    overrides = SimpleNamespace(overrides=SimpleNamespace(task=typed))
+    monkeypatch.setattr(hydra.HydraConfig, "initialized", lambda: True)
+    monkeypatch.setattr(hydra.HydraConfig, "get", lambda: overrides)
+    assert hydra.typed_with("none") == "python train.py 'data.root=my texts' seed=3 trial=0 method=none"
