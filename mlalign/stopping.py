@@ -6,6 +6,7 @@ A process of several ends with the one that started it.
 
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import threading
@@ -63,6 +64,30 @@ def deferred() -> Iterator[None]:
         _state.is_deferred = False
     if _state.received:
         sys.exit(status_of(_state.received))
+
+
+@contextmanager
+def reader_may_leave(*, goes_on: bool = False) -> Iterator[None]:
+    """Standard output, written in here, may lose its reader, as ``head`` when it has its lines: that is no error.
+
+    Args:
+        goes_on: whether the program does then, writing nowhere.
+
+    Raises:
+        SystemExit: else, with the status of SIGPIPE, as any program.
+    """
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        poll = select.poll()
+        poll.register(1, 0)
+        if not poll.poll(0):  # another pipe has broken
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not goes_on:
+            sys.exit(status_of(signal.SIGPIPE))
 
 
 def end_with_parent() -> None:

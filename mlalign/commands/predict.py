@@ -1,8 +1,6 @@
 """A file of texts, predicted by a finished run line by line, into another."""
 
 import gzip
-import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +10,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from mlalign import stopping
 from mlalign.config.commands import Predict
 from mlalign.config.enums import AnswerForm, TextForm
 from mlalign.data.readers import RawText
@@ -33,7 +30,7 @@ def predict(settings: Predict) -> None:
     Raises:
         ConfigError: settings that do not go together, or the run has no weights.
         DataError: the run, the file or a line of it cannot be read; no file is left half written.
-        SystemExit: with the status of SIGPIPE, where nobody reads any more what is written.
+        BrokenPipeError: nobody reads any more what is written.
     """
     name, open_stream = source(settings.predict)
     answers = answer_form(settings)
@@ -49,13 +46,9 @@ def predict(settings: Predict) -> None:
     rows = predicted(classifier, read, settings.language)
     written = tabular(rows, task.labels) if answers == AnswerForm.tsv else map(strict_json.dumps, rows)
     is_shown = settings.output is not None or not sys.stdout.isatty()
-    try:
-        with target(settings.output) as file:
-            for line in bar(is_shown, "predicting")(written):
-                file.write(f"{line}\n")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(stopping.status_of(signal.SIGPIPE))  # as any program whose reader is gone: not all was written
+    with target(settings.output) as file:
+        for line in bar(is_shown, "predicting")(written):
+            file.write(f"{line}\n")
     if settings.output is not None:
         print(f"written  {settings.output}")
 

@@ -122,7 +122,8 @@ class Command:
         if runs := number_of_runs():
             log.info("%s", place_of(self.began, runs))
         try:
-            self.job(composed)
+            with stopping.reader_may_leave(goes_on=self.sweep is not None):
+                self.job(composed)
         except Exception as raised:
             is_setting = isinstance(raised, OmegaConfBaseException)
             error = ConfigError(explain(raised)) if is_setting else as_python_does(raised)
@@ -157,8 +158,9 @@ class Command:
             # Hydra's parser wants all overrides in one row, behind the flag of a sweep.
             sys.argv[1:] = sorted(words, key=lambda word: word not in FLAGS)
             if [word for word in sys.argv[1:] if word.startswith("-")] in (["--help"], ["-h"]):
-                print(self.about)
-                print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
+                with stopping.reader_may_leave():
+                    print(self.about)
+                    print(help_text(self.name, [word for word in sys.argv[1:] if not word.startswith("-")]))
                 sys.exit(0)
             self.sweep = None if self.folder is None else sweep_of(sys.argv[1:])
             dry = is_dry(sys.argv[1:])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mlalign.errors import DataError
 from mlalign.metrics.tasks import TaskMetric
 from mlalign.reporting.predictions import read_predictions
+from mlalign.reporting.significance import equivalence_margin
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,6 +37,7 @@ class BootstrapResult:
     """The difference over resampled test sets."""
 
     interval: tuple[float, float]  # 95 %, percentiles
+    equal_within: float  # see ``equivalence_margin``
     p: float  # two-sided
 
 
@@ -97,9 +99,9 @@ def resampled_test(differences: Floats) -> BootstrapResult:
     added to both counts (Davison and Hinkley 1997, section 4.2), so that it is never 0.
     """
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
-    low, high = np.percentile(differences, [2.5, 97.5])
+    low, low90, high90, high = np.percentile(differences, [2.5, 5.0, 95.0, 97.5])
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
-    return BootstrapResult((float(low), float(high)), p)
+    return BootstrapResult((float(low), float(high)), equivalence_margin(low90, high90), p)
 
 
 Seed = TypeVar("Seed")

@@ -25,8 +25,8 @@ def compare_runs(
     """
     names = chosen_formats(formats, output)
     tables = comparison(find_runs(patterns), unfinished=find_unfinished(patterns), **settings)
-    print(f"\n{FORMATS[names[0] if output is None else 'text'].write(tables)}")
     paths = [] if output is None else write_tables(tables, names, output)
+    print(f"\n{FORMATS[names[0] if output is None else 'text'].write(tables)}")
     for path in paths:
         print(f"\ntables   {path}")
     return paths

@@ -18,6 +18,7 @@ class Paired:
     pairs: int
     difference: float  # mean over the pairs
     interval: tuple[float, float] | None = None  # 95 %, of the mean difference
+    equal_within: float | None = None  # see ``equivalence_margin``
     effect: float | None = None  # Cohen's d_z: mean over standard deviation of the differences
     p: float | None = None  # two-sided
 
@@ -52,9 +53,23 @@ def paired_t_test(scores: Mapping[Seed, float], baseline: Mapping[Seed, float]) 
         len(seeds),
         mean,
         (float(interval.low), float(interval.high)),
+        equivalence_margin(*test.confidence_interval(1 - 2 * LEVEL)),
         float(test.statistic) / math.sqrt(len(seeds)),
         float(test.pvalue),
     )
+
+
+def equivalence_margin(low: float, high: float) -> float:
+    """The smallest margin within which two one-sided tests at 5 % find two methods equal.
+
+    Both reject a difference of the margin and more where the 90 % interval of the difference lies inside
+    (Schuirmann 1987): that is the end which is further from 0. A large one says that little is known, not
+    that the methods differ.
+
+    Args:
+        low, high: of the 90 % interval.
+    """
+    return float(max(abs(low), abs(high)))
 
 
 def effect_size_bias(pairs: int) -> float:

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from training.toy import configured, write_toy
 from typed import call
 
-from mlalign.commands.predict import answer_form, predict, source, target
+from mlalign.commands.predict import answer_form, source, target
 from mlalign.config.commands import Predict
 from mlalign.errors import ConfigError, DataError
 from mlalign.inference import Classifier
@@ -270,20 +269,6 @@ def test_words_and_running_text_are_tagged_alike_and_spans_are_exact(tags, world
     assert refused.returncode == 2
     assert "format=jsonl" in refused.stderr
     assert "words are taken to stand between spaces" in typed(tmp_path, f"run={tags}", "predict=-", given=b"a\n").stderr
-
-
-def test_a_reader_that_is_gone_ends_it_as_any_program(classifier, tmp_path):
-    (tmp_path / "many").write_text("bank market river\n" * 3000, encoding="utf-8")
-    reader, writer = os.pipe()
-    os.close(reader)
-    with (
-        patch.object(Classifier, "from_run", return_value=classifier),
-        os.fdopen(writer, "w") as closed,
-        patch.object(sys, "stdout", closed),
-        pytest.raises(SystemExit) as ended,
-    ):
-        predict(Predict(run="any", predict=str(tmp_path / "many"), language="de"))
-    assert ended.value.code == 128 + signal.SIGPIPE
 
 
 def test_standard_output_is_utf8_whatever_the_terminal_has():

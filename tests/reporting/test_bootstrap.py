@@ -52,6 +52,8 @@ def test_the_interval_is_scipys(right):
         rng=np.random.default_rng(9),
     ).confidence_interval
     assert found.interval == pytest.approx((expected.low, expected.high), abs=0.7)
+    ends = np.abs(np.percentile(ours - theirs, [5, 95]))
+    assert found.equal_within == ends.max()  # of the 90 % interval: two one-sided tests
 
 
 def test_p_is_near_that_of_the_normal_distribution(right):

@@ -82,6 +82,7 @@ def test_the_grid_marks_what_is_beyond_seeds_and_what_is_missing(tables):
     assert [row.group for row in scores.rows] == ["baseline", "ours", "ours"]
     row = dict(zip(tests.head, tests.rows[0].cells, strict=True))
     assert row["difference"].text == "+11.3"
+    assert row["equal within"].text == "12.3"  # mean 34/3, sd 1/√3, t(0.95; 2) = 2.92
     assert row["d_z"].text == "+19.63"  # differences 11, 11, 12: 34/3 over 1/√3
 
 

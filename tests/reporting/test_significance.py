@@ -27,6 +27,8 @@ def test_the_paired_test_is_scipys_and_its_interval_statsmodels(pairs):
     differences = np.subtract(ours, theirs)
     assert test.interval == pytest.approx(DescrStatsW(differences).tconfint_mean(0.05))
     assert test.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
+    p, _, _ = DescrStatsW(differences).ttost_mean(-test.equal_within, test.equal_within)
+    assert p == pytest.approx(0.05)  # two one-sided tests find them equal from this margin on
 
 
 def test_missing_pairs_are_left_out():

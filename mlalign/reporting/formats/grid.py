@@ -15,6 +15,10 @@ OF_SYSTEMS = (
     "Settings: published, as a publication has them but for the notes above; own; or tuned. Pairs, tokens, FLOPs and "
     "seconds of all that was done to the encoder before fine-tuning: means over runs, seconds those of the machine."
 )
+EQUAL = (
+    "Equal within: the smallest margin within which two one-sided tests at 5 % find the two equal; a large one says "
+    "that little is known, not that they differ."
+)
 BY_SEEDS, BY_ITEMS, COPIED = "*", "†", "‡"
 
 
@@ -117,12 +121,12 @@ def _tests(table: Table) -> Grid:
     column = "transfer_average" if any(one != table.source for one in table.languages) else "average"
     tested = [(row, against) for row in table.rows if (against := row.cells[column].against) is not None]
     by_items = any(against.items is not None for _, against in tested)
-    head = ["pairs", "difference", "95 % CI", "d_z", "p", "p (Holm)"]
-    head += ["items: 95 % CI", "items: p", "items: p (Holm)"] if by_items else []
+    head = ["pairs", "difference", "95 % CI", "equal within", "d_z", "p", "p (Holm)"]
+    head += ["items: 95 % CI", "items: equal within", "items: p", "items: p (Holm)"] if by_items else []
     rows = [GridRow(row.name, tuple(map(GridCell, _test(against, by_items))), "ours") for row, against in tested]
     title = f"{table.task}, {SUMMARIES[column]}, against {table.baseline}, same seeds"
     notes = tuple(_caveats([against for _, against in tested]))
-    return Grid(title, tuple(head), tuple(rows), notes, together=3 if by_items else 1)
+    return Grid(title, tuple(head), tuple(rows), notes, together=4 if by_items else 1)
 
 
 def _test(against: PairedComparison, by_items: bool) -> list[str]:
@@ -131,13 +135,14 @@ def _test(against: PairedComparison, by_items: bool) -> list[str]:
         str(test.pairs),
         signed(test.difference),
         _interval(test.interval),
+        _margin(test.equal_within),
         UNKNOWN if test.effect is None else f"{test.effect:+.2f}",
         p_value(test.p),
         p_value(against.seeds_holm),
     ]
     if by_items:
         items = against.items
-        cells.append(_interval(None if items is None else items.interval))
+        cells += [UNKNOWN, UNKNOWN] if items is None else [_interval(items.interval), _margin(items.equal_within)]
         cells += [p_value(None if items is None else items.p), p_value(against.items_holm)]
     return cells
 
@@ -158,6 +163,8 @@ def _caveats(tests: Sequence[PairedComparison]) -> list[str]:
             "Read the difference and its interval as the effect; d_z, the mean difference over the "
             f"standard deviation of the differences, is on average too large {', '.join(factors)}."
         )
+    if any(test.equal_within is not None for test in seeds) or any(test.items is not None for test in tests):
+        notes.append(EQUAL)
     if any(test.p is None for test in seeds):
         notes.append(f"{UNKNOWN}: a single pair, or differences that are all equal, tell no p.")
     if any(test.items is not None for test in tests):
@@ -203,3 +210,7 @@ def signed(value: float) -> str:
 
 def _interval(values: tuple[float, float] | None) -> str:
     return UNKNOWN if values is None else f"[{signed(values[0])}, {signed(values[1])}]"
+
+
+def _margin(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.1f}"
