@@ -101,7 +101,7 @@ def resampled_test(differences: Floats) -> BootstrapResult:
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
     low, low90, high90, high = np.percentile(differences, [2.5, 5.0, 95.0, 97.5])
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
-    return BootstrapResult((float(low), float(high)), equivalence_margin(low90, high90), p)
+    return BootstrapResult((float(low), float(high)), equivalence_margin(float(low90), float(high90)), p)
 
 
 Seed = TypeVar("Seed")

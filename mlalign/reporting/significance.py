@@ -48,12 +48,12 @@ def paired_t_test(scores: Mapping[Seed, float], baseline: Mapping[Seed, float]) 
     if len(differences) < 2 or max(differences) - min(differences) < TIED:
         return Paired(len(seeds), mean)
     test = stats.ttest_1samp(differences, 0.0)
-    interval = test.confidence_interval(1 - LEVEL)
+    interval, narrower = test.confidence_interval(1 - LEVEL), test.confidence_interval(1 - 2 * LEVEL)
     return Paired(
         len(seeds),
         mean,
         (float(interval.low), float(interval.high)),
-        equivalence_margin(*test.confidence_interval(1 - 2 * LEVEL)),
+        equivalence_margin(float(narrower.low), float(narrower.high)),
         float(test.statistic) / math.sqrt(len(seeds)),
         float(test.pvalue),
     )
@@ -69,7 +69,7 @@ def equivalence_margin(low: float, high: float) -> float:
     Args:
         low, high: of the 90 % interval.
     """
-    return float(max(abs(low), abs(high)))
+    return max(abs(low), abs(high))
 
 
 def effect_size_bias(pairs: int) -> float:

@@ -89,6 +89,11 @@ class Table:
         return (*self.languages, *SUMMARIES)
 
     @property
+    def averaged(self) -> str:
+        """The summary that methods are compared by: over targets, where there is one."""
+        return "transfer_average" if any(one != self.source for one in self.languages) else "average"
+
+    @property
     def says_what_is_read(self) -> bool:
         """Whether some row does, and what it took."""
         return any(row.reads is not None for row in self.rows)

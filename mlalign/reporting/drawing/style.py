@@ -30,7 +30,7 @@ UNDATED: dict[str, dict[str, None]] = {
 }
 WORDS = (
     *("run", "encoder", "language", "label", "gold", "predicted", "word", "source", "target"),
-    *("stage", "quantity", "unit", "axis", "task", "metric"),
+    *("stage", "quantity", "unit", "axis", "task", "metric", "baseline"),
 )  # columns of a figure's numbers that hold words
 
 

@@ -118,13 +118,12 @@ def amount(number: float) -> str:
 
 
 def _tests(table: Table) -> Grid:
-    column = "transfer_average" if any(one != table.source for one in table.languages) else "average"
-    tested = [(row, against) for row in table.rows if (against := row.cells[column].against) is not None]
+    tested = [(row, against) for row in table.rows if (against := row.cells[table.averaged].against) is not None]
     by_items = any(against.items is not None for _, against in tested)
     head = ["pairs", "difference", "95 % CI", "equal within", "d_z", "p", "p (Holm)"]
     head += ["items: 95 % CI", "items: equal within", "items: p", "items: p (Holm)"] if by_items else []
     rows = [GridRow(row.name, tuple(map(GridCell, _test(against, by_items))), "ours") for row, against in tested]
-    title = f"{table.task}, {SUMMARIES[column]}, against {table.baseline}, same seeds"
+    title = f"{table.task}, {SUMMARIES[table.averaged]}, against {table.baseline}, same seeds"
     notes = tuple(_caveats([against for _, against in tested]))
     return Grid(title, tuple(head), tuple(rows), notes, together=4 if by_items else 1)
 

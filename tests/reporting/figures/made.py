@@ -7,6 +7,7 @@ from mlalign.reporting.figures import (
     confusion,
     correlation,
     curves,
+    differences,
     similarity_transfer,
     tsne_classes,
     tsne_languages,
@@ -96,10 +97,21 @@ def a_transfer() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(similarity_transfer.COLUMNS))
 
 
+def some_differences() -> pd.DataFrame:
+    rows = [
+        ("mldoc", "multilevel", "none", 5, -59.7, -61.2, -58.2, -61.0, -58.4),
+        ("mldoc", "multilevel", SCRIPTS["Thai"], 5, 0.2, -0.5, 0.9, -0.4, 0.8),
+        ("panx", "multilevel", SCRIPTS["Arabic"], 1, 3.0, None, None, None, None),
+        ("panx", "multilevel", "inter_sentence", 2, -1.0, -9.5, 7.5, None, None),
+    ]
+    return pd.DataFrame(rows, columns=list(differences.COLUMNS))
+
+
 FIGURES = {
     "confusion": (a_confusion, confusion.draw),
     "correlation": (a_correlation, correlation.draw),
     "curves": (some_curves, curves.draw),
+    "differences": (some_differences, differences.draw),
     "similarity_transfer": (a_transfer, similarity_transfer.draw),
     "tsne_classes": (some_classes, tsne_classes.draw),
     "tsne_languages": (some_languages, tsne_languages.draw),

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from reporting.figures.made import LABELS
+from reporting.made import run, runs
 
+from mlalign.errors import DataError
 from mlalign.reporting.drawing.embedding import plane
-from mlalign.reporting.figures import confusion, correlation, similarity_transfer, tsne_classes
+from mlalign.reporting.figures import confusion, correlation, differences, similarity_transfer, tsne_classes
+from mlalign.reporting.significance import paired_t_test
 
 
 def test_shares_are_of_the_gold_class_and_a_class_without_examples_has_none():
@@ -71,3 +74,22 @@ def test_the_plane_does_not_depend_on_norms_and_is_fixed_by_its_seed():
 def test_what_has_no_plane_is_refused(vectors):
     with pytest.raises(ValueError, match="at least 4 finite"):
         plane(vectors, seed=1)
+
+
+def test_differences_are_those_of_the_tables_beside_the_run_that_is_named_first():
+    found = runs(mlm=[(50.0, 40.0), (52.0, 41.0)], none=[(40.0, 30.0), (41.0, 33.0)], labse=[(45.0, 45.0)])
+    panels = {name: [one for one in found if one.results.name == name] for name in ("mlm", "none", "labse")}
+    frame = differences.collect(panels, None).set_index("run")
+    assert list(frame.index) == ["none", "labse"]
+    assert set(frame["baseline"]) == {"mlm"}
+    test = paired_t_test({1: 35.0, 2: 37.0}, {1: 45.0, 2: 46.5})
+    assert tuple(frame.loc["none", ["pairs", "difference", "low", "high"]]) == pytest.approx(
+        (2, test.difference, *test.interval)
+    )
+    assert frame.loc["labse", "difference"] == 0.0
+    assert frame.loc["labse", ["low", "high", "items_low"]].isna().all()
+
+
+def test_no_seed_in_common_is_told_of():
+    with pytest.raises(DataError, match="no other row has a seed of none"):
+        differences.collect({"none": [run("none", 1)], "mlm": [run("mlm", 2)]}, None)
