@@ -298,7 +298,7 @@ def test_checkpointing_computes_every_layer_again_and_nothing_else(run: Any, mon
         weights.append(aligned_weights(run(*TEXT, *typed, work=checkpointing)))
         found.append(dict(passes))
     kept, again = found
-    assert kept["AlignmentModule"] == LAYERS * (STEPS + STEPS - STEPS // 4)  # the masked pass joins after a quarter
+    assert kept["AlignmentModule"] == LAYERS * (STEPS + STEPS // 4)  # the masked pass joins for the last quarter
     assert again == {name: 2 * number for name, number in kept.items()}
     for name, weight in weights[0].items():  # the same dropout in both passes
         torch.testing.assert_close(weights[1][name], weight, msg=name)
