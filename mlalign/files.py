@@ -1,5 +1,6 @@
 """Files that are whole or not there, and what identifies them."""
 
+import errno
 import glob
 import hashlib
 import logging
@@ -26,6 +27,7 @@ WANDB = "wandb.json"  # in that of a stage: stage -> the id of its wandb run
 CHECKPOINT = Path("checkpoints/last.ckpt")  # of a stage that is not finished
 PREDICTIONS = "predictions"  # a file for each language that is scored
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what is left of a user's share of it
 
 HOST = re.sub(r"[^\w.-]", "_", platform.node()) or "localhost"
 ORPHAN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^/]+)-(?P<pid>\d+)\.(?P<kind>partial|replaced|removed)")
@@ -56,6 +58,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a name to write a file or folder under; what is there takes its final name when the block ends.
 
     Whatever stops the block, the machine included, the final name holds all of the old or all of the new.
+
+    Raises:
+        OSError: with the file's name, also where the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_orphans(path.parent, f".{glob.escape(path.name)}.*")
@@ -63,6 +68,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         publish(part, path)
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:  # a write names no file
+            error.filename = str(path)
+        raise
     finally:
         _delete(part)
 

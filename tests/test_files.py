@@ -14,7 +14,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from mlalign import files
-from mlalign.config.failures import as_python_does
+from mlalign.config.failures import as_python_does, described
+from mlalign.errors import DataError
 from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole
 
 
@@ -200,6 +201,22 @@ def test_a_full_disk_is_an_error_of_the_system_whoever_writes(write):
     assert "make room on the disk" in str(told)
 
 
+@FORMS
+def test_a_full_disk_is_told_with_the_file_that_was_to_be_written(tmp_path, write):
+    def full():
+        with replacing(tmp_path / "x") as part:
+            write(part, "new")
+            Path("/dev/full").write_text("of a device that is full")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        full()
+    assert described(raised.value) == (
+        f"OSError: [Errno 28] No space left on device: '{tmp_path / 'x'}'; make room on the disk, or look at its quota"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_error_stays_what_it_is():
-    for error in (KeyError("a"), OSError(28, "No space left on device"), RuntimeError("the position is unexpected")):
+    known = DataError("x: cannot be written (No space left on device)"), OSError(28, "No space left on device")
+    for error in (*known, KeyError("a"), RuntimeError("the position is unexpected")):
         assert as_python_does(error) is error

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mlalign.config.settings import wrong_values
 from mlalign.errors import UserError
-from mlalign.files import write_whole
+from mlalign.files import FULL, write_whole
 
 FAILED = "failed.json"
+ROOM = "; make room on the disk, or look at its quota"
 UNWRITTEN = re.compile(r"No space left on device|unexpected pos|iostream error")
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,18 @@ class Failure:
 
 def as_python_does(error: Exception) -> Exception:
     """An error; what torch, safetensors and tokenizers raise where a file cannot be written, as one of the system."""
-    if isinstance(error, OSError) or not UNWRITTEN.search(str(error)):
+    if isinstance(error, OSError | UserError) or not UNWRITTEN.search(str(error)):
         return error
     reason = str(error).strip().splitlines()[0]
-    return OSError(f"a file could not be written; make room on the disk, or look at its quota ({reason})")
+    return OSError(f"a file could not be written{ROOM} ({reason})")
 
 
 def described(error: Exception) -> str:
     """Kind and message; of what is not ours the first line, the rest being for developers."""
     lines = str(error).strip().splitlines() or ["no message"]
     message = str(error) if isinstance(error, UserError) else lines[0]
-    return f"{type(error).__name__}: {message}"
+    advice = ROOM if isinstance(error, OSError) and error.errno in FULL else ""
+    return f"{type(error).__name__}: {message}{advice}"
 
 
 def write_failure(folder: Path, failure: Failure) -> None:

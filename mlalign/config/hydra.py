@@ -178,8 +178,9 @@ class Command:
             by = "" if interrupted else f" by {stopping.STATUSES.get(status)}"
             if not interrupted and status not in stopping.STATUSES:
                 raise
-            again = [word for word in sys.argv if word != "resume=false" and not word.startswith(FOLDER)]
-            resumes = f" The same command resumes: {shlex.join(['python', *again])}" if self.name == "train" else ""
+            words = [word for word in sys.argv[1:] if word != "resume=false" and not word.startswith(FOLDER)]
+            again = shlex.join([*started_as(), *words])
+            resumes = f" The same command resumes: {again}" if self.name == "train" else ""
             print(f"\nStopped{by}.{resumes}", file=sys.stderr)
             sys.exit(status)
         except Exception as error:
@@ -203,6 +204,14 @@ class Command:
             return [refused, self.folder(composed)]
         except MENDABLE:
             return [refused]
+
+
+def started_as() -> list[str]:
+    """How this process was started: with a file, or with ``-m`` and a module."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    if module is not None and module.origin == sys.argv[0]:
+        return ["python", "-m", module.name]
+    return ["python", sys.argv[0]]
 
 
 def is_dry(words: Sequence[str]) -> bool:

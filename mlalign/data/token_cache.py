@@ -19,7 +19,6 @@ from datasets.arrow_writer import ArrowWriter
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from mlalign.data.hub.faults import FULL
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import OnBadLine
 from mlalign.data.readers.parallel import called, is_reversed, parallel_path, read_pairs
@@ -27,7 +26,7 @@ from mlalign.data.seen import Seen, joined
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import read_lines
 from mlalign.errors import DataError
-from mlalign.files import FileRecord, JsonObject, locked, replacing, sha256_of, write_whole
+from mlalign.files import FULL, FileRecord, JsonObject, locked, replacing, sha256_of, write_whole
 from mlalign.progress import Progress
 
 FORM = 2  # raise it when what is written below changes

@@ -24,7 +24,7 @@ from mlalign.data.manifest import Manifest
 from mlalign.data.markup import has_entity
 from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
-from mlalign.files import JsonObject, locked, publish, sha256_of
+from mlalign.files import FULL, JsonObject, locked, publish, sha256_of
 from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,9 @@ def prepare_corpus(
             replaced that was not prepared here, or the disk is full.
     """
     folder = root / "parallel" / corpus
-    with _disk_faults(folder), locked(folder / ".lock"):
+    with _disk_faults(root), locked(folder / ".lock"):
+        for work in folder.glob(_work(folder, "*").name):  # of a process that was killed: others do not have the lock
+            shutil.rmtree(work)
         manifest = Manifest.of(folder)
         for language in languages:
             manifest.refuse_stranger(_name(language))
@@ -158,7 +160,6 @@ def _prepare(
 ) -> JsonObject:
     """Read, filter, sort and write; the result lies in the working folder."""
     work = _work(folder, language)
-    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
     try:
         (work / "spool").mkdir(parents=True)
         spool = Spool(work / "spool")
@@ -257,12 +258,17 @@ def _work(folder: Path, language: str) -> Path:
 
 
 @contextmanager
-def _disk_faults(folder: Path) -> Iterator[None]:
+def _disk_faults(root: Path) -> Iterator[None]:
+    """What cannot be written below the root in words; a release that cannot be read is named by its own error."""
     try:
         yield
     except OSError as error:
+        place = Path(error.filename or root)
+        if not place.is_relative_to(root):
+            raise
+        full = "the preparation needs room for the kept pairs, uncompressed: make room"
+        advice = full if error.errno in FULL else "choose another data.root, or mend this one,"
         raise DataError(
-            f"{folder}: cannot be written ({error.strerror or error}); the preparation needs room "
-            "for the kept pairs, uncompressed. What was finished before is still there: make room "
-            "and run the same command again"
+            f"{place}: cannot be written ({error.strerror or error}); {advice} and run the same command again. "
+            "What was finished before is still there"
         ) from error

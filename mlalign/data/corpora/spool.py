@@ -42,9 +42,11 @@ class Spool:
         """Yield every key, rising, with the lines that share it; may be called once."""
         for bucket in range(BUCKETS):
             path = self._path(bucket)
-            content = path.read_bytes() if path.exists() else b""
+            content = b""
+            if path.exists():
+                content = path.read_bytes()
+                path.unlink()
             rows = sorted(_rows(content + self.waiting[bucket]), key=itemgetter(0))
-            path.unlink(missing_ok=True)
             for key, copies in groupby(rows, key=itemgetter(0)):
                 yield key, [line for _, line in copies]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import httpx2
 from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
 
+from mlalign.files import FULL
+
 WAIT_AT_MOST = 60.0  # seconds that a busy server may ask for
-FULL = (errno.ENOSPC, errno.EDQUOT)
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 

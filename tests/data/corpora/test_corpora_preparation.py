@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import json
+import multiprocessing
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from data.corpora.made import PAIRS, RULES, moses_zip, tsv
+from killed import Killer
 
 from mlalign.data.corpora import preparation, spool
 from mlalign.data.corpora.preparation import prepare_corpus
@@ -161,10 +164,64 @@ def test_an_interruption_leaves_what_was_there(prepare, tmp_path, monkeypatch, f
         with pytest.raises(expected) as error:
             prepare(place, max_pairs=9)
     if expected is DataError:
-        assert "No space left" in str(error.value)
-        assert "run the same command again" in str(error.value)
+        assert re.search(r"No space left .* make room and run the same command again", str(error.value))
     assert snapshot(folder) == before
     assert len(prepare(place, max_pairs=9)[0]) == 9
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "without power"])
+def test_whatever_event_it_is_killed_at_the_same_command_makes_the_same(prepare, tmp_path, monkeypatch, power):
+    monkeypatch.setattr(spool, "FULL", 10)  # bytes, so that buckets are written
+    place, at = tsv(tmp_path / "x.tsv", MANY[:4]), 0
+
+    def killed(root, at):
+        Killer(root, at, power=power).listen()
+        prepare(place, root=root, read=False)
+
+    prepare(place, root=tmp_path / "whole")
+    whole = snapshot(tmp_path / "whole" / "parallel" / "made")
+    while True:
+        at += 1
+        root = tmp_path / f"root{at}"
+        process = multiprocessing.get_context("fork").Process(target=killed, args=(root, at))
+        process.start()
+        process.join()
+        if process.exitcode == 0:
+            break
+        prepare(place, root=root)
+        left = snapshot(root / "parallel" / "made")
+        left.pop(".lock.holder", None)
+        assert left == whole
+    assert at > 30
+
+
+def test_a_release_that_cannot_be_read_is_not_taken_for_a_root_that_cannot_be_written(prepare, tmp_path, monkeypatch):
+    place = tsv(tmp_path / "x.tsv", MANY)
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlalign.data.corpora.sources.sha256_of", denied)
+        with pytest.raises(PermissionError, match=r"x\.tsv"):
+            prepare(place)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", lambda self, **_: denied(self))
+        with pytest.raises(DataError, match=r"root/parallel/made: cannot be written \(Permission.*another data\.root"):
+            prepare(place)
+
+
+def test_it_says_how_it_is_started_again(tmp_path):
+    words = ["-m", "mlalign.data.prepare", "data=sample", f"data.root={tmp_path / 'root'}"]
+    code = (
+        "import runpy, sys; from mlalign.stages import preparation\n"
+        "def stop(_): raise KeyboardInterrupt\n"
+        "preparation.prepare = stop; sys.argv = ['prepare.py', *sys.argv[3:]]\n"
+        "runpy.run_module('mlalign.data.prepare', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert f"The same command resumes: python -m mlalign.data.prepare data=sample data.root={tmp_path}" in done.stderr
 
 
 def test_leavings_of_a_killed_process_are_cleared(prepare, tmp_path):
