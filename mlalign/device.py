@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from mlalign.errors import ConfigError
+from mlalign.wording import plural
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -60,7 +61,7 @@ class Computing:
         memory = "kept" if self.keeps_freed_memory else "given back"
         return (
             f"Computing on {self.device}: {self.precision}, {self.attention} attention, "
-            f"{self.threads} threads, freed memory {memory}, GOMP_SPINCOUNT={self.spin}"
+            f"{plural(self.threads, 'thread')}, freed memory {memory}, GOMP_SPINCOUNT={self.spin}"
         )
 
 

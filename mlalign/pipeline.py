@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from mlalign.alignment.objectives import notes_on, read_by
 from mlalign.config.enums import AdapterStage, ShotsOrder, Stage
-from mlalign.config.hydra import typed_with
+from mlalign.config.hydra import is_of_sweep, typed_with
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import container
 from mlalign.config.schema import Finetune, Train
@@ -43,7 +43,7 @@ from mlalign.progress import bar
 from mlalign.reporting import results as results_file
 from mlalign.reporting.curves import stage_curves
 from mlalign.reporting.results import Budget
-from mlalign.reporting.tables import score_table
+from mlalign.reporting.tables import score_table, summary_line
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone, EarlierEncoder
 from mlalign.stages.chain import encoder_folders, locked
@@ -68,6 +68,7 @@ from mlalign.tracking.figures import figures_of
 from mlalign.tracking.record import RunRecord, is_watched, tracker_of
 from mlalign.training.adapting import adapt
 from mlalign.training.elapsed import Elapsed
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 Scores = dict[str, dict[str, float]]  # key of the results -> language -> per cent
@@ -130,7 +131,8 @@ def run(config: Train) -> Path:
     corpus = prepare_data(config)
     with locked(folder / ".lock"):
         clear_orphans(config, folder)
-        if not found_again(config, folder, corpus):
+        found = found_again(config, folder, corpus)
+        if not found:
             check_files(corpus.scored)
             corpus.resources.check()
             with RunRecord(config, folder) as record:
@@ -140,7 +142,7 @@ def run(config: Train) -> Path:
                 scores = evaluate(config, aligned, classifier, corpus, record)
                 write_results(config, aligned, classifier, scores, corpus, record)
     if is_rank_zero():
-        show(folder)
+        show(folder, found=found)
     return folder
 
 
@@ -336,7 +338,7 @@ def _learned(
     keeper = CheckpointKeeper(progress.folder, aligned.layout, selection=choice, keep=keep)
     done = progress.learned
     if done is None:
-        log.info("Fine-tuning on %d examples in %s", len(data.updates.labelled.rows), data.languages)
+        log.info("Fine-tuning on %s in %s", plural(len(data.updates.labelled.rows), "example"), data.languages)
         minutes = config.trainer.checkpoint_minutes
         called = "finetune" if labels == "all" else f"finetune/{labels}"
         trainer = record.trainer("finetune", called=called)
@@ -438,10 +440,20 @@ def write_results(
     record.tracker.show(written, figures_of(written, record.folder))
 
 
-def show(folder: Path) -> None:
-    """Print the scores in a run's folder, and what to type next."""
-    results = results_file.read_results(folder)
-    print(f"\n{score_table(results)}\n\nresults  {folder / results_file.FILE}")
+def show(folder: Path, *, found: bool) -> None:
+    """Print the scores in a run's folder and what to type next; of a run in a sweep that was found, one line.
+
+    Args:
+        folder: of the run.
+        found: whether it was finished before this command.
+    """
+    results, file = results_file.read_results(folder), folder / results_file.FILE
+    if found and is_of_sweep():
+        print(f"found    {file}: {summary_line(results)}")
+        return
+    print(f"\n{score_table(results)}\n\nresults  {file}")
+    if is_of_sweep():  # whose last line says what is next
+        return
     if results.method == "none":
         print(f"next     {typed_with('multilevel')}   (the same with alignment)")
     else:

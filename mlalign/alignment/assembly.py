@@ -43,6 +43,7 @@ from mlalign.models.vocabulary_head import VocabularyHead, untrained_head, unuse
 from mlalign.training.adapting import adapt
 from mlalign.training.computing import takes_gpu
 from mlalign.training.schedules import Optimisation
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -191,8 +192,8 @@ class Assembly:
         untrained = untrained_head(model)
         if untrained:
             log.info(
-                "The backbone has no masked-word head: a new one is trained, alone for %d steps",
-                self.config.align.head_warmup,
+                "The backbone has no masked-word head: a new one is trained, alone for %s",
+                plural(self.config.align.head_warmup, "step"),
             )
         return VocabularyHead(
             word_transform(model),

@@ -33,6 +33,7 @@ from mlalign.config.sweep import sweep_of
 from mlalign.device import choose_device
 from mlalign.distributed import is_rank_zero, local_world_size
 from mlalign.errors import ConfigError, TrainingError, UserError
+from mlalign.wording import plural
 
 TIMEOUT = timedelta(days=1)  # the first rank may tokenise for hours while the others wait
 GRACE = 3.0  # seconds between asking a process to end and killing it
@@ -99,7 +100,9 @@ def requested(config: Train) -> int:
             raise ConfigError(f"{reason}; set the number of CPU processes, as trainer.devices=2")
         return available
     if available is not None and devices > available:
-        raise ConfigError(f"trainer.devices={devices}: this machine has {available} GPUs; set {available} or less")
+        raise ConfigError(
+            f"trainer.devices={devices}: this machine has {plural(available, 'GPU')}; set {available} or less"
+        )
     return int(devices)
 
 

@@ -11,6 +11,7 @@ from mlalign.config.enums import THIS
 from mlalign.config.schema import Train
 from mlalign.pricing.price import Price, price
 from mlalign.pricing.words import amount, duration, size
+from mlalign.wording import plural
 
 HEAD = "| run | device | time | memory | disk, while it runs |\n| --- | --- | ---: | ---: | ---: |"
 _priced: list[Price] = []  # by this process
@@ -59,7 +60,7 @@ def total() -> None:
                 seconds += stage.seconds
             if stage.name == "align":
                 made.add(key)
-    print(f"\ntotal     {len(_priced)} runs: {_time(seconds, *_priced)}, each alignment made once")
+    print(f"\ntotal     {plural(len(_priced), 'run')}: {_time(seconds, *_priced)}, each alignment made once")
     missing = {f"missing   {reason}" for one in _priced for reason in one.missing}
     left_out = {f"note      not in the price: {what}" for one in _priced for what in one.left_out}
     print("\n".join([*sorted(missing), *sorted(left_out)]))

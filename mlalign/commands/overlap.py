@@ -21,6 +21,7 @@ from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.tables import aligned
 from mlalign.stages.preparation import prepare_sample
 from mlalign.stages.reopen import config_of
+from mlalign.wording import plural
 
 WORST = 3  # texts of a language that are written
 
@@ -45,7 +46,9 @@ def check_overlap(settings: Overlap) -> None:
         for language, found in overlap_of(run.results, config, settings.ngram):
             touched = [one for one in found if one.seen is not None]
             if len(touched) > settings.allowed * len(found):
-                faults.append(f"{run.folder}: {len(touched):,} of {len(found):,} texts in {language} stand there")
+                faults.append(
+                    f"{run.folder}: {len(touched):,} of {plural(len(found), 'text')} in {language} stand there"
+                )
             shares = [one.share for one in found if one.share is not None]
             numbers = len(found), sum(one.is_whole for one in found), sum(map(bool, shares)), len(touched)
             table.append((language, *(f"{number:,}" for number in numbers), f"{max(shares, default=0):.2f}"))

@@ -17,6 +17,7 @@ from mlalign.reporting.recorded import own_panels
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.stages import shown_vectors
 from mlalign.stages.before_after import BeforeAfter
+from mlalign.wording import plural
 
 MEASURES = "measures.json"
 MOST_PANELS = 6
@@ -107,7 +108,7 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
     tasks = sorted({run.results.task for run in runs})
     if len(runs) > MOST_PANELS or len(tasks) > 1:
         most = f"a figure puts at most {MOST_PANELS} runs of one task side by side"
-        raise ConfigError(f"found {len(runs)} runs of {', '.join(tasks)}; {most}: name fewer in runs=")
+        raise ConfigError(f"found {plural(len(runs), 'run')} of {', '.join(tasks)}; {most}: name fewer in runs=")
     return own_panels(runs)
 
 

@@ -20,6 +20,7 @@ from mlalign.tasks.retrieval import Retrieval
 from mlalign.tasks.scoring import HEADLINE
 from mlalign.training.computing import attention, set_up
 from mlalign.training.trainer import trainer_of
+from mlalign.wording import plural
 
 Scores = Mapping[str, Mapping[str, float]]  # key of the results -> language -> score
 
@@ -47,7 +48,8 @@ def verify(folder: Path, trainer: Mapping[str, Json]) -> None:
     if found:
         sys.exit(1)
     rows = sum(len(_lines(folder, language)) for language in results.scores)
-    print(f"{folder}: scored again, {len(results.scores)} languages and {rows:,} predictions are the same")
+    same = f"{plural(len(results.scores), 'language')} and {plural(rows, 'prediction')}"
+    print(f"{folder}: scored again, {same} are the same")
 
 
 def scored(results: Results, config: Train, folder: Path, place: Path) -> Scores:

@@ -11,6 +11,7 @@ from mlalign.files import write_whole
 from mlalign.inference import AlignedEncoder
 from mlalign.metrics.word_links import alignment_error_rate
 from mlalign.models.backbone import quiet_transformers
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,6 @@ def align_words(settings: AlignWords) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, "".join(f"{written(line)}\n" for line in links))
     if gold is not None:
-        print(f"AER      {100 * alignment_error_rate(links, gold):.1f} per cent of {len(pairs)} pairs")
+        print(f"AER      {100 * alignment_error_rate(links, gold):.1f} per cent of {plural(len(pairs), 'pair')}")
     print(f"written  {output}")
     return output

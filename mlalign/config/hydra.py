@@ -2,6 +2,7 @@
 
 import logging
 import math
+import multiprocessing
 import os
 import re
 import shlex
@@ -45,14 +46,14 @@ from mlalign.config.renamed import (
 )
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, leaves, refuse, setting, ungrouped, wrong_values
-from mlalign.config.sweep import FLAGS, FOLDER, Sweep, sweep_of
+from mlalign.config.sweep import FLAGS, FOLDER, Sweep, is_sweep, sweep_of
 from mlalign.config.task import TypedTask
 from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
 from mlalign.config.words import FREE, quoted
 from mlalign.data.languages import canonical, language_list
 from mlalign.errors import ConfigError, UserError
-from mlalign.files import Json, JsonObject
+from mlalign.files import RESULTS, Json, JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -111,16 +112,16 @@ class Command:
         self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
         self.started = False
         self.failures: list[str] = []
-        self.began: list[float] = []
+        self.taken: list[float | None] = []
         self.sweep: Sweep | None = None
 
     def one(self, composed: DictConfig) -> None:
         """What Hydra calls for every run, those of a sweep possibly in other processes."""
         self.started = True
         quiet_libraries()
-        self.began.append(time.monotonic())
         if runs := number_of_runs():
-            log.info("%s", place_of(self.began, runs))
+            log.info("%s", place_of(self.taken, runs))
+        began, self.taken = time.time(), [*self.taken, None]
         try:
             with stopping.reader_may_leave(goes_on=self.sweep is not None):
                 self.job(composed)
@@ -142,8 +143,11 @@ class Command:
                 raise
         else:
             if self.sweep is not None:
-                for place in self._places(composed, self.sweep):
+                places = self._places(composed, self.sweep)
+                for place in places:
                     (place / FAILED).unlink(missing_ok=True)
+                if written_since(began, places[-1] / RESULTS):
+                    self.taken[-1] = time.time() - began
 
     def run(self) -> NoReturn:
         """Let Hydra compose and run; end the process."""
@@ -235,9 +239,20 @@ def words_of_sweep() -> list[str] | None:
     return [word for word in HydraConfig.get().overrides.task if not affects_nothing(key_of(word))]
 
 
+def is_of_sweep() -> bool:
+    """Whether this process makes a run of a sweep, or is one of several that make it."""
+    return words_of_sweep() is not None or (is_started_by_run() and is_sweep(sys.argv[1:]))
+
+
+def is_started_by_run() -> bool:
+    """Whether a run on several devices started this process, which has its command line and not Hydra's state."""
+    return multiprocessing.parent_process() is not None
+
+
 def typed_with(method: str) -> str:
     """The command of this run with another method, without what only its own method has."""
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    words = [word for word in sys.argv[1:] if not word.startswith("-")] if is_started_by_run() else []
+    words = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else words
     own = re.compile(r"(method|ablation|losses|weighting|fusion)\b")
     kept = [word for word in words if not own.match(key_of(word))]
     return shlex.join(["python", "train.py", *kept, f"method={method}"])
@@ -252,16 +267,24 @@ def number_of_runs() -> int | None:
     return math.prod(len(list(one.sweep_string_iterator())) for one in found if one.is_sweep_override())
 
 
-def place_of(began: Sequence[float], runs: int) -> str:
+def place_of(taken: Sequence[float | None], runs: int) -> str:
     """Which run of a sweep begins, and how long the others will take if they are as those before.
 
     Args:
-        began: when each run did, this one the last.
+        taken: seconds of each run before it; None where it failed, or was finished already.
         runs: of the sweep.
     """
-    done = len(began) - 1
-    minutes = (began[-1] - began[0]) / max(1, done) * (runs - done) / 60
-    return f"Run {done + 1} of {runs}" + (f", about {minutes:.0f} min left" if minutes >= 1 else "")
+    worked = [seconds for seconds in taken if seconds is not None]
+    minutes = math.fsum(worked) / max(1, len(worked)) * (runs - len(taken)) / 60
+    return f"Run {len(taken) + 1} of {runs}" + (f", about {minutes:.0f} min left" if minutes >= 1 else "")
+
+
+def written_since(began: float, path: Path) -> bool:
+    """Whether a file was written after a point of time, in seconds since the epoch."""
+    try:
+        return path.stat().st_mtime >= began
+    except OSError:
+        return False
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:

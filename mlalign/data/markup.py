@@ -30,7 +30,7 @@ def tell_of_entities(path: Path, count: int, of: int) -> None:
     """Warn of a file whose text holds entities, which are read as they stand."""
     if count:
         log.warning(
-            "%s: %s of %s entries hold HTML entities such as &amp;, which are taken as text; python -m "
+            "%s: entries with HTML entities such as &amp;, which are taken as text: %s of %s; python -m "
             "mlalign.data.prepare decodes those of parallel text, other files are best decoded where they are made",
             path,
             f"{count:,}",

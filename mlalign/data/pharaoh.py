@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError
 from mlalign.metrics.word_links import GoldLinks, Link
+from mlalign.wording import plural
 
 BETWEEN = " ||| "
 LINK = re.compile(r"(\d{1,9})([-?])(\d{1,9})")
@@ -50,7 +51,8 @@ def read_gold(path: Path, pairs: Sequence[SentenceWords]) -> list[GoldLinks]:
     """
     lines = list(read_lines(path))
     if len(lines) != len(pairs):
-        raise DataError(f"{path}: {len(lines)} lines for {len(pairs)} pairs of sentences; expected a line for each")
+        found = f"{plural(len(lines), 'line')} for {plural(len(pairs), 'pair')} of sentences"
+        raise DataError(f"{path}: {found}; expected a line for each")
     return [_gold(path, number, line, pair) for (number, line), pair in zip(lines, pairs, strict=True)]
 
 

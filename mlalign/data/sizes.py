@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from mlalign.errors import DataError
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def check_rows(found: int, sizes: Sizes, part: str, language: str, *, where: str
     expected = expected_rows(sizes, part, language)
     if expected is None or expected == found:
         return
-    message = f"{where}: {found} rows, where the official release has {expected} ({part}, {language})"
+    message = f"{where}: {plural(found, 'row')}, where the official release has {expected} ({part}, {language})"
     if strict:
         raise DataError(
             f"{message}. If this is the release you mean, correct task.sizes in its file of "

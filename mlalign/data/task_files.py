@@ -15,6 +15,7 @@ from mlalign.data.readers import WITHOUT_LABELS, AnyExample, Format, Part, PartN
 from mlalign.data.sampling import stream
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +236,7 @@ class TaskFiles:
             log.warning("%s: %d left out: %s", read.path, count, reason)
         elsewhere = {what: count for what, count in read.besides.items() if what.startswith("another")}
         if elsewhere:
-            log.info("%s: %d rows of %s (%s)%s", read.path, read.rows, language, part, _listed(elsewhere))
+            log.info("%s: %s of %s (%s)%s", read.path, plural(read.rows, "row"), language, part, _listed(elsewhere))
         encoded = sum(any(map(has_entity, one.parts)) for one in read.examples)
         tell_of_entities(read.path, encoded, len(read.examples))
         check_rows(

@@ -158,13 +158,13 @@ class Classifier:
     def _say(self, counts: Counter[str]) -> None:
         length = self.run.layout.max_length
         said = {
-            "empty": "are empty: nothing is predicted for them",
-            "cut": f"are longer than finetune.max_length={length} subwords: what is behind was not read",
-            "undecided": "got no finite number: nothing is predicted for them",
+            "empty": "empty, so that nothing is predicted",
+            "cut": f"longer than finetune.max_length={length} subwords, what is behind not read",
+            "undecided": "without a finite number, so that nothing is predicted",
         }
         for what, text in said.items():
             if counts[what]:
-                log.warning("%d of %d texts %s", counts[what], counts["texts"], text)
+                log.warning("Texts %s: %d of %d", text, counts[what], counts["texts"])
 
 
 def windows(texts: Iterable[RawText]) -> Iterator[list[RawText]]:

@@ -17,6 +17,7 @@ from mlalign.models.subwords import Subwords
 from mlalign.pricing.device import Device, Work
 from mlalign.pricing.model import FLOAT, Shape, kept_bytes, learning_operations, moved_bytes, peak_bytes
 from mlalign.training.trainer import validation_interval
+from mlalign.wording import plural
 
 NO_WORDS = VocabularyRows(0, 0)
 SHORT, LOOKED_AT = 400, 100  # batches: of a run that is looked at whole, and of a longer one
@@ -126,7 +127,7 @@ def alignment_price(
     grown = VocabularyRows(*(round(kind * longest / max(one.tokens, 1)) for kind in one.rows))
     return StagePrice(
         "align",
-        f"{align.steps:,} steps of {align.batch_size * align.accumulate:,} pairs",
+        f"{plural(align.steps, 'step')} of {plural(align.batch_size * align.accumulate, 'pair')}",
         one.tokens * batches.number + FORWARD * float(scored * batches.held_out.sum() + batches.final.sum()),
         work.operations,
         device.seconds(work, shape, updates=align.steps),
@@ -159,7 +160,7 @@ def finetuning_price(
     kept = kept_bytes(shape, batch, settings.max_length, device.computed) if shape.learned else _held(shape, batch)
     return StagePrice(
         name,
-        f"{updates:,} steps of {settings.batch_size} examples",
+        f"{plural(updates, 'step')} of {plural(settings.batch_size, 'example')}",
         float(train.sum()) * settings.epochs * (1 if shape.learned else FORWARD) + FORWARD * float(dev.sum()) * scored,
         work.operations,
         device.seconds(work, shape, updates=updates),
@@ -181,7 +182,7 @@ def scoring_price(model: PreTrainedModel, tests: Sequence[Ints], at_once: int, d
     work = _forward(model, lengths, at_once, device)
     return StagePrice(
         "score",
-        f"{len(lengths):,} texts in {len(tests)} languages",
+        f"{plural(len(lengths), 'text')} in {plural(len(tests), 'language')}",
         FORWARD * float(lengths.sum()),
         work.operations,
         device.seconds(work, shape),

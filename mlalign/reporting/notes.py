@@ -9,6 +9,7 @@ from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
 from mlalign.reporting.tables import NEVER_ALIGNED, Table
+from mlalign.wording import plural
 
 AVERAGES = (
     "All languages, and targets only (all but {0}): means over the languages shown, missing where "
@@ -117,7 +118,7 @@ def _fewer_runs(table: Table) -> str:
 def _other_numbers(table: Table) -> str:
     usual = Counter(row.runs for row in table.rows).most_common(1)[0][0]
     others = [f"{row.name} on {row.runs}" for row in table.rows if row.runs != usual]
-    return f"The rows rest on {usual} seeds, but {listed(others)}." if others else ""
+    return f"The rows rest on {plural(usual, 'seed')}, but {listed(others)}." if others else ""
 
 
 def listed(found: Sequence[str], most: int = 10, separator: str = ", ") -> str:

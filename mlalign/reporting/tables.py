@@ -128,6 +128,13 @@ def score_table(results: Results) -> str:
     return "\n".join([head, *lines[: -len(averages)], rule, *lines[-len(averages) :], *notes])
 
 
+def summary_line(results: Results) -> str:
+    """The averages of one run in a few words."""
+    title = task_metrics()[results.metric].title
+    means = ", ".join(f"{name.replace('_', ' ')} {_number(mean)}" for name, mean in results.summary.items())
+    return f"{title} in per cent: {means}"
+
+
 def seen(reads: Sequence[str]) -> str:
     """What a system read, as tables say it."""
     return ", ".join(reads) or NOTHING

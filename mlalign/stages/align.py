@@ -37,6 +37,7 @@ from mlalign.stages.teacher import Teacher
 from mlalign.training.checkpoints import StageCheckpoints, fit
 from mlalign.training.elapsed import Elapsed
 from mlalign.training.trainer import require_finished, validation_interval
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class AlignmentStage(EncoderStage):
             return self.asked
         module, data, _ = self.assembled(replace(self.asked, align=replace(align, steps=1)), self.attention)
         steps = steps_within(align, module, data)
-        log.info("A budget of %g %s allows %d steps", align.budget.amount, align.budget.unit, steps)
+        log.info("A budget of %g %s allows %s", align.budget.amount, align.budget.unit, plural(steps, "step"))
         return freeze(replace(self.asked, align=replace(align, steps=steps)))
 
     def assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
@@ -116,8 +117,8 @@ class AlignmentStage(EncoderStage):
                 f"data.links=encoder with backbone={config.backbone.name}, which is built here from scratch: its links "
                 "are chance; start from a pretrained backbone, or set data.links=ibm1",
             )
-        pairs = f"{sum(map(len, data.tables.values())):,}"
-        log.info("Aligning %d languages (%s pairs) for %d steps", len(data.tables), pairs, config.align.steps)
+        languages, pairs = plural(len(data.tables), "language"), plural(sum(map(len, data.tables.values())), "pair")
+        log.info("Aligning %s (%s) for %s", languages, pairs, plural(config.align.steps, "step"))
         if hint := dear_words(config.align, module, data):
             log.info("%s", hint)
         trainer, minutes = partial(self.trainer, precision=computing["precision"]), config.trainer.checkpoint_minutes

@@ -19,6 +19,7 @@ from mlalign.files import JsonObject
 from mlalign.models.encoder import Encoder
 from mlalign.progress import bar
 from mlalign.training.computing import takes_gpu
+from mlalign.wording import plural
 
 FORM = 1  # of the files in the cache; raise it when they change
 
@@ -37,7 +38,7 @@ def linked_by(
     """
     layer = config.data.link_layer
     if (layer or 0) > (most := model.config.num_hidden_layers):
-        there = f"data.link_layer={layer}: the encoder has {most} layers"
+        there = f"data.link_layer={layer}: the encoder has {plural(most, 'layer')}"
         raise ConfigError(f"{there}; name one of them, or null for the last")
     was_training, device = model.training, model.device
     encoder = Encoder(model, pool=config.backbone.pool.value).to("cuda" if takes_gpu(config) else device).eval()

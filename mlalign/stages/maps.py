@@ -20,6 +20,7 @@ from mlalign.models.language_maps import LanguageMaps, procrustes
 from mlalign.models.subwords import mean_pool
 from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.training.computing import takes_gpu
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class MapStage(EncoderStage):
         encoder = Encoder(model, pool=config.backbone.pool.value)
         encoder.to("cuda" if takes_gpu(config) else "cpu").eval()
         encoder.maps = fitted_maps(encoder, data, align.prototype_sentences, linear=self.linear)
-        log.info("Fitted maps of %s to at most %d pairs each", ", ".join(tables), align.prototype_sentences)
+        most = plural(align.prototype_sentences, "pair")
+        log.info("Fitted maps of %s to at most %s each", ", ".join(tables), most)
         seconds = time.perf_counter() - started
         costs, reads = {self.name.value: asdict(self._cost(encoder, data, seconds))}, PARALLEL if self.linear else SIDES
         facts = {"computing": {"precision": "32-true", "attention": self.attention}, "costs": costs, "reads": [reads]}

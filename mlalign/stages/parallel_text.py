@@ -28,6 +28,7 @@ from mlalign.files import JsonObject, sha256_of
 from mlalign.models.backbone import known_languages
 from mlalign.progress import bar
 from mlalign.training.computing import takes_gpu
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class ParallelText:
                 shown = bar(is_shown, f"linking words of {name}")
                 tables[language] = with_links(tables[language], partial(model1_links, progress=shown), MODEL1)
             for reason, count in tables[language].dropped.items():
-                log.info("%s: %d pairs left out: %s", name, count, reason)
+                log.info("%s: %s left out: %s", name, plural(count, "pair"), reason)
         if not tables:
             raise DataError(f"{self.root}: no languages in {data.parallel}")
         return tables
@@ -190,24 +191,27 @@ class ParallelText:
             for path in paths:
                 found = Counter(has_entity(content) for _, content in read_lines(path))
                 lines[str(path)] = found.total()
-                log.info("%s-%s: %s pairs in %s", self.pivot, language, f"{found.total():,}", path)
+                log.info("%s-%s: %s in %s", self.pivot, language, plural(found.total(), "pair"), path)
                 tell_of_entities(path, found[True], found.total())
         for one in self.ignored():
             log.info("Ignored: %s", one)
         return lines
 
     def ignored(self) -> Iterator[str]:
-        """Files in the folders of the named corpora that are not read, each with the reason."""
+        """Files in the folders of the named corpora that are not read, with the reason."""
         used = {path for paths in self.files.values() for path in paths}
         held = find_corpora(self.root, self.pivot)
         for corpus in self.config.data.parallel:
-            for path in sorted((self.root / "parallel" / corpus).iterdir()):
+            folder, unwanted = self.root / "parallel" / corpus, list[str]()
+            for path in sorted(folder.iterdir()):
                 if path in used or path.name == MANIFEST or path.name.startswith("."):
                     continue
                 name = path.name.removesuffix(".gz").removesuffix(".tsv")
                 if path.is_file() and other_side(path.name, self.pivot) in held[corpus]:
-                    yield f"{path} (not in data.languages)"
+                    unwanted.append(path.name)
                 elif self.pivot == ENGLISH and name.endswith("-en"):
                     yield f"{path} (expected en-{name.removesuffix('-en')}.tsv, the English side first)"
                 else:
                     yield f"{path} (expected {self.pivot}-<language>.tsv or {self.pivot}-<language>.tsv.gz)"
+            if unwanted:
+                yield f"{', '.join(unwanted)} of {folder} (not in data.languages)"

@@ -22,6 +22,7 @@ from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.stage import EncoderStage
 from mlalign.tasks.data import TOKENS, loader
 from mlalign.training.seeding import seed_everything_for
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class ParsingStage(EncoderStage):
             seed=seed,
         )
         self.configure_training(model)
-        log.info("Learning to parse from %d trees, %d held out", len(encoded), len(kept_out))
+        log.info("Learning to parse from %s, %d held out", plural(len(encoded), "tree"), len(kept_out))
         batches = within_budget([len(one.sequence.ids) for one in kept_out], config.trainer.tokens or TOKENS)
         own = [batch.tolist() for batch in batches[rank() :: world_size()] or batches[:1]]
         learning, scoring = (
@@ -116,7 +117,7 @@ class ParsingStage(EncoderStage):
         found = f"UAS {scores['uas']}, LAS {scores['las']} on {len(kept_out)} others"
         seconds = time.perf_counter() - started
         costs = {self.name.value: asdict(self._cost(module, encoded, seconds))}
-        notes = [f"parse: {len(encoded)} trees of {self.path.name}; {found}"]
+        notes = [f"parse: {plural(len(encoded), 'tree')} of {self.path.name}; {found}"]
         facts = {"costs": costs, "reads": ["treebank"], "notes": notes, "scores": scores}
         files: dict[str, FileRecord] = {str(self.path): {"rows": len(trees), "sha256": sha256_of(self.path)}}
         self.save(module.encoder, tokenizer, folder, seconds=seconds, files=files, **facts)

@@ -23,6 +23,7 @@ from mlalign.reporting.recorded import TOPICS
 from mlalign.stages.before_after import BeforeAfter, Ready
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
+from mlalign.wording import plural
 
 Array = np.ndarray
 Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
@@ -51,14 +52,14 @@ def pair_vectors(
     both, _ = next(iter(encoders.values()))
     if pair is not None and len(pair) != 2:
         expected = "expected an English sentence and its translation"
-        raise ConfigError(f"pair: {expected}, found {len(pair)} texts; type {EXAMPLE}")
+        raise ConfigError(f"pair: {expected}, found {plural(len(pair), 'text')}; type {EXAMPLE}")
     tokenizer = both.before().layout.tokenizer
     source, target = pair or _held_out_pair(both, language)
     pivot = both.config.data.pivot
     words = _words(source, pivot, tokenizer), _words(target, language, tokenizer)
     for text, found in zip((source, target), words, strict=True):
         if not 0 < len(found) <= LONGEST:
-            raise ConfigError(f"pair: {text!r} has {len(found)} words, expected 1 to {LONGEST}")
+            raise ConfigError(f"pair: {text!r} has {plural(len(found), 'word')}, expected 1 to {LONGEST}")
     vectors = {}
     for name, (run, aligned) in encoders.items():
         ready = encoder_of(run, aligned)

@@ -28,6 +28,7 @@ from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.stage import EncoderStage, files_of
 from mlalign.training.optimizers import ParameterGroup
 from mlalign.training.seeding import seed_everything_for
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class SwapStage(EncoderStage):
         tokens = {language: layout.language_tokens[language] for language in tables}
         encoder.rows = LanguageRows.of(len(blocks[0]), tokens, learner.ordinary, pivot_of(tables))
         read = ", ".join(f"{language} {int(count.sum()):,}" for language, count in counts.items())
-        note = f"{self.name.value}: {align.steps} steps, half of them of English; tokens of the text: {read}"
+        note = f"{self.name.value}: {plural(align.steps, 'step')}, half of them of English; tokens of the text: {read}"
         facts = {"budget": asdict(learner.spent), "reads": [SIDES], "notes": [note]}
         seconds = time.perf_counter() - started
         self.save(encoder, tokenizer, folder, seconds=seconds, files=files_of(tables), **facts)
@@ -137,7 +138,7 @@ class _Learner:
         self, language: str, tables: Mapping[str, Tokenised], groups: list[ParameterGroup], steps: int, *, fixed: Tensor
     ) -> None:
         config, align, seed = self.stage.config, self.stage.config.align, self.stage.seed
-        log.info("Masked words of %s for %d steps", language, steps)
+        log.info("Masked words of %s for %s", language, plural(steps, "step"))
         is_pivot = language == pivot_of(tables)
         views, batches = build_views(["masked"], self.layout, align, seed=seed), steps * align.accumulate
         run = {"pairs": align.batch_size, "batches": batches, "seed": seed, "workers": config.trainer.workers}

@@ -36,6 +36,7 @@ from mlalign.stages.cbow import Cbow, Rows, RunningText, WindowSampler, train_cb
 from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.stage import EncoderStage, files_of
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ class VectorStage(EncoderStage):
             )
             onto_english, correlations = canonical_map(other, english)
             mapped[first:last] = torch.from_numpy(onto_english(vectors[first:last].double().numpy())).to(vectors.dtype)
-            found = f"{len(pairs)} pairs, mean canonical correlation {correlations.mean():.2f}"
+            found = f"{plural(len(pairs), 'pair')}, mean canonical correlation {correlations.mean():.2f}"
             log.info("%s-%s: %s", table.languages[0], language, found)
         return mapped
 

@@ -25,6 +25,7 @@ from mlalign.models.task_encoder import TaskEncoder
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.data import TaskText, scoring_loader
 from mlalign.tasks.scoring import write_predictions
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def refuse_seen(files: TaskFiles, texts: Mapping[str, Sequence[Path]], pivot: st
         paths = [path for one in alike for path in texts[one]]
         part = files.read(language, "test")
         seen = seen_pairs(part, paths, files.release.on_bad_line)
-        found = f"{seen} of its {len(part.examples)} pairs stand in {', '.join(map(str, paths))}"
+        found = f"{seen} of its {plural(len(part.examples), 'pair')} stand in {', '.join(map(str, paths))}"
         if seen > SEEN * len(part.examples):
             raise DataError(
                 f"{part.path}: {found}, which data.parallel names. A score on what was aligned on "

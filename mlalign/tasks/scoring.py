@@ -15,6 +15,7 @@ from mlalign.files import FileRecord, sha256_of, write_whole
 from mlalign.metrics.tasks import Prediction
 from mlalign.reporting import strict_json
 from mlalign.tasks.base import Decoded, LearnedTask, TaskBatch
+from mlalign.wording import plural
 
 HEADLINE = "scores"  # the key of the metric itself in the results
 
@@ -49,7 +50,7 @@ def score_part(
     diverged = sum(not task.is_finite(one) for one in decoded)
     if diverged:
         raise TrainingError(
-            f"non-finite probabilities in {language}: of {diverged} of {len(decoded)} examples of "
+            f"non-finite probabilities in {language}: of {diverged} of {plural(len(decoded), 'example')} of "
             f"{part.path}; the weights have diverged: lower finetune.learning_rate"
         )
     predictions = task.predictions(part.examples, decoded)

@@ -78,7 +78,8 @@ class StageCheckpoints(L.Callback):
     def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
         """Count from where the stage stands."""
         self._step, self._saved = trainer.global_step, time.perf_counter()
-        log.info("A checkpoint every %d updates or %g minutes: %s", self.every, self.seconds / 60, self.path)
+        often = "every update" if self.every == 1 else f"every {self.every:,} updates or {self.seconds / 60:g} minutes"
+        log.info("A checkpoint %s: %s", often, self.path)
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
         """Decide, and save unless something is to come first."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from mlalign.distributed import all_gather_object, on_rank_zero
 from mlalign.errors import TrainingError
 from mlalign.files import JsonObject, write_whole
+from mlalign.wording import plural
 
 FILE = "diverged.json"  # what the update saw whose loss or gradient was non-finite first
 NAMED = 8  # of its rows, in the message
@@ -95,7 +96,7 @@ class DivergenceMonitor:
         on_rank_zero(write_whole)(path, json.dumps(content, ensure_ascii=False, indent=1))
         languages = ", ".join(dict.fromkeys(row["language"] for row in rows))
         named = "; ".join(map(_name, rows[:NAMED])) + ("; ..." if len(rows) > NAMED else "")
-        return f", which learned from {len(rows)} rows in {languages} ({named}), kept in {path}"
+        return f", which learned from {plural(len(rows), 'row')} in {languages} ({named}), kept in {path}"
 
 
 def _name(row: JsonObject) -> str:

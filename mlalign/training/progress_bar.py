@@ -1,11 +1,11 @@
-"""The progress bar of a stage that trains."""
+"""The progress of a stage that trains."""
 
 from typing import Never
 
 import lightning as L
 from tqdm import tqdm
 
-from mlalign.progress import pace
+from mlalign.progress import Lines, counter
 
 
 class StageBar(L.Callback):
@@ -17,20 +17,19 @@ class StageBar(L.Callback):
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.bar: tqdm[Never] | None = None
+        self.bar: tqdm[Never] | Lines | None = None
 
     def on_train_start(self, trainer: L.Trainer, *_: object) -> None:
         """Open the bar where the run stands."""
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
-        done = trainer.fit_loop.total_batch_idx + 1
-        self.bar = tqdm(total=total, desc=self.what, initial=max(0, done), mininterval=pace())
+        self.bar = counter(self.what, total, max(0, trainer.fit_loop.total_batch_idx + 1))
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
         """One more."""
         assert self.bar is not None
-        self.bar.update()
         shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
         self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
 
     def on_train_end(self, *_: object) -> None:
         """Leave the finished bar."""

@@ -18,6 +18,7 @@ from mlalign.files import Json
 from mlalign.training.checkpoints import OwnSignals, WholeCheckpoints
 from mlalign.training.divergence import FILE
 from mlalign.training.progress_bar import StageBar
+from mlalign.wording import plural
 
 
 def make_trainer(
@@ -82,7 +83,7 @@ def require_finished(stage: str, loop: L.Trainer, steps: int) -> None:
     """
     if loop.global_step < steps:
         raise TrainingError(
-            f"{stage}: ended after {loop.global_step} of {steps} updates, so nothing of it is saved as finished; "
-            "the same command resumes from its last checkpoint"
+            f"{stage}: ended after {loop.global_step} of {plural(steps, 'update')}, so nothing of it is saved as "
+            "finished; the same command resumes from its last checkpoint"
         )
     on_rank_zero((Path(loop.default_root_dir) / FILE).unlink)(missing_ok=True)  # of an attempt before

@@ -90,7 +90,7 @@ def test_gold_links_are_read_or_named(tmp_path):
     gold.write_text("0-1 1?2\n\n", encoding="utf-8")
     assert read_gold(gold, pairs) == [({(0, 1)}, {(0, 1), (1, 2)}), (set(), set())]
     for text, message in {
-        "0-1\n": "1 lines for 2 pairs",
+        "0-1\n": "1 line for 2 pairs",
         "0-1\n0:0\n": "line 2: expected links such as 0-1 .* found '0:0'",
         "2-1\n\n": "line 1: 2-1 in a pair of 2 and 3 words.*subtract 1",
     }.items():

@@ -125,8 +125,8 @@ def test_an_empty_line_is_answered_with_nothing_and_a_long_one_is_counted(topics
     assert found[0] == {"id": "1", "predicted": None}
     assert found[2]["predicted"] is None
     assert found[1]["predicted"] in LABELS
-    assert "2 of 4 texts are empty" in done.stderr
-    assert done.stderr.count("1 of 4 texts are longer than finetune.max_length=16 subwords") == 1
+    assert "Texts empty, so that nothing is predicted: 2 of 4" in done.stderr
+    assert done.stderr.count("Texts longer than finetune.max_length=16 subwords, what is behind not read: 1 of 4") == 1
     table = typed(tmp_path, f"run={topics}", "predict=-", "language=en", "format=tsv", given=b"\nbank\n")
     assert table.stdout.splitlines()[1] == "1\t\t\t\t\t"
 

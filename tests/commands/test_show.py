@@ -202,7 +202,7 @@ def test_the_csv_draws_the_figure_again_without_the_runs(drawn, tmp_path):
         ({"figure": "curves", "measures": True}, "figure=NAME or measures=true"),
         ({"figure": "curves"}, "name the runs"),
         ({"figure": "confusion", "language": "xx"}, "language=xx: not scored"),
-        ({"figure": "correlation", "pair": ["one"]}, "found 1 texts"),
+        ({"figure": "correlation", "pair": ["one"]}, "found 1 text;"),
         ({"figure": "correlation", "pair": ["one", ""]}, "has 0 words"),
     ],
 )

@@ -133,6 +133,24 @@ def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, t
     assert list((tmp_path / "multirun").iterdir()) == [where]
 
 
+def test_a_sweep_tells_briefly_what_it_finds_and_its_last_line_alone_says_what_is_next(world, tmp_path):
+    first = swept(tmp_path, "method=none", "seed=1,2", "output=multirun/one")
+    assert first.stdout.count("zero-shot") == 2
+    again = swept(tmp_path, "method=none", "seed=1,2,3", "output=multirun/one")
+    assert again.stdout.count("zero-shot") == 1
+    found = [line for line in again.stdout.splitlines() if line.startswith("found    ")]
+    assert len(found) == 2
+    assert "results.json: accuracy in per cent: average " in found[0]
+    for ended in (first, again):
+        assert ended.returncode == 0, ended.stderr
+        assert [line for line in ended.stdout.splitlines() if line.startswith("next")] == [
+            "next     python evaluate.py runs='multirun/one/**'"
+        ]
+    alone = call("train.py", [*sweep("method=none", "seed=3", "output=multirun/one")[1:]], tmp_path)
+    assert "zero-shot" in alone.stdout  # who types one run wants its scores
+    assert "next     python train.py" in alone.stdout
+
+
 def until(process: subprocess.Popen[str], folder: Path, number: int) -> None:
     """Wait for some finished runs."""
     end = time.monotonic() + LIMIT

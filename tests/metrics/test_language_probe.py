@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mlalign.metrics import language_probe as module
 from mlalign.metrics.language_probe import language_probe
 
 LANGUAGES = ["en", "de", "zh"]
@@ -20,6 +21,12 @@ def test_a_language_that_moves_its_vectors_is_told():
     found = language_probe(*made(100, shift=20.0), seed=1)
     assert found.balanced_accuracy == 1.0
     assert found.chance == pytest.approx(1 / 3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_probe_that_would_need_more_steps_is_silent(monkeypatch):
+    monkeypatch.setattr(module, "STEPS", 1)
+    language_probe(*made(100, shift=1.0), seed=1)
 
 
 def test_vectors_without_language_leave_it_at_chance():

@@ -288,7 +288,7 @@ def test_what_is_not_fetched_yet_is_priced_as_it_will_be_learned(tmp_path):
     trial = of_the_hub(tmp_path, "method=none", "task=panx", "trial=1", "method.tunes=[finetune.learning_rate]")
     assert trial.stages[1].what == "10,000 texts in 1 languages"
     both = of_the_hub(tmp_path, "method=none", "task=tatoeba_retrieval", "task.languages=[de]")
-    assert both.stages[0].what == "2,000 texts in 1 languages"  # English, and German
+    assert both.stages[0].what == "2,000 texts in 1 language"  # English, and German
     losses = ("method=none", "method.stages=[align]", "losses=[word_links,dict_mlm]", "data.languages=[de]")
     read = ("data.links=ibm1", "data.lexicon=induced", "align.steps=2", "align.batch_size=4", "task=pawsx")
     assert of_the_hub(tmp_path, *losses, *read).stages[0].what == "2 steps of 4 pairs"

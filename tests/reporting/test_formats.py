@@ -86,6 +86,17 @@ def test_the_grid_marks_what_is_beyond_seeds_and_what_is_missing(tables):
     assert row["d_z"].text == "+19.63"  # differences 11, 11, 12: 34/3 over 1/√3
 
 
+def test_what_d_z_is_worth_with_few_pairs_is_said_in_words():
+    def note_of(**scores):
+        (table,) = comparison(runs(**scores))
+        return next(note for note in grids(table)[-1].notes if "d_z" in note)
+
+    none, multilevel, two = SCORES["none"], SCORES["multilevel"], [(60.0, 52.0), (66.0, 56.0)]
+    assert note_of(none=none, labse=two).endswith("says nothing about an effect's size with 2 pairs.")
+    both = note_of(none=none, labse=two, multilevel=multilevel)
+    assert both.endswith("by a factor of 1.77 with 3 pairs, and says nothing about an effect's size with 2 pairs.")
+
+
 def test_p_is_never_said_to_be_nought():
     assert [p_value(one) for one in (0.0004, 0.0344, None)] == ["<0.001", "0.034", "n/a"]
 

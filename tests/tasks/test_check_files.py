@@ -97,4 +97,4 @@ def test_nothing_is_kept_and_what_is_odd_is_said_once(release, caplog):
     assert files.read("de", "test").examples is not first.examples
     said = [one.message for one in caplog.records if "HTML" in one.message]
     assert len(said) == 1
-    assert said[0].startswith(f"{path}: 1 of 20 entries hold HTML entities")
+    assert said[0].startswith(f"{path}: entries with HTML entities such as &amp;, which are taken as text: 1 of 20")

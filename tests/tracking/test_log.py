@@ -1,15 +1,17 @@
 """What can be followed while a run lasts."""
 
+import itertools
 import json
 import logging
 import sys
 
 import pytest
 
+from mlalign import progress
 from mlalign.config.hydra import open_closed_streams, place_of
 from mlalign.data.text import count_lines
 from mlalign.errors import DataError
-from mlalign.progress import bar
+from mlalign.progress import bar, counter
 from mlalign.tracking.log import JsonLines, close_log, log_to
 
 
@@ -43,20 +45,45 @@ def test_a_log_holds_what_is_told_while_it_is_open_and_how_the_run_ended(error, 
 
 
 def test_a_sweep_says_which_run_begins_and_how_long_the_others_take():
-    assert place_of([0.0], 12) == "Run 1 of 12"
-    assert place_of([0.0, 60.0, 120.0, 180.0], 12) == "Run 4 of 12, about 9 min left"
-    assert place_of([0.0, 1.0], 3) == "Run 2 of 3"
+    assert place_of([], 12) == "Run 1 of 12"
+    assert place_of([60.0, 30.0, 90.0], 12) == "Run 4 of 12, about 9 min left"
+    assert place_of([1.0], 3) == "Run 2 of 3"
+    assert place_of([None, None, 60.0], 12) == "Run 4 of 12, about 9 min left"  # what was found took no time
 
 
-def test_a_bar_knows_how_much_is_left_of_a_file(tmp_path, capsys):
+def test_a_bar_knows_how_much_is_left_of_a_file(tmp_path, capsys, monkeypatch):
     path = tmp_path / "text.tsv"
     path.write_text("line\n" * 7)
     assert count_lines(path) == 7
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert list(bar(True, "reading", lambda: 7)(iter(range(7)))) == list(range(7))
     assert "/7" in capsys.readouterr().err
     assert list(bar(False, "reading", pytest.fail)(iter(range(2)))) == [0, 1]
     with pytest.raises(DataError, match="no such file"):
         count_lines(tmp_path / "none.tsv")
+
+
+def test_a_pipe_gets_lines_now_and_then_with_the_time_left_and_no_control_characters(monkeypatch, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    clock = itertools.count(step=10.0)  # seconds
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(bar(True, "reading", lambda: 1000)(iter(range(5)))) == list(range(5))
+    assert caplog.messages == ["reading: 2 of 1,000, 2:46:20 left", "reading: 4 of 1,000, 2:46:00 left"]
+    lines = counter("aligning", 40, 10)
+    lines.set_postfix({"loss": "0.5"}, refresh=False)
+    lines.close()
+    assert caplog.messages[-1] == "aligning: 10 of 40, loss=0.5"
+    assert capsys.readouterr().err == ""
+
+
+def test_lines_become_rarer_with_the_time(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    now = iter(range(10**6))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(now)))
+    for _ in bar(True, "reading")(range(36_000)):
+        pass
+    assert 40 < len(caplog.messages) < 80
+    assert caplog.messages[0].startswith("reading: 15 of 36,000, ")
 
 
 def test_a_bar_needs_no_standard_error(monkeypatch):

@@ -116,5 +116,5 @@ def test_distillation_is_nothing_for_english_at_first(toy):
 
 
 def test_a_layer_that_is_not_there_is_refused(toy):
-    with pytest.raises(ConfigError, match=r"losses\.self_alignment\.layer=8: the encoder has 1 layers"):
+    with pytest.raises(ConfigError, match=r"losses\.self_alignment\.layer=8: the encoder has 1 layer"):
         built(toy, "method=awesome", "losses.self_alignment.layer=8")

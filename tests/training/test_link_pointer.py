@@ -57,5 +57,5 @@ def test_links_draw_nothing_and_leave_the_mode_and_the_gradient_alone(toy):
 
 
 def test_a_layer_that_the_encoder_lacks_is_refused(toy):
-    with pytest.raises(ConfigError, match=r"losses\.link_pointer\.layer=2: the encoder has 1 layers"):
+    with pytest.raises(ConfigError, match=r"losses\.link_pointer\.layer=2: the encoder has 1 layer"):
         built(toy, *ALONE, "losses.link_pointer.layer=2")

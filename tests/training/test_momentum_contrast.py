@@ -118,7 +118,7 @@ def test_a_layer_that_the_encoder_has_is_read_and_another_is_refused(toy):
     module, data = built(toy, *PLAIN, "losses.momentum_contrast.layer=0")
     batch = encoded(exact(module), batches(data, 1)[0])
     assert not of(module)(batch).equal(of(built(toy, *PLAIN)[0].double())(batch))
-    with pytest.raises(ConfigError, match=r"layer=2: the encoder has 1 layers"):
+    with pytest.raises(ConfigError, match=r"layer=2: the encoder has 1 layer"):
         built(toy, *ALONE, "losses.momentum_contrast.layer=2")
 
 

@@ -13,6 +13,7 @@ from mlalign.cost import BatchSize, linear_operations
 from mlalign.errors import ConfigError
 from mlalign.losses import mutual_links, pointer_loss, sinkhorn
 from mlalign.training.gathering import weighted
+from mlalign.wording import plural
 
 
 class LinkPointer(Objective):
@@ -44,7 +45,7 @@ class LinkPointer(Objective):
         self.settings = settings
         if (settings.layer or 0) > parts.layers:
             raise ConfigError(
-                f"losses.link_pointer.layer={settings.layer}: the encoder has {parts.layers} layers; "
+                f"losses.link_pointer.layer={settings.layer}: the encoder has {plural(parts.layers, 'layer')}; "
                 "name one of them, or null for the last"
             )
         self.query = nn.Linear(parts.dim, parts.dim)

@@ -21,6 +21,7 @@ from mlalign.cost import BatchSize, linear_operations
 from mlalign.errors import ConfigError
 from mlalign.losses import momentum_contrast_loss
 from mlalign.training.gathering import all_gather
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,9 @@ class MomentumContrast(Objective):
             keys //= 2 if self.view == ContrastView.mixed else 1
             if self.queue > keys / 4:
                 log.warning(
-                    "losses.momentum_contrast.queue=%d is full after more than a quarter of the run (%d keys in all)",
+                    "losses.momentum_contrast.queue=%d is full after more than a quarter of the run (%s in all)",
                     self.queue,
-                    keys,
+                    plural(keys, "key"),
                 )
             return iter(())
 
@@ -76,7 +77,7 @@ class MomentumContrast(Objective):
         self.settings, self.encodes_again = settings, frozenset({f"{TARGET}{settings.view}"})
         if settings.layer is not None and settings.layer > parts.layers:
             raise ConfigError(
-                f"losses.momentum_contrast.layer={settings.layer}: the encoder has {parts.layers} layers; "
+                f"losses.momentum_contrast.layer={settings.layer}: the encoder has {plural(parts.layers, 'layer')}; "
                 "name one of them, or null for the last"
             )
         self.momentum = settings.momentum if settings.momentum is not None else max(0.0, 1 - 10 / parts.align.steps)

@@ -26,6 +26,7 @@ from mlalign.data.readers.leftovers import Leftovers, OnBadLine
 from mlalign.errors import DataError
 from mlalign.files import FULL, JsonObject, locked, publish, sha256_of
 from mlalign.progress import Progress
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -175,9 +176,9 @@ def _prepare(
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    log.info("en-%s: %s of %s pairs kept", language, f"{count:,}", f"{rows:,}")
+    log.info("en-%s: %s of %s kept", language, f"{count:,}", plural(rows, "pair"))
     for what, number in mended.items():
-        log.info("en-%s: %s pairs mended: %s", language, f"{number:,}", what)
+        log.info("en-%s: %s mended: %s", language, plural(number, "pair"), what)
     if not count:
         reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
         shutil.rmtree(work)

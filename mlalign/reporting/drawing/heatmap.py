@@ -90,7 +90,8 @@ def cells(
 
 
 def bar(figure: Figure, image: AxesImage, axes: Sequence[Axes], label: str) -> None:
-    """One colour bar for all panels."""
+    """One colour bar for all panels, laid out for squares, which are smaller than the room that panels have."""
+    figure.set_layout_engine("compressed")
     drawn = figure.colorbar(image, ax=list(axes), shrink=min(0.8, 2.5 / figure.get_figheight()), pad=0.02)
     drawn.set_label(label)
     drawn.outline.set_visible(False)

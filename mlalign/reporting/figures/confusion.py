@@ -81,7 +81,8 @@ def draw(frame: pd.DataFrame) -> Figure:
             right = 100 * count.to_numpy().diagonal().sum() / total
             first = place % beside == 0
             image = cells(axis, share, low=0, high=100, form="{:.1f}", size=letters(cell), rows=first)
-            axis.set_title(f"{name}\n{one['language'].iloc[0]}, n = {total:,}, {right:.1f} % right")
+            of = "words" if "O" in labels else "texts"
+            axis.set_title(f"{name}\n{one['language'].iloc[0]}, {right:.1f} % of {total:,} {of} right")
             axis.set_xlabel("predicted")
             if first:
                 axis.set_ylabel("gold")

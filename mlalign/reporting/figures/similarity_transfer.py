@@ -11,6 +11,7 @@ from mlalign.reporting.drawing.scatter import label_points
 from mlalign.reporting.drawing.style import WIDTH, colour, house_style, kinds, marker
 from mlalign.reporting.figures import Panels, Request
 from mlalign.reporting.recorded import targets_of, unit_of
+from mlalign.wording import plural
 
 NUMBER, TITLE = 9, "Transfer and similarity of translations"
 CAPTION = (
@@ -124,7 +125,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 def _title(means: pd.DataFrame) -> str:
     languages = means.index.get_level_values("language").nunique()
-    points = f"n = {len(means)}: {languages} languages, runs averaged over seeds"
+    points = f"n = {len(means)}: {plural(languages, 'language')}, runs averaged over seeds"
     return f"{points}\nall together{_in_words(means)}"
 
 

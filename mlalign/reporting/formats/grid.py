@@ -152,15 +152,12 @@ def _caveats(tests: Sequence[PairedComparison]) -> list[str]:
     notes = []
     few = sorted({test.pairs for test in seeds if test.effect is not None and test.pairs < 20})
     if few:
-        factors = [
-            f"by a factor of {effect_size_bias(pairs):.2f} with {pairs} pairs"
-            if pairs > 2
-            else "with 2 pairs without bound"
-            for pairs in few
-        ]
+        factors = [f"by a factor of {effect_size_bias(pairs):.2f} with {pairs} pairs" for pairs in few if pairs > 2]
+        cautions = [f"is on average too large {', '.join(factors)}"] if factors else []
+        cautions += ["says nothing about an effect's size with 2 pairs"] if 2 in few else []
         notes.append(
             "Read the difference and its interval as the effect; d_z, the mean difference over the "
-            f"standard deviation of the differences, is on average too large {', '.join(factors)}."
+            f"standard deviation of the differences, {', and '.join(cautions)}."
         )
     if any(test.equal_within is not None for test in seeds) or any(test.items is not None for test in tests):
         notes.append(EQUAL)

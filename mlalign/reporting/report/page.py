@@ -16,6 +16,7 @@ from mlalign.reporting.report.facts import Facts
 from mlalign.reporting.report.payload import Payload, payload_of
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.tables import Table
+from mlalign.wording import plural
 
 HERE = Path(__file__).parent
 LARGEST = 4_900_000  # bytes of a page
@@ -119,8 +120,8 @@ def _subtitle(sections: Sequence[Section]) -> str:
     runs = sum(row.runs for one in sections for row in one.table.rows)
     kind = {"main": "methods", "ablation": "ablations", "backbone": "backbones"}
     return (
-        f"{runs} runs: {rows} {kind[sections[0].table.kind]}, "
-        f"{max(row.runs for one in sections for row in one.table.rows)} seeds at most."
+        f"{plural(runs, 'run')}: {rows} {kind[sections[0].table.kind]}, "
+        f"{plural(max(row.runs for one in sections for row in one.table.rows), 'seed')} at most."
     )
 
 

@@ -48,6 +48,13 @@ def a_confusion() -> pd.DataFrame:
     return confusion.numbers({"none": (gold, gold[::-1]), "both": (gold, gold)}, LABELS, "de")
 
 
+def a_confusion_of_tags() -> pd.DataFrame:
+    """Three panels in two rows, whose cells are squares of what room is left."""
+    tags = ["O", *(f"{part}-{kind}" for kind in ("PER", "ORG", "LOC") for part in "BI")]
+    gold = random().choice(tags, 80).tolist()
+    return confusion.numbers(dict.fromkeys(("inter_sentence", "none", "p"), (gold, gold[::-1])), tags, "de")
+
+
 def a_correlation() -> pd.DataFrame:
     vectors = {name: (random().normal(size=(5, 8)), random().normal(size=(6, 8))) for name in "ab"}
     source, target = (
@@ -109,6 +116,7 @@ def some_differences() -> pd.DataFrame:
 
 FIGURES = {
     "confusion": (a_confusion, confusion.draw),
+    "confusion of tags": (a_confusion_of_tags, confusion.draw),
     "correlation": (a_correlation, correlation.draw),
     "curves": (some_curves, curves.draw),
     "differences": (some_differences, differences.draw),

@@ -59,6 +59,14 @@ def test_nothing_reaches_over_the_edge(name, drawn):
     assert tight.y1 < whole.height + slack
 
 
+def test_panels_below_each_other_do_not_touch(drawn):
+    _, figure = drawn["confusion of tags"]
+    figure.savefig(io.BytesIO(), format="png")
+    first, second, below = (axes.get_tightbbox() for axes in figure.axes[:3])
+    assert first.y0 > below.y1
+    assert first.x1 < second.x0
+
+
 def test_kinds_are_told_apart_without_colour_and_without_form():
     looks = [(colour(place), marker(place)) for place in range(24)]
     assert len(set(looks)) == 24
