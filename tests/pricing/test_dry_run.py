@@ -140,7 +140,7 @@ def test_a_run_of_a_sweep_that_is_refused_is_named_and_the_others_are_priced(wor
     before = tree(work)
     ended = call("train.py", [*DRY, "card=h100", "-m", "data.parallel=[toy],[nowhere]"], work)
     assert ended.returncode == 2, ended.stdout
-    assert "total     1 runs" in ended.stdout, ended.stdout + ended.stderr
+    assert "total     1 run:" in ended.stdout, ended.stdout + ended.stderr
     assert "data.parallel=[nowhere]" in ended.stderr
     assert tree(work) == before
 
@@ -286,7 +286,7 @@ def test_what_is_not_fetched_yet_is_priced_as_it_will_be_learned(tmp_path):
     assert "panx: en: train 64, dev 10,000" in capped.reads
     assert capped.stages[1].what == "400 texts in 40 languages"
     trial = of_the_hub(tmp_path, "method=none", "task=panx", "trial=1", "method.tunes=[finetune.learning_rate]")
-    assert trial.stages[1].what == "10,000 texts in 1 languages"
+    assert trial.stages[1].what == "10,000 texts in 1 language"
     both = of_the_hub(tmp_path, "method=none", "task=tatoeba_retrieval", "task.languages=[de]")
     assert both.stages[0].what == "2,000 texts in 1 language"  # English, and German
     losses = ("method=none", "method.stages=[align]", "losses=[word_links,dict_mlm]", "data.languages=[de]")
