@@ -30,7 +30,7 @@ def described(name: str, run: Run) -> dict[str, str]:
         "backbone": results.backbone,
         "text": f"{Path(data['root']).name}: {'+'.join(data['parallel'])}",
         "seed": str(results.seed),
-        "steps": str(align["steps"]),
+        "steps": str(align["steps"] if results.budget is None else results.budget.steps),
         "pairs": str(align["batch_size"]),
         "held_out_retrieval": f"{held_out['retrieval/mean']:.2f}" if held_out else "",
         "language_probe": f"{held_out['language_probe']:.1f}" if held_out else "",
