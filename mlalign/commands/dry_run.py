@@ -13,6 +13,7 @@ from mlalign.pricing.price import Price, price
 from mlalign.pricing.words import amount, duration, size
 from mlalign.wording import plural
 
+LEARNED = ("fine-tune", "shots", "score")  # stages of every run; others make an encoder that runs may share
 HEAD = "| run | device | time | memory | disk, while it runs |\n| --- | --- | ---: | ---: | ---: |"
 _priced: list[Price] = []  # by this process
 
@@ -55,11 +56,10 @@ def total() -> None:
     seconds, made = 0.0, set()
     for one in _priced:
         for stage in one.stages:
-            key = (one.alignment, one.device.name)
-            if stage.name != "align" or key not in made:
+            key = (one.alignment, one.device.name, stage.name)
+            if stage.name in LEARNED or key not in made:
                 seconds += stage.seconds
-            if stage.name == "align":
-                made.add(key)
+            made.add(key)
     print(f"\ntotal     {plural(len(_priced), 'run')}: {_time(seconds, *_priced)}, each alignment made once")
     missing = {f"missing   {reason}" for one in _priced for reason in one.missing}
     left_out = {f"note      not in the price: {what}" for one in _priced for what in one.left_out}

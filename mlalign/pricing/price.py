@@ -1,6 +1,6 @@
 """The price of one run: what it would be refused for is refused, and what it would do is counted or measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from mlalign.config.identity import affects_nothing, alignment_settings, fingerp
 from mlalign.config.schema import Train
 from mlalign.config.settings import values
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.token_cache import Tokenised
 from mlalign.device import Computing, choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
 from mlalign.models.adapters import merge_adapter
@@ -26,6 +27,7 @@ from mlalign.pipeline import chained, of_few_labels
 from mlalign.pricing.backbone import StandIn
 from mlalign.pricing.device import Device, Measured, memory_here, sheet_of
 from mlalign.pricing.gather import Here, gather
+from mlalign.pricing.making import PRICED, links_price, stage_price, teacher_price
 from mlalign.pricing.model import FLOAT, Computed, Shape
 from mlalign.pricing.stages import StagePrice, alignment_price, batches_of, finetuning_price, scoring_price
 from mlalign.pricing.steps import Rate, alignment_rate, encoder_rate
@@ -92,6 +94,7 @@ class Encoder:
         model: the backbone, as it comes or ready to be aligned.
         tokenizer: its own.
         price: of the alignment; None where there is none, or it is found.
+        others: of what else makes it, none where it is found.
         longest: seconds of it with the longest sentences, where their length is not known.
         cache: bytes of its tokens on the disk.
         reads: what it reads.
@@ -102,11 +105,17 @@ class Encoder:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     price: StagePrice | None = None
+    others: tuple[StagePrice, ...] = ()
     longest: float | None = None
     cache: float = 0.0
     reads: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def made(self) -> list[StagePrice]:
+        """What makes it; links and a teacher's vectors are read in front of the alignment."""
+        return [*self.others, *([] if self.price is None else [self.price])]
 
 
 class On:
@@ -186,18 +195,20 @@ def price(config: Train, scratch: Path) -> Price:
     encoder = _encoder(config, here, scratch, on)
     lengths, reads = _task(config, here, encoder)
     learned = _learning(config, encoder, lengths, on)
-    stages = learned if encoder.price is None else [encoder.price, *learned]
+    stages, longest = [*encoder.made, *learned], encoder.longest
+    if longest is not None:
+        longest += sum(one.seconds for one in stages if one.name != "align")
     kept, most = _disk(config, encoder, lengths, stages)
     return Price(
         run=folder,
         device=on.device,
         stages=stages,
-        longest=None if encoder.longest is None else encoder.longest + sum(one.seconds for one in learned),
+        longest=longest,
         kept=kept,
         most=most,
         reads=[*encoder.reads, *reads],
         missing=here.missing,
-        left_out=[*encoder.left_out, *_left_out(config, lengths)],
+        left_out=[*encoder.left_out, *_left_out(config, lengths, {one.name for one in encoder.made})],
         notes=[*encoder.notes, *_notes(config, stages, on.device)],
         alignment=nothing.alignment,
     )
@@ -223,8 +234,15 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     names, text, notes = config.method.stages, here.text, list[str]()
     others = [str(one) for one in names if one != Stage.align]
     left_out = (f"what method.stages={others} takes",) if others else ()
+    found_note = "found: the aligned encoder is there, and costs nothing; resume=false makes it again"
     if Stage.align not in names or text is None:
-        return Encoder(*here.backbone.load(attention(config)), left_out=left_out)
+        alone = Encoder(*here.backbone.load(attention(config)), left_out=left_out)
+        if not names or not isinstance(text, SampledText) or not isinstance(here.backbone, Backbone):
+            return alone
+        if _is_made(config, here):
+            return replace(alone, left_out=(), notes=(found_note,))
+        by_others = _made_otherwise(here.config, text, alone, on)
+        return replace(alone, others=by_others, left_out=left_out if len(by_others) < len(names) else ())
 
     def stage_of(of: SampledText | MadeUpText) -> AlignmentStage:
         asked = of.config
@@ -247,8 +265,7 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     cache = sum(pairs.values()) * (PAIR + FLOAT * tokens)
     found = Encoder(model, tokenizer, cache=cache, reads=(reads,), left_out=left_out)
     if _is_made(config, here):
-        note = "found: the aligned encoder is there, and costs nothing; resume=false makes it again"
-        return replace(found, left_out=(), notes=(note,))
+        return replace(found, left_out=(), notes=(found_note,))
     device = on.by(lambda computing: alignment_rate(stage, batches.mean.flops, computing, scratch))
     if hint := dear_words(stage.config.align, module, data):
         notes.append(hint)
@@ -258,7 +275,38 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
         whole = batches_of(other.config.align, *other.assembled(other.config, other.attention)[:2], steps)
         longest, seconds = whole.most, alignment_price(other.config.align, module, whole, whole.most, device).seconds
     made = alignment_price(stage.config.align, module, batches, longest, device)
-    return replace(found, price=made, longest=seconds, notes=tuple(notes))
+    before = _read_before(config, stage, data.tables, pairs, on, device)
+    return replace(found, price=made, others=before, longest=seconds, notes=tuple(notes))
+
+
+def _made_otherwise(config: Train, text: SampledText, encoder: Encoder, on: On) -> tuple[StagePrice, ...]:
+    """What makes an encoder without an alignment, as far as it has a price."""
+    names = [name for name in config.method.stages if name in PRICED]
+    if not names:
+        return ()
+    model, longest = encoder.model, config.align.max_length
+    at_once = choose_tokens(config.trainer.tokens, gpu=on.is_gpu)
+    at_least = min(at_once, config.align.batch_size * longest)
+    device = on.by(lambda computing: encoder_rate(model.base_model, at_least, longest, computing, config))
+    return tuple(stage_price(name, config, text, model, encoder.tokenizer, at_once, device) for name in names)
+
+
+def _read_before(
+    config: Train,
+    stage: AlignmentStage,
+    tables: Mapping[str, Tokenised],
+    pairs: Mapping[str, int],
+    on: On,
+    device: Device,
+) -> tuple[StagePrice, ...]:
+    """What an alignment reads of another encoder, and of its own before it learns; of text that is here."""
+    at_once, found = choose_tokens(config.trainer.tokens, gpu=on.is_gpu), []
+    if pairs and stage.teacher is not None:
+        found.append(teacher_price(stage.teacher, tables, pairs, at_once, device))
+    if pairs and config.data.links == Links.encoder:
+        model, _ = stage.backbone.load(stage.attention)
+        found.append(links_price(tables, pairs, model, at_once, device))
+    return tuple(found)
 
 
 def _no_trainer(**_: object) -> L.Trainer:
@@ -332,21 +380,21 @@ def _disk(config: Train, encoder: Encoder, lengths: TaskLengths, stages: list[St
     weights = FLOAT * Shape.of(encoder.model).parameters
     folders = {Keep.none: 0, Keep.tested: 1, Keep.best_and_last: 2, Keep.all: config.finetune.evaluations}
     learned = 0 if lengths.train is None else folders[config.keep_checkpoints]
-    aligned = 0 if encoder.price is None else 1
+    aligned = sum(one.name in list(Stage) for one in encoder.made)
     kept = encoder.cache + (aligned + learned) * weights + PREDICTION * sum(map(len, lengths.tests.values()))
     source = learned * weights * (config.finetune.shots_order == ShotsOrder.after)  # of the stage before, until the end
     return kept, kept + source + 2 * max((stage.checkpoint for stage in stages), default=0.0)
 
 
-def _left_out(config: Train, lengths: TaskLengths) -> list[str]:
-    """What a run does besides."""
+def _left_out(config: Train, lengths: TaskLengths, priced: set[str]) -> list[str]:
+    """What a run does besides; ``priced`` names stages that have a price."""
     notes = []
     if lengths.unknown:
         notes.append(f"conf/task does not say how many there are: {', '.join(lengths.unknown)}")
     if config.tuning:
         notes.append(f"what tuning={','.join(config.tuning)} reads, learns and predicts besides labels")
-    reading = {"data.teacher": config.data.teacher is not None, "data.links": config.data.links != Links.none}
-    return notes + [f"what {key} takes once" for key, is_read in reading.items() if is_read]
+    reading = {"teacher": config.data.teacher is not None, "links": config.data.links != Links.none}
+    return notes + [f"what data.{key} takes once" for key, is_read in reading.items() if is_read and key not in priced]
 
 
 def _notes(config: Train, stages: list[StagePrice], device: Device) -> list[str]:

@@ -120,8 +120,8 @@ def alignment_price(
     again = 1 + FORWARD * (device.computed.checkpointing + (align.cached is not None))
     step = Work(one.flops * again, moved_bytes(shape, round(whole * again), one.rows, vocabulary), 1)
     scored, at_once = evaluations(batches.number, align.validations), EVALUATION_BATCH * align.max_length
-    read = _forward(model, batches.held_out, at_once, device) * scored
-    work = step * batches.number + read + _forward(model, batches.final, at_once, device)
+    read = forward_work(model, batches.held_out, at_once, device) * scored
+    work = step * batches.number + read + forward_work(model, batches.final, at_once, device)
     at_a_time = longest if align.cached is None else min(longest, align.cached * align.max_length)
     most = kept_bytes(shape, round(at_a_time), align.max_length, device.computed)
     grown = VocabularyRows(*(round(kind * longest / max(one.tokens, 1)) for kind in one.rows))
@@ -154,10 +154,10 @@ def finetuning_price(
     batch = min(at_once, settings.batch_size * settings.max_length)
     updates = settings.epochs * -(-len(train) // settings.batch_size)
     scored = evaluations(updates, settings.evaluations)
-    learning = (_learning if shape.learned else _forward)(model, train, batch, device) * settings.epochs
+    learning = (learning_work if shape.learned else forward_work)(model, train, batch, device) * settings.epochs
     passes = max(updates * (1 if shape.learned else FORWARD), learning.passes)
-    work = replace(learning, passes=passes) + _forward(model, dev, at_once, device) * scored
-    kept = kept_bytes(shape, batch, settings.max_length, device.computed) if shape.learned else _held(shape, batch)
+    work = replace(learning, passes=passes) + forward_work(model, dev, at_once, device) * scored
+    kept = kept_bytes(shape, batch, settings.max_length, device.computed) if shape.learned else held_bytes(shape, batch)
     return StagePrice(
         name,
         f"{plural(updates, 'step')} of {plural(settings.batch_size, 'example')}",
@@ -178,33 +178,50 @@ def scoring_price(model: PreTrainedModel, tests: Sequence[Ints], at_once: int, d
         at_once: tokens that go through the encoder at a time.
         device: that it is priced on.
     """
-    shape, lengths = replace(Shape.of(model), learned=0), np.concatenate(tests)
-    work = _forward(model, lengths, at_once, device)
+    lengths = np.concatenate(tests)
+    what = f"{plural(len(lengths), 'text')} in {plural(len(tests), 'language')}"
+    return reading_price("score", what, model, lengths, at_once, device)
+
+
+def reading_price(
+    name: str, what: str, model: PreTrainedModel, lengths: Ints, at_once: int, device: Device
+) -> StagePrice:
+    """Of reading sentences once, without gradient.
+
+    Args:
+        name: of the stage.
+        what: it reads.
+        model: that reads.
+        lengths: of the sequences.
+        at_once: tokens that go through the encoder at a time.
+        device: that it is priced on.
+    """
+    shape, work = replace(Shape.of(model), learned=0), forward_work(model, lengths, at_once, device)
     return StagePrice(
-        "score",
-        f"{plural(len(lengths), 'text')} in {plural(len(tests), 'language')}",
+        name,
+        what,
         FORWARD * float(lengths.sum()),
         work.operations,
         device.seconds(work, shape),
-        peak_bytes(shape, _held(shape, at_once), NO_WORDS, 0),
+        peak_bytes(shape, held_bytes(shape, at_once), NO_WORDS, 0),
     )
 
 
-def _held(shape: Shape, positions: int) -> int:
+def held_bytes(shape: Shape, positions: int) -> int:
     """Bytes of what one layer computes without gradient."""
     return positions * shape.width * 16
 
 
-def _learning(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
+def learning_work(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
     """Forward and backward, once over all sequences."""
     again = 1 + FORWARD * device.computed.checkpointing
-    once = _forward(model, lengths, at_once, device)
+    once = forward_work(model, lengths, at_once, device)
     gradients = 2 * FLOAT * Shape.of(model).embeddings
     passes = -(-int(lengths.sum()) // at_once)
     return Work(learning_operations(model, lengths) * again, 3 * once.moved * again + passes * gradients, passes)
 
 
-def _forward(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
+def forward_work(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
     """Without gradient: a third of the operations and of what is moved."""
     tokens, computed = int(lengths.sum()), replace(device.computed, checkpointing=False)
     moved = kept_bytes(Shape.of(model), tokens, int(lengths.max(initial=1)), computed)

@@ -81,7 +81,7 @@ class ParsingStage(EncoderStage):
         started = time.perf_counter()
         config, seed = self.config, self.seed
         trees = read_trees(self.path)
-        learned, held_out = self._divided(trees)
+        learned, held_out = divided(trees, config.parse.held_out, seed)
         model, tokenizer = self.backbone.load(self.attention)
         builder = self.text.layout(tokenizer, config.align.max_length)
         encoded, kept_out = (encode_trees(part, builder) for part in (learned, held_out))
@@ -131,9 +131,10 @@ class ParsingStage(EncoderStage):
         epochs = self.config.parse.epochs
         return Cost(epochs * len(trees), epochs * sum(lengths), epochs * flops, seconds)
 
-    def _divided(self, trees: list[Tree]) -> tuple[list[Tree], list[Tree]]:
-        """Trees to learn from, and those that are held out."""
-        number = max(1, round(self.config.parse.held_out * len(trees)))
-        chosen = set(stream(self.seed, "held-out trees").permutation(len(trees)).tolist()[:number])
-        learned = [tree for place, tree in enumerate(trees) if place not in chosen]
-        return learned, [tree for place, tree in enumerate(trees) if place in chosen]
+
+def divided(trees: Sequence[Tree], share: float, seed: int) -> tuple[list[Tree], list[Tree]]:
+    """Trees to learn from, and a share of them, one at least, that are held out."""
+    number = max(1, round(share * len(trees)))
+    chosen = set(stream(seed, "held-out trees").permutation(len(trees)).tolist()[:number])
+    learned = [tree for place, tree in enumerate(trees) if place not in chosen]
+    return learned, [tree for place, tree in enumerate(trees) if place in chosen]

@@ -22,7 +22,7 @@ RUN = (
     "backbone=tiny", "backbone.width=32", "backbone.layers=1", "backbone.heads=2", "backbone.vocabulary_size=300",
     "data=files", "data.parallel=[toy]", "data.held_out=12", "align.steps=3", "align.batch_size=8",
     "align.max_length=32", "align.validations=1", "finetune.epochs=1", "finetune.max_length=32", "trainer=cpu",
-    "trainer.progress=false", "task=mldoc", "task.languages=[en,de]",
+    "trainer.progress=false", "trainer.precision=float32", "task=mldoc", "task.languages=[en,de]",
 )  # fmt: skip
 
 
