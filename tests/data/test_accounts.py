@@ -50,7 +50,7 @@ FORMS = {
     ),
     "table": (
         "all.tsv",
-        XNLI,
+        XNLI.format({}, {}).read,
         TOPICS,
         [joined("language", "part", "one", "two", "label")],
         [
@@ -59,7 +59,13 @@ FORMS = {
             for part in ("test", "Test", "dev", "")
         ],
     ),
-    "json": ("all.jsonl", TOLD, TOPICS, [told()], [told(id="2"), told(part="Test"), told(part="dev"), told(text=1)]),
+    "json": (
+        "all.jsonl",
+        TOLD.format({}, {}).read,
+        TOPICS,
+        [told()],
+        [told(id="2"), told(part="Test"), told(part="dev"), told(text=1)],
+    ),
     "slots": (
         "de-DE.jsonl",
         READ["slots"],

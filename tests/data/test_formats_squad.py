@@ -80,7 +80,7 @@ def test_what_is_no_release_is_named(read, content, words):
 def test_a_repeated_id_is_named_or_left_out(read):
     twice = squad(("Where is Köln?", ("Rhine", 17)), ("Where to?", ("north", 40)))
     twice["data"] *= 2
-    with pytest.raises(DataError, match="question 3: expected a new id, found 1 again"):
+    with pytest.raises(DataError, match="question 3: expected a new id, found 1 of question 1 again"):
         read(twice)
     assert read(twice, on_bad_line="skip").dropped == {"repeated id": 2}
 

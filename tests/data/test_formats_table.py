@@ -18,7 +18,7 @@ def read(tmp_path):
     def read(*lines, on_bad_line="error"):
         path = tmp_path / "test.tsv"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
-        return SIB200(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
+        return SIB200.format({}, {}).read(path, positions(LABELS), part="test", language="de", on_bad_line=on_bad_line)
 
     return read
 
@@ -27,7 +27,9 @@ def test_reads_back_what_pandas_writes(tmp_path):
     texts = ['"All" is quoted', 'the "end"', "tab\there", "it's", '""', "NA", "5"]
     frame = pandas.DataFrame({"index_id": range(7, 14), "category": ["health"] * 6 + ["geography"], "text": texts})
     frame.to_csv(tmp_path / "test.tsv", sep="\t", index=False)
-    part = SIB200(tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error")
+    part = SIB200.format({}, {}).read(
+        tmp_path / "test.tsv", positions(LABELS), part="test", language="de", on_bad_line="error"
+    )
     assert [example.texts[0] for example in part.examples] == texts
     assert part.examples[0] == LabelledText("7", ('"All" is quoted',), 1)
 
@@ -154,11 +156,11 @@ def test_xnli_holds_all_languages_in_one_file(tmp_path):
 def test_xnlis_training_file_has_other_columns_and_another_word(tmp_path):
     path = tmp_path / "multinli.train.en.tsv"
     path.write_text("premise\thypo\tlabel\nA\tB\tcontradictory\nC\tD\tneutral\n")
-    part = XNLI(path, NAMES, language="en", part="train", on_bad_line="error")
+    part = XNLI.format({}, {}).read(path, NAMES, language="en", part="train", on_bad_line="error")
     assert [example.label for example in part.examples] == [2, 1]
     path.write_text("premise\thypothesis\tlabel\nA\tB\tneutral\n")
     with pytest.raises(DataError, match=r"expected the header pairID, .*, or premise, hypo, label"):
-        XNLI(path, NAMES, language="en", part="train", on_bad_line="error")
+        XNLI.format({}, {}).read(path, NAMES, language="en", part="train", on_bad_line="error")
 
 
 MASSIVE = Table([Columns(["utt"], "intent", id="id", part="partition")])
@@ -170,23 +172,23 @@ def test_json_lines_of_several_parts(tmp_path):
     lines = [row % (1, "train", "eins"), row % (2, "test", 'zw\\"ei'), row % (3, "dev", "drei")]
     path.write_text("".join(lines))
     read = {"labels": positions(LABELS), "language": "de-DE"}
-    part = MASSIVE(path, **read, part="test", on_bad_line="error")
+    part = MASSIVE.format({}, {}).read(path, **read, part="test", on_bad_line="error")
     assert part.examples == [LabelledText("2", ('zw"ei',), 1)]
     path.write_text("".join([*lines, "{broken\n", row % (4, "test", "vier")]))
     with pytest.raises(DataError, match="line 4: expected a JSON object"):
-        MASSIVE(path, **read, part="test", on_bad_line="error")
-    part = MASSIVE(path, **read, part="test", on_bad_line="skip")
+        MASSIVE.format({}, {}).read(path, **read, part="test", on_bad_line="error")
+    part = MASSIVE.format({}, {}).read(path, **read, part="test", on_bad_line="skip")
     assert [example.id for example in part.examples] == ["2", "4"]
     assert part.dropped == {"broken JSON": 1}
     path.write_text("".join([*lines, '{"id": 7, "partition": "test", "intent": "health"}\n']))
     with pytest.raises(DataError, match=r"line 4: expected text under id, utt, intent, partition"):
-        MASSIVE(path, **read, part="test", on_bad_line="error")
+        MASSIVE.format({}, {}).read(path, **read, part="test", on_bad_line="error")
 
 
 def test_files_without_a_header_line(tmp_path):
     path = tmp_path / "test.tsv"
     path.write_text("A\tB\thealth\nC\tD\tgeography\n")
     table = Table([Columns(["one", "two"], "label")], header=["one", "two", "label"])
-    part = table(path, positions(LABELS), language="de", part="test", on_bad_line="error")
+    part = table.format({}, {}).read(path, positions(LABELS), language="de", part="test", on_bad_line="error")
     assert [example.texts for example in part.examples] == [("A", "B"), ("C", "D")]
     assert part.examples[0].id == "1"

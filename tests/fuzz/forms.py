@@ -154,9 +154,16 @@ FORMS = {
     "mldoc": Made({"german.test": lines("a\tText", "b\tb'Te\\xc3\\xbcxt'")}, task(FORMATS["mldoc"].read, ["a", "b"])),
     "pawsx": Made({"test_2k.tsv": PAWSX}, task(FORMATS["pawsx"].read, ["0", "1"])),
     "xtreme": Made({"test-de.tsv": lines('a\t"b ""c"""\t0', "c\td\t1")}, task(FORMATS["pawsx"].read, ["0", "1"])),
-    "table": Made({"all.tsv": TABLE}, task(Table([Columns(["text"], "label", language="language")]), ["a", "b"])),
-    "quoted": Made({"all.tsv": TABLE}, task(Table([Columns(["text"], "label")], is_quoted=True), ["a", "b"])),
-    "json": Made({"all.jsonl": TOLD}, task(Table([Columns(["text"], "label", id="id")]), ["a", "b"])),
+    "table": Made(
+        {"all.tsv": TABLE},
+        task(Table([Columns(["text"], "label", language="language")]).format({}, {}).read, ["a", "b"]),
+    ),
+    "quoted": Made(
+        {"all.tsv": TABLE}, task(Table([Columns(["text"], "label")], is_quoted=True).format({}, {}).read, ["a", "b"])
+    ),
+    "json": Made(
+        {"all.jsonl": TOLD}, task(Table([Columns(["text"], "label", id="id")]).format({}, {}).read, ["a", "b"])
+    ),
     "slots": Made({"de-DE.jsonl": SLOTS}, task(FORMATS["slots"].read, TAGS, "de-DE")),
     "squad": Made({"xquad.de.json": json.dumps(SQUAD).encode()}, task(FORMATS["squad"].read, [])),
     "rahimi": Made(

@@ -13,14 +13,13 @@ Tags are taken as they are, also where IOB2 would forbid an ``I-``.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mlalign.data.readers.format import Format, PartName
-from mlalign.data.readers.leftovers import CARRIAGE_RETURN, Leftovers, OnBadLine, refuse_single_label, unexpected
-from mlalign.data.readers.records import Part, TaggedSentence
+from mlalign.data.readers.leftovers import CARRIAGE_RETURN, PartFile, unexpected
+from mlalign.data.readers.records import TaggedSentence
 from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError
 
@@ -54,56 +53,44 @@ SPACED = Columns(["word", "tag"], separator=" ")
 CONLL = Columns(["word", "part of speech", "chunk", "tag"], separator=" ")
 
 
-def read(
-    path: Path,
-    labels: Mapping[str, int],
-    *,
-    language: str,
-    part: PartName,
-    on_bad_line: OnBadLine,
-) -> Part[TaggedSentence]:
+def examples(file: PartFile) -> Iterator[TaggedSentence]:
     """Read one file; an example's id is the number of its sentence. See ``format.Reader``.
 
     A faulty line costs its whole sentence. A word of which nothing is left stays as ``""``.
     """
-    left = Leftovers(path, on_bad_line)
-    examples: list[TaggedSentence] = []
     columns, prefix = PLAIN, ""
-    for number, sentence in enumerate(_sentences(path, left.besides), start=1):
+    for number, sentence in enumerate(_sentences(file), start=1):
         if number == 1:
-            columns = _columns(path, [content for _, content in sentence])
-            prefix = _prefix(path, sentence, language) if columns is PLAIN else ""
+            columns = _columns(file.path, [content for _, content in sentence])
+            prefix = _prefix(file.path, sentence, file.language) if columns is PLAIN else ""
         words: list[str] = []
         tags: list[int] = []
         for line, content in sentence:
             fields = columns.split(content)
             besides = _besides(fields, columns)
             if besides is not None:
-                left.besides[besides] += 1
+                file.besides[besides] += 1
                 continue
-            fault = CARRIAGE_RETURN if "\r" in content else _fault(fields, columns, prefix, labels)
+            fault = CARRIAGE_RETURN if "\r" in content else _fault(fields, columns, prefix, file.labels)
             if fault is not None:
-                left.bad(line, *fault)
-                left.besides["rest of a sentence left out"] += len(words) + sentence[-1][0] - line
+                file.bad(line, *fault)
+                file.besides["rest of a sentence left out"] += len(words) + sentence[-1][0] - line
                 break
             words.append(fields[columns.word][len(prefix) :])
-            tags.append(labels[fields[columns.tag]])
+            tags.append(file.labels[fields[columns.tag]])
         else:
             if words:
-                examples.append(TaggedSentence(str(number), tuple(words), tuple(tags)))
-    left.check(len(examples))
-    refuse_single_label(path, {tag for example in examples for tag in example.tags}, len(examples))
-    return Part(path, examples, dict(left.dropped), besides=dict(left.besides))
+                yield TaggedSentence(str(number), tuple(words), tuple(tags))
 
 
-def _sentences(path: Path, besides: Counter[str]) -> Iterator[list[Line]]:
+def _sentences(file: PartFile) -> Iterator[list[Line]]:
     """Group the lines between blank ones, which are counted; runs of blank lines make no empty sentence."""
     sentence: list[Line] = []
-    for line, content in read_lines(path):
+    for line, content in read_lines(file.path):
         if content.strip(" "):
             sentence.append((line, content))
             continue
-        besides["blank line"] += 1
+        file.besides["blank line"] += 1
         if sentence:
             yield sentence
             sentence = []
@@ -180,4 +167,4 @@ def _names(part: PartName) -> list[str]:
 
 
 PARTS: tuple[PartName, ...] = ("train", "dev", "test", "translated_train")
-FORMAT = Format(names={part: _names(part) for part in PARTS}, read=read)
+FORMAT = Format(names={part: _names(part) for part in PARTS}, examples=examples)

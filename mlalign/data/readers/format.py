@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Literal, Protocol
+from typing import Generic, Protocol
 
-from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.records import UNLABELLED, Part, Read
+from mlalign.data.readers.leftovers import OnBadLine, PartFile
+from mlalign.data.readers.leftovers import PartName as PartName  # who reads a format takes it from here
+from mlalign.data.readers.records import UNLABELLED, AnyExample, LabelledText, Part, Read, TaggedSentence
 from mlalign.data.text import require_file
 from mlalign.errors import ConfigError, DataError, did_you_mean
 
-PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
 TRANSLATED = "translated_"  # in front of a part's name; files that hold several parts say only what follows
 HOLE = "{}"  # where the language stands in a file's name
 
@@ -19,23 +19,8 @@ HOLE = "{}"  # where the language stands in a file's name
 class Reader(Protocol[Read]):
     """Reads one part of a release in one language."""
 
-    def __call__(
-        self,
-        path: Path,
-        labels: Mapping[str, int],
-        *,
-        language: str,
-        part: PartName,
-        on_bad_line: OnBadLine,
-    ) -> Part[Read]:
-        """Return the examples of a file and what was left out.
-
-        Args:
-            path: as ``Format.path`` finds it.
-            labels: what the file calls a label or tag -> its position in the task's list.
-            language: whose text is wanted, by the name that the release has for it.
-            part: which is wanted; files that hold several parts say so in every row.
-            on_bad_line: ``error`` stops at the first faulty line, ``skip`` counts such lines.
+    def __call__(self, file: PartFile) -> Iterator[Read]:
+        """Yield the usable examples of a file in their order; all else is counted by it.
 
         Raises:
             DataError: the file is not what the format promises.
@@ -78,6 +63,13 @@ class _WithoutLabels(Mapping[str, int]):
 WITHOUT_LABELS: Mapping[str, int] = _WithoutLabels()
 
 
+def _labels_of(example: AnyExample) -> Sequence[int]:
+    """The positions of an example's labels; none where it has no such."""
+    if isinstance(example, TaggedSentence):
+        return example.tags
+    return [example.label] if isinstance(example, LabelledText) else []
+
+
 def _form(name: str) -> re.Pattern[str]:
     """A file's name as a pattern: the first hole is the language, further ones repeat it."""
     before, *rest = map(re.escape, name.split(HOLE))
@@ -93,13 +85,13 @@ class Format(Generic[Read]):
             the language; without it, one file holds all languages. A release without train and
             dev parts is not learned from, only scored. ``translated_train`` is English train said
             in the language, ``translated_test`` the language's test said in English.
-        read: reads one part of one file.
+        examples: reads one part of one file.
         codes: what the release calls a language -> ISO 639-1, where that differs.
         inside: lists the languages of a file that holds several.
     """
 
     names: Mapping[PartName, Sequence[str]]
-    read: Reader[Read]
+    examples: Reader[Read]
     codes: Mapping[str, str] = field(default_factory=dict)
     inside: Callable[[Path], Collection[str]] | None = None
 
@@ -111,6 +103,26 @@ class Format(Generic[Read]):
     def called(self, language: str) -> str:
         """What the release calls a language, given ISO 639-1 where that has a code for it."""
         return {code: name for name, code in self.codes.items()}.get(language, language)
+
+    def read(
+        self, path: Path, labels: Mapping[str, int], *, language: str, part: PartName, on_bad_line: OnBadLine
+    ) -> Part[Read]:
+        """Return the examples of a file, as ``path`` finds it, and what was left out; see ``PartFile``.
+
+        Raises:
+            DataError: the file is not what the format promises, has no examples or fewer than what was left out, or
+                more than 20 that all have the same label: XTREME ships test files with placeholders for labels.
+        """
+        file = PartFile(path, on_bad_line, labels=labels, language=language, part=part)
+        examples = list(self.examples(file))
+        file.check(len(examples))
+        used = {label for example in examples for label in _labels_of(example)}
+        if len(examples) > 20 and len(used) == 1 and UNLABELLED not in used:
+            raise DataError(
+                f"{path}: all {len(examples)} entries have the same label. These are placeholders, as in "
+                "XTREME's test files, and a score on them means nothing; use the original release"
+            )
+        return Part(path, examples, dict(file.dropped), file.beside, dict(file.besides))
 
     def path(self, folder: Path, language: str, part: PartName, train_size: int | None = None) -> Path:
         """Return the one file of a part.

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
-from mlalign.data.readers.records import UNLABELLED
 from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError, did_you_mean
 
+PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
 # The reason, for the count, and the problem of a line that may be several.
 CARRIAGE_RETURN = (
     "carriage return",
@@ -86,9 +87,36 @@ class Leftovers:
             raise DataError(f"{self.path}: expected entries, found none; get the file anew")
 
 
-def repeated(identifier: str, line_of: Mapping[str, int]) -> tuple[str, str]:
-    """The reason, for the count, and the problem of an id that an earlier line has."""
-    return "repeated id", f"expected a new id, found {identifier[:40]} of line {line_of[identifier]} again"
+@dataclass(slots=True, kw_only=True)
+class PartFile(Leftovers):
+    """A file of a task and what is wanted of it.
+
+    Args:
+        labels: what the file calls a label or tag -> its position in the task's list.
+        language: whose text is wanted, by the name that the release has for it.
+        part: which is wanted; files that hold several parts say so in every row.
+
+    Attributes:
+        beside: the other language's file, where each has one.
+    """
+
+    labels: Mapping[str, int]
+    language: str
+    part: PartName
+    beside: Path | None = field(default=None, init=False)
+    _line_of: dict[str, int] = field(default_factory=dict, init=False)
+
+    def is_new(self, line: int, identifier: str) -> bool:
+        """Whether no earlier line has this id; a line that repeats one is faulty.
+
+        Raises:
+            DataError: it does, and ``on_bad_line`` is ``error``.
+        """
+        earlier = self._line_of.setdefault(identifier, line)
+        if earlier != line:
+            problem = f"expected a new id, found {identifier[:40]} of {self.unit} {earlier} again"
+            self.bad(line, "repeated id", problem)
+        return earlier == line
 
 
 def unexpected(kind: str, found: str, choices: Collection[str]) -> str:
@@ -97,16 +125,3 @@ def unexpected(kind: str, found: str, choices: Collection[str]) -> str:
     if {"True", "False"} & set(choices):
         hint += '. YAML reads yes, no, on and off as true and false: write labels in quotes, as "no"'
     return f"expected the {kind} {', '.join(choices)}, found {excerpt(found)}{hint}"
-
-
-def refuse_single_label(path: Path, used: Collection[int], rows: int) -> None:
-    """Refuse labels that tell nothing: XTREME ships test files with placeholders for labels.
-
-    Raises:
-        DataError: more than 20 entries, and all labels are the same.
-    """
-    if rows > 20 and len(used) == 1 and UNLABELLED not in used:
-        raise DataError(
-            f"{path}: all {rows} entries have the same label. These are placeholders, as in "
-            "XTREME's test files, and a score on them means nothing; use the original release"
-        )

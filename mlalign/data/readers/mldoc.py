@@ -9,13 +9,12 @@ here too.
 import ast
 import re
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
-from mlalign.data.readers.format import Format, PartName
-from mlalign.data.readers.labelled import LabelledRows
-from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.readers.format import Format
+from mlalign.data.readers.labelled import labelled
+from mlalign.data.readers.leftovers import PartFile
+from mlalign.data.readers.records import LabelledText
 from mlalign.data.text import excerpt
 from mlalign.errors import DataError
 
@@ -24,25 +23,17 @@ INDEX_LINE = re.compile(r"\w+-\d+")
 LITERAL = re.compile(r"""b'(?:[^'\\]++|\\.)*+'|b"(?:[^"\\]++|\\.)*+\"""")  # and no other expression of Python
 
 
-def read(
-    path: Path,
-    labels: Mapping[str, int],
-    *,
-    language: str,
-    part: PartName,
-    on_bad_line: OnBadLine,
-) -> Part[LabelledText]:
+def examples(file: PartFile) -> Iterator[LabelledText]:
     """Read one file; an example's id is its line number. See ``format.Reader``."""
-    rows = LabelledRows(path, labels, on_bad_line)
-    for line, content in rows.left.lines():
+    for line, content in file.lines():
         label, tab, document = content.partition("\t")
         if line == 1 and INDEX_LINE.fullmatch(content):
             raise DataError(
-                f"{path}: expected documents, found MLDoc's index ({content}); make the documents "
+                f"{file.path}: expected documents, found MLDoc's index ({content}); make the documents "
                 "from it and the Reuters corpora with MLDoc's generate_documents.py"
             )
         if not tab:
-            rows.left.bad(
+            file.bad(
                 line,
                 "wrong number of fields",
                 f"expected a label, a tab and a text, found {excerpt(content)}",
@@ -52,10 +43,9 @@ def read(
             text = _decoded(document)
         except (SyntaxError, ValueError):
             problem = f"expected text or a Python bytes literal, found {excerpt(document)}"
-            rows.left.bad(line, "broken bytes literal", problem)
+            file.bad(line, "broken bytes literal", problem)
             continue
-        rows.add(line, str(line), (COPYRIGHT.sub("", text),), label)
-    return rows.part()
+        yield from labelled(file, line, str(line), (COPYRIGHT.sub("", text),), label)
 
 
 def _decoded(document: str) -> str:
@@ -76,7 +66,7 @@ FORMAT = Format(
         "translated_train": [f"english.train.{size}.{{}}" for size in (1000, 2000, 5000, 10000)],
         "translated_test": ["{}.test.en"],
     },
-    read=read,
+    examples=examples,
     codes={
         "chinese": "zh",
         "english": "en",

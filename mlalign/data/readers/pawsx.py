@@ -5,13 +5,13 @@ like any other. XTREME's copy (``test-de.tsv``) has neither header nor ids and i
 ``csv`` does. ``translated_train.tsv`` is English train in another language, by machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from mlalign.data.readers.format import Format, PartName
-from mlalign.data.readers.labelled import LabelledRows, quoted_fields
-from mlalign.data.readers.leftovers import OnBadLine
-from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.readers.format import Format
+from mlalign.data.readers.labelled import labelled, quoted_fields, wrong_fields
+from mlalign.data.readers.leftovers import PartFile
+from mlalign.data.readers.records import LabelledText
 from mlalign.data.text import excerpt
 from mlalign.errors import DataError
 
@@ -20,43 +20,34 @@ XTREME_COLUMNS = HEADER[1:]
 PLACEHOLDER = "NS"
 
 
-def read(
-    path: Path,
-    labels: Mapping[str, int],
-    *,
-    language: str,
-    part: PartName,
-    on_bad_line: OnBadLine,
-) -> Part[LabelledText]:
+def examples(file: PartFile) -> Iterator[LabelledText]:
     """Read one file of either form. See ``format.Reader``.
 
     Sentences that were never translated (``NS`` or nothing) and labels that are none of the task's
     are flaws of the release: such rows are left out and counted whatever ``on_bad_line`` says. In
     XTREME's form an example's id is its line number.
     """
-    rows = LabelledRows(path, labels, on_bad_line)
     columns = HEADER
-    for line, content in rows.left.lines():
+    for line, content in file.lines():
         if line == 1:
-            columns = _columns(path, content)
+            columns = _columns(file.path, content)
             if columns is HEADER:
-                rows.left.besides["header"] += 1
+                file.besides["header"] += 1
                 continue
         fields = content.split("\t") if columns is HEADER else quoted_fields(content)
         if len(fields) != len(columns):
-            rows.wrong_fields(line, columns, fields)
+            wrong_fields(file, line, columns, fields)
             continue
         *identifier, first, second, label = fields
         if PLACEHOLDER in (first, second):
-            rows.left.drop(line, f"placeholder {PLACEHOLDER}", f"the placeholder {PLACEHOLDER}")
+            file.drop(line, f"placeholder {PLACEHOLDER}", f"the placeholder {PLACEHOLDER}")
         elif not (first.strip() and second.strip()):
-            rows.left.drop(line, "empty sentence", "an empty sentence")
-        elif label not in rows.labels:
+            file.drop(line, "empty sentence", "an empty sentence")
+        elif label not in file.labels:
             reason = f"label {label[:20]}"
-            rows.left.drop(line, reason, f"{reason}, expected {', '.join(rows.labels)}")
+            file.drop(line, reason, f"{reason}, expected {', '.join(file.labels)}")
         else:
-            rows.add(line, identifier[0] if identifier else str(line), (first, second), label)
-    return rows.part()
+            yield from labelled(file, line, identifier[0] if identifier else str(line), (first, second), label)
 
 
 def _columns(path: Path, first_line: str) -> list[str]:
@@ -86,5 +77,5 @@ FORMAT = Format(
         "translated_train": ["{}/translated_train.tsv"],
         "translated_test": ["{}/test_2k.en.tsv"],
     },
-    read=read,
+    examples=examples,
 )

@@ -6,13 +6,12 @@ Japanese and Chinese by characters, but for words of ASCII. A slot's first word 
 """
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
-from mlalign.data.readers.format import TRANSLATED, Format, PartName
+from mlalign.data.readers.format import TRANSLATED, Format
 from mlalign.data.readers.languages import CODES
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine, refuse_single_label, repeated, unexpected
-from mlalign.data.readers.records import Part, TaggedSentence
+from mlalign.data.readers.leftovers import PartFile, unexpected
+from mlalign.data.readers.records import TaggedSentence
 from mlalign.data.text import excerpt, parse_json
 
 KEYS = ("id", "partition", "annot_utt")
@@ -22,47 +21,30 @@ BY_CHARACTER = ("ja-JP", "zh-CN", "zh-TW")
 OUTSIDE = "O"
 
 
-def read(
-    path: Path,
-    labels: Mapping[str, int],
-    *,
-    language: str,
-    part: PartName,
-    on_bad_line: OnBadLine,
-) -> Part[TaggedSentence]:
+def examples(file: PartFile) -> Iterator[TaggedSentence]:
     """Read one part of a locale's file. See ``format.Reader``."""
-    left = Leftovers(path, on_bad_line)
-    examples: list[TaggedSentence] = []
-    line_of: dict[str, int] = {}
-    for line, content in left.lines():
+    for line, content in file.lines():
         try:
             row = parse_json(content)
             identifier, partition, annotated = str(row["id"]), row["partition"], row["annot_utt"]
-            words, tags = tagged(annotated, by_character=language in BY_CHARACTER)
+            words, tags = tagged(annotated, by_character=file.language in BY_CHARACTER)
         except (ValueError, KeyError, TypeError):
             problem = f"expected a JSON object with {', '.join(KEYS)}, found {excerpt(content)}"
-            left.bad(line, "broken annotation", problem)
+            file.bad(line, "broken annotation", problem)
             continue
         if partition not in PARTITIONS:
-            left.bad(line, "unknown partition", unexpected("partition", str(partition), PARTITIONS))
+            file.bad(line, "unknown partition", unexpected("partition", str(partition), PARTITIONS))
             continue
-        if partition != part.removeprefix(TRANSLATED):
-            left.besides["another part"] += 1
+        if partition != file.part.removeprefix(TRANSLATED):
+            file.besides["another part"] += 1
             continue
-        unknown = next((tag for tag in tags if tag not in labels), None)
+        unknown = next((tag for tag in tags if tag not in file.labels), None)
         if unknown is not None:
-            left.bad(line, "unknown tag", unexpected("tag", unknown, labels))
+            file.bad(line, "unknown tag", unexpected("tag", unknown, file.labels))
         elif not words:
-            left.bad(line, "empty text", "expected words, found none")
-        elif identifier in line_of:
-            left.bad(line, *repeated(identifier, line_of))
-        else:
-            line_of[identifier] = line
-            tag_numbers = tuple(labels[tag] for tag in tags)
-            examples.append(TaggedSentence(identifier, tuple(words), tag_numbers))
-    left.check(len(examples))
-    refuse_single_label(path, {tag for example in examples for tag in example.tags}, len(examples))
-    return Part(path, examples, dict(left.dropped), besides=dict(left.besides))
+            file.bad(line, "empty text", "expected words, found none")
+        elif file.is_new(line, identifier):
+            yield TaggedSentence(identifier, tuple(words), tuple(file.labels[tag] for tag in tags))
 
 
 def tagged(annotated: str, *, by_character: bool) -> tuple[list[str], list[str]]:
@@ -96,4 +78,4 @@ def _words(text: str, by_character: bool) -> list[str]:
 
 
 PLACES = ["{}.jsonl", "1.1/data/{}.jsonl", "1.0/data/{}.jsonl"]
-FORMAT = Format(names={"train": PLACES, "dev": PLACES, "test": PLACES}, read=read, codes=CODES["locale"])
+FORMAT = Format(names={"train": PLACES, "dev": PLACES, "test": PLACES}, examples=examples, codes=CODES["locale"])

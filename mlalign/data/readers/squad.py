@@ -4,12 +4,12 @@ XQuAD (Artetxe et al., ACL 2020) has one such file for each language, ``xquad.de
 learned from SQuAD's own ``train-v1.1.json`` and ``dev-v1.1.json``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from mlalign.data.readers.format import Format, PartName
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine
-from mlalign.data.readers.records import Part, Question
+from mlalign.data.readers.format import Format
+from mlalign.data.readers.leftovers import PartFile
+from mlalign.data.readers.records import Question
 from mlalign.data.text import parse_json, read_text, shortened
 from mlalign.errors import DataError
 from mlalign.files import Json
@@ -18,42 +18,28 @@ SOURCE = "en"  # of SQuAD
 SQUAD = {"train": "train-v1.1.json", "dev": "dev-v1.1.json"}
 
 
-def read(
-    path: Path,
-    labels: Mapping[str, int],
-    *,
-    language: str,
-    part: PartName,
-    on_bad_line: OnBadLine,
-) -> Part[Question]:
+def examples(file: PartFile) -> Iterator[Question]:
     """Read all questions of a file. See ``format.Reader``.
 
     Where SQuAD is learned from, a question whose first answer is not where it is said to be is left out.
     """
-    if path.name == SQUAD.get(part) and language != SOURCE:
+    if file.path.name == SQUAD.get(file.part) and file.language != SOURCE:
         raise DataError(
-            f"{path}: expected English, the only language of SQuAD's {part} part, found {language}; "
+            f"{file.path}: expected English, the only language of SQuAD's {file.part} part, found {file.language}; "
             "set task.languages=[en], or score split=test"
         )
-    left = Leftovers(path, on_bad_line, unit="question")
-    examples: list[Question] = []
-    known: set[str] = set()
-    for number, found in enumerate(_questions(path), start=1):
+    file.unit = "question"
+    for number, found in enumerate(_questions(file.path), start=1):
         if found is None:
             expected = "expected id, question, answers with text and answer_start, in a paragraph with its context"
-            left.bad(number, "broken question", f"{expected}; found another form")
+            file.bad(number, "broken question", f"{expected}; found another form")
         elif not (found.question and found.context and found.answers and all(found.answers)):
-            left.bad(number, "empty text", "expected a question, a context and answers, found an empty one")
-        elif found.id in known:
-            left.bad(number, "repeated id", f"expected a new id, found {found.id[:40]} again")
-        elif part == "train" and not found.context.startswith(found.answers[0], found.starts[0]):
+            file.bad(number, "empty text", "expected a question, a context and answers, found an empty one")
+        elif file.part == "train" and not found.context.startswith(found.answers[0], found.starts[0]):
             problem = f"expected the answer at character {found.starts[0]} of its context"
-            left.drop(number, "answer elsewhere", problem)
-        else:
-            known.add(found.id)
-            examples.append(found)
-    left.check(len(examples))
-    return Part(path, examples, dict(left.dropped))
+            file.drop(number, "answer elsewhere", problem)
+        elif file.is_new(number, found.id):
+            yield found
 
 
 def _questions(path: Path) -> Iterator[Question | None]:
@@ -84,6 +70,6 @@ def _question(one: Json, context: Json) -> Question | None:
 
 FORMAT = Format(
     names={**{part: [name] for part, name in SQUAD.items()}, "test": ["xquad.{}.json"]},
-    read=read,
+    examples=examples,
     inside=lambda path: [SOURCE],
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlalign.data.readers.format import TRANSLATED, Format, PartName
-from mlalign.data.readers.labelled import LabelledRows, quoted_fields
-from mlalign.data.readers.leftovers import Leftovers, OnBadLine
-from mlalign.data.readers.records import LabelledText, Part
+from mlalign.data.readers.labelled import labelled, quoted_fields, wrong_fields
+from mlalign.data.readers.leftovers import OnBadLine, PartFile
+from mlalign.data.readers.records import LabelledText
 from mlalign.data.text import excerpt, parse_json
 from mlalign.errors import DataError
 
@@ -54,73 +54,61 @@ class Table:
     header: Sequence[str] | None = None
     is_quoted: bool = False
 
-    def __call__(
-        self,
-        path: Path,
-        labels: Mapping[str, int],
-        *,
-        language: str,
-        part: PartName,
-        on_bad_line: OnBadLine,
-    ) -> Part[LabelledText]:
+    def __call__(self, file: PartFile) -> Iterator[LabelledText]:
         """Read the rows of one language and part."""
-        rows = LabelledRows(path, labels, on_bad_line)
-        for line, row, columns in self._rows(path, rows):
-            if not _is_wanted(columns.language, "language", language, row, line, rows.left):
+        for line, row, columns in self._rows(file):
+            if not _is_wanted(columns.language, "language", file.language, row, line, file):
                 continue
-            if not _is_wanted(columns.part, "part", part.removeprefix(TRANSLATED), row, line, rows.left):
+            if not _is_wanted(columns.part, "part", file.part.removeprefix(TRANSLATED), row, line, file):
                 continue
             identifier = str(line) if columns.id is None else row[columns.id]
-            rows.add(line, identifier, [row[name] for name in columns.texts], row[columns.label])
-        return rows.part()
+            yield from labelled(file, line, identifier, [row[name] for name in columns.texts], row[columns.label])
 
     def languages(self, path: Path) -> set[str]:
         """The languages of a file that holds several; of two spellings that differ in case or space the usual one."""
-        rows = LabelledRows(path, {}, OnBadLine.skip)
-        found = Counter(
-            row[columns.language] for _, row, columns in self._rows(path, rows) if columns.language is not None
-        )
+        file = PartFile(path, OnBadLine.skip, labels={}, language="", part="test")
+        found = Counter(row[columns.language] for _, row, columns in self._rows(file) if columns.language is not None)
         usual = {_folded(name): name for name, _ in reversed(found.most_common()) if CODE.fullmatch(name.strip())}
         return set(usual.values())
 
     def format(self, names: Mapping[PartName, Sequence[str]], codes: Mapping[str, str]) -> Format[LabelledText]:
         """The release whose files are such tables."""
-        return Format(names=names, read=self, codes=codes, inside=self.languages)
+        return Format(names=names, examples=self, codes=codes, inside=self.languages)
 
-    def _rows(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
-        is_json = path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
-        return self._objects(path, rows) if is_json else self._lines(path, rows)
+    def _rows(self, file: PartFile) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+        is_json = file.path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
+        return self._objects(file) if is_json else self._lines(file)
 
-    def _lines(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+    def _lines(self, file: PartFile) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
         header = self.header
-        columns = None if header is None else self._form(path, header, "")
-        for line, content in rows.left.lines():
+        columns = None if header is None else self._form(file.path, header, "")
+        for line, content in file.lines():
             fields = quoted_fields(content) if self.is_quoted else content.split("\t")
             if header is None or columns is None:
-                header, columns = fields, self._form(path, fields, content)
-                rows.left.besides["header"] += 1
+                header, columns = fields, self._form(file.path, fields, content)
+                file.besides["header"] += 1
             elif len(fields) != len(header):
-                rows.wrong_fields(line, header, fields)
+                wrong_fields(file, line, header, fields)
             else:
                 yield line, dict(zip(header, fields, strict=True)), columns
 
-    def _objects(self, path: Path, rows: LabelledRows) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
+    def _objects(self, file: PartFile) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
         columns = None
-        for line, content in rows.left.lines():
+        for line, content in file.lines():
             try:
                 row = parse_json(content)
             except ValueError:
                 row = None
             if not isinstance(row, dict):
                 problem = f"expected a JSON object, found {excerpt(content)}"
-                rows.left.bad(line, "broken JSON", problem)
+                file.bad(line, "broken JSON", problem)
                 continue
-            columns = columns or self._form(path, list(row), content)
+            columns = columns or self._form(file.path, list(row), content)
             wanted = columns.all()
             if all(isinstance(row.get(name), str) for name in wanted):
                 yield line, row, columns
             else:
-                rows.left.bad(
+                file.bad(
                     line,
                     "missing text",
                     f"expected text under {', '.join(wanted)}, found {excerpt(content)}",
@@ -134,7 +122,7 @@ class Table:
         raise DataError(f"{path}, line 1: expected the header {expected}, found {excerpt(first_line)}")
 
 
-def _is_wanted(column: str | None, kind: str, wanted: str, row: Mapping[str, str], line: int, left: Leftovers) -> bool:
+def _is_wanted(column: str | None, kind: str, wanted: str, row: Mapping[str, str], line: int, file: PartFile) -> bool:
     """Whether a row is of the language or part that is read; counts it where it is not.
 
     Raises:
@@ -143,9 +131,9 @@ def _is_wanted(column: str | None, kind: str, wanted: str, row: Mapping[str, str
     if column is None or row[column] == wanted:
         return True
     if _folded(row[column]) in ("", wanted.casefold()):
-        left.bad(line, f"misspelt {kind}", f"expected the {kind} {wanted} or another, found {excerpt(row[column])}")
+        file.bad(line, f"misspelt {kind}", f"expected the {kind} {wanted} or another, found {excerpt(row[column])}")
     else:
-        left.besides[f"another {kind}"] += 1
+        file.besides[f"another {kind}"] += 1
     return False
 
 
