@@ -195,15 +195,16 @@ def align_or_load(config: Train, backbone: Backbone, corpus: Corpus, record: Run
     names = config.method.stages
     if names and not corpus.task.learned:
         refuse_seen(corpus.task, corpus.text.files, corpus.text.pivot)
-    lines: dict[str, int] = {}
+    lines, swapped = dict[str, int](), list[str]()
     if names or backbone.is_built or config.backbone.prune_vocabulary:  # whose tokenizer follows from the text
-        lines = corpus.text.log_files()
+        lines, swapped = corpus.text.log_files()
         record.parallel |= corpus.text.paths
     stages = chained(config, corpus.text, backbone, record.trainer, precision=record.computing.precision)
     folders = encoder_folders(stages, Path(config.aligned), resume=config.resume)
     record.tracker.end_stage()
     recipes = [cast(JsonObject, OmegaConf.to_container(OmegaConf.load(folder / RECIPE))) for folder in folders]
     spent, warnings = told_together(recipes)
+    warnings += swapped
     costs, reads, notes = JsonObject(), set[str](), set[str]()
     if set(names) <= {Stage.parse}:  # others note what they read themselves
         record.data |= {path: {"rows": n, "sha256": corpus.text.hashes[path]} for path, n in lines.items()}

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
+from mlalign.data.columns import Columns, find_swapped
 from mlalign.data.coverage import TEXTS, Coverage, coverage
 from mlalign.data.languages import ENGLISH, canonical, codes_of, nearest, unlike
 from mlalign.data.links import MODEL1, model1_links, with_links
@@ -18,7 +19,7 @@ from mlalign.data.manifest import FILE as MANIFEST
 from mlalign.data.markup import has_entity, tell_of_entities
 from mlalign.data.parallel import MakeView, ParallelDataModule
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
-from mlalign.data.readers.parallel import called, other_side
+from mlalign.data.readers.parallel import called, is_reversed, other_side
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import count_lines, read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
@@ -184,18 +185,32 @@ class ParallelText:
                 log.info("%s of the parallel text is taken as %s of the task: the same language", like, language)
         return found
 
-    def log_files(self) -> dict[str, int]:
-        """Log which files are read, which hold HTML entities and which are not read; path -> lines of each that is."""
-        lines = {}
+    def log_files(self) -> tuple[dict[str, int], list[str]]:
+        """Log which files are read, which hold HTML entities or look swapped, and which are not read.
+
+        Returns:
+            Path -> lines of each file that is read; warnings of those that look swapped.
+        """
+        lines, columns, called_so = dict[str, int](), dict[Path, Columns](), called(self.pivot)
         for language, paths in self.files.items():
             for path in paths:
-                found = Counter(has_entity(content) for _, content in read_lines(path))
+                columns[path] = Columns(language, is_reversed(path, self.pivot))
+                read = columns[path].counting(content for _, content in read_lines(path))
+                found = Counter(map(has_entity, read))
                 lines[str(path)] = found.total()
                 log.info("%s-%s: %s in %s", self.pivot, language, plural(found.total(), "pair"), path)
                 tell_of_entities(path, found[True], found.total())
+        swapped = [
+            f"{path}: its columns look swapped: of the words where {columns[path].language} should be {other:.0%} are "
+            f"in the {called_so} of the other languages' files, of those where {called_so} should be {pivot:.0%}; look "
+            "at the file, and swap its columns"
+            for path, (pivot, other) in find_swapped(columns).items()
+        ]
+        for warning in swapped:
+            log.warning("%s", warning)
         for one in self.ignored():
             log.info("Ignored: %s", one)
-        return lines
+        return lines, swapped
 
     def ignored(self) -> Iterator[str]:
         """Files in the folders of the named corpora that are not read, with the reason."""

@@ -49,6 +49,6 @@ def test_parallel_text_is_read_as_it_is_and_counted_once(tmp_path, caplog):
     config.data.root, config.data.parallel = str(tmp_path), ["c"]
     text = ParallelText(config)
     with caplog.at_level(logging.WARNING):
-        assert text.log_files() == {str(path): 3}
+        assert text.log_files() == ({str(path): 3}, [])
         assert list(text.pairs_in(path)) == [("a &amp; b", "c"), ("d", "e"), ("f", "&#39;g")]
     assert caplog.text.count("HTML entities such as &amp;, which are taken as text: 2 of 3") == 1
