@@ -1,5 +1,6 @@
 """Chinese. Cells: ``公司 家 里`` (noun, measure word, localiser of places); ``了`` is left out."""
 
+from mlalign.data.sample.lexicon import Concept
 from mlalign.data.sample.plans import Clause, Noun, Person, Phrase, Sentence
 from mlalign.data.sample.realiser import Uninflected, grammatical_subject
 from mlalign.data.sample.words import OUTSIDE, Word, name
@@ -21,21 +22,19 @@ class Chinese(Uninflected):
     def clauses(self, plan: Sentence) -> list[Word]:
         """Put what is earlier or the reason first, unless the reason is an afterthought."""
         if plan.side is None or plan.connective is None:
-            return self.clause(plan.main)
-        main = self.clause(plan.main)
+            return self.main(plan.main)
+        main = self.main(plan.main)
         if plan.connective != "because":
             relation = Word("之后" if plan.connective == "after" else "之前")
-            return [*self.clause(plan.side, aspect=""), relation, Word("，"), *main]
-        side = [Word("因为"), *self.clause(plan.side)]
+            return [*self.main(plan.side, aspect=""), relation, Word("，"), *main]
+        side = [Word("因为"), *self.main(plan.side)]
         if plan.side_first:
             return [*side, Word("，"), Word("所以"), *main]
         return [*main, Word("，"), *side]
 
-    def clause(self, clause: Clause, *, aspect: str = "了") -> list[Word]:
+    def main(self, clause: Clause, *, inverted: bool = False, aspect: str = "了") -> list[Word]:
         """Return a clause; the completed aspect is left out before ``之后`` and ``之前``."""
-        time = [Word(clause.time.forms["zh"])] if clause.time else []
-        place = self.location(clause.place) if clause.place else []
-        front, time, place = self.fronted(clause, time, place)
+        front, time, place = self.fronted(clause)
         agent: list[Word] = []
         object_: list[Word] = []
         if clause.passive:
@@ -72,12 +71,15 @@ class Chinese(Uninflected):
     def person(self, phrase: Person) -> list[Word]:
         """Return ``凯勒先生`` or ``教师托马斯·凯勒``."""
         surname = phrase.surname.forms["zh"]
-        full = f"{phrase.given.forms['zh']}·{surname}" if phrase.given else surname
-        words = name(full, "PER")
+        words = name(f"{phrase.given.forms['zh']}·{surname}" if phrase.given else surname, "PER")
         if phrase.title is None:
             return words
-        title = Word(phrase.title.forms["zh"].split()[0])
-        return [title, *words] if phrase.title.kind == "person" else [*words, title]
+        title = self.title(phrase.title)
+        return [*title, *words] if phrase.title.kind == "person" else [*words, *title]
+
+    def title(self, title: Concept) -> list[Word]:
+        """Return ``先生`` or ``教师``, without its measure word."""
+        return [Word(title.forms["zh"].split()[0])]
 
 
 def characters(words: list[Word]) -> list[Word]:

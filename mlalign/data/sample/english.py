@@ -3,9 +3,12 @@
 import re
 from functools import cache
 
-from mlalign.data.sample.plans import Clause, Named, Noun, Person, Phrase, Sentence
-from mlalign.data.sample.realiser import Uninflected, full_name, grammatical_subject, is_plural
+from mlalign.data.sample.lexicon import Concept
+from mlalign.data.sample.plans import Clause, Named, Noun, Phrase
+from mlalign.data.sample.realiser import Uninflected, grammatical_subject, is_plural
 from mlalign.data.sample.words import Word, plain
+
+CONNECTIVES = {"after": "after", "before": "before", "because": "because"}
 
 
 class English(Uninflected):
@@ -13,15 +16,9 @@ class English(Uninflected):
 
     language = "en"
     conjunction = "and"
+    connectives = CONNECTIVES
 
-    def clauses(self, plan: Sentence) -> list[Word]:
-        """Join by ``after``, ``before`` or ``because``; a comma only after a first side clause."""
-        main = self.clause(plan.main)
-        if plan.side is None or plan.connective is None:
-            return main
-        return self.side_and_main(plan, plain(plan.connective) + self.clause(plan.side), main)
-
-    def clause(self, clause: Clause) -> list[Word]:
+    def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
         """Return a clause in the past tense."""
         past, *participle = clause.verb.forms["en"].split()
         if clause.passive:
@@ -31,13 +28,8 @@ class English(Uninflected):
         else:
             verb = past
             object_ = self.phrase(clause.object) if clause.object else []
-        route = [
-            *self.after("from", clause.origin),
-            *self.after("to", clause.destination),
-        ]
-        time = plain(clause.time.forms["en"]) if clause.time else []
-        place = self.location(clause.place) if clause.place else []
-        front, time, place = self.fronted(clause, time, place)
+        route = [*self.after("from", clause.origin), *self.after("to", clause.destination)]
+        front, time, place = self.fronted(clause)
         subject = self.phrase(grammatical_subject(clause))
         return [*front, *subject, *plain(verb), *object_, *route, *place, *time]
 
@@ -68,13 +60,9 @@ class English(Uninflected):
         of = "from" if phrase.concept.kind == "person" else "of"
         return [*plain(" ".join([article, *words])), *self.after(of, phrase.of)]
 
-    def person(self, phrase: Person) -> list[Word]:
-        """Return ``Mr Keller`` or ``the teacher Thomas Keller``."""
-        before: list[Word] = []
-        if phrase.title:
-            profession = phrase.title.kind == "person"
-            before = plain(("the " if profession else "") + number(phrase.title.forms["en"], False))
-        return before + full_name(phrase, "en")
+    def title(self, title: Concept) -> list[Word]:
+        """Return ``Mr`` or ``the teacher``."""
+        return plain(("the " if title.kind == "person" else "") + number(title.forms["en"], False))
 
 
 @cache

@@ -8,16 +8,11 @@ Cells: ``f Firma Firmen`` (gender, singular, plural; ``mw`` is the weak declensi
 import re
 from functools import cache
 
-from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import (
-    Realiser,
-    concept_of,
-    full_name,
-    grammatical_subject,
-    is_plural,
-)
-from mlalign.data.sample.words import Word, bracketed, contract, name, plain
+from mlalign.data.sample.plans import Clause, Connective, Named, Noun, Person, Phrase, Place
+from mlalign.data.sample.realiser import Inflected, concept_of, formed, full_name, grammatical_subject, is_plural
+from mlalign.data.sample.words import Word, contract, name, plain
 
+CONNECTIVES = {"after": "nachdem", "before": "bevor", "because": "weil"}
 CASES = ("nom", "acc", "dat", "gen")
 DEFINITE = {
     "m": "der den dem des",
@@ -34,41 +29,33 @@ INDEFINITE = {
 WEAK = {"m": "e en en en", "f": "e e en en", "n": "e e en en", "pl": "en en en en"}
 MIXED = {"m": "er en en en", "f": "e e en en", "n": "es es en en", "pl": "e e en er"}
 CONTRACTIONS = {("in", "dem"): "im", ("an", "dem"): "am", ("von", "dem"): "vom"}
-CONNECTIVES = {"after": "nachdem", "before": "bevor", "because": "weil"}
 
 
-class German(Realiser):
+class German(Inflected):
     """The finite verb second in main clauses, last in side clauses; time before the object."""
 
+    language = "de"
+    conjunction = "und"
+    connectives = CONNECTIVES
+    before_side = ","
     after_front = ""
-
-    def clauses(self, plan: Sentence) -> list[Word]:
-        """Join by ``nachdem`` with the past perfect, ``bevor`` or ``weil``, always with a comma."""
-        if plan.side is None or plan.connective is None:
-            return self.main(plan.main)
-        connective = plain(CONNECTIVES[plan.connective])
-        side = [*connective, *self.side(plan.side, perfect=plan.connective == "after")]
-        if plan.side_first:
-            return [*side, Word(","), *self.main(plan.main, inverted=True)]
-        return [*self.main(plan.main), Word(","), *side]
 
     def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
         """Return a main clause: first place, finite verb, the rest, particle or participle."""
         finite, particle, participle, _ = verb(clause.verb.forms["de"])
         if clause.passive:
             finite, particle = "wurde", participle
-        time, place = self.adjuncts(clause)
-        front, time, place = self.fronted(clause, time, place)
+        front, time, place = self.fronted(clause)
         subject = self.phrase(grammatical_subject(clause), "nom")
         start = plain(conjugated(finite, is_plural(grammatical_subject(clause))))
         start = [*front, *start, *subject] if front or inverted else [*subject, *start]
         return [*start, *time, *self.complements(clause), *place, *plain(particle)]
 
-    def side(self, clause: Clause, *, perfect: bool) -> list[Word]:
-        """Return a side clause, its verbs last."""
+    def side(self, clause: Clause, connective: Connective) -> list[Word]:
+        """Return a side clause, its verbs last; in the past perfect after ``nachdem``."""
         finite, particle, participle, auxiliary = verb(clause.verb.forms["de"])
         plural = is_plural(grammatical_subject(clause))
-        if perfect:
+        if connective == "after":
             auxiliary = "war" if clause.passive else auxiliary
             passive = "worden " if clause.passive else ""
             verbs = f"{participle} {passive}{conjugated(auxiliary, plural)}"
@@ -79,11 +66,6 @@ class German(Realiser):
         time, place = self.adjuncts(clause)
         subject = self.phrase(grammatical_subject(clause), "nom")
         return [*subject, *time, *self.complements(clause), *place, *plain(verbs)]
-
-    def adjuncts(self, clause: Clause) -> tuple[list[Word], list[Word]]:
-        """Return when and where."""
-        time = plain(clause.time.forms["de"]) if clause.time else []
-        return time, self.location(clause.place) if clause.place else []
 
     def complements(self, clause: Clause) -> list[Word]:
         """Return the object or the agent, and the way from and to."""
@@ -104,37 +86,12 @@ class German(Realiser):
         preposition = concept.forms["de"].split()[0] if concept else "in"
         return [Word(preposition), *self.phrase(phrase, "dat")]
 
-    def phrase(self, phrase: Phrase, case: str) -> list[Word]:
-        """Return a noun phrase in a case."""
-        match phrase:
-            case Noun():
-                return self.noun(phrase, case)
-            case Person():
-                return self.person(phrase, case)
-            case Named():
-                square = phrase.pattern.kind == "square"
-                cell = phrase.pattern.forms["de"]
-                gender, text = cell.split(maxsplit=2)[1:] if square else cell.split(maxsplit=1)
-                text = text.format(phrase.base.forms["de"])
-                article = plain(inflected(DEFINITE, gender, case))
-                return article + bracketed(text, "LOC" if square else "ORG")
-            case Place():
-                return name(phrase.concept.forms["de"], "LOC")
-            case Both():
-                first, second = self.phrase(phrase.first, case), self.phrase(phrase.second, case)
-                return [*first, Word("und"), *second]
-
     def noun(self, phrase: Noun, case: str) -> list[Word]:
         """Return ``der alte Lehrer von München``."""
-        words = plain(
-            noun_phrase(
-                phrase.concept.forms["de"].removeprefix(preposition_of(phrase)),
-                phrase.adjective.forms["de"] if phrase.adjective else "",
-                case,
-                phrase.plural,
-                phrase.definite,
-            )
-        )
+        cell = phrase.concept.forms["de"]
+        cell = cell.split(maxsplit=1)[1] if phrase.concept.kind == "place" else cell
+        adjective = phrase.adjective.forms["de"] if phrase.adjective else ""
+        words = plain(noun_phrase(cell, adjective, case, phrase.plural, phrase.definite))
         if isinstance(phrase.of, Noun):
             return words + self.phrase(phrase.of, "gen")
         of = Word("aus" if phrase.concept.kind == "person" else "von")
@@ -150,16 +107,20 @@ class German(Realiser):
             before = plain("Herrn" if title == "Herr" and case != "nom" else title)
         return before + full_name(phrase, "de")
 
+    def named(self, phrase: Named, case: str) -> list[Word]:
+        """Return ``dem Keller-Platz``."""
+        cell = phrase.pattern.forms["de"]
+        cell = cell.split(maxsplit=1)[1] if phrase.pattern.kind == "square" else cell
+        gender, pattern = cell.split(maxsplit=1)
+        return [*plain(inflected(DEFINITE, gender, case)), *formed(phrase, pattern, "de")]
+
+    def place(self, phrase: Place, case: str) -> list[Word]:
+        """Return ``München``, which does not decline."""
+        return name(phrase.concept.forms["de"], "LOC")
+
     def smooth(self, words: list[Word]) -> list[Word]:
         """Contract ``in dem`` and the like."""
         return contract(words, CONTRACTIONS)
-
-
-def preposition_of(phrase: Noun) -> str:
-    """Return what a place's cell has before its gender."""
-    if phrase.concept.kind != "place":
-        return ""
-    return phrase.concept.forms["de"].split()[0] + " "
 
 
 @cache

@@ -1,18 +1,31 @@
 """What the realisers of all languages share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from mlalign.data.sample.lexicon import Concept
-from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
+from mlalign.data.sample.plans import Both, Clause, Connective, Named, Noun, Person, Phrase, Place, Sentence
 from mlalign.data.sample.words import Word, bracketed, capitalise, name, plain, spaced
 
 
 class Realiser(ABC):
-    """Says a plan in one language."""
+    """Says a plan in one language.
 
+    Attributes:
+        language: its code.
+        conjunction: between the two of a pair.
+        connectives: how a side clause begins; ``comme`` for a reason that comes first is under ``first``.
+        before_side: between a main clause and a side clause behind it.
+        after_front: between a fronted time or place and the subject.
+    """
+
+    language: str
+    conjunction: str
+    connectives: Mapping[str, str]
     comma = ","
     full_stop = "."
-    after_front = ","  # between a fronted time or place and the subject
+    before_side = ""
+    after_front = ","
 
     def words(self, plan: Sentence) -> list[Word]:
         """Return the words of a sentence, entities tagged, the full stop included."""
@@ -22,22 +35,42 @@ class Realiser(ABC):
         """Write words as text."""
         return spaced(words)
 
-    @abstractmethod
-    def clauses(self, plan: Sentence) -> list[Word]:
-        """Return the clauses in order, joined by their connective."""
-
     def smooth(self, words: list[Word]) -> list[Word]:
         """Make the changes that depend on neighbouring words, such as contractions."""
         return words
 
-    def side_and_main(self, plan: Sentence, side: list[Word], main: list[Word]) -> list[Word]:
-        """Put the side clause, connective included, before or after the main clause."""
+    def clauses(self, plan: Sentence) -> list[Word]:
+        """Return the clauses in order, joined by their connective."""
+        if plan.side is None or plan.connective is None:
+            return self.main(plan.main)
+        connective = self.connectives[plan.connective]
+        if plan.connective == "because" and plan.side_first:
+            connective = self.connectives.get("first", connective)
+        side = [*plain(connective), *self.side(plan.side, plan.connective)]
         if plan.side_first:
-            return [*side, *plain(self.comma), *main]
-        return [*main, *side]
+            return [*side, *plain(self.comma), *self.main(plan.main, inverted=True)]
+        return [*self.main(plan.main), *plain(self.before_side), *side]
 
-    def fronted(self, clause: Clause, time: list[Word], place: list[Word]) -> tuple[list[Word], list[Word], list[Word]]:
+    @abstractmethod
+    def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
+        """Return a main clause; ``inverted`` if a side clause has its first place."""
+
+    def side(self, clause: Clause, connective: Connective) -> list[Word]:
+        """Return what follows a connective."""
+        return self.main(clause)
+
+    @abstractmethod
+    def location(self, phrase: Phrase) -> list[Word]:
+        """Return where something is."""
+
+    def adjuncts(self, clause: Clause) -> tuple[list[Word], list[Word]]:
+        """Return when and where."""
+        time = plain(clause.time.forms[self.language]) if clause.time else []
+        return time, self.location(clause.place) if clause.place else []
+
+    def fronted(self, clause: Clause) -> tuple[list[Word], list[Word], list[Word]]:
         """Return what stands in front of the subject, and the time and place that stay behind."""
+        time, place = self.adjuncts(clause)
         if clause.front == "time":
             return [*time, *plain(self.after_front)], [], place
         if clause.front == "place":
@@ -48,17 +81,6 @@ class Realiser(ABC):
 class Uninflected(Realiser):
     """A language whose noun phrases are the same in every role."""
 
-    language: str
-    conjunction: str
-
-    @abstractmethod
-    def noun(self, phrase: Noun) -> list[Word]:
-        """Return a common noun with what belongs to it."""
-
-    @abstractmethod
-    def person(self, phrase: Person) -> list[Word]:
-        """Return a person's name with what stands before or after it."""
-
     def phrase(self, phrase: Phrase) -> list[Word]:
         """Return a noun phrase."""
         match phrase:
@@ -67,17 +89,66 @@ class Uninflected(Realiser):
             case Person():
                 return self.person(phrase)
             case Named():
-                kind = "LOC" if phrase.pattern.kind == "square" else "ORG"
-                pattern = phrase.pattern.forms[self.language]
-                return bracketed(pattern.format(phrase.base.forms[self.language]), kind)
+                return self.named(phrase)
             case Place():
-                return name(phrase.concept.forms[self.language], "LOC")
+                return self.place(phrase)
             case Both():
-                return [
-                    *self.phrase(phrase.first),
-                    Word(self.conjunction),
-                    *self.phrase(phrase.second),
-                ]
+                return [*self.phrase(phrase.first), Word(self.conjunction), *self.phrase(phrase.second)]
+
+    @abstractmethod
+    def noun(self, phrase: Noun) -> list[Word]:
+        """Return a common noun with what belongs to it."""
+
+    def person(self, phrase: Person) -> list[Word]:
+        """Return a person's name and what stands before it."""
+        return [*(self.title(phrase.title) if phrase.title else []), *full_name(phrase, self.language)]
+
+    @abstractmethod
+    def title(self, title: Concept) -> list[Word]:
+        """Return a title, or a profession with its article."""
+
+    def named(self, phrase: Named) -> list[Word]:
+        """Return a name that is made of a name."""
+        return formed(phrase, phrase.pattern.forms[self.language], self.language)
+
+    def place(self, phrase: Place) -> list[Word]:
+        """Return the name of a place."""
+        return name(phrase.concept.forms[self.language], "LOC")
+
+
+class Inflected(Realiser):
+    """A language whose noun phrases have cases."""
+
+    def phrase(self, phrase: Phrase, case: str) -> list[Word]:
+        """Return a noun phrase in a case."""
+        match phrase:
+            case Noun():
+                return self.noun(phrase, case)
+            case Person():
+                return self.person(phrase, case)
+            case Named():
+                return self.named(phrase, case)
+            case Place():
+                return self.place(phrase, case)
+            case Both():
+                first, second = self.phrase(phrase.first, case), self.phrase(phrase.second, case)
+                return [*first, Word(self.conjunction), *second]
+
+    @abstractmethod
+    def noun(self, phrase: Noun, case: str) -> list[Word]:
+        """Return a common noun with what belongs to it."""
+
+    @abstractmethod
+    def person(self, phrase: Person, case: str) -> list[Word]:
+        """Return a person's name and what stands before it."""
+
+    @abstractmethod
+    def named(self, phrase: Named, case: str) -> list[Word]:
+        """Return a name that is made of a name."""
+
+    @abstractmethod
+    def place(self, phrase: Place, case: str) -> list[Word]:
+        """Return the name of a place."""
 
 
 def grammatical_subject(clause: Clause) -> Phrase:
@@ -104,6 +175,12 @@ def full_name(person: Person, language: str) -> list[Word]:
     """Return given name and surname as one entity."""
     names = [person.given, person.surname] if person.given else [person.surname]
     return name(" ".join(concept.forms[language] for concept in names), "PER")
+
+
+def formed(phrase: Named, pattern: str, language: str) -> list[Word]:
+    """Return a name that is made of a name, by its pattern in a language; what is in brackets is the entity."""
+    kind = "LOC" if phrase.pattern.kind == "square" else "ORG"
+    return bracketed(pattern.format(phrase.base.forms[language]), kind)
 
 
 def concept_of(phrase: Phrase) -> Concept | None:

@@ -3,42 +3,31 @@
 import re
 
 from mlalign.data.sample import russian_forms as forms
-from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import Realiser, concept_of, grammatical_subject, is_plural
-from mlalign.data.sample.words import Word, bracketed, name, plain
+from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place
+from mlalign.data.sample.realiser import Inflected, concept_of, formed, grammatical_subject, is_plural
+from mlalign.data.sample.words import Word, name, plain, with_next
 
-CONNECTIVES = {"after": "после того как", "before": "до того как", "because": "потому что"}
+CONNECTIVES = {"after": "после того как", "before": "до того как", "because": "потому что", "first": "так как"}
 NAME = re.compile(r"(\[?)([^«{[]+) (.*)")
 CLUSTER = re.compile("[вф][бвгджзйклмнпрстфхцчшщ]", re.IGNORECASE)
 PREPOSITION = re.compile("^(в|на) ")
 
 
-class Russian(Realiser):
+class Russian(Inflected):
     """Subject, time, verb, object, place."""
 
+    language = "ru"
+    conjunction = "и"
+    connectives = CONNECTIVES
+    before_side = ","
     after_front = ""
 
-    def clauses(self, plan: Sentence) -> list[Word]:
-        """Join by ``после того как``, ``до того как`` or ``потому что``, always with a comma."""
-        main = self.clause(plan.main)
-        if plan.side is None or plan.connective is None:
-            return main
-        connective = CONNECTIVES[plan.connective]
-        if plan.connective == "because" and plan.side_first:
-            connective = "так как"
-        side = plain(connective) + self.clause(plan.side)
-        if plan.side_first:
-            return [*side, Word(","), *main]
-        return [*main, Word(","), *side]
-
-    def clause(self, clause: Clause) -> list[Word]:
+    def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
         """Return a clause in the past tense."""
         subject = grammatical_subject(clause)
         agreement = "pl" if is_plural(subject) else gender(subject)
         past, *participle = clause.verb.forms["ru"].split()
-        time = plain(clause.time.forms["ru"]) if clause.time else []
-        place = self.location(clause.place) if clause.place else []
-        front, time, place = self.fronted(clause, time, place)
+        front, time, place = self.fronted(clause)
         if clause.passive:
             copula = plain(forms.past("был", agreement))
             verb = [*copula, *time, *plain(forms.short_participle(participle[0], agreement))]
@@ -53,25 +42,10 @@ class Russian(Realiser):
         return [*front, *self.phrase(subject, "nom"), *verb, *object_, *route, *place]
 
     def location(self, phrase: Phrase) -> list[Word]:
-        """Return where: ``в Мюнхене``, ``на площади Келлера``."""
+        """Return where: ``в Мюнхене``, ``на площади Келлера``; ``loc`` is the prepositional of places."""
         concept = concept_of(phrase)
         preposition = concept.forms["ru"].split()[0] if concept else "в"
         return [Word(preposition), *self.phrase(phrase, "loc")]
-
-    def phrase(self, phrase: Phrase, case: str) -> list[Word]:
-        """Return a noun phrase in a case; ``loc`` is the prepositional of places."""
-        match phrase:
-            case Noun():
-                return self.noun(phrase, case)
-            case Person():
-                return self.person(phrase, case)
-            case Named():
-                return self.named(phrase, case)
-            case Place():
-                return name(forms.noun(phrase.concept.forms["ru"], case, False, False), "LOC")
-            case Both():
-                first, second = self.phrase(phrase.first, case), self.phrase(phrase.second, case)
-                return [*first, Word("и"), *second]
 
     def noun(self, phrase: Noun, case: str) -> list[Word]:
         """Return ``старый учитель Мюнхена``."""
@@ -112,15 +86,16 @@ class Russian(Realiser):
             genitive = forms.surname(base, False, "gen")
         else:
             genitive = forms.noun(base, "gen", False, False)
-        text = f"{before}{head} {rest}".format(base.split()[0], gen=genitive)
-        return bracketed(text, "LOC" if phrase.pattern.kind == "square" else "ORG")
+        return formed(phrase, f"{before}{head} {rest}".format(base.split()[0], gen=genitive), "ru")
+
+    def place(self, phrase: Place, case: str) -> list[Word]:
+        """Return ``Мюнхена``."""
+        return name(forms.noun(phrase.concept.forms["ru"], case, False, False), "LOC")
 
     def smooth(self, words: list[Word]) -> list[Word]:
         """Write ``во`` before ``в`` and ``ф`` with another consonant."""
-        following = [*words[1:], Word(".")]
         return [
-            Word("во") if word.text == "в" and CLUSTER.match(after.text) else word
-            for word, after in zip(words, following, strict=True)
+            Word("во") if word.text == "в" and CLUSTER.match(after.text) else word for word, after in with_next(words)
         ]
 
 

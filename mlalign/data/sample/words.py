@@ -1,6 +1,6 @@
 """Words with their tags, and how they are written as text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -41,6 +41,11 @@ def bracketed(text: str, kind: str) -> list[Word]:
     before, rest = text.split("[")
     inside, after = rest.split("]")
     return plain(before) + name(inside, kind) + plain(after)
+
+
+def with_next(words: Sequence[Word]) -> Iterator[tuple[Word, Word]]:
+    """Each word and the one behind it; a full stop behind the last."""
+    return zip(words, [*words[1:], Word(".")], strict=True)
 
 
 def contract(words: Iterable[Word], contractions: Mapping[tuple[str, str], str]) -> list[Word]:
