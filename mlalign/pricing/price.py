@@ -20,6 +20,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Tokenised
 from mlalign.device import Computing, choose_tokens, peak_memory_bytes
 from mlalign.errors import ConfigError
+from mlalign.finetuning.validation import tuning_settings
 from mlalign.models.adapters import merge_adapter
 from mlalign.models.io import RECIPE
 from mlalign.models.vocabulary_head import unused_head
@@ -355,9 +356,21 @@ def _learning(config: Train, encoder: Encoder, lengths: TaskLengths, on: On) -> 
         parts = [("fine-tune", settings, np.concatenate([lengths.train, lengths.shots]))]
         if settings.shots_order == ShotsOrder.after:
             parts = [("fine-tune", settings, lengths.train), ("shots", of_few_labels(settings), lengths.shots)]
-        found = [finetuning_price(*part, lengths.dev, at_once, model=model, device=device) for part in parts]
+        passes, views = _beside(config)
+        beside = [(passes, views), (1.0, 1)]  # a few labels after it are learned without tunings
+        found = [
+            finetuning_price(*part, lengths.dev, at_once, model=model, device=device, passes=often, views=held)
+            for part, (often, held) in zip(parts, beside, strict=False)
+        ]
     tests = [one for one in lengths.tests.values() if len(one)]
     return [*found, *([scoring_price(model, tests, at_once, device)] if tests else [])]
+
+
+def _beside(config: Train) -> tuple[float, int]:
+    """Passes of an update with its tunings, as far as they are known, and views that are held at the same time."""
+    chosen = tuning_settings(config).values()
+    extra = sum((settings.passes(config.finetune.epochs) or 1.0) - 1 for _, settings in chosen)
+    return 1 + extra, max((kind.views for kind, _ in chosen), default=1)
 
 
 def _set_learned(config: Train, model: PreTrainedModel) -> None:
@@ -391,8 +404,9 @@ def _left_out(config: Train, lengths: TaskLengths, priced: set[str]) -> list[str
     notes = []
     if lengths.unknown:
         notes.append(f"conf/task does not say how many there are: {', '.join(lengths.unknown)}")
-    if config.tuning:
-        notes.append(f"what tuning={','.join(config.tuning)} reads, learns and predicts besides labels")
+    unknown = [name for name, (_, own) in tuning_settings(config).items() if own.passes(config.finetune.epochs) is None]
+    if unknown:
+        notes.append(f"what tuning={','.join(unknown)} reads and predicts besides labels")
     reading = {"teacher": config.data.teacher is not None, "links": config.data.links != Links.none}
     return notes + [f"what data.{key} takes once" for key, is_read in reading.items() if is_read and key not in priced]
 

@@ -137,7 +137,16 @@ def alignment_price(
 
 
 def finetuning_price(
-    name: str, settings: Finetune, train: Ints, dev: Ints, at_once: int, *, model: PreTrainedModel, device: Device
+    name: str,
+    settings: Finetune,
+    train: Ints,
+    dev: Ints,
+    at_once: int,
+    *,
+    model: PreTrainedModel,
+    device: Device,
+    passes: float = 1.0,
+    views: int = 1,
 ) -> StagePrice:
     """Of learning labels, the source's dev included.
 
@@ -149,19 +158,26 @@ def finetuning_price(
         at_once: tokens that go through the encoder at a time.
         model: what of it learns does.
         device: that it is priced on.
+        passes: of an update, see ``Tuning.Settings.passes``.
+        views: of a row whose activations are held at the same time.
     """
     shape = Shape.of(model)
     batch = min(at_once, settings.batch_size * settings.max_length)
     updates = settings.epochs * -(-len(train) // settings.batch_size)
     scored = evaluations(updates, settings.evaluations)
-    learning = (learning_work if shape.learned else forward_work)(model, train, batch, device) * settings.epochs
-    passes = max(updates * (1 if shape.learned else FORWARD), learning.passes)
-    work = replace(learning, passes=passes) + forward_work(model, dev, at_once, device) * scored
-    kept = kept_bytes(shape, batch, settings.max_length, device.computed) if shape.learned else held_bytes(shape, batch)
+    learning = (learning_work if shape.learned else forward_work)(model, train, batch, device) * (
+        passes * settings.epochs
+    )
+    launched = max(passes * updates * (1 if shape.learned else FORWARD), learning.passes)
+    work = replace(learning, passes=launched) + forward_work(model, dev, at_once, device) * scored
+    kept = held_bytes(shape, batch)
+    if shape.learned:
+        kept = kept_bytes(shape, views * batch, settings.max_length, device.computed)
     return StagePrice(
         name,
         f"{plural(updates, 'step')} of {plural(settings.batch_size, 'example')}",
-        float(train.sum()) * settings.epochs * (1 if shape.learned else FORWARD) + FORWARD * float(dev.sum()) * scored,
+        passes * float(train.sum()) * settings.epochs * (1 if shape.learned else FORWARD)
+        + FORWARD * float(dev.sum()) * scored,
         work.operations,
         device.seconds(work, shape, updates=updates),
         peak_bytes(shape, kept, NO_WORDS, 0, accumulates=batch < settings.batch_size * settings.max_length),

@@ -219,6 +219,24 @@ def test_labels_are_priced_as_they_are_learned(toy, tmp_path, form, order):
         assert (found["fine-tune"].what, found["shots"].what) == ("12 steps of 7 examples", "2 steps of 7 examples")
 
 
+@pytest.mark.parametrize(
+    ("tuning", "passes", "left_out"),
+    [
+        ("consistency", 2.0, []),
+        ("model_consistency", 5 / 3, []),
+        ("xero_align", 3.0, []),
+        ("self_training", 1.0, ["what tuning=self_training reads and predicts besides labels"]),
+    ],
+)
+def test_what_a_tuning_reads_beside_the_rows_is_priced_or_said(toy, tmp_path, tuning, passes, left_out):
+    words = ("method=none", "finetune.epochs=2", "finetune.evaluations=1", "data.lexicon=induced", "dry_run=true")
+    plain, more = (price(configured(toy, *words, "card=h100", f"tuning={one}"), tmp_path) for one in ("none", tuning))
+    learned = (more.stages[0].operations - plain.stages[0].operations) / plain.stages[0].operations
+    assert learned == pytest.approx(passes - 1, abs=0.2)  # dev is read no more often
+    assert (more.stages[0].memory > plain.stages[0].memory) == ("consistency" in tuning)
+    assert more.left_out == left_out
+
+
 def test_what_is_frozen_is_read_alone(toy, tmp_path):
     whole, frozen = (priced(toy, tmp_path, "method=none", f"finetune.freeze={one}") for one in ("nothing", "encoder"))
     assert frozen["fine-tune"].operations < 0.4 * whole["fine-tune"].operations

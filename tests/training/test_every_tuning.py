@@ -10,15 +10,18 @@ import torch
 from omegaconf import OmegaConf
 from training.learned import equal
 from training.toy import configured, state, without_dropout
-from training.tuned import TASK_OF, fitted, learned, tuned
+from training.tuned import SETTINGS, TASK_OF, TASKS, fitted, learned, tuned
 from two_ranks import in_ranks
 
 from mlalign.config.folder import CONF
+from mlalign.cost import FORWARD
 from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.errors import ConfigError
+from mlalign.finetuning.module import FinetuningModule
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS
-from mlalign.finetuning.validation import reads_parallel, tunings_read
+from mlalign.finetuning.validation import reads_parallel, tuning_settings, tunings_read
+from mlalign.tasks.data import TaskDataModule
 
 TYPES = tuning_types()
 NAMES = list(TYPES)
@@ -46,6 +49,28 @@ def plain(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
 @pytest.mark.parametrize("name", NAMES)
 def test_neutral_settings_are_plain_fine_tuning_to_the_bit(toy, tmp_path, plain, name):
     assert equal(plain[TASK_OF.get(name, "mldoc")], learned(toy, tmp_path, *off(name)))
+
+
+def sequences_read(module: FinetuningModule, data: TaskDataModule, folder: Path) -> float:
+    """By the encoder in two epochs; those of a pass without gradient count a third."""
+    read = [0.0]
+
+    def count(_: object, given: object, named: dict[str, Any], *__: object) -> None:
+        read[0] += len(named["attention_mask"]) * (1 if torch.is_grad_enabled() else FORWARD)
+
+    with module.encoder.backbone.base_model.register_forward_hook(count, with_kwargs=True):
+        fitted(module, data, folder)
+    return read[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_updates_read_as_often_as_it_says_or_it_says_nothing(toy, tmp_path, name):
+    module, data = tuned(toy, *on(name))
+    settings = configured(toy, *SETTINGS, *TASKS[TASK_OF.get(name, "mldoc")], *on(name))
+    ((_, own),) = tuning_settings(settings).values()
+    found = sequences_read(module, data, tmp_path) / (2 * len(data.updates.labelled.prepared))
+    passes = own.passes(epochs=2)
+    assert found > 1.05 if passes is None else found == pytest.approx(passes, rel=0.05)
 
 
 @pytest.mark.parametrize("name", NAMES)

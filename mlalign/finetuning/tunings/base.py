@@ -74,8 +74,8 @@ class Parts:
         return canonical(self.resources.files.source)
 
     def epoch_after(self, share: float) -> int:
-        """The first epoch when a share of them is over, never the first of all."""
-        return max(1, math.ceil(share * self.epochs))
+        """See ``first_epoch_after``."""
+        return first_epoch_after(share, self.epochs)
 
     def drawn(self, number: int, of: int, epoch: int, batch: int, *purpose: str) -> NDArray[np.int64]:
         """Places of ``number`` things, or of all where there are not as many, drawn for one update."""
@@ -111,6 +111,14 @@ class EncodedPairs:
     outputs: Callable[[Represented], Tensor]
 
 
+def first_epoch_after(share: float, epochs: int) -> int:
+    """The first epoch when a share of them is over, never the first of all."""
+    return max(1, math.ceil(share * epochs))
+
+
+WITH_PAIRS = 3.0  # passes of an update that reads a pair beside each of its rows
+
+
 class Tuning(nn.Module):
     """Changes what is learned from, and how; one that overrides nothing is plain fine-tuning.
 
@@ -120,12 +128,14 @@ class Tuning(nn.Module):
     Attributes:
         reads: what it may see besides labels, as ``READS`` has it.
         faithful: how it differs from what was published; None: it does not.
+        views: of a row whose activations are held at the same time.
         neutral: settings under which it is plain fine-tuning, to the bit.
         weight: of its terms.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
     faithful: ClassVar[str | None] = None
+    views: ClassVar[int] = 1
     neutral: ClassVar[Mapping[str, float | str]] = {"weight": 0}
 
     @dataclass
@@ -146,6 +156,16 @@ class Tuning(nn.Module):
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """What it sees under these settings of all that it may see, ``Tuning.reads``."""
             return reads
+
+        def passes(self, epochs: int) -> float | None:
+            """How often an update reads as much as its rows, one pass being plain fine-tuning.
+
+            A pass without gradient counts a third. None: it is not known before the run.
+
+            Args:
+                epochs: of fine-tuning.
+            """
+            return 1.0
 
         def note(self, faithful: str | None) -> str | None:
             """How it differs under these settings from what was published; ``faithful`` is what always holds."""

@@ -40,6 +40,7 @@ class Consistency(Tuning):
     """
 
     reads = frozenset({"lexicon"})
+    views = 2
     faithful = "of one view; no augmented rows are learned with their labels"
     neutral = {"weight": 0, "view": "noise"}  # noqa: RUF012  # longer views cut an update into other parts
 
@@ -68,6 +69,10 @@ class Consistency(Tuning):
         def chosen(self, resources: Resources) -> list[str]:
             """The target languages."""
             return resources.languages(f"tuning.{self.name}.languages", self.languages)
+
+        def passes(self, epochs: int) -> float:
+            """The second view."""
+            return 2.0
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """Nothing for noise."""

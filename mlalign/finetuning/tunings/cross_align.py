@@ -12,7 +12,7 @@ from torch.nn import functional
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.finetuning.resources import Resources
-from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning
+from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.registry import learned_tasks
 from mlalign.tasks.updates import Pairs, Row
@@ -45,6 +45,10 @@ class CrossAlign(Tuning):
             resources.require_translations(
                 "tuning.cross_align.languages", self.chosen(resources), "choose tuning.cross_align.languages"
             )
+
+        def passes(self, epochs: int) -> float:
+            """Both sides of as many pairs."""
+            return WITH_PAIRS
 
         def chosen(self, resources: Resources) -> list[str]:
             """The target languages."""

@@ -68,6 +68,9 @@ class InstanceWeighting(Tuning):
             if "self_training" in config.tuning:
                 yield "tuning=[instance_weighting,self_training]: only English rows get a weight; choose one of the two"
 
+        def passes(self, epochs: int) -> None:
+            """Unlabelled text is read besides."""
+
         def require(self, resources: Resources) -> None:
             """Unlabelled text of every language."""
             resources.require_texts("instance_weighting", self.unlabelled, self.chosen(resources))

@@ -13,7 +13,7 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.data.languages import canonical
 from mlalign.finetuning.resources import Resources, TextSource
-from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
 from mlalign.losses import confusion_loss, discriminator_loss
 from mlalign.tasks.updates import Pairs, Row
 
@@ -50,6 +50,10 @@ class LanguageAdversary(Tuning):
         def require(self, resources: Resources) -> None:
             """Unlabelled text of every language."""
             resources.require_texts("language_adversary", self.unlabelled, self.chosen(resources))
+
+        def passes(self, epochs: int) -> float:
+            """Both sides of as many pairs."""
+            return WITH_PAIRS
 
         def chosen(self, resources: Resources) -> list[str]:
             """The target languages."""

@@ -12,7 +12,8 @@ from torch.func import functional_call
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import OPEN_SHARE, setting
-from mlalign.finetuning.tunings.base import Parts
+from mlalign.cost import FORWARD
+from mlalign.finetuning.tunings.base import Parts, first_epoch_after
 from mlalign.finetuning.tunings.consistency import Consistency, scored
 from mlalign.losses import model_consistency_loss
 from mlalign.tasks.base import TaskBatch
@@ -44,6 +45,10 @@ class ModelConsistency(Consistency):
             yield from super().check(config)
             if config.finetune.epochs == 1:
                 yield "tuning=model_consistency has two stages of whole epochs: set finetune.epochs to 2 at least"
+
+        def passes(self, epochs: int) -> float:
+            """The view by both models, once the first stage is over."""
+            return 1 + (1 + FORWARD) * (epochs - first_epoch_after(self.start, epochs)) / epochs
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

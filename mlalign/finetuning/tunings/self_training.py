@@ -63,6 +63,9 @@ class SelfTraining(Tuning):
             if config.finetune.epochs == 1:
                 yield "tuning=self_training gives labels between epochs: set finetune.epochs to 2 at least"
 
+        def passes(self, epochs: int) -> None:
+            """Unlabelled text is read besides."""
+
         def require(self, resources: Resources) -> None:
             """Unlabelled text of every language."""
             resources.require_texts("self_training", self.unlabelled, self.chosen(resources))

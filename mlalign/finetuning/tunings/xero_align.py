@@ -12,7 +12,7 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.data.languages import canonical
 from mlalign.finetuning.resources import PairSource, Resources
-from mlalign.finetuning.tunings.base import EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
 from mlalign.tasks.updates import Pairs, Row
 
 
@@ -42,6 +42,10 @@ class XeroAlign(Tuning):
         def require(self, resources: Resources) -> None:
             """Pairs of every language."""
             resources.require_pairs("xero_align", self.source, self.chosen(resources))
+
+        def passes(self, epochs: int) -> float:
+            """Both sides of as many pairs."""
+            return WITH_PAIRS
 
         def chosen(self, resources: Resources) -> list[str]:
             """The target languages."""
