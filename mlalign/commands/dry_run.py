@@ -50,27 +50,41 @@ def scratch() -> Path:
 
 
 def total() -> None:
-    """Print what all runs of a sweep cost, an alignment that several share being made by the first."""
+    """Print what all runs of a sweep cost on each device, an encoder that several share being made by the first."""
     if not _priced:
         return
-    seconds, made = 0.0, set()
-    for one in _priced:
-        for stage in one.stages:
-            key = (one.alignment, one.device.name, stage.name)
-            if stage.name in LEARNED or key not in made:
-                seconds += stage.seconds
-            made.add(key)
-    print(f"\ntotal     {plural(len(_priced), 'run')}: {_time(seconds, *_priced)}, each alignment made once")
+    print()
+    for name in dict.fromkeys(one.device.name for one in _priced):
+        runs = [one for one in _priced if one.device.name == name]
+        first, last = _seconds(runs, longest=False), _seconds(runs, longest=True)
+        span = "" if first == last else f"{duration(first)} to "
+        said = f"{plural(len(runs), 'run')} on {name}: {span}{_time(last, *runs)}"
+        print(f"total     {said}, what runs share made once")
     missing = {f"missing   {reason}" for one in _priced for reason in one.missing}
     left_out = {f"note      not in the price: {what}" for one in _priced for what in one.left_out}
     print("\n".join([*sorted(missing), *sorted(left_out)]))
     _priced.clear()
 
 
+def _seconds(runs: Sequence[Price], *, longest: bool) -> float:
+    """Of all runs, with sentences of full length where theirs is not known, or with typical ones."""
+    seconds, made = 0.0, set()
+    for one in runs:
+        more = one.longest - one.seconds if longest and one.longest is not None else 0.0  # of its alignment
+        for stage in one.stages:
+            key = (one.alignment, stage.name)
+            if stage.name in LEARNED or key not in made:
+                seconds += stage.seconds + more * (stage.name == "align")
+            made.add(key)
+    return seconds
+
+
 def report(one: Price) -> list[str]:
     """A price in lines."""
     device, found = one.device, []
     found.append(f"dry run   {one.run}: nothing is trained or written")
+    if not one.stages and one.notes and not one.left_out:  # it is there
+        return [*found, *(f"note      {what}" for what in one.notes), "total     0 s"]
     found.append(f"device    {device.name}, {'bfloat16' if device.computed.bfloat16 else 'float32'}")
     found += [f"read      {what}" for what in one.reads]
     for stage in one.stages:

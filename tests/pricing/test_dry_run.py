@@ -73,7 +73,7 @@ def test_what_the_run_has_made_is_found_and_costs_nothing(work):
     before = tree(work)
     found = call("train.py", ["dry_run=true", *dry], work).stdout
     assert "this run is finished, and costs nothing" in found
-    assert "total     0 s" in found
+    assert found.splitlines()[-1] == "total     0 s"
     other_task = call("train.py", [*DRY, "task=panx", "task.languages=[en,de]"], work).stdout
     assert "the aligned encoder is there, and costs nothing" in other_task
     assert not re.search("^align ", other_task, re.MULTILINE)
@@ -126,13 +126,20 @@ def test_the_total_makes_an_alignment_that_runs_share_once(capsys, monkeypatch):
 
     monkeypatch.setattr(dry_run, "_priced", [of("one"), of("one"), of("other")])
     dry_run.total()
-    assert capsys.readouterr().out == "\ntotal     3 runs: 3.5 h, each alignment made once\nmissing   text\n"
+    said = "total     3 runs on h100: 3.5 h, what runs share made once"
+    assert capsys.readouterr().out == f"\n{said}\nmissing   text\n"
+    elsewhere = replace(of("one"), device=replace(sheet, name="other"), longest=5 * 3600)
+    monkeypatch.setattr(dry_run, "_priced", [of("one"), of("one"), elsewhere, elsewhere])
+    dry_run.total()
+    said = capsys.readouterr().out
+    assert "2 runs on h100: 2.0 h, what" in said
+    assert "2 runs on other: 2.0 h to 5.5 h, what" in said
     in_part = replace(of("one"), left_out=["trees"])
     assert "| in part | h100 | 1.5 h and more | 0 KiB" in dry_run.row(in_part, "in part")
     monkeypatch.setattr(dry_run, "_priced", [of("one"), in_part])
     dry_run.total()
     said = capsys.readouterr().out
-    assert "2 runs: 2.0 h and more," in said
+    assert "2 runs on h100: 2.0 h and more," in said
     assert "\nnote      not in the price: trees\n" in said
 
 
@@ -140,7 +147,7 @@ def test_a_run_of_a_sweep_that_is_refused_is_named_and_the_others_are_priced(wor
     before = tree(work)
     ended = call("train.py", [*DRY, "card=h100", "-m", "data.parallel=[toy],[nowhere]"], work)
     assert ended.returncode == 2, ended.stdout
-    assert "total     1 run:" in ended.stdout, ended.stdout + ended.stderr
+    assert "total     1 run on h100:" in ended.stdout, ended.stdout + ended.stderr
     assert "data.parallel=[nowhere]" in ended.stderr
     assert tree(work) == before
 
