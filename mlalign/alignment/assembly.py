@@ -27,7 +27,7 @@ from mlalign.config.enums import (
 )
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
-from mlalign.data.lexicon import Lexicon, token_lexicon
+from mlalign.data.lexicon import Lexicon, TokenLexicon, token_lexicon
 from mlalign.data.parallel import ParallelDataModule, pivot_of
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.teacher_vectors import TeacherVectors
@@ -93,7 +93,15 @@ class Assembly:
         if config.backbone.adapter.learns_in(AdapterStage.align):
             adapt(model, config.backbone.adapter, self.seed, tokens=tokens.values())
         encoder = self._encoder(model, languages)
-        head = self._head(model, vocabulary, counts) if any(one.vocabulary for one in self.needs) else None
+        layout = SequenceBuilder(
+            tokenizer,
+            tokens,
+            max_length=config.align.max_length,
+            multiple=padding_multiple(gpu=takes_gpu(config)),
+        )
+        lexicon = token_lexicon(self.lexicon, layout.words)
+        is_headed = any(one.vocabulary for one in self.needs)
+        head = self._head(model, vocabulary, counts, lexicon) if is_headed else None
         if head is None:
             unused_head(model)
         views = views_read(self.needs)
@@ -102,13 +110,7 @@ class Assembly:
                 f"align.tlm.positions=restart: {config.backbone.name} has no absolute positions that could restart; "
                 "set align.tlm.positions=run_on"
             )
-        layout = SequenceBuilder(
-            tokenizer,
-            tokens,
-            max_length=config.align.max_length,
-            multiple=padding_multiple(gpu=takes_gpu(config)),
-        )
-        objectives = self._objectives(model, languages, layout)
+        objectives = self._objectives(model, languages, lexicon)
         encoded = BatchEncoder(
             encoder,
             head,
@@ -145,7 +147,7 @@ class Assembly:
         taught = any(one.teacher for one in self.needs) and self.teacher is None
         return frozenset({"start"} if taught else ()).union(*(one.companions for one in self.needs))
 
-    def _objectives(self, model: PreTrainedModel, languages: list[str], layout: SequenceBuilder) -> ObjectiveSet:
+    def _objectives(self, model: PreTrainedModel, languages: list[str], lexicon: TokenLexicon) -> ObjectiveSet:
         shape, words = model.config, model.get_input_embeddings().weight
         types = objective_types()
         parts = Parts(
@@ -154,7 +156,7 @@ class Assembly:
             shape.num_hidden_layers,
             languages,
             self.config.align,
-            token_lexicon(self.lexicon, layout.words),
+            lexicon,
             self.teacher,
         )
         return ObjectiveSet({name: types[name](settings, parts) for name, settings in self.settings.items()})
@@ -179,12 +181,16 @@ class Assembly:
             else None,
         )
 
-    def _head(self, model: PreTrainedModel, vocabulary: int, counts: Mapping[str, Tensor]) -> VocabularyHead:
+    def _head(
+        self, model: PreTrainedModel, vocabulary: int, counts: Mapping[str, Tensor], lexicon: TokenLexicon
+    ) -> VocabularyHead:
         output = model.get_output_embeddings()
         ids = None
         if self.config.align.vocabulary == Vocabulary.seen:
-            ids = torch.stack(list(counts.values())).any(0).nonzero()[:, 0]
-            log.info("%s of %s vocabulary ids occur in the parallel text", f"{len(ids):,}", f"{vocabulary:,}")
+            looked_up = [one for words in lexicon.values() for word, others in words.items() for one in (word, *others)]
+            is_seen = torch.stack(list(counts.values())).any(0)
+            ids = is_seen.index_fill_(0, torch.tensor(looked_up, dtype=torch.long), True).nonzero()[:, 0]
+            log.info("%s of %s vocabulary ids occur in the text that is read", f"{len(ids):,}", f"{vocabulary:,}")
         if self.config.align.word_head == WordHead.layer_norm:
             unused_head(model)
             transform = torch.nn.LayerNorm(int(model.config.hidden_size))

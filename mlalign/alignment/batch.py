@@ -256,23 +256,22 @@ class EncodedBatch:
 
     @torch.no_grad()
     def taught(self, view: str) -> Float[Tensor, "batch dim"]:
-        """Vectors of the English sentences by the teacher, or by the encoder as it began where there is none."""
+        """Vectors of the English sentences, without masks, by the teacher or, without one, the encoder as it began."""
         if self.teacher is not None:
             return self.teacher
-        start, english = self.companions["start"], self.pair(view).source.given.subwords
-        return start.encoder.pooled(start(english)[-1], english)
+        return self._as_it_began(self.pair(view).source.given)
 
     @torch.no_grad()
     def start_vectors(self, view: str) -> tuple[Float[Tensor, "all dim"], Float[Tensor, "all dim"]]:
-        """Sentence vectors of all ranks by the encoder as it began, which sees both sides without masks."""
-        start, pair = self.companions["start"], self.pair(view)
+        """Sentence vectors of both sides and all ranks by the encoder as it began, which sees no masks."""
+        pair = self.pair(view)
+        return all_gather(self._as_it_began(pair.source.given)), all_gather(self._as_it_began(pair.target.given))
 
-        def vectors(side: Side) -> Tensor:
-            ids = side.original.to(side.subwords.input_ids.device, non_blocking=True)
-            shown = side.subwords._replace(input_ids=ids)
-            return all_gather(start.encoder.pooled(start(shown)[-1], shown))
-
-        return vectors(pair.source.given), vectors(pair.target.given)
+    def _as_it_began(self, side: Side) -> Float[Tensor, "batch dim"]:
+        """Sentence vectors by the encoder as it began, without masks."""
+        start, ids = self.companions["start"], side.original.to(side.subwords.input_ids.device, non_blocking=True)
+        shown = side.subwords._replace(input_ids=ids)
+        return start.encoder.pooled(start(shown)[-1], shown)
 
     @property
     def first(self) -> EncodedPair | None:

@@ -18,24 +18,31 @@ def check_losses(config: Train) -> Train:
     """The configuration with typed and complete settings of every loss that is present.
 
     Raises:
-        ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors;
+        ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors,
+            ``align.masked_every`` with one that needs all pairs; or nothing is learned when the run begins;
             or what a loss needs is not named.
         DataError: a file that it needs is not there.
     """
     config = _losses().checked(config)
-    for name in config.losses:
-        needs = settings_of(name, config.losses[name]).needs()
+    settings = {name: settings_of(name, config.losses[name]) for name in config.losses}
+    for name, one in settings.items():
+        needs = one.needs()
         _check_resources(name, needs, config)
-        if config.align.masked_every > 1 and "masked" in needs.views and objective_types()[name].level == "sentence":
+        reads_all_pairs = objective_types()[name].level == "sentence" or needs.links  # links name rows of the batch
+        if config.align.masked_every > 1 and "masked" in needs.views and reads_all_pairs:
             raise ConfigError(
-                f"align.masked_every={config.align.masked_every} with losses.{name}, which compares all sentences of "
-                f"a batch: set losses.{name}.view=clean, or align.masked_every=1"
+                f"align.masked_every={config.align.masked_every} with losses.{name}, which reads all pairs of a batch: "
+                f"set losses.{name}.view=clean, or align.masked_every=1"
             )
         if config.align.cached is not None and not needs.only_sentences:
             raise ConfigError(
                 f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "
                 "set align.cached=null, or leave that loss out"
             )
+    starts = {f"losses.{name}.start": getattr(one, "start", 0.0) for name, one in settings.items()}
+    if starts and min(starts.values()) > 0:
+        found = ", ".join(f"{key}={start:g}" for key, start in starts.items())
+        raise ConfigError(f"{found}: until then nothing is learned; set {min(starts, key=lambda key: starts[key])}=0")
     return config
 
 

@@ -1,5 +1,6 @@
 """How a backbone computes while it learns: compiled, or with its activations computed again."""
 
+import torch
 from transformers import PreTrainedModel
 
 
@@ -24,4 +25,5 @@ def configure_training(
         settings = {"use_reentrant": False}
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
     if compiled:
+        torch._dynamo.config.skip_nnmodule_hook_guards = False  # hooks come and go, as those of noise on embeddings
         model.base_model.compile(dynamic=True, backend=backend)

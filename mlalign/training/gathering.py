@@ -38,13 +38,13 @@ def weighted(mean: Float[Tensor, ""], number: int) -> Float[Tensor, ""]:
 
 
 def per_rank(number: float) -> float:
-    """The mean over ranks of a number of rows, at least 1 row among all."""
+    """The mean over ranks of a number of rows, or of what rows weigh together; of 1 where there is nothing."""
     if world_size() > 1:
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
         total = torch.tensor(number, dtype=torch.float64, device=device)
         distributed.all_reduce(total)
         number = total.item()
-    return max(number, 1) / world_size()
+    return (number or 1) / world_size()
 
 
 def mean_over_ranks(values: dict[str, float]) -> dict[str, float]:

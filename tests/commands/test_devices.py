@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +118,14 @@ def test_rows_of_two_pairs_that_cannot_be_shared_out_are_refused(toy, pairs):
         devices.refuse_unshared(config, 2)
     devices.refuse_unshared(config, 1)
     devices.refuse_unshared(configured(toy, "method=labse", *few), 2)
+
+
+@pytest.mark.parametrize(("method", "is_refused"), [("labse", False), ("multilevel_v1", True)])
+def test_only_a_loss_that_chooses_pairs_needs_some_on_every_device(toy, method, is_refused):
+    config = configured(toy, f"method={method}", "align.batch_size=6", "align.word_distribution_every=4")
+    message = r"word_distribution_every=4: each of 2 devices has only 3 of align\.batch_size=6"
+    with pytest.raises(ConfigError, match=message) if is_refused else nullcontext():
+        devices.refuse_unshared(config, 2)
 
 
 def test_auto_counts_gpus_and_says_so_where_there_are_none(toy, monkeypatch):

@@ -63,6 +63,20 @@ def test_other_shapes_need_no_other_graph(xlmr_folder):
     assert graphs[-1] == graphs[1]
 
 
+def test_a_hook_that_comes_and_goes_is_seen_by_what_is_compiled(xlmr_folder):
+    """As that of noise on the embeddings, which one of two passes has."""
+    torch._dynamo.reset()
+    model, _ = load_backbone(xlmr_folder, attention="sdpa")
+    configure_training(model.eval(), gradient_checkpointing=False, compiled=True, backend="eager")
+    encoder, subwords = Encoder(model, pool="first"), batch(4, 12)
+    plain = encoder(subwords)
+    handle = model.get_input_embeddings().register_forward_hook(lambda module, given, output: output.flip(-1))
+    hooked = encoder(subwords)
+    handle.remove()
+    assert not torch.allclose(hooked, plain)
+    torch.testing.assert_close(encoder(subwords), plain)
+
+
 def test_checkpointing_keeps_fewer_activations(xlmr_folder):
     def kept(checkpointed: bool) -> int:
         model, _ = load_backbone(xlmr_folder, attention="eager")

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from torch.nn import functional
-from training.toy import aligner, batches, built, built_by, configured, encoded, exact
+from training.toy import aligner, batches, built, built_by, composed_of, configured, encoded, exact
 
+from mlalign.alignment import assembly
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Parts
 from mlalign.alignment.objectives.token_reconstruction import targets
@@ -115,6 +116,42 @@ def test_distillation_is_nothing_for_english_at_first(toy):
     torch.testing.assert_close(module.objectives["distillation"](batch), expected)
 
 
-def test_a_layer_that_is_not_there_is_refused(toy):
-    with pytest.raises(ConfigError, match=r"losses\.self_alignment\.layer=8: the encoder has 1 layer"):
-        built(toy, "method=awesome", "losses.self_alignment.layer=8")
+def test_a_teacher_that_is_the_encoder_as_it_began_sees_no_masks(toy):
+    masked = ("losses.distillation.view=masked", "losses.distillation.distance=mse")
+    module, _, batch = first(toy, *composed_of("distillation", "masked_words"), *masked)
+    side = batch.pair("masked").source
+    assert not side.given.original.equal(side.given.subwords.input_ids)
+    expected = module.encoder.eval().pooled(side.unmasked_layers()[-1], side.given.subwords)
+    torch.testing.assert_close(batch.taught("masked"), expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("awesome", "self_alignment.layer"),
+        ("infoxlm", "momentum_contrast.layer"),
+        ("xlm_align", "link_pointer.layer"),
+    ],
+)
+def test_a_layer_that_is_not_there_is_refused(toy, method, key):
+    message = rf"losses\.{key}=8: the encoder has 1 layer; name one of them, or null for the last"
+    with pytest.raises(ConfigError, match=message):
+        built(toy, f"method={method}", f"losses.{key}=8")
+
+
+def test_words_of_a_dictionary_are_in_the_vocabulary_that_is_seen(toy, tmp_path, monkeypatch):
+    """Or a translation that the text does not have would have no column."""
+    _, tokenizer = aligner(toy, "method=none").backbone.load("eager")
+    texts = [piece.removeprefix("\u2581") for piece in tokenizer.get_vocab() if piece.startswith("\u2581")]
+    cut = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts if text.isalpha()}
+    (word, (known,)), (translation, (unseen,)) = [one for one in cut.items() if len(one[1]) == 1][:2]
+    path = tmp_path / "en-de.txt"
+    path.write_text(f"{word} {translation}\n", encoding="utf-8")
+
+    def without(tables, vocabulary):
+        counts = {language: torch.ones(vocabulary) for language in ("en", *tables)}
+        return {language: one.index_fill(0, torch.tensor([unseen]), 0) for language, one in counts.items()}
+
+    monkeypatch.setattr(assembly, "counted", without)
+    _, _, batch = first(toy, "method=dict_mlm", f"data.lexicon={path}", "align.vocabulary=seen")
+    assert batch.vocabulary.columns(torch.tensor([known, unseen])).tolist() == [known, unseen]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from training.toy import batches, built, configured, exact, fitted, state
+from training.toy import batches, built, composed_of, configured, exact, fitted, state
 
 from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.validation import check_losses
@@ -74,5 +74,11 @@ def test_what_cannot_be_is_refused(toy):
         check_losses(configured(toy, "losses.masked_words.start=0.5"))
     with pytest.raises(ConfigError, match=r"masked_every=2 with losses.in.*set losses.in\w+.view=clean"):
         check_losses(configured(toy, "align.masked_every=2"))
+    linked = (*composed_of("masked_words", "word_links"), "losses.word_links.view=masked", "align.masked_every=2")
+    with pytest.raises(ConfigError, match=r"masked_every=2 with losses.word_links, which reads all pairs"):
+        configured(toy, *linked)
+    late_alone = ("method=mlm", "weighting.form=fixed", "losses.masked_words.start=0.5")
+    with pytest.raises(ConfigError, match=r"words.start=0.5: until then nothing is learned; set losses.masked_words"):
+        configured(toy, *late_alone)
     with pytest.raises(ConfigError, match=r"masked_every=4 leaves 3 of align.batch_size=12 pairs, no multiple of 2"):
         refuse_unshared(configured(toy, *FEWER, "align.batch_size=12"), 2)

@@ -308,6 +308,17 @@ def test_weights_are_the_softmax_of_cosines_with_a_mean_of_one(similarity):
     assert similarity_weights(torch.tensor(copied), torch.tensor(target), similarity, 0.3).argmax() == 6
 
 
+def test_an_update_is_divided_by_what_its_rows_weigh_together_however_little_that_is(toy, tmp_path):
+    """Adam moves alike whatever the loss is multiplied with, so that the loss itself is looked at."""
+
+    def loss(*words: str) -> float:
+        settings = [f"tuning.instance_weighting.{one}" for one in words]
+        loop = fitted(*tuned(toy, "tuning=instance_weighting", *settings), tmp_path / words[0])
+        return float(loop.callback_metrics["finetune/loss"])
+
+    assert loss("least=0.01", "most=0.01") == pytest.approx(loss("least=1", "most=1"), rel=1e-3)
+
+
 @pytest.mark.parametrize("task", ["mldoc", "panx"])
 def test_a_weight_is_that_many_copies_of_a_row(toy, task):
     module, data = tuned(toy, task=task)

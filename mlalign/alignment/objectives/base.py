@@ -17,6 +17,8 @@ from mlalign.cost import BatchSize
 from mlalign.data.lexicon import TokenLexicon
 from mlalign.data.reads import PARALLEL
 from mlalign.data.teacher_vectors import TeacherVectors
+from mlalign.errors import ConfigError
+from mlalign.wording import plural
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,21 @@ class Parts:
     align: Align
     lexicon: TokenLexicon = field(default_factory=dict)
     teacher: TeacherVectors | None = None
+
+    def require_layer(self, key: str, number: int | None) -> None:
+        """Refuse a layer that the encoder does not have.
+
+        Args:
+            key: of the setting, for the message.
+            number: its value; None for the last.
+
+        Raises:
+            ConfigError: it has fewer.
+        """
+        if number is not None and number > self.layers:
+            raise ConfigError(
+                f"{key}={number}: the encoder has {plural(self.layers, 'layer')}; name one of them, or null for the last"
+            )
 
 
 class Objective(nn.Module, ABC):

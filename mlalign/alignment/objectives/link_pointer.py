@@ -10,10 +10,8 @@ from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.config.settings import at_least, setting
 from mlalign.cost import BatchSize, linear_operations
-from mlalign.errors import ConfigError
 from mlalign.losses import mutual_links, pointer_loss, sinkhorn
 from mlalign.training.gathering import weighted
-from mlalign.wording import plural
 
 
 class LinkPointer(Objective):
@@ -43,11 +41,7 @@ class LinkPointer(Objective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings = settings
-        if (settings.layer or 0) > parts.layers:
-            raise ConfigError(
-                f"losses.link_pointer.layer={settings.layer}: the encoder has {plural(parts.layers, 'layer')}; "
-                "name one of them, or null for the last"
-            )
+        parts.require_layer("losses.link_pointer.layer", settings.layer)
         self.query = nn.Linear(parts.dim, parts.dim)
         self.key = nn.Linear(parts.dim, parts.dim, bias=False)  # one would be the same for all keys of a query
 

@@ -18,10 +18,8 @@ from mlalign.config.enums import ContrastView, Projection
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, SHARE, at_least, setting
 from mlalign.cost import BatchSize, linear_operations
-from mlalign.errors import ConfigError
 from mlalign.losses import momentum_contrast_loss
 from mlalign.training.gathering import all_gather
-from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +73,7 @@ class MomentumContrast(Objective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings, self.encodes_again = settings, frozenset({f"{TARGET}{settings.view}"})
-        if settings.layer is not None and settings.layer > parts.layers:
-            raise ConfigError(
-                f"losses.momentum_contrast.layer={settings.layer}: the encoder has {plural(parts.layers, 'layer')}; "
-                "name one of them, or null for the last"
-            )
+        parts.require_layer("losses.momentum_contrast.layer", settings.layer)
         self.momentum = settings.momentum if settings.momentum is not None else max(0.0, 1 - 10 / parts.align.steps)
         weight = torch.empty(parts.dim, parts.dim).normal_(std=0.02)
         is_linear = settings.projection == Projection.linear

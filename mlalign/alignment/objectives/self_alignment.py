@@ -10,9 +10,7 @@ from mlalign.alignment.objectives.base import Needs, Objective, Parts
 from mlalign.config.enums import View
 from mlalign.config.settings import SHARE, at_least, setting
 from mlalign.cost import BatchSize, linear_operations
-from mlalign.errors import ConfigError
 from mlalign.losses import self_alignment_loss
-from mlalign.wording import plural
 
 
 class SelfAlignment(Objective):
@@ -43,10 +41,7 @@ class SelfAlignment(Objective):
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings = settings
-        if (settings.layer or 0) > parts.layers:
-            raise ConfigError(
-                f"losses.self_alignment.layer={settings.layer}: the encoder has {plural(parts.layers, 'layer')}"
-            )
+        parts.require_layer("losses.self_alignment.layer", settings.layer)
 
     def forward(self, batch: EncodedBatch) -> Float[Tensor, ""]:
         """A mean over pairs, which every rank has as many of."""

@@ -251,4 +251,7 @@ def refuse_spans(name: str, config: Train) -> Iterator[str]:
     """What to say where an example is not made of any text, nor said with other words."""
     kind = learned_tasks().get(config.task.metric)
     if kind is not None and not kind.is_plain:
-        yield f"tuning={name} with task={config.task.name}: its examples cannot be said with other words"
+        yield (
+            f"tuning={name} with task={config.task.name}: its examples cannot be said with other words; choose "
+            "tuning=translate_train, or a task of texts or of tags"
+        )

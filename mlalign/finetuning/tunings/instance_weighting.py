@@ -63,7 +63,7 @@ class InstanceWeighting(Tuning):
             if self.least > self.most:
                 yield (
                     f"tuning.instance_weighting.least={self.least:g} is more than "
-                    f"tuning.instance_weighting.most={self.most:g}"
+                    f"tuning.instance_weighting.most={self.most:g}; lower the one, or raise the other"
                 )
             if "self_training" in config.tuning:
                 yield "tuning=[instance_weighting,self_training]: only English rows get a weight; choose one of the two"
