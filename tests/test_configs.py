@@ -36,6 +36,7 @@ NEEDED = {  # by some choices
     ("losses", "momentum_contrast"): ["align.masked_every=1"],
     **{("card", name): ["dry_run=true"] for name in ("a100", "h100", "h200", "t4")},
     ("losses", "dict_mlm"): ["data.lexicon=induced"],
+    **{("losses", f"late_{name}"): [f"losses.{name}.start=0"] for name in ("masked_words", "word_distribution")},
     **{("losses", name): ["data.links=ibm1"] for name in ("word_links", "strong_word_links", "close_word_links")},
 }
 

@@ -174,14 +174,20 @@ class Resources:
         """Read what was looked for of the task, and keep it, so that a fault is told before anything is trained.
 
         Raises:
-            DataError: a file is broken, or a translation has another label than what it translates.
+            DataError: a file is broken, or translates nothing that is learned, or a translation has another label than
+                what it translates.
         """
         for language, part in self._needed:
             if part == "train":
                 self.texts(TextSource.task, language)
-            else:
-                for example in self._learned:
-                    self.translation(example, language)
+                continue
+            found = [self.translation(example, language) for example in self._learned]
+            if not any(found):
+                raise DataError(
+                    f"{self.files.path(language, part)}: expected translations of the English train part, found none "
+                    f"that has the id of one of its {len(found)} examples, as {self._learned[0].id}; give a "
+                    "translation the id, or the line, of what it translates"
+                )
 
     @cached_property
     def _learned(self) -> Sequence[AnyExample]:

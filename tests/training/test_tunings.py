@@ -198,6 +198,14 @@ def test_a_translation_with_another_label_is_refused(toy):
     assert resources.translation(replace(one, id="none"), "de") is None
 
 
+def test_translations_of_nothing_that_is_learned_are_refused(toy):
+    module, data = tuned(toy, "tuning=translate_train")
+    resources = only(module).parts.resources
+    resources.translations = lambda language: {"none": data.train.examples[0]}
+    with pytest.raises(DataError, match=r"german: expected translations .* none that has the id of one of its 40 exam"):
+        resources.check()
+
+
 # Consistency
 
 
@@ -348,7 +356,7 @@ def test_the_surest_of_each_label_are_learned():
 def test_a_text_gets_the_labels_that_the_model_gives_it(toy, task):
     module, data = tuned(toy, "tuning=self_training", task=task)
     module.train()
-    rows = only(module).target_rows()
+    rows = only(module).settings.rows(only(module).parts.resources)
     found = list(guessed(module, data, rows))
     assert module.training
     assert [guess.row.language for guess in found] == [row.language for row in rows]

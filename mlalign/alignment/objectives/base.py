@@ -84,9 +84,8 @@ class Parts:
             ConfigError: it has fewer.
         """
         if number is not None and number > self.layers:
-            raise ConfigError(
-                f"{key}={number}: the encoder has {plural(self.layers, 'layer')}; name one of them, or null for the last"
-            )
+            found = f"{key}={number}: the encoder has {plural(self.layers, 'layer')}"
+            raise ConfigError(f"{found}; name one of them, or null for the last")
 
 
 class Objective(nn.Module, ABC):

@@ -20,6 +20,7 @@ from mlalign.config.settings import POSITIVE, SHARE, at_least, setting
 from mlalign.cost import BatchSize, linear_operations
 from mlalign.losses import momentum_contrast_loss
 from mlalign.training.gathering import all_gather
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from omegaconf import MISSING
 from torch import Tensor, nn
 
 from mlalign.config.enums import Freeze
@@ -17,7 +18,7 @@ from mlalign.config.schema import Train
 from mlalign.data.languages import canonical
 from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.data.sampling import stream
-from mlalign.finetuning.resources import Resources
+from mlalign.finetuning.resources import Resources, TextSource
 from mlalign.models.task_encoder import Represented
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.registry import learned_tasks
@@ -239,6 +240,45 @@ class Tuning(nn.Module):
         """What is trained with the head."""
         theirs = set() if self.opponent is None else {id(one) for one in self.opponent.parameters()}
         return [one for one in self.parameters() if id(one) not in theirs]
+
+
+@dataclass
+class TargetLanguages(Tuning.Settings):
+    """Settings of a tuning that reads text of target languages."""
+
+    languages: list[str] | None = None  # null: all that the task is tested in
+
+    @property
+    def name(self) -> str:
+        """Of the tuning, as in ``tuning.<name>``: that of its file."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def chosen(self, resources: Resources) -> list[str]:
+        """The target languages."""
+        return resources.languages(f"tuning.{self.name}.languages", self.languages)
+
+
+@dataclass
+class UnlabelledText(TargetLanguages):
+    """Settings of a tuning that reads their text without labels."""
+
+    unlabelled: TextSource = MISSING
+
+    def rows(self, resources: Resources) -> list[Row]:
+        """All texts, in their languages."""
+        return [
+            Row(one, canonical(language))
+            for language in self.chosen(resources)
+            for one in resources.texts(self.unlabelled, language)
+        ]
+
+    def require(self, resources: Resources) -> None:
+        """Such text of every language."""
+        resources.require_texts(self.name, self.unlabelled, self.chosen(resources))
+
+    def read(self, reads: frozenset[str]) -> frozenset[str]:
+        """One of the two kinds of text."""
+        return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
 
 def refuse_frozen(name: str, config: Train) -> Iterator[str]:

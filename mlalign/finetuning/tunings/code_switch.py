@@ -15,7 +15,7 @@ from mlalign.data.readers.records import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
-from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_spans
+from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning, refuse_spans
 from mlalign.tasks.updates import Row
 
 
@@ -39,11 +39,10 @@ class CodeSwitch(Tuning):
     neutral = {"cross": 0}  # noqa: RUF012
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(TargetLanguages):
         """How much is replaced, by words of which languages."""
 
         unit: Unit = Unit.word
-        languages: list[str] | None = None  # null: all that the task is tested in
         ratio: float = setting(MISSING, CLOSED_SHARE)  # of the examples that are touched
         cross: float = setting(MISSING, CLOSED_SHARE)  # of the words in them that are to be replaced
 
@@ -69,10 +68,6 @@ class CodeSwitch(Tuning):
         def note(self, faithful: str | None) -> str | None:
             """Of words alone."""
             return faithful if self.unit == Unit.word else None
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.code_switch.languages", self.languages)
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from mlalign.config.settings import CLOSED_SHARE, at_least, setting
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
-from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning, refuse_frozen, refuse_spans
 from mlalign.losses import consistency_loss
 from mlalign.tasks.base import IGNORED, TaskBatch
 from mlalign.tasks.updates import Row
@@ -45,12 +45,10 @@ class Consistency(Tuning):
     neutral = {"weight": 0, "view": "noise"}  # noqa: RUF012  # longer views cut an update into other parts
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(TargetLanguages):
         """See ``losses.consistency_loss``."""
 
-        name: ClassVar[str] = "consistency"
         view: View = MISSING
-        languages: list[str] | None = None  # null: all that the task is tested in
         cross: float = setting(MISSING, CLOSED_SHARE)  # view=code_switch: of the words that are to be replaced
         noise: float = setting(MISSING, at_least(0))  # view=noise: standard deviation
         per_class: bool = MISSING  # divided by the number of classes, as published
@@ -65,10 +63,6 @@ class Consistency(Tuning):
             """A dictionary, for views with other words."""
             if self.view == View.code_switch:
                 resources.require_lexicon(self.name, self.chosen(resources))
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages(f"tuning.{self.name}.languages", self.languages)
 
         def passes(self, epochs: int) -> float:
             """The second view."""

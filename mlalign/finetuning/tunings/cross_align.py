@@ -12,7 +12,7 @@ from torch.nn import functional
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.finetuning.resources import Resources
-from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning
+from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, TargetLanguages, Tuning
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.registry import learned_tasks
 from mlalign.tasks.updates import Pairs, Row
@@ -28,10 +28,9 @@ class CrossAlign(Tuning):
     faithful = "the largest logit over positions instead of a learned map of them; no contrastive and no intent term"
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(TargetLanguages):
         """Which translations."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
         weight: float = setting(MISSING, at_least(0))
 
         def check(self, config: Train) -> Iterator[str]:
@@ -49,10 +48,6 @@ class CrossAlign(Tuning):
         def passes(self, epochs: int) -> float:
             """Both sides of as many pairs."""
             return WITH_PAIRS
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.cross_align.languages", self.languages)
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

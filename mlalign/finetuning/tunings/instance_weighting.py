@@ -13,11 +13,9 @@ from torch.nn import functional
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import POSITIVE, at_least, setting
-from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.evaluating import read_all
-from mlalign.finetuning.resources import Resources, TextSource
-from mlalign.finetuning.tunings.base import Parts, Tuning, Vector, refuse_spans
+from mlalign.finetuning.tunings.base import Parts, Tuning, UnlabelledText, Vector, refuse_spans
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.updates import EpochRows, Row, encode_rows
 
@@ -45,11 +43,9 @@ class InstanceWeighting(Tuning):
     neutral = {"least": 1, "most": 1}  # noqa: RUF012
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(UnlabelledText):
         """What is compared, and how weights follow."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
-        unlabelled: TextSource = MISSING
         vector: Vector = MISSING
         similarity: Similarity = MISSING
         texts: int = setting(MISSING, at_least(1))  # target texts that are compared with, of all languages together
@@ -71,18 +67,6 @@ class InstanceWeighting(Tuning):
         def passes(self, epochs: int) -> None:
             """Unlabelled text is read besides."""
 
-        def require(self, resources: Resources) -> None:
-            """Unlabelled text of every language."""
-            resources.require_texts("instance_weighting", self.unlabelled, self.chosen(resources))
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.instance_weighting.languages", self.languages)
-
-        def read(self, reads: frozenset[str]) -> frozenset[str]:
-            """One of the two kinds of text."""
-            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
-
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
         self.settings = settings
@@ -97,14 +81,8 @@ class InstanceWeighting(Tuning):
 
     def target_rows(self) -> list[Row]:
         """The target texts that are compared with: in every epoch the same."""
-        resources, settings = self.parts.resources, self.settings
-        rows = [
-            Row(one, canonical(language))
-            for language in settings.chosen(resources)
-            for one in resources.texts(settings.unlabelled, language)
-        ]
-        random = stream(self.parts.seed, self.parts.name)
-        return [rows[place] for place in random.permutation(len(rows))[: settings.texts]]
+        rows, random = self.settings.rows(self.parts.resources), stream(self.parts.seed, self.parts.name)
+        return [rows[place] for place in random.permutation(len(rows))[: self.settings.texts]]
 
     def remembered(self) -> Float[Tensor, " examples"] | None:
         """The weights of the epoch."""

@@ -12,8 +12,16 @@ from mlalign.config.enums import Confusion
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.data.languages import canonical
-from mlalign.finetuning.resources import Resources, TextSource
-from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import (
+    WITH_PAIRS,
+    EncodedPairs,
+    Parts,
+    Tuning,
+    UnlabelledText,
+    Vector,
+    refuse_frozen,
+    refuse_spans,
+)
 from mlalign.losses import confusion_loss, discriminator_loss
 from mlalign.tasks.updates import Pairs, Row
 
@@ -31,11 +39,9 @@ class LanguageAdversary(Tuning):
     neutral = {"generator_rate": 0}  # noqa: RUF012
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(UnlabelledText):
         """See ``losses.confusion_loss``; learning rates are peaks."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
-        unlabelled: TextSource = MISSING
         vector: Vector = MISSING
         form: Confusion = MISSING
         generator_rate: float | None = setting(MISSING, at_least(0))  # null: ``weight`` of the task's gradient
@@ -47,21 +53,9 @@ class LanguageAdversary(Tuning):
             yield from refuse_frozen("language_adversary", config)
             yield from refuse_spans("language_adversary", config)
 
-        def require(self, resources: Resources) -> None:
-            """Unlabelled text of every language."""
-            resources.require_texts("language_adversary", self.unlabelled, self.chosen(resources))
-
         def passes(self, epochs: int) -> float:
             """Both sides of as many pairs."""
             return WITH_PAIRS
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.language_adversary.languages", self.languages)
-
-        def read(self, reads: frozenset[str]) -> frozenset[str]:
-            """One of the two kinds of text."""
-            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -37,7 +37,6 @@ class ModelConsistency(Consistency):
     class Settings(Consistency.Settings):
         """See ``losses.model_consistency_loss``."""
 
-        name: ClassVar[str] = "model_consistency"
         start: float = setting(MISSING, OPEN_SHARE)  # of the epochs that are the first stage
 
         def check(self, config: Train) -> Iterator[str]:

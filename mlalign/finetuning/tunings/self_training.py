@@ -11,13 +11,11 @@ from torch import Tensor
 
 from mlalign.config.schema import Train
 from mlalign.config.settings import CLOSED_SHARE, OPEN_SHARE, POSITIVE, setting
-from mlalign.data.languages import canonical
 from mlalign.data.readers import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.finetuning.evaluating import read_all
-from mlalign.finetuning.resources import Resources, TextSource
-from mlalign.finetuning.tunings.base import Parts, Tuning, refuse_spans
+from mlalign.finetuning.tunings.base import Parts, Tuning, UnlabelledText, refuse_spans
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import Row, encode_rows
 
@@ -48,11 +46,9 @@ class SelfTraining(Tuning):
     neutral = {"threshold": 1.1}  # noqa: RUF012
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(UnlabelledText):
         """When labels are given, and which are learned."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
-        unlabelled: TextSource = MISSING
         start: float = setting(MISSING, OPEN_SHARE)  # of the epochs that learn English alone
         threshold: float = setting(MISSING, POSITIVE)  # least probability of every label; above 1: none
         share: float = setting(MISSING, CLOSED_SHARE)  # of the texts of each label, the surest; of words: of all
@@ -65,18 +61,6 @@ class SelfTraining(Tuning):
 
         def passes(self, epochs: int) -> None:
             """Unlabelled text is read besides."""
-
-        def require(self, resources: Resources) -> None:
-            """Unlabelled text of every language."""
-            resources.require_texts("self_training", self.unlabelled, self.chosen(resources))
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.self_training.languages", self.languages)
-
-        def read(self, reads: frozenset[str]) -> frozenset[str]:
-            """One of the two kinds of text."""
-            return frozenset({"sides" if self.unlabelled == TextSource.parallel else "unlabelled"})
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
@@ -94,7 +78,7 @@ class SelfTraining(Tuning):
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
         """Give labels once, when the share of the epochs is over."""
         if module.current_epoch == self.parts.epoch_after(self.settings.start):
-            guesses = list(guessed(module, data, self.target_rows()))
+            guesses = list(guessed(module, data, self.settings.rows(self.parts.resources)))
             self.learned = chosen(guesses, self.settings.threshold, self.settings.share)
 
     def remembered(self) -> list[tuple[JsonObject, str]]:
@@ -105,17 +89,8 @@ class SelfTraining(Tuning):
     def remember(self, known: list[tuple[JsonObject, str]]) -> None:
         """The same again."""
         if known:
-            kind: Any = type(self.target_rows()[0].example)
+            kind: Any = type(self.settings.rows(self.parts.resources)[0].example)
             self.learned = [Row(kind(**example), language) for example, language in known]
-
-    def target_rows(self) -> list[Row]:
-        """All target texts, without labels."""
-        resources, settings = self.parts.resources, self.settings
-        return [
-            Row(one, canonical(language))
-            for language in settings.chosen(resources)
-            for one in resources.texts(settings.unlabelled, language)
-        ]
 
 
 def guessed(module: "FinetuningModule", data: "TaskDataModule", rows: Sequence[Row]) -> Iterator[Guess]:

@@ -9,7 +9,7 @@ from mlalign.config.settings import CLOSED_SHARE, setting
 from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
-from mlalign.finetuning.tunings.base import Parts, Tuning
+from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning
 from mlalign.tasks.updates import Row
 
 
@@ -25,10 +25,9 @@ class TranslateTrain(Tuning):
     neutral = {"share": 0}  # noqa: RUF012
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(TargetLanguages):
         """Into which languages, and how much."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
         share: float | None = setting(MISSING, CLOSED_SHARE)  # of rows that are translated; null: English as any other
 
         def require(self, resources: Resources) -> None:
@@ -36,10 +35,6 @@ class TranslateTrain(Tuning):
             resources.require_translations(
                 "tuning.translate_train.languages", self.chosen(resources), "choose tuning.translate_train.languages"
             )
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.translate_train.languages", self.languages)
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

@@ -12,7 +12,16 @@ from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.data.languages import canonical
 from mlalign.finetuning.resources import PairSource, Resources
-from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, Tuning, Vector, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import (
+    WITH_PAIRS,
+    EncodedPairs,
+    Parts,
+    TargetLanguages,
+    Tuning,
+    Vector,
+    refuse_frozen,
+    refuse_spans,
+)
 from mlalign.tasks.updates import Pairs, Row
 
 
@@ -25,10 +34,9 @@ class XeroAlign(Tuning):
     )
 
     @dataclass
-    class Settings(Tuning.Settings):
+    class Settings(TargetLanguages):
         """Which pairs, and what is drawn together."""
 
-        languages: list[str] | None = None  # null: all that the task is tested in
         source: PairSource = MISSING
         vector: Vector = MISSING
         detach: bool = MISSING  # English stays where the task puts it
@@ -46,10 +54,6 @@ class XeroAlign(Tuning):
         def passes(self, epochs: int) -> float:
             """Both sides of as many pairs."""
             return WITH_PAIRS
-
-        def chosen(self, resources: Resources) -> list[str]:
-            """The target languages."""
-            return resources.languages("tuning.xero_align.languages", self.languages)
 
         def read(self, reads: frozenset[str]) -> frozenset[str]:
             """One of the two kinds of pairs."""
