@@ -1,16 +1,37 @@
 """Parquet by batches of rows, whose text is counted before it is written out: a dictionary may repeat it endlessly."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mlalign.data.text import what_it_is
 from mlalign.errors import DataError
 
 LARGEST = 1 << 28  # bytes of text in a batch
 TIMES = 1000  # bytes of text for each of a file: gzip reaches no more
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A file, and words for what goes wrong while it is open.
+
+    Raises:
+        DataError: it is not there, damaged or no parquet.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: expected a whole parquet file, found a damaged or other one "
+            f"({str(error).splitlines()[0]}); get it anew{what_it_is(path)}"
+        ) from None
 
 
 def read_batches(path: Path, about: pq.FileMetaData, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:

@@ -68,7 +68,7 @@ def release(path: Path) -> object:
 
 
 def converted(name: str, labels: list[str]) -> Callable[[Path], object]:
-    return lambda path: list(CONVERTERS[name].rows([path], labels, language="de", part="test"))
+    return lambda path: list(CONVERTERS[name].rows(path, labels, language="de", part="test"))
 
 
 def zipped(method: int) -> Callable[[Files], Files]:

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
-from mlalign.data.parquet import read_batches
+from mlalign.data.parquet import opened, read_batches
 from mlalign.data.readers.leftovers import Leftovers
-from mlalign.data.text import LONGEST, read_lines, shortened, what_it_is
+from mlalign.data.text import LONGEST, read_lines, shortened
 from mlalign.errors import DataError, did_you_mean
 
 BATCH = 10_000
@@ -84,33 +84,27 @@ def read_parquet(
     Raises:
         DataError: the file is damaged, has no such columns, or holds more text than a file of its size does.
     """
-    row = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            english, other = _columns(path, file.schema_arrow, language, columns, codes)
-            _refuse_long_rows(path, file.metadata)
-            for batch in read_batches(path, file.metadata, list(dict.fromkeys((english, other))), BATCH):
-                sides = [batch.column(english), batch.column(other)]
-                if english == other:
-                    names = [field.name for field in batch.schema.field(english).type]
-                    sides = [
-                        side.field(release_code(one, names, codes, str(path)))
-                        for side, one in zip(sides, (ENGLISH, language), strict=True)
-                    ]
-                for one, two in zip(*(side.to_pylist() for side in sides), strict=True):
-                    yield one or "", two or ""
-                row += len(batch)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}, after row {row}: expected UTF-8, found other bytes ({error.reason}); get it anew"
-        ) from None
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path}: expected a whole parquet file, found a damaged or other one "
-            f"({str(error).splitlines()[0]}); get it anew{what_it_is(path)}"
-        ) from None
+    with opened(path) as file:
+        english, other = _columns(path, file.schema_arrow, language, columns, codes)
+        _refuse_long_rows(path, file.metadata)
+        row = 0
+        for batch in read_batches(path, file.metadata, list(dict.fromkeys((english, other))), BATCH):
+            sides = [batch.column(english), batch.column(other)]
+            if english == other:
+                names = [field.name for field in batch.schema.field(english).type]
+                sides = [
+                    side.field(release_code(one, names, codes, str(path)))
+                    for side, one in zip(sides, (ENGLISH, language), strict=True)
+                ]
+            try:
+                texts = [side.to_pylist() for side in sides]
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}, after row {row}: expected UTF-8, found other bytes ({error.reason}); get it anew"
+                ) from None
+            for one, two in zip(*texts, strict=True):
+                yield one or "", two or ""
+            row += len(batch)
 
 
 def _refuse_long_rows(path: Path, about: pq.FileMetaData) -> None:
@@ -121,42 +115,28 @@ def _refuse_long_rows(path: Path, about: pq.FileMetaData) -> None:
 
 
 def _columns(
-    path: Path,
-    schema: pa.Schema,
-    language: str,
-    columns: Sequence[str],
-    codes: Mapping[str, str],
+    path: Path, schema: pa.Schema, language: str, columns: Sequence[str], codes: Mapping[str, str]
 ) -> tuple[str, str]:
     """Of English and the other language; the same twice where one struct holds both."""
-    english, other = _names_of_columns(path, schema, language, columns, codes)
+    names = schema.names
+    for column in columns:
+        if column not in names:
+            raise DataError(
+                f"{path}: expected the columns {' and '.join(columns)}, found "
+                f"{', '.join(names)}{did_you_mean(column, names)}; set prepare.columns"
+            )
+    if columns:
+        english, other = columns[0], columns[-1]
+    elif TRANSLATION in names and pa.types.is_struct(schema.field(TRANSLATION).type):
+        english = other = TRANSLATION
+    elif set(PAIRED) <= set(names):
+        english, other = PAIRED
+    else:
+        english, other = (release_code(one, names, codes, f"{path} (its columns)") for one in (ENGLISH, language))
     for column in (english, other):
         kind = schema.field(column).type
         inner = [field.type for field in kind] if pa.types.is_struct(kind) else []
         kinds = inner if english == other else [kind]
         if not kinds or not all(pa.types.is_string(one) or pa.types.is_large_string(one) for one in kinds):
             raise DataError(f"{path}: expected text in the column {column}, found {kind}; set prepare.columns")
-    return english, other
-
-
-def _names_of_columns(
-    path: Path,
-    schema: pa.Schema,
-    language: str,
-    columns: Sequence[str],
-    codes: Mapping[str, str],
-) -> tuple[str, str]:
-    for column in columns:
-        if column not in schema.names:
-            raise DataError(
-                f"{path}: expected the columns {' and '.join(columns)}, found "
-                f"{', '.join(schema.names)}{did_you_mean(column, schema.names)}; set "
-                "prepare.columns"
-            )
-    if columns:
-        return columns[0], columns[-1]
-    if TRANSLATION in schema.names and pa.types.is_struct(schema.field(TRANSLATION).type):
-        return TRANSLATION, TRANSLATION
-    if set(PAIRED) <= set(schema.names):
-        return PAIRED
-    english, other = (release_code(one, schema.names, codes, f"{path} (its columns)") for one in (ENGLISH, language))
     return english, other

@@ -24,11 +24,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status that a server refused with, or None where it was something else."""
-    for link in chain(error):
-        response = getattr(link, "response", None)
-        if isinstance(response, httpx2.Response):
-            return response.status_code
-    return None
+    response = _response(error)
+    return None if response is None else response.status_code
 
 
 def wait_before_next(error: BaseException, attempt: int) -> float | None:
@@ -117,9 +114,12 @@ def _status_in_words(error: BaseException) -> str | None:
 
 def _retry_after(error: BaseException) -> float | None:
     """Seconds that the server asks to wait, where it says so in seconds."""
-    for link in chain(error):
-        response = getattr(link, "response", None)
-        if isinstance(response, httpx2.Response):
-            value = response.headers.get("Retry-After", "")
-            return float(value) if value.isdecimal() else None
-    return None
+    response = _response(error)
+    value = "" if response is None else response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None
+
+
+def _response(error: BaseException) -> httpx2.Response | None:
+    """What the server answered."""
+    found = (getattr(link, "response", None) for link in chain(error))
+    return next((one for one in found if isinstance(one, httpx2.Response)), None)

@@ -1,6 +1,5 @@
 """A plain file of the web: fetched whole, gone on with where it was interrupted."""
 
-import hashlib
 import logging
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ class Cut(httpx2.TransportError):
     """The connection ended before the announced length."""
 
 
-def fetch(url: str, target: Path, *, sha256: str | None = None) -> Path:
+def fetch(url: str, target: Path) -> Path:
     """Fetch a file, unless it is there; ``target`` holds all of it or does not exist.
 
     What has arrived lies beside it as ``<name>.partial``; the next attempt, also of another
@@ -31,22 +30,21 @@ def fetch(url: str, target: Path, *, sha256: str | None = None) -> Path:
     Args:
         url: http or https.
         target: the final name.
-        sha256: in hexadecimal, where it is known.
 
     Raises:
         DataError: no such file, no access, no connection, a busy or failing server after a few
-            attempts, another checksum than expected, a full disk.
+            attempts, a full disk.
     """
     try:
         with locked(target.with_name(f".{target.name}.lock")):
             if not target.is_file():
-                _fetch(url, target, sha256)
+                _fetch(url, target)
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise DataError(f"{url}: {_in_words(error)}") from error
     return target
 
 
-def _fetch(url: str, target: Path, sha256: str | None) -> None:
+def _fetch(url: str, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     mark = target.with_name(f"{target.name}.partial.etag")
     log.info("Fetching %s", url)
@@ -64,14 +62,6 @@ def _fetch(url: str, target: Path, sha256: str | None) -> None:
                     raise
                 log.info("%s: %s. Trying again in %.0f s", url, briefly(error), wait)
                 time.sleep(wait)
-    found = _sha256(partial) if sha256 is not None else None
-    if found != sha256:
-        partial.unlink()
-        mark.unlink(missing_ok=True)
-        raise DataError(
-            f"{url}: expected the sha256 {sha256}, found {found}; what came is removed. Try again; "
-            "if it stays so, the file on the server has changed"
-        )
     publish(partial, target)
     mark.unlink(missing_ok=True)
 
@@ -111,8 +101,3 @@ def _in_words(error: Exception) -> str:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -163,7 +163,7 @@ def test_numbers_without_names_of_classes_are_refused(name, tmp_path):
     row = {"id": "1", "intent": 0, "utt": "a", "annot_utt": "a"}
     path = parquet([row], features, tmp_path / "test.parquet")
     with pytest.raises(DataError, match="names of the classes of the column"):
-        list(CONVERTERS[name].rows([path], [], language="de-DE", part="test"))
+        list(CONVERTERS[name].rows(path, [], language="de-DE", part="test"))
 
 
 def test_tunings_find_translations_in_what_the_hub_gives(served, tmp_path):

@@ -231,7 +231,7 @@ def test_a_release_of_another_form_is_refused(change, words, pawsx, layout):
 def test_what_is_no_parquet_is_refused(hub, layout):
     names = [f"en/{part}-0.parquet" for part in ("train", "validation", "test")]
     hub.repository("datasets", PAWSX, dict.fromkeys(names, "<html>"))
-    with pytest.raises(DataError, match="cannot be read as parquet"):
+    with pytest.raises(DataError, match="expected a whole parquet file"):
         prepared(layout)
 
 

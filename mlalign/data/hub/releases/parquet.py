@@ -1,15 +1,13 @@
 """Rows of a parquet file: as much as is needed at a time, its columns checked first."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow
-import pyarrow.parquet
 
-from mlalign.data.parquet import read_batches
-from mlalign.data.text import parse_json, what_it_is
+from mlalign.data.parquet import opened, read_batches
+from mlalign.data.text import parse_json
 from mlalign.errors import DataError, did_you_mean
 
 BATCH = 4096
@@ -26,7 +24,7 @@ def parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, A
         DataError: it is no parquet file, or holds more text than a file of its size does; a column is not there or
             holds something else; or a value is missing.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         there = file.schema_arrow.names
         for column in columns:
             if column not in there:
@@ -60,7 +58,7 @@ def _kind(form: pyarrow.DataType) -> str:
 
 def class_names(path: Path, column: str) -> list[str] | None:
     """Names of the classes that a column's numbers stand for, where ``datasets`` noted them."""
-    with _opened(path) as file:
+    with opened(path) as file:
         noted = (file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
     try:
         feature = parse_json(noted.decode()).get("info", {}).get("features", {}).get(column, {})
@@ -83,15 +81,6 @@ def needed_class_names(path: Path, column: str) -> list[str]:
             "found none; the release has changed"
         )
     return names
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            yield file
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as parquet ({error}); get it anew{what_it_is(path)}") from None
 
 
 def check_classes(path: Path, column: str, labels: Sequence[str]) -> None:

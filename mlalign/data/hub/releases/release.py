@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlalign.data.hub.faults import in_words
 from mlalign.data.hub.fetching import Repo, hub_file, hub_files, hub_repo, script_instead
-from mlalign.data.hub.releases.converter import Converter
+from mlalign.data.hub.releases.converters import Converter
 from mlalign.data.languages import ENGLISH, codes_of
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers import AnyExample, Format, PartName
@@ -238,7 +238,8 @@ class Preparation:
         converter, called = self.layout.converter, self.layout.format.called(language)
         if converter.header:
             yield converter.header
-        yield from converter.rows(paths, self.layout.labels, language=called, part=part)
+        for path in paths:
+            yield from converter.rows(path, self.layout.labels, language=called, part=part)
 
 
 def write_rows(path: Path, rows: Iterable[str]) -> tuple[int, str]:
