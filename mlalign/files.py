@@ -28,6 +28,7 @@ CHECKPOINT = Path("checkpoints/last.ckpt")  # of a stage that is not finished
 PREDICTIONS = "predictions"  # a file for each language that is scored
 EVALUATIONS = "evaluations"  # folders of a run that was scored again
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what is left of a user's share of it
+UNWRITTEN = re.compile(r"No space left on device|unexpected pos|iostream error")  # tokenizers, safetensors and torch
 
 HOST = re.sub(r"[^\w.-]", "_", platform.node()) or "localhost"
 ORPHAN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^/]+)-(?P<pid>\d+)\.(?P<kind>partial|replaced|removed)")
@@ -66,14 +67,31 @@ def replacing(path: Path) -> Iterator[Path]:
     remove_orphans(path.parent, f".{glob.escape(path.name)}.*")
     part = _beside(path, "partial")
     try:
-        yield part
-        publish(part, path)
-    except OSError as error:
-        if error.errno in FULL and error.filename is None:  # a write names no file
-            error.filename = str(path)
-        raise
+        with writing(path):
+            yield part
+            publish(part, path)
     finally:
         _delete(part)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Let errors of a full disk name what is written, whichever library writes it.
+
+    Raises:
+        OSError: of the system, with the path.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) or not UNWRITTEN.search(str(error)):  # ours name the file themselves
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise OSError(errno.ENOSPC, f"cannot be written ({reason})", str(path)) from error
 
 
 def publish(part: Path, path: Path) -> None:

@@ -16,7 +16,7 @@ from tokenizers.models import WordLevel
 from mlalign import files
 from mlalign.config.failures import as_python_does, described
 from mlalign.errors import DataError
-from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole
+from mlalign.files import HOST, locked, publish, remove, remove_orphans, replacing, write_whole, writing
 
 
 def tree(path: Path) -> dict[str, str] | str:
@@ -199,6 +199,9 @@ def test_a_full_disk_is_an_error_of_the_system_whoever_writes(write):
     told = as_python_does(raised.value)
     assert isinstance(told, OSError)
     assert "make room on the disk" in str(told)
+    with pytest.raises(OSError, match=r"cannot be written \(.*'a folder'") as named, writing(Path("a folder")):
+        raise raised.value
+    assert described(named.value).endswith("; make room on the disk, or look at its quota")
 
 
 @FORMS
@@ -216,7 +219,10 @@ def test_a_full_disk_is_told_with_the_file_that_was_to_be_written(tmp_path, writ
     assert not list(tmp_path.iterdir())
 
 
-def test_another_error_stays_what_it_is():
+def test_another_error_stays_what_it_is(tmp_path):
     known = DataError("x: cannot be written (No space left on device)"), OSError(28, "No space left on device")
     for error in (*known, KeyError("a"), RuntimeError("the position is unexpected")):
         assert as_python_does(error) is error
+        with pytest.raises(type(error)) as raised, writing(tmp_path):
+            raise error
+        assert raised.value is error

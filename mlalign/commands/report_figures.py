@@ -8,6 +8,7 @@ from pathlib import Path
 from mlalign.commands.show import MOST_PANELS, measures_of, request_of
 from mlalign.config.commands import Show
 from mlalign.errors import DataError, UserError
+from mlalign.files import FULL
 from mlalign.reporting.drawing.style import save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
 from mlalign.reporting.recorded import held_out_of, own_panels, targets_of
@@ -75,6 +76,8 @@ class Figures:
             numbers = drawn.collect(selection.panels, replace(self.request, language=language))
             csv, *files = save(drawn.draw, numbers, self.folder / FOLDER / task / name)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise  # there is no room for the page either
             if not isinstance(error, UserError):
                 log.warning("%s of %s", name, task or "the encoders", exc_info=True)
             return Shown(name, title, caption, reason=str(error) or type(error).__name__)

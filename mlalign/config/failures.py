@@ -2,17 +2,15 @@
 
 import json
 import logging
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlalign.config.settings import wrong_values
 from mlalign.errors import UserError
-from mlalign.files import FULL, write_whole
+from mlalign.files import FULL, UNWRITTEN, write_whole
 
 FAILED = "failed.json"
 ROOM = "; make room on the disk, or look at its quota"
-UNWRITTEN = re.compile(r"No space left on device|unexpected pos|iostream error")
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
@@ -344,6 +345,10 @@ def explain(error: BaseException) -> str:
     if isinstance(error, AttributeError | AssertionError):  # OmegaConf's, over a key inside of what is null
         words = [word for word in sys.argv[1:] if "." in key_of(word)] or ["a key"]
         return f"{' or '.join(words)}: what it belongs to is null; give all of it as one value"
+    if isinstance(error, OverrideParseException):
+        reason = str(error).splitlines()[0]
+        return f"""{error.override}: Hydra cannot read this ({reason}); a text with brackets, quotes, commas or dollar \
+signs is quoted twice, as 'key="a [b]"', and keys in {{...}} have no quotes"""
     lines = UNHELPFUL.split(str(error), maxsplit=1)[0].splitlines()
     message = "\n".join(line.replace("\t", "  ") for line in lines if line.strip())
     if message.startswith("Could not override 'corpus'"):

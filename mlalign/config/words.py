@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from mlalign.config.renamed import key_of
 from mlalign.config.sweep import is_sweep, is_varied
@@ -40,9 +41,11 @@ def _quoted(word: str, sweeps: bool) -> str:
         return f"{SHORT[key]}={value}"
     if (key in FREE and value.startswith("{")) or key.startswith(NULL_GROUPS):
         return f"++{word}"
-    is_clear = PLAIN.fullmatch(value) or GRAMMAR.match(value)
-    if key_of(f"{key}=") not in PATHS or is_clear or (sweeps and is_varied(value)):
+    if key_of(f"{key}=") not in PATHS or GRAMMAR.match(value) or (sweeps and is_varied(value)):
         return word
+    value = str(Path(value).expanduser()) if value.startswith("~/") else value  # shells leave it behind data.root=
+    if PLAIN.fullmatch(value):
+        return f"{key}{equals}{value}"
     # A backslash is one but for those before a quote and at the end.
     inner = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
     return f"{key}{equals}'{inner}'"

@@ -193,7 +193,7 @@ def open_bytes(path: Path) -> BinaryIO:
         OSError: it cannot be read.
     """
     start = start_of(path)
-    if path.suffix != ".gz":
+    if path.suffix.casefold() != ".gz":
         return path.open("rb")
     if not start.startswith(b"\x1f\x8b"):
         refuse_disguise(str(path), start)

@@ -78,7 +78,8 @@ def get_or_create(
             files.remove(partial_of(folder))
         if broadcast_object(fresh or not (folder / complete).is_file()):
             partial_of(folder).mkdir(exist_ok=True)
-            make(partial_of(folder))
+            with files.writing(folder):
+                make(partial_of(folder))
             barrier()
             if is_rank_zero():
                 files.publish(partial_of(folder), folder)

@@ -1,6 +1,7 @@
 """One command makes a page, all tables and all figures of finished runs."""
 
 import base64
+import errno
 import gzip
 import json
 import re
@@ -95,6 +96,16 @@ def test_runs_that_kept_nothing_but_scores_still_make_a_page(tmp_path):
     assert set(re.findall(r'<p class="absent" data-figure="(\w+)">', text)) == FIGURES
     assert "TrainingError: &lt;NaN&gt;" in text
     assert "de: no predictions were kept." in text
+
+
+def test_a_full_disk_ends_it_without_a_traceback_for_every_figure(world, tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(report_figures, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_report(Report(runs=str(world / "outputs"), report=str(tmp_path), resamples=50))
+    assert "Traceback" not in caplog.text
 
 
 def test_what_is_wrong_with_the_question_is_said(tmp_path):

@@ -3,14 +3,17 @@
 import functools
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from typed import call
 
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import thawed
-from mlalign.config.hydra import resolve
+from mlalign.config.hydra import explain, resolve
 from mlalign.config.plain import container, typed
 from mlalign.config.settings import is_name
 from mlalign.config.task import TaskFiles
@@ -124,6 +127,12 @@ def test_an_odd_path_needs_no_quotes(key, path):
 def test_what_hydra_understands_is_left_as_it_was_typed():
     for word in ("data.root=/plain/path", "output='/a b'", "runs=[a,b]", "data.root=${oc.env:HOME}/x", "seed=1,2", "x"):
         assert quoted([word]) == [word]
+    assert quoted(["data.root=~/a b", "output=~/a", "seed=~/a", "data.root=a~"]) == [
+        f"data.root='{Path.home()}/a b'",
+        f"output={Path.home()}/a",
+        "seed=~/a",
+        "data.root='a~'",
+    ]
     assert quoted(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
     assert quoted(["data.root=a,b", "output=true", "run=1e5"]) == ["data.root='a,b'", "output='true'", "run='1e5'"]
 
@@ -134,6 +143,13 @@ def test_options_can_be_typed_as_a_dictionary():
         config = resolve(compose("train", overrides=words))
     assert config.trainer.options == {"log_every_n_steps": 5}
     assert config.logger.options["notes"] == "first"
+
+
+@pytest.mark.parametrize("word", ["data.root='a' [1]", 'prepare.codes={"no": nb}'])
+def test_a_word_that_hydra_cannot_read_is_named(word):
+    with pytest.raises(OverrideParseException) as raised:
+        OverridesParser.create().parse_overrides(["seed=1", word])
+    assert explain(raised.value).startswith(f"{word}: Hydra cannot read this (")
 
 
 @pytest.mark.parametrize(

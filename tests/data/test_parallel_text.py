@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from mlalign.data.readers import find_corpora, parallel_path, read_pairs
+from mlalign.data.readers.parallel import other_side
 from mlalign.errors import DataError
 
 
@@ -50,6 +51,24 @@ def test_what_is_missing_is_said_with_what_is_there(root, tmp_path):
         parallel_path(root, "tatoeba", "dee")
     with pytest.raises(DataError, match="no such folder; expected parallel/<corpus>/en-"):
         find_corpora(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("name", ["EN-DE.tsv", "en-de.TSV", "En-de.tsv.GZ"])
+def test_names_in_capitals_are_names(tmp_path, name):
+    path = tmp_path / "parallel" / "c" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(b"a\tb\n") if name.endswith("GZ") else b"a\tb\n")
+    assert [len(languages) for languages in find_corpora(tmp_path).values()] == [1]
+    assert parallel_path(tmp_path, "c", "de") == path
+    assert list(read_pairs(path, on_bad_line="error", dropped=Counter())) == [("a", "b")]
+
+
+def test_the_pivot_may_be_either_side_in_capitals(tmp_path):
+    path = tmp_path / "FR-zh-hant.tsv"
+    path.write_text("a\tb\n")
+    assert other_side(path.name, "zh-Hant") == "FR"
+    assert other_side("ZH-Hant-fr.tsv", "zh-Hant") == "fr"
+    assert list(read_pairs(path, on_bad_line="error", dropped=Counter(), pivot="zh-Hant")) == [("b", "a")]
 
 
 def test_both_forms_of_a_file_are_one_too_many(root):

@@ -69,6 +69,14 @@ def test_a_failure_leaves_no_folder_but_what_was_done_so_far(folder, make):
     assert names(folder.parent) == {"aligned"}
 
 
+def test_a_full_disk_is_told_with_the_folder(folder):
+    def fail(part: Path) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 28992 vs 28880")
+
+    with pytest.raises(OSError, match=r"cannot be written \(.*unexpected pos.*deep/aligned'"):
+        get_or_create(folder, fail, complete=WHOLE)
+
+
 def test_a_folder_without_its_last_file_is_made_anew(folder, make):
     folder.mkdir(parents=True)
     (folder / "leftover.txt").write_text("old")

@@ -25,7 +25,7 @@ class Form:
 
 def form_of(path: Path) -> str:
     """The ending that tells the form, without ``.gz``; ``.txt.zip`` is a zip."""
-    return Path(path.name.removesuffix(".gz")).suffix.casefold()
+    return Path(path.name.casefold().removesuffix(".gz")).suffix
 
 
 def find_release(place: Path, language: str, form: Form) -> list[Path]:
@@ -55,15 +55,15 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
             return [place]
         stem, _ = moses.split_name(place.name)
         return moses.find_files(place.parent, stem, language, form.codes)
-    tables = [path for path in sorted(place.rglob("*")) if path.is_file() and form_of(path) in FORMS]
-    names = {path: str(path.relative_to(place)) for path in tables}
-    found = [path for path, name in names.items() if english_side(name, language, form.codes) is not None]
+    names = {path: str(path.relative_to(place)) for path in sorted(place.rglob("*")) if path.is_file()}
+    tables = [path for path, name in names.items() if form_of(path) in FORMS and not is_hidden(name)]
+    found = [path for path in tables if english_side(names[path], language, form.codes) is not None]
     if not tables:
         return moses.find_files(place, None, language, form.codes)
     if not found:
         raise DataError(
             f"{place}: expected a file of English and {language}, named like "
-            f"{language}-en.txt.zip, found {', '.join(names.values())}; name the file that is "
+            f"{language}-en.txt.zip, found {', '.join(names[path] for path in tables)}; name the file that is "
             f"meant with prepare.path=FILE, or its code with prepare.codes={{{language}: CODE}}"
         )
     if len(found) > 1 and any(form_of(path) != ".parquet" for path in found):
@@ -101,6 +101,11 @@ def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftove
         else:
             english_first = english_side(path.name, language, form.codes) in (0, None)
             yield from read_tsv(path, form.columns, english_first=english_first, left=left)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path in a release is a program's own, such as what macOS and Jupyter leave beside files."""
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
 def english_side(name: str, language: str, codes: Mapping[str, str]) -> int | None:

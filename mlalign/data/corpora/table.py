@@ -66,6 +66,11 @@ def _places(path: Path, columns: Sequence[str], header: Sequence[str]) -> tuple[
                 f"{path}, line 1: expected a header with the columns {' and '.join(columns)}, "
                 f"found {shortened(', '.join(header))}{did_you_mean(column, header)}; set prepare.columns"
             )
+        if header.count(column) > 1:
+            raise DataError(
+                f"{path}, line 1: expected one column {column}, found {header.count(column)}; give prepare.columns as "
+                "numbers, and take the header away"
+            )
     return header.index(columns[0]), header.index(columns[1])
 
 

@@ -1,5 +1,6 @@
 """Parallel sentences: ``parallel/<corpus>/en-<xx>.tsv[.gz]``, one ``English<TAB>other`` a line; of other pairs too."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,24 +29,24 @@ def find_corpora(root: Path, pivot: str = ENGLISH) -> dict[str, list[str]]:
 
 
 def _languages(corpus: Path, pivot: str) -> list[str]:
-    found = (other_side(path.name, pivot) for path in corpus.glob("*-*.tsv*"))
+    found = (other_side(path.name, pivot) for path in corpus.glob("*-*"))
     return sorted({one for one in found if one is not None})
 
 
 def other_side(name: str, pivot: str) -> str | None:
     """The language that a file has with the pivot; None for another file. English is always the first in a name."""
-    pair = name.removesuffix(".gz")
-    if not pair.endswith(".tsv"):
+    pair = re.sub(r"\.tsv(\.gz)?$", "", name, flags=re.IGNORECASE)
+    if pair == name:
         return None
-    pair = pair.removesuffix(".tsv")
-    if pair.startswith(f"{pivot}-"):
-        return pair.removeprefix(f"{pivot}-")
-    return pair.removesuffix(f"-{pivot}") if pair.endswith(f"-{pivot}") and pivot != ENGLISH else None
+    if pair.casefold().startswith(f"{pivot}-".casefold()):
+        return pair[len(pivot) + 1 :]
+    is_last = pivot != ENGLISH and pair.casefold().endswith(f"-{pivot}".casefold())
+    return pair[: -len(pivot) - 1] if is_last else None
 
 
 def is_reversed(path: Path, pivot: str) -> bool:
     """Whether the pivot is the second side of a file."""
-    return pivot != ENGLISH and not path.name.startswith(f"{pivot}-")
+    return pivot != ENGLISH and not path.name.casefold().startswith(f"{pivot}-".casefold())
 
 
 def called(pivot: str) -> str:
@@ -77,7 +78,7 @@ def parallel_path(root: Path, corpus: str, language: str, pivot: str = ENGLISH) 
     """
     folder = root / "parallel" / corpus
     codes = codes_of(language, _languages(folder, pivot))
-    found = sorted(path for path in folder.glob("*-*.tsv*") if other_side(path.name, pivot) in codes)
+    found = sorted(path for path in folder.glob("*-*") if other_side(path.name, pivot) in codes)
     if len(codes) > 1:
         one_code_each(folder, codes, pivot)
     if len(found) > 1:

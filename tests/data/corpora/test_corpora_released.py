@@ -257,6 +257,25 @@ def test_what_macos_puts_beside_files_is_no_text(tmp_path):
     assert read(folder) == PAIRS
 
 
+@pytest.mark.parametrize("beside", ["._X.en-de.tsv", "__MACOSX/X.en-de.tsv", ".ipynb_checkpoints/X.en-de.tsv"])
+def test_hidden_files_beside_a_table_are_no_release(tmp_path, beside):
+    tsv(tmp_path / "release" / "X.en-de.tsv", PAIRS)
+    tsv(tmp_path / "release" / beside, PAIRS)
+    assert read(tmp_path / "release") == PAIRS
+
+
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path):
+    path = tsv(tmp_path / "x.tsv", [("en", "de", "de"), ("a", "b", "c")])
+    with pytest.raises(DataError, match=r"line 1: expected one column de, found 2; give prepare\.columns as numbers"):
+        read(path, columns=("en", "de"))
+
+
+def test_a_release_in_capitals_is_one(tmp_path):
+    assert read(tsv(tmp_path / "EN-DE.TSV", PAIRS)) == PAIRS
+    (tmp_path / "EN-DE.TSV.GZ").write_bytes(gzip.compress((tmp_path / "EN-DE.TSV").read_bytes()))
+    assert read(tmp_path / "EN-DE.TSV.GZ") == PAIRS
+
+
 def test_a_unit_in_two_regions_is_asked_about_and_not_left_out(tmp_path):
     place = tmx(tmp_path / "x.tmx", PAIRS)
     british = '<tuv xml:lang="EN-GB"><seg>a colour</seg></tuv></tu>'
