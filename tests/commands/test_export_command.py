@@ -106,6 +106,24 @@ def test_pairs_get_the_recorded_predictions_and_a_pipeline_says_the_same(pairs, 
     assert '{"text": "A first text.", "text_pair"' in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
+def test_what_lora_learned_is_exported_merged_and_bottlenecks_are_refused(toy, tmp_path):
+    config = (f"output={toy / 'exported'}", *SHORT, *PLAIN)
+    merged = train(configured(toy, *config, "backbone.adapter.form=lora"))
+    words = ["export=transformers", "output=model", "language=de"]
+    done = call("evaluate.py", [f"run={merged}", *words], tmp_path)
+    assert done.returncode == 0, done.stderr
+    texts = ["knab seees yadot", "tekram"]
+    found = pipeline("text-classification", str(tmp_path / "model"), top_k=None)(texts)
+    for scores, expected in zip(found, Classifier.from_run(merged)(texts, language="de"), strict=True):
+        assert {one["label"]: one["score"] for one in scores} == pytest.approx(expected["probabilities"], abs=1e-5)
+    (weights,) = (merged / "weights").iterdir()
+    assert (weights / "adapter" / "adapter_config.json").is_file()  # by itself, for peft
+    bottleneck = train(configured(toy, *config, "backbone.adapter.form=bottleneck"))
+    done = call("evaluate.py", [f"run={bottleneck}", "export=transformers", "output=other"], tmp_path)
+    assert done.returncode == 2
+    assert "bottlenecks (backbone.adapter=lora is merged into the weights)" in done.stderr
+
+
 def test_what_transformers_cannot_compute_is_refused_with_the_way_round(toy, tmp_path):
     fused = train(configured(toy, f"output={toy / 'exported'}", *SHORT))
     done = call("evaluate.py", [f"run={fused}", "export=transformers", "output=model"], tmp_path)

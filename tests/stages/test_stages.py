@@ -78,3 +78,10 @@ def test_a_stage_starts_from_the_weights_that_the_one_before_left(toy, tmp_path)
     one, other = (load_encoder(folder, attention="eager")[0].state_dict() for folder in folders)
     assert all(one[name].equal(other[name]) for name in one)
     assert OmegaConf.load(folders[1] / RECIPE).recipe.backbone.encoder == first.name
+
+
+def test_files_of_languages_that_are_not_asked_for_are_one_line_of_their_corpus(toy):
+    folder = toy / "parallel" / "toy"
+    assert list(ParallelText(configured(toy)).ignored()) == []
+    text = ParallelText(configured(toy, "data.languages=[de]"))
+    assert list(text.ignored()) == [f"en-fr.tsv of {folder} (not in data.languages)"]

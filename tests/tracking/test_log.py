@@ -3,12 +3,16 @@
 import itertools
 import json
 import logging
+import multiprocessing
+import re
 import sys
 
 import pytest
+from training.toy import SMALL, write_toy
+from typed import call
 
 from mlalign import progress
-from mlalign.config.hydra import open_closed_streams, place_of
+from mlalign.config.hydra import is_of_sweep, open_closed_streams, place_of, typed_with
 from mlalign.data.text import count_lines
 from mlalign.errors import DataError
 from mlalign.progress import bar, counter
@@ -90,3 +94,26 @@ def test_a_bar_needs_no_standard_error(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     open_closed_streams()
     assert list(bar(True, "reading")(range(3))) == [0, 1, 2]
+
+
+def test_a_run_whose_messages_go_to_a_file_leaves_lines_without_control_characters(tmp_path):
+    write_toy(tmp_path / "data")
+    words = [word for word in SMALL if not word.startswith("trainer.progress")]
+    typed = [*words, "data.root=data", "finetune.epochs=1", "method=inter_sentence"]
+    for more in ([], ["dry_run=true", "card=h100", "seed=2"]):
+        ended = call("train.py", [*typed, *more], tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", ended.stderr)
+        assert "" not in ended.stderr.splitlines()
+        assert ("aligning: 4 of 4" in ended.stderr) == (not more)
+    (log,) = tmp_path.glob("outputs/mldoc/*/run.log")
+    assert "aligning: 4 of 4" in log.read_text(encoding="utf-8")
+
+
+def test_one_of_several_processes_of_a_run_names_the_command_of_the_run(monkeypatch):
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: object())
+    monkeypatch.setattr(sys, "argv", ["train.py", "trainer.devices=2", "method=mlm"])
+    assert typed_with("none") == "python train.py trainer.devices=2 method=none"
+    assert not is_of_sweep()
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=1,2"])
+    assert is_of_sweep()
