@@ -46,17 +46,16 @@ def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
     """
     paths = dictionary_files(path)
     there = sorted(set(paths.values()))
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    files: dict[str, list[Path]] = {}
     for one, code in paths.items():
         for language in (each for each in languages if nearest(each, there) == code):
-            pairs = _read_dictd(one) if one.suffix == ".index" else word_pairs(one)
-            found[language] = {**found.get(language, {}), **_collected(pairs)}
-    if not found:
+            files.setdefault(language, []).append(one)
+    if not files:
         raise DataError(
             f"{path}: dictionaries of English with {', '.join(there)}, "
             f"expected {', '.join(languages)}; add files, or choose other languages with data.languages"
         )
-    return found
+    return {language: _collected(pair for one in own for pair in _entries(one)) for language, own in files.items()}
 
 
 def lexicon_path(choice: str, root: str) -> Path:
@@ -175,6 +174,11 @@ def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for word, translation in pairs:
         found.setdefault(word.casefold(), {})[translation] = None
     return {word: tuple(translations) for word, translations in found.items()}
+
+
+def _entries(path: Path) -> Iterator[tuple[str, str]]:
+    """Words and their translations, in either form."""
+    return _read_dictd(path) if path.suffix == ".index" else word_pairs(path)
 
 
 def word_pairs(path: Path) -> Iterator[tuple[str, str]]:

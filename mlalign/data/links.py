@@ -36,10 +36,13 @@ class Sentences(NamedTuple):
     words: Ints
     lengths: Ints
 
-    def part(self, start: int, stop: int) -> "Sentences":
-        """Some of the sentences."""
-        first, last = self.lengths[:start].sum(), self.lengths[:stop].sum()
-        return Sentences(self.words[first:last], self.lengths[start:stop])
+    def parts(self, size: int) -> Iterator["Sentences"]:
+        """So many of the sentences at a time."""
+        end = 0
+        for place in range(0, len(self.lengths), size):
+            lengths = self.lengths[place : place + size]
+            start, end = end, end + int(lengths.sum())
+            yield Sentences(self.words[start:end], lengths)
 
 
 class _Cells(NamedTuple):
@@ -111,8 +114,7 @@ class Model1:
 
     def _parts(self) -> Iterator[tuple[Sentences, Sentences]]:
         """Chunks of pairs."""
-        for start in range(0, len(self.source.lengths), CHUNK):
-            yield self.source.part(start, start + CHUNK), self.target.part(start, start + CHUNK)
+        return zip(self.source.parts(CHUNK), self.target.parts(CHUNK), strict=True)
 
     def _index(self) -> tuple[Ints, list[_Cells]]:
         """The pairs of words that stand in one pair of sentences, as keys, and where each occurs."""

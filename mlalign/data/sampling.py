@@ -1,13 +1,45 @@
 """Which pairs make batch t of epoch e: a pure function of the seed, e and t."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 POOL = 64  # batches whose sentences are sorted by length before they are cut into batches
+
+
+Key = TypeVar("Key")
+
+
+class Batches(Sampler[Key]):
+    """Batches that are made from epoch and number alone, so that a run resumes at any of them.
+
+    Attributes:
+        epoch: which is iterated over.
+        start: the first batch of the next iteration.
+    """
+
+    epoch = start = 0
+
+    @abstractmethod
+    def key(self, epoch: int, batch: int) -> Key:
+        """What names one batch."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+
+    def __iter__(self) -> Iterator[Key]:
+        start, self.start = self.start, 0
+        for batch in range(start, len(self)):
+            yield self.key(self.epoch, batch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
 
 
 class BatchKey(NamedTuple):
@@ -19,7 +51,7 @@ class BatchKey(NamedTuple):
     rows: NDArray[np.int64]
 
 
-class PairBatches(Sampler[BatchKey]):
+class PairBatches(Batches[BatchKey]):
     """Batches of one language pair each, the language drawn by size to a power.
 
     Nothing is kept between batches, so a run resumes at any batch, whatever the number of workers
@@ -50,38 +82,30 @@ class PairBatches(Sampler[BatchKey]):
         self.seed = seed
         sizes = np.array([len(lengths[language]) for language in self.languages], float)
         self.shares = sizes**exponent / (sizes**exponent).sum()
-        self.epoch = 0
-        self.start = 0
-        self._drawn: tuple[int, NDArray[np.int64]] | None = None
+        self._drawn: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None
         self._passes: dict[str, tuple[tuple[int, int], NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
         return self.batches
 
-    def __iter__(self) -> Iterator[BatchKey]:
-        start, self.start = self.start, 0
-        for batch in range(start, self.batches):
-            yield self.key(self.epoch, batch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
     def key(self, epoch: int, batch: int) -> BatchKey:
         """Language and rows of one batch."""
-        sequence = self._sequence(epoch)
-        language = self.languages[sequence[batch]]
-        before = int((sequence[:batch] == sequence[batch]).sum())
+        if self._drawn is None or self._drawn[0] != epoch:
+            self._drawn = (epoch, *self._sequence(epoch))
+        _, sequence, earlier = self._drawn
+        language, before = self.languages[sequence[batch]], int(earlier[batch])
         per_pass = max(1, len(self.lengths[language]) // self.pairs)
         order = self._pass(language, epoch, before // per_pass)
         return BatchKey(epoch, batch, language, order[before % per_pass])
 
-    def _sequence(self, epoch: int) -> NDArray[np.int64]:
-        """The languages of an epoch's batches."""
-        if self._drawn is None or self._drawn[0] != epoch:
-            drawn = self._random(epoch, "languages").choice(len(self.languages), size=self.batches, p=self.shares)
-            self._drawn = (epoch, drawn)
-        return self._drawn[1]
+    def _sequence(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The languages of an epoch's batches, and of each how many earlier batches have the same."""
+        drawn = self._random(epoch, "languages").choice(len(self.languages), size=self.batches, p=self.shares)
+        earlier = np.empty_like(drawn)
+        for language in range(len(self.languages)):
+            places = np.flatnonzero(drawn == language)
+            earlier[places] = np.arange(len(places))
+        return drawn, earlier
 
     def _pass(self, language: str, epoch: int, number: int) -> NDArray[np.int64]:
         """The batches ``[batch, row]`` of one pass over a language; the last one is kept."""
@@ -130,7 +154,7 @@ class UpdateKey(NamedTuple):
     rows: NDArray[np.int64]
 
 
-class ShuffledBatches(Sampler[UpdateKey]):
+class ShuffledBatches(Batches[UpdateKey]):
     """Rows of about one length together, another order every epoch; none is left out.
 
     Batch t of epoch e is a pure function of the seed, e and t; its rows are sorted by length.
@@ -152,27 +176,17 @@ class ShuffledBatches(Sampler[UpdateKey]):
         lengths_at: Callable[[int], Sequence[int]] | None = None,
     ) -> None:
         self.count, self.size, self.seed = len(lengths), size, seed
-        self.epoch = self.start = 0
         self.lengths_at = lengths_at or (lambda _: lengths)
         self._ordered: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def __len__(self) -> int:
         return -(-self.count // self.size)
 
-    def __iter__(self) -> Iterator[UpdateKey]:
-        start, self.start = self.start, 0
-        for batch in range(start, len(self)):
-            yield UpdateKey(self.epoch, batch, self.rows(self.epoch, batch))
-
-    def rows(self, epoch: int, batch: int) -> NDArray[np.int64]:
+    def key(self, epoch: int, batch: int) -> UpdateKey:
         """The places of one batch's rows."""
         if self._ordered is None or self._ordered[0] != epoch:
             self._ordered = (epoch, self._order(epoch))
-        return self._ordered[1][batch]
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
+        return UpdateKey(epoch, batch, self._ordered[1][batch])
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         lengths = np.array(self.lengths_at(epoch), dtype=np.int32)

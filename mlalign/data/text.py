@@ -65,8 +65,11 @@ def count_lines(path: Path) -> int:
         DataError: see ``read_lines``, but for what is wrong with a line.
     """
     try:
+        lines, block = 0, b"\n"
         with open_bytes(path) as stream:
-            return sum(block.count(b"\n") for block in iter(partial(stream.read, 1 << 20), b""))
+            for block in iter(partial(stream.read, 1 << 20), b""):
+                lines += block.count(b"\n")
+        return lines + (not block.endswith(b"\n"))  # the last line need not end
     except (OSError, *DAMAGED):
         return sum(1 for _ in read_lines(path))  # which says what is wrong
 

@@ -101,15 +101,16 @@ class Tokenised:
         there = self.take(rows)
         keys = list(zip(there["source_key"].to_pylist(), there["target_key"].to_pylist(), strict=True))
         found: dict[tuple[int, int], JsonObject] = {}
+        wanted = set(keys)
         for path in self.files:
             for line, content in _lines(Path(path)):
                 source, _, other = (side.strip() for side in content.partition("\t"))
                 if is_reversed(Path(path), self.pivot):
                     source, other = other, source
                 key = sentence_key(source), sentence_key(other)
-                if key in keys and key not in found:
+                if key in wanted and key not in found:
                     found[key] = {"file": path, "line": line, called(self.pivot).lower(): source, "other": other}
-                if len(found) == len(keys):
+                if len(found) == len(wanted):
                     break
         return [found.get(key, {"id": row}) for row, key in zip(rows, keys, strict=True)]
 

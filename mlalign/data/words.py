@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import groupby
 
 from mlalign.data.languages import writes_spaces
 
@@ -43,22 +44,19 @@ def _characters(text: str) -> Iterator[tuple[int, int]]:
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """What stands between spaces, cut."""
-    while start < end and _is_mark(text[start]):
-        run = start + 1
-        while run < end and text[run] == text[start]:
-            run += 1
-        yield start, run
-        start = run
-    behind: list[tuple[int, int]] = []
-    while start < end and _is_mark(text[end - 1]):
-        run = end - 1
-        while run > start and text[run - 1] == text[end - 1]:
-            run -= 1
-        behind.append((run, end))
-        end = run
-    if start < end:
-        yield start, end
-    yield from reversed(behind)
+    first = next((place for place in range(start, end) if not _is_mark(text[place])), end)
+    last = next((place for place in range(end, first, -1) if not _is_mark(text[place - 1])), first)
+    yield from _runs(text, start, first)
+    if first < last:
+        yield first, last
+    yield from _runs(text, last, end)
+
+
+def _runs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Each run of the same character."""
+    for _, run in groupby(range(start, end), key=text.__getitem__):
+        first, *others = run
+        yield first, first + 1 + len(others)
 
 
 def _is_mark(character: str) -> bool:

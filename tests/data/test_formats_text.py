@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from mlalign.data.text import LONGEST, parse_json, read_lines, read_text
+from mlalign.data.text import LONGEST, count_lines, parse_json, read_lines, read_text
 from mlalign.errors import DataError, did_you_mean
 
 
@@ -28,6 +28,13 @@ def test_only_newlines_end_a_line(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(f"{odd}\nlast".encode())
     assert lines(path) == [(1, odd), (2, "last")]
+
+
+@pytest.mark.parametrize(("content", "lines"), [(b"a\n", 1), (b"a", 1), (b"a\n\nb", 3), (b"a\nb\n", 2)])
+def test_lines_are_counted_as_they_are_read(content, lines, tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    assert count_lines(path) == len(list(read_lines(path))) == lines
 
 
 def test_windows_line_ends_are_removed_and_lines_kept(tmp_path):

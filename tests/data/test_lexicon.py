@@ -54,6 +54,14 @@ def test_lines_of_words_are_read(tmp_path, name):
     assert read_lexicon(path, ["ru"]) == {"ru": {"the": ("тот", "этот самый"), "house": ("дом",)}}
 
 
+def test_files_of_one_language_are_added_up(tmp_path):
+    write_dictd(tmp_path)
+    (tmp_path / "en-de.txt").write_text("house Heim\nHouse Haus\ndog Hund\n", encoding="utf-8")
+    found = read_lexicon(tmp_path, ["de"])["de"]
+    assert found["house"] == ("Heim", "Haus", "Geschlecht", "Familie")
+    assert found["dog"] == ("Hund",)
+
+
 def test_a_folder_gives_the_languages_that_are_wanted(tmp_path):
     write_dictd(tmp_path)
     for code in ("de", "ru", "fr"):

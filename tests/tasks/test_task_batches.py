@@ -327,8 +327,8 @@ def test_a_shuffled_batch_is_known_by_its_epoch_and_place(lengths, size, epoch, 
     one.set_epoch(epoch)
     whole = [key.rows.tolist() for key in one]
     for place in data.draw(st.permutations(range(len(whole)))):
-        other.rows(epoch + place % 2, place)  # whatever was asked before
-        assert other.rows(epoch, place).tolist() == whole[place]
+        other.key(epoch + place % 2, place)  # whatever was asked before
+        assert other.key(epoch, place).rows.tolist() == whole[place]
     assert all([lengths[place] for place in batch] == sorted(lengths[place] for place in batch) for batch in whole)
 
 

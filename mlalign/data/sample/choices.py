@@ -29,7 +29,7 @@ class Choices:
 
     def pick(self, options: Sequence[T]) -> T:
         """Return one of the options, all equally likely."""
-        return options[int(self._random() * len(options))]
+        return options[self.below(len(options))]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """Return the items in a new order."""

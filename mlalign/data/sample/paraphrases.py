@@ -16,11 +16,6 @@ class Pair(NamedTuple):
     same: bool
 
 
-def paraphrase_pairs(choices: Choices, count: int) -> list[Pair]:
-    """Return pairs, every second one a paraphrase; both kinds are reworded alike."""
-    return [pair(choices, same=bool(position % 2)) for position in range(count)]
-
-
 def pair(choices: Choices, *, same: bool) -> Pair:
     """Return a sentence and another way to say it, or to say what else its words can mean."""
     maker = choices.pick((action, action, journey, sequence, company))

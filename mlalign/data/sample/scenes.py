@@ -90,17 +90,7 @@ def decorated(choices: Choices, clause: Clause) -> Clause:
         front = "time"
     elif place and choices.chance(0.2):
         front = "place"
-    return Clause(
-        clause.verb,
-        clause.subject,
-        clause.object,
-        clause.passive,
-        place,
-        clause.origin,
-        clause.destination,
-        time,
-        front,
-    )
+    return clause._replace(place=place, time=time, front=front)
 
 
 def location(choices: Choices) -> Phrase:
