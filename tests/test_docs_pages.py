@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = {path: path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
 ONE_GPU = PAGES[DOCS / "one_gpu.md"]
+PRICED = (DOCS / "results" / "paper_scale.txt").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -87,13 +88,22 @@ def test_its_labels_are_all_that_there_are(support):
 
 
 @pytest.mark.parametrize(
-    "row", re.findall(r"^\| ([2-6]) \| (.+) \| `(.+)` \| (.+) \|$", PAGES[DOCS / "reproduce.md"], re.M)
+    "row", re.findall(r"^\| ([2-6]) \| (.+) \| `(.+)` \| (.+) \| (.+) \|$", PAGES[DOCS / "reproduce.md"], re.M)
 )
 def test_a_row_of_the_paper_is_as_its_file_says(row):
-    table, model, typed, score = row
+    table, model, typed, hours, score = row
     head = (Path(CONF) / "experiment" / f"{typed.removeprefix('experiment=')}.yaml").read_text(encoding="utf-8")
     assert f"# Table {table}, {model}: " in head
     assert f"the paper's average is {score} (" in head
+    assert f"| {typed} | h100 | {hours} |" in PRICED
+
+
+def test_prices_of_the_papers_rows_are_those_of_the_committed_file():
+    shown = re.findall(r"^\| experiment=.*$", PAGES[DOCS / "price.md"], re.M)
+    assert len(shown) > 10
+    assert set(shown) <= set(PRICED.splitlines())
+    totals = re.findall(r"total     34 runs on (?:h100|a100): (.+), what", PRICED)
+    assert "{} of one H100 and {} of an A100".format(*totals) in PAGES[DOCS / "reproduce.md"].replace("\n", " ")
 
 
 def test_every_row_of_the_paper_is_there():
