@@ -1,8 +1,8 @@
 """What differs on a GPU, switched on here, through all that ``train.py`` does.
 
-Fused optimizers, mixed precision's plugin and gradient scaler (float16 is no user's choice, but the
-plugin's code is one), fused attention, the compiler and several processes all exist on CPUs. Each
-test drives a resolved configuration through ``on_all_devices``, as ``train.py`` does.
+Fused optimizers, mixed precision's plugin, fused attention, the compiler and several processes all
+exist on CPUs. Each test drives a resolved configuration through ``on_all_devices``, as ``train.py``
+does.
 
 What a CPU cannot show: CUDA's own kernels (fused Adam, attention, bfloat16 products) and their
 rounding; streams, pinned memory and copies that do not wait; host synchronisations; memory of the
@@ -13,19 +13,15 @@ device; NCCL; inductor's Triton code (the compiler's graphs run uncompiled here)
 import json
 import logging
 from collections.abc import Callable, Iterator
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 from composing import composed
-from lightning.pytorch.plugins import MixedPrecision
 from safetensors.torch import load_file
 from torch import nn
 from torch._dynamo.utils import counters
-from torch.amp import GradScaler
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaIntermediate
 
 from mlalign.alignment.module import AlignmentModule
@@ -38,7 +34,6 @@ from mlalign.models.learning import configure_training
 from mlalign.pipeline import run as run_stages
 from mlalign.stages.finished import run_folder
 from mlalign.training import optimizers as optimizers_module
-from mlalign.training import trainer as stage_trainer
 
 LAYERS, STEPS = 2, 4
 SMALL = [
@@ -53,7 +48,6 @@ TEXT = ["task=mldoc", "task.languages=[en,de,ru]"]
 TAGGING = ["task=panx", "task.languages=[en,de,ru]"]
 RETRIEVAL = ["task=tatoeba_retrieval", "task.languages=[de,ru]", "finetune.epochs=0"]
 TASKS = {"text": TEXT, "tagging": TAGGING, "retrieval": RETRIEVAL}
-SCALE = 2.0**10
 SWITCH = """
 import pathlib
 import mlalign.training.optimizers
@@ -115,21 +109,6 @@ def optimizers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     assert all(fused)
 
 
-@pytest.fixture
-def scaled(monkeypatch: pytest.MonkeyPatch) -> list[GradScaler]:
-    """Gives each trainer the plugin of float16 with a scaler of its own."""
-    trainer, scalers = stage_trainer.L.Trainer, []
-
-    @wraps(trainer)
-    def make(*, precision: str, plugins: list[Any], **options: Any) -> Any:
-        scalers.append(GradScaler("cpu", init_scale=SCALE))
-        plugin = MixedPrecision("16-mixed", "cpu", scalers[-1])
-        return trainer(plugins=[*plugins, plugin], **options)
-
-    monkeypatch.setattr(stage_trainer.L, "Trainer", make)
-    return scalers
-
-
 def results_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
@@ -140,27 +119,12 @@ def aligned_weights(folder: Path) -> dict[str, torch.Tensor]:
     return {key: value for name in names for key, value in load_file(aligned / name).items()}
 
 
-def curve(folder: Path, name: str) -> list[float]:
-    """A curve of the alignment that a run used."""
-    (path,) = Path(results_of(folder)["aligned"]).rglob("metrics.csv")
-    return pd.read_csv(path)[name].dropna().tolist()
-
-
 # Every stage in every way
 
 
-@pytest.mark.parametrize(
-    ("scaler", "tasks"),
-    [
-        pytest.param(False, ("text", "tagging", "retrieval"), id="mixed precision"),
-        pytest.param(True, ("text",), id="gradient scaler", marks=pytest.mark.long),
-    ],
-)
-def test_every_stage_runs(scaler: bool, tasks: tuple[str, ...], run: Any, optimizers: list[bool], request: Any) -> None:
-    if scaler:
-        request.getfixturevalue("scaled")
-    learned = {"text", "tagging"} & set(tasks)
-    done = {task: run(*TASKS[task]) for task in tasks}
+def test_every_stage_runs(run: Any, optimizers: list[bool]) -> None:
+    learned = ("text", "tagging")
+    done = {task: run(*words) for task, words in TASKS.items()}
     assert len(optimizers) == 2 + len(learned)  # the encoder's, the discriminator's, the tasks'
     results = {task: results_of(folder) for task, folder in done.items()}
     assert len({one["aligned"] for one in results.values()}) == 1
@@ -195,29 +159,10 @@ def test_several_processes_align_and_fine_tune(run: Any, tmp_path: Path, monkeyp
     assert len(asked) == 2 * 3  # in each process the encoder's, the discriminator's, the task's
 
 
-# Clipping, resuming, modes
+# Resuming, modes
 
 
-def test_a_gradient_is_clipped_after_its_scale_is_taken_off(run: Any, request: Any) -> None:
-    """Norms with a scaler are those without, and not about a thousand times as large."""
-    names = ("align/gradient_norm/backbone", "align/gradient_norm/discriminator")
-    plain = run(*RETRIEVAL, work="plain")
-    scalers = request.getfixturevalue("scaled")
-    scaled = run(*RETRIEVAL, work="scaled")
-    assert all(scaler.get_scale() == SCALE for scaler in scalers)
-    for name in names:
-        pairs = list(zip(curve(plain, name), curve(scaled, name), strict=True))
-        assert pairs
-        for one, two in pairs:
-            assert two == pytest.approx(one, rel=0.2), name
-
-
-@pytest.mark.parametrize("scaler", [pytest.param(False, marks=pytest.mark.long), True])
-def test_an_interrupted_alignment_goes_on_bit_for_bit(
-    scaler: bool, run: Any, monkeypatch: pytest.MonkeyPatch, request: Any, caplog: Any
-) -> None:
-    if scaler:
-        request.getfixturevalue("scaled")
+def test_an_interrupted_alignment_goes_on_bit_for_bit(run: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     whole = aligned_weights(run(*RETRIEVAL, work="whole"))
     step_players = AlignmentModule.step_players
 

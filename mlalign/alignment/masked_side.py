@@ -19,7 +19,7 @@ from mlalign.models.vocabulary_head import word_transform
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import per_rank
-from mlalign.training.optimizers import ParameterGroup, build_optimizers
+from mlalign.training.optimizers import ParameterGroup, build_optimizers, parameters_of
 from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
@@ -85,8 +85,7 @@ class MaskedSideModule(L.LightningModule):
         """Keep the fixed embeddings, and clip all that is trained as one vector."""
         gradient = self.encoder.backbone.get_input_embeddings().weight.grad
         gradient[self.fixed.to(gradient.device)] = 0  # so that Adam, without weight decay, does not move them
-        trained = [one for group in optimizer.param_groups for one in group["params"]]
-        norm = clip_gradients(self.trainer, optimizer, trained, self.align.max_grad_norm)
+        norm = clip_gradients(parameters_of(optimizer), self.align.max_grad_norm)
         self.divergence.watch(self.global_step, {"gradient_norm": norm})
 
     def configure_optimizers(self) -> Any:

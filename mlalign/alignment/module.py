@@ -253,7 +253,7 @@ class AlignmentModule(L.LightningModule):
         clipped = [
             parameter for group in optimizer.param_groups if group["name"] != "weights" for parameter in group["params"]
         ]
-        norm = clip_gradients(self.trainer, optimizer, clipped, self.optimisation.max_grad_norm)
+        norm = clip_gradients(clipped, self.optimisation.max_grad_norm)
         name = optimizer.param_groups[0]["name"]
         self._norms[name] = norm
         self.divergence.watch(self.global_step, {f"gradient_norm/{name}": norm})

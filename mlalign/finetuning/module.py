@@ -8,7 +8,6 @@ from typing import Any
 import lightning as L
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -36,6 +35,7 @@ from mlalign.training.optimizers import (
     ParameterGroup,
     build_optimizers,
     optimizers_of,
+    parameters_of,
     schedules_of,
     separate_optimizer,
     uncounted,
@@ -163,10 +163,10 @@ class FinetuningModule(L.LightningModule):
         for name, apart in zip(separate, others, strict=False):
             apart.zero_grad()
             losses[name] = self.learn_pairs(name, update.pairs[name], step)
-            average_gradients(_parameters(apart))
+            average_gradients(parameters_of(apart))
             uncounted(apart, self.trainer).step()
         for opponent in others[len(separate) :]:
-            average_gradients(_parameters(opponent))
+            average_gradients(parameters_of(opponent))
             uncounted(opponent, self.trainer).step()
             opponent.zero_grad()
         for schedule in schedules_of(self):
@@ -248,7 +248,7 @@ class FinetuningModule(L.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip all that an optimizer trains as one vector."""
-        norm = clip_gradients(self.trainer, optimizer, _parameters(optimizer), self.settings.max_grad_norm)
+        norm = clip_gradients(parameters_of(optimizer), self.settings.max_grad_norm)
         name = optimizer.param_groups[0].get("name")
         self.divergence.watch(self.global_step, {f"gradient_norm/{name}" if name else "gradient_norm": norm})
 
@@ -337,10 +337,6 @@ def build_head(settings: Finetune, width: int, outputs: int) -> nn.Module:
             width, outputs, filters=head.filters, width=head.width, activation=activation, dropout=dropout
         )
     return perceptron(width, outputs, hidden=head.hidden, activation=activation, dropout=dropout)
-
-
-def _parameters(optimizer: Optimizer | LightningOptimizer) -> list[nn.Parameter]:
-    return [one for group in optimizer.param_groups for one in group["params"]]
 
 
 def _weight(part: TaskBatch, weights: Float[Tensor, " rows"] | None) -> float:

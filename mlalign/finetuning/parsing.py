@@ -27,7 +27,7 @@ from mlalign.tasks.base import IGNORED
 from mlalign.training.clipping import clip_gradients
 from mlalign.training.divergence import DivergenceMonitor, Learned
 from mlalign.training.gathering import per_rank
-from mlalign.training.optimizers import build_optimizers
+from mlalign.training.optimizers import build_optimizers, parameters_of
 from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
@@ -180,8 +180,7 @@ class ParsingModule(L.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip all that is trained as one vector."""
-        trained = [one for group in optimizer.param_groups for one in group["params"]]
-        norm = clip_gradients(self.trainer, optimizer, trained, self.max_grad_norm)
+        norm = clip_gradients(parameters_of(optimizer), self.max_grad_norm)
         self.divergence.watch(self.global_step, {"gradient_norm": norm})
 
     def described(self, learned: Learned) -> list[JsonObject]:

@@ -26,10 +26,7 @@ def consistency_loss(logits: Float[Tensor, "n classes"], other: Float[Tensor, "n
     Raises:
         ValueError: the two have different shapes.
     """
-    if logits.shape != other.shape:
-        raise ValueError(
-            f"consistency_loss: expected logits of one shape, found {tuple(logits.shape)} and {tuple(other.shape)}"
-        )
+    _check("consistency_loss", logits, other)
     one, two = logits.log_softmax(-1), other.log_softmax(-1)
     total = functional.kl_div(two, one.detach(), reduction="sum", log_target=True)
     total = total + functional.kl_div(one, two.detach(), reduction="sum", log_target=True)
@@ -55,11 +52,12 @@ def model_consistency_loss(logits: Float[Tensor, "n classes"], first: Float[Tens
     Raises:
         ValueError: the two have different shapes.
     """
-    if logits.shape != first.shape:
-        raise ValueError(
-            f"model_consistency_loss: expected logits of one shape, found {tuple(logits.shape)} and "
-            f"{tuple(first.shape)}"
-        )
+    _check("model_consistency_loss", logits, first)
     target = first.detach().log_softmax(-1)
     total = functional.kl_div(logits.log_softmax(-1), target, reduction="sum", log_target=True)
     return total / max(len(logits), 1)
+
+
+def _check(loss: str, one: Tensor, other: Tensor) -> None:
+    if one.shape != other.shape:
+        raise ValueError(f"{loss}: expected logits of one shape, found {tuple(one.shape)} and {tuple(other.shape)}")

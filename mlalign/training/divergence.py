@@ -16,6 +16,11 @@ from mlalign.wording import plural
 
 FILE = "diverged.json"  # what the update saw whose loss or gradient was non-finite first
 NAMED = 8  # of its rows, in the message
+ADVICE = {  # stage -> what may help
+    "align": "Lower align.learning_rate.* or set align.max_grad_norm",
+    "finetune": "Lower finetune.learning_rate or set finetune.max_grad_norm",
+    "parse": "Lower parse.learning_rate or set align.max_grad_norm",
+}
 
 
 class Learned(NamedTuple):
@@ -33,7 +38,7 @@ class DivergenceMonitor:
     """Remembers at which update each loss or gradient norm first was non-finite, and what the updates learned from.
 
     Args:
-        stage: ``align`` or ``finetune``, the keys' prefix in messages.
+        stage: one of ``ADVICE``.
         folder: of the stage, asked for where something is wrong.
         describe: tells what the rows are, likewise.
     """
@@ -75,8 +80,7 @@ class DivergenceMonitor:
         seen = [row for learned in all_gather_object(self._described(step)) for row in learned]
         raise TrainingError(
             f"{self.stage}: {name} is non-finite since update {step}{self._kept(name, step, seen)}; nothing can be "
-            f"learned from that, and nothing of it is saved. Lower {self.stage}.learning_rate or set "
-            f"{self.stage}.max_grad_norm"
+            f"learned from that, and nothing of it is saved. {ADVICE[self.stage]}"
         )
 
     def _described(self, step: int) -> list[JsonObject]:

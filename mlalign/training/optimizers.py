@@ -65,6 +65,11 @@ def are_on_gpu(groups: Iterable[Mapping[str, Any]]) -> bool:
     return all(parameter.is_cuda for group in groups for parameter in group["params"])
 
 
+def parameters_of(optimizer: Optimizer | LightningOptimizer) -> list[nn.Parameter]:
+    """All that an optimizer trains."""
+    return [one for group in optimizer.param_groups for one in group["params"]]
+
+
 def optimizers_of(module: L.LightningModule) -> list[LightningOptimizer]:
     """A module's optimizers as a list, also where there is only one."""
     found: Any = module.optimizers()

@@ -64,6 +64,7 @@ def test_the_sentences_of_a_diverged_update_are_named_by_file_and_line(toy, tree
     ended = typed(toy, tmp_path, *words, "align.max_grad_norm=null", "align.warmup=0")
     assert ended.returncode == 2
     assert re.search(r"parse: \w+ is non-finite since update \d+, which learned from 8 rows in en \(", ended.stderr)
+    assert "Lower parse.learning_rate or set align.max_grad_norm" in ended.stderr
     (kept,) = tmp_path.rglob("diverged.json")
     rows = json.loads(kept.read_text(encoding="utf-8"))["rows"]
     lines = treebank.read_text(encoding="utf-8").splitlines()
