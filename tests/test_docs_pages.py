@@ -26,6 +26,26 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("trained", "requeued", "ended"),
+    [(0, 0, 0), (138, 0, 0), (143, 0, 0), (138, 1, 138), (143, 127, 143), (2, 0, 2)],
+)
+def test_the_batch_job_is_queued_again_or_ends_as_it_was_stopped(trained, requeued, ended, tmp_path):
+    (script,) = blocks(PAGES[DOCS / "cluster.md"], "bash")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").touch()
+    for name, status in (("srun", trained), ("scontrol", requeued)):
+        if status != 127:  # of a command that is not there
+            (tmp_path / name).write_text(f"#!/bin/sh\necho {name} >> {tmp_path / 'called'}\nexit {status}\n")
+            (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == ended
+    calls = (tmp_path / "called").read_text().split()
+    assert calls.count("srun") == (3 if trained == 0 else 1)
+    assert calls.count("scontrol") == (trained in (138, 143) and requeued != 127)
+
+
 def test_the_navigation_has_every_page_once():
     sections = PAGES[DOCS / "README.md"].split("\n## ")[1:]
     linked = [

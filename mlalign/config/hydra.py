@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 
 USAGE = 2
 INTERRUPTED = 130
+RANKS = ("RANK", "SLURM_PROCID")  # of the processes that torchrun or srun started
 TRUE = ("true", "yes", "y", "on", "1")  # as OmegaConf reads it
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
 PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
@@ -195,7 +196,7 @@ class Command:
         if self.sweep is not None and not self.failures:
             print(f"\n{self.sweep}")
             self.failures += map(str, self.sweep.failures)
-        is_rank_zero = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+        is_rank_zero = {os.environ.get(one, "0") for one in RANKS} == {"0"}
         for failure in self.failures:
             if is_rank_zero or not failure.startswith("ConfigError"):  # a wrong setting is so in all
                 print(failure, file=sys.stderr)

@@ -160,6 +160,8 @@ class WandbTracker(Tracker):
             config={**self.config, "stage": stage},
         )
         self.stage = Stage(run)
+        if self.stage.is_offline:  # a server that did not answer is not waited for again
+            self.options = {**self.options, "mode": "offline"}
         if not self.stage.is_offline and run.url:
             log.info("wandb: %s", run.url)
 

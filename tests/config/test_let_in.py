@@ -145,6 +145,17 @@ def test_options_can_be_typed_as_a_dictionary():
     assert config.logger.options["notes"] == "first"
 
 
+@pytest.mark.parametrize("variable", ["RANK", "SLURM_PROCID"])
+def test_a_wrong_setting_is_told_by_the_first_of_several_processes(variable, monkeypatch, tmp_path):
+    told = []
+    for rank in "01":
+        monkeypatch.setenv(variable, rank)
+        done = call("train.py", ["seed=x"], tmp_path)
+        assert done.returncode == 2
+        told.append("ConfigError: seed" in done.stderr)
+    assert told == [True, False]
+
+
 @pytest.mark.parametrize("word", ["data.root='a' [1]", 'prepare.codes={"no": nb}'])
 def test_a_word_that_hydra_cannot_read_is_named(word):
     with pytest.raises(OverrideParseException) as raised:

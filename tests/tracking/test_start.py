@@ -11,8 +11,10 @@ import wandb
 from wandb_file import read_wandb_file
 
 from mlalign.errors import ConfigError
+from mlalign.metrics.tasks import task_metrics
 from mlalign.tracking import start as module
 from mlalign.tracking.start import check_options, mode_of, start
+from mlalign.tracking.wandb_tracker import Shown, WandbTracker
 
 KEY = "0" * 40
 
@@ -138,6 +140,27 @@ def test_without_an_answer_it_is_kept_offline(monkeypatch, tmp_path, caplog):
     assert "no answer" in caplog.text
     (path,) = tmp_path.rglob("offline-run-*/*.wandb")
     assert read_wandb_file(path).group == "together"
+
+
+def test_a_server_without_an_answer_is_waited_for_once_a_run(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(module, "START_TIMEOUT", 1)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    tracker = WandbTracker(
+        {"project": "made"},
+        folder=tmp_path,
+        group="together",
+        config={},
+        metric=task_metrics()["accuracy"],
+        labels=["a"],
+        scored="test",
+        shown=Shown(0, texts=False, figures=False, artifacts=False),
+    )
+    for stage in ("align", "finetune"):
+        tracker.loggers(stage, tmp_path)
+        assert tracker.stage.is_offline
+    tracker.close()
+    assert caplog.text.count("no answer from the server") == 1
 
 
 def test_an_agents_run_is_the_agents(monkeypatch, tmp_path):
