@@ -99,7 +99,7 @@ class Assembly:
             max_length=config.align.max_length,
             multiple=padding_multiple(gpu=takes_gpu(config)),
         )
-        lexicon = token_lexicon(self.lexicon, layout.words)
+        lexicon = token_lexicon(self.lexicon, layout.words, tokenizer.unk_token_id)
         is_headed = any(one.vocabulary for one in self.needs)
         head = self._head(model, vocabulary, counts, lexicon) if is_headed else None
         if head is None:

@@ -127,12 +127,13 @@ def induced(pairs: Iterable[tuple[str, str]]) -> Translations:
     return _collected((sources[one], targets[two]) for one, two in zip(row, column, strict=True))
 
 
-def token_lexicon(lexicon: Lexicon, tokens: Callable[[Sequence[str]], list[list[int]]]) -> TokenLexicon:
+def token_lexicon(lexicon: Lexicon, tokens: Callable[[Sequence[str]], list[list[int]]], unknown: int) -> TokenLexicon:
     """What is one token in both languages.
 
     Args:
         lexicon: of words.
         tokens: cuts each text into the ids of tokens.
+        unknown: the id of what has no token: many words have it, and none is translated by it.
     """
     found: dict[str, dict[int, tuple[int, ...]]] = {}
     for language, words in lexicon.items():
@@ -140,7 +141,7 @@ def token_lexicon(lexicon: Lexicon, tokens: Callable[[Sequence[str]], list[list[
         sides = (tokens([pair[side] for pair in pairs]) if pairs else [] for side in (0, 1))
         found[language] = {}
         for one, other in zip(*sides, strict=True):
-            if len(one) == len(other) == 1:
+            if len(one) == len(other) == 1 and unknown not in (*one, *other):
                 known = found[language].get(one[0], ())
                 found[language][one[0]] = known if other[0] in known else (*known, other[0])
     return found

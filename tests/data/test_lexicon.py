@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from mlalign.data.lexicon import DIGITS, induced, read_lexicon
+from mlalign.data.lexicon import DIGITS, induced, read_lexicon, token_lexicon
 from mlalign.errors import DataError
 
 ENTRIES = {
@@ -112,3 +112,10 @@ def test_a_dictionary_is_induced_from_text():
     assert set(found) == set(words)
     assert all(translations[0] == word[::-1] for word, translations in found.items())
     assert np.mean([len(one) for one in found.values()]) < 1.1
+
+
+def test_only_what_is_one_known_token_on_both_sides_is_kept():
+    ids = {"house": [5], "Haus": [7], "Heim": [8], "town hall": [6, 9], "Rathaus": [10], "δόμος": [3], "bird": [11]}
+    lexicon = {"de": {"house": ("Haus", "δόμος", "Heim"), "town hall": ("Rathaus",), "bird": ("δόμος",)}}
+    found = token_lexicon(lexicon, lambda texts: [ids[text] for text in texts], unknown=3)
+    assert found == {"de": {5: (7, 8)}}
