@@ -11,7 +11,6 @@ from mlalign.config.commands import Export
 from mlalign.data.readers.records import RawText, texts_of
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import replacing
-from mlalign.finetuning.validation import reads_pairs
 from mlalign.inference.languages import chosen_language
 from mlalign.models.backbone import language_token, quiet_transformers
 from mlalign.models.encoder import Encoder
@@ -135,7 +134,7 @@ def require_same(run: OpenedRun, folder: Path, kind: type[PreTrainedModel], lang
     module, task, layout = run.module.float(), run.module.task, run.layout
     model = kind.from_pretrained(folder, trust_remote_code=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    is_pair = reads_pairs(run.config.task)
+    is_pair = run.config.task.reads_pairs
     for text in PROBES:
         example = task.unlabelled(RawText("", (text, text) if is_pair else (text,)), language)
         first, *others = task.encode([example], language, layout)
@@ -159,7 +158,7 @@ def card(run: OpenedRun, language: str) -> str:
     results, task, layout = run.results, run.module.task, run.layout
     if task.on_tokens:
         usage, cut = WORDS, TAGS_CUT
-    elif reads_pairs(run.config.task):
+    elif run.config.task.reads_pairs:
         usage = Template(TEXTS).substitute(text='{"text": "A first text.", "text_pair": "A second text."}')
         cut = PAIR_CUT
     else:

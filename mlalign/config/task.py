@@ -104,6 +104,13 @@ class Task(Settings):
     release: Release | None = None  # on the hub
     obtain: str | None = None  # how to get it where there is no release on the hub
 
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether an example is two texts with one label."""
+        return self.format == "pawsx" or (
+            self.table is not None and any(len(columns.texts) > 1 for columns in self.table.columns)
+        )
+
 
 @dataclass
 class TypedTask(Task):

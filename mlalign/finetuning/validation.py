@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from mlalign.config.enums import HeadForm
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
-from mlalign.config.task import Task
 from mlalign.config.validation import present
 from mlalign.data.lexicon import INDUCED
 from mlalign.data.readers import PartName
@@ -61,7 +60,7 @@ def check_reading(config: Train) -> None:
         )
     if not config.finetune.windows:
         return
-    if kind is not Classification or reads_pairs(task):
+    if kind is not Classification or task.reads_pairs:
         raise ConfigError(
             f"finetune.windows=true with task={task.name}: only single texts that have one label are read in windows; "
             "set finetune.windows=false"
@@ -71,13 +70,6 @@ def check_reading(config: Train) -> None:
             "finetune.windows=true with finetune.head.form=conv: the vectors of windows are averaged, and this head "
             "reads words; set finetune.windows=false or finetune.head.form=linear"
         )
-
-
-def reads_pairs(task: Task) -> bool:
-    """Whether an example is two texts with one label."""
-    return task.format == "pawsx" or (
-        task.table is not None and any(len(columns.texts) > 1 for columns in task.table.columns)
-    )
 
 
 def tuning_settings(config: Train) -> dict[str, tuple[type[Tuning], Tuning.Settings]]:

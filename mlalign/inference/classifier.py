@@ -17,7 +17,6 @@ from mlalign.data.readers import RawText
 from mlalign.device import choose_tokens
 from mlalign.errors import DataError
 from mlalign.files import JsonObject
-from mlalign.finetuning.validation import reads_pairs
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.inference.languages import chosen_language
 from mlalign.models.backbone import quiet_transformers
@@ -82,7 +81,7 @@ class Classifier:
     @property
     def reads(self) -> tuple[str, ...]:
         """What the texts of one example are called."""
-        return ("text_a", "text_b") if reads_pairs(self.run.config.task) else self.task.reads
+        return ("text_a", "text_b") if self.run.config.task.reads_pairs else self.task.reads
 
     def __call__(self, texts: Sequence[Text], *, language: str | None = None) -> list[JsonObject]:
         """What ``evaluate.py predict=FILE`` writes, without ids; see docs/predict.md.

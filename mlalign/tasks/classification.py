@@ -40,10 +40,9 @@ class Classification(LearnedTask[LabelledText, Classified]):
 
     def encode(self, examples: Sequence[LabelledText], language: str, builder: SequenceBuilder) -> list[Prepared]:
         """A text that is too long is cut, for its beginning tells the topic, or read in windows; a pair is cut."""
-        found = iter(builder.words([text for one in examples for text in one.texts]))
+        sides = [builder.words(texts) for texts in zip(*(one.texts for one in examples), strict=True)]
         prepared = []
-        for place, example in enumerate(examples):
-            words = [next(found) for _ in example.texts]
+        for place, (example, *words) in enumerate(zip(examples, *sides, strict=True)):
             if len(words) > 1:
                 prepared.append(Prepared(builder.pair(words[0], words[1], language), example.label, place))
                 continue

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlalign.data.readers import LabelledText, task_formats
+from mlalign.data.readers import task_formats
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles, TaskRelease
@@ -348,12 +348,3 @@ def test_training_does_not_depend_on_the_global_generator(mldoc, layout):
         loader = module(mldoc, layout).train_dataloader()
         orders.append([part.examples for update in loader for part in update.parts])
     assert orders[0] == orders[1]
-
-
-def test_pairs_and_single_texts_are_encoded_in_their_order(layout):
-    """Those of parallel text that a model labelled itself are single ones, whatever the task has."""
-    pair, single = LabelledText("1", ("one two", "three"), 0), LabelledText("", ("four",), 1)
-    mixed = TYPES["pawsx"].encode([pair, single, pair], "de", layout)
-    apart = [TYPES["pawsx"].encode([one], "de", layout)[0] for one in (pair, single, pair)]
-    assert [one.sequence for one in mixed] == [one.sequence for one in apart]
-    assert [one.example for one in mixed] == [0, 1, 2]

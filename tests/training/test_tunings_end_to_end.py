@@ -126,6 +126,7 @@ def test_a_tuning_that_is_not_chosen_has_no_keys(tmp_path):
         (["task=panx", "task.translated_test=true"], "only whole texts keep their label in English"),
         (["tuning=cross_align"], "whose words have no tags"),
         (["tuning=self_training", "finetune.epochs=1"], "gives labels between epochs"),
+        (["task=pawsx", "tuning=self_training", "tuning.self_training.unlabelled=parallel"], "example has two texts"),
         (["tuning=[instance_weighting,self_training]"], "only English rows get a weight"),
     ],
 )

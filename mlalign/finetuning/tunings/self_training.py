@@ -15,6 +15,7 @@ from mlalign.data.readers import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.finetuning.evaluating import read_all
+from mlalign.finetuning.resources import TextSource
 from mlalign.finetuning.tunings.base import Parts, Tuning, UnlabelledText, refuse_spans
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import Row, encode_rows
@@ -58,6 +59,11 @@ class SelfTraining(Tuning):
             yield from refuse_spans("self_training", config)
             if config.finetune.epochs == 1:
                 yield "tuning=self_training gives labels between epochs: set finetune.epochs to 2 at least"
+            if self.unlabelled == TextSource.parallel and config.task.reads_pairs:
+                yield (
+                    f"tuning.self_training.unlabelled=parallel with task={config.task.name}: an example has two texts, "
+                    "and one of parallel text alone has no such label; set tuning.self_training.unlabelled=task"
+                )
 
         def passes(self, epochs: int) -> None:
             """Unlabelled text is read besides."""
