@@ -157,7 +157,7 @@ def find_data(config: Train) -> Corpus:
     """Look for every file of a configuration; what is missing is refused."""
     text, task = ParallelText(config), task_files(config)
     alone = replace(config, task=replace(config.task, languages=[task.source]))
-    scored = task if config.trial is None else task_files(alone, scored=config.scored)
+    scored = task if config.trial is None else task_files(alone, scored=config.scored, beside=task)
     resources = Resources(config, task, lambda: text.files, partial(lexicon_of, config, text))
     require_resources(config, resources)
     for name in config.method.stages:

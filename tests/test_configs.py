@@ -276,6 +276,7 @@ def test_contradictions_and_values_out_of_range_are_refused(overrides, words):
         ("trainer.precision=16-mixed", ["trainer.precision", "bfloat16"]),
         ("seed=abc", ["seed", "Integer"]),
         ("lr=1e-5", ["There is", "align.learning_rate.backbone", "finetune.learning_rate"]),
+        ("align.lr=1e-5", ["align.lr: no such key. There is align.learning_rate"]),
         ("temperature=0.1", ["There is", "losses.inter_sentence.temperature"]),
         ("align.learning_rate=5e-6", ["a group of keys", "align.learning_rate.backbone"]),
         ("method.stages=[algn]", ["method.stages", "algn", "align"]),

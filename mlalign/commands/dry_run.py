@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from mlalign.commands.devices import refuse_unshared, requested
 from mlalign.config.enums import THIS
 from mlalign.config.schema import Train
+from mlalign.models.backbone import quiet_transformers
 from mlalign.pricing.price import Price, price
 from mlalign.pricing.words import amount, duration, size
 from mlalign.wording import plural
@@ -31,6 +32,7 @@ def dry_run(config: Train, called: Sequence[str] | None = None) -> None:
         requested(config)
     if type(config.trainer.devices) is int:
         refuse_unshared(config, config.trainer.devices)
+    quiet_transformers()
     one = price(config, scratch())
     if called is None:
         print("\n".join(report(one)))

@@ -324,7 +324,9 @@ def open_closed_streams() -> None:
 def quiet_libraries() -> None:
     """Our own messages plainly, and of the libraries' only what goes wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # read when it is imported
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # read when it is imported, as what follows
+    if sys.stderr is None or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # those of transformers, too
     for noisy in ("datasets", "httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
@@ -403,7 +405,8 @@ def explain_key(error: OmegaConfBaseException) -> str:
         return f"{key}: no such key. There is {', '.join(meant)}"
     is_closed = is_dataclass(error.object_type) or parent.startswith(("losses.", "tuning."))
     if is_closed and last not in names:
-        return f"{key}: no such key. {nearest(last, names)}"
+        meant = [f"{parent}.{name}" for name in names if _letters(str(name)) == last]
+        return f"{key}: no such key. {f'There is {meant[0]}' if meant else nearest(last, names)}"
     return f"{key}: {reason}"
 
 
@@ -411,8 +414,12 @@ def keys_with(name: str, node: object) -> list[str]:
     """Full keys of which a part has this name, or its words these first letters, as ``lr`` is ``learning_rate``."""
     settings: Json = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
     keys = [key for key in flattened(settings) if key not in RENAMED and not key.startswith("hydra.")]
-    letters = {part: "".join(word[:1] for word in part.split("_")) for key in keys for part in key.split(".")}
-    return [key for key in keys if any(name in (part, letters[part]) for part in key.split("."))]
+    return [key for key in keys if any(name in (part, _letters(part)) for part in key.split("."))]
+
+
+def _letters(name: str) -> str:
+    """The first ones of its words: ``lr`` of ``learning_rate``."""
+    return "".join(word[:1] for word in name.split("_"))
 
 
 def refuse_missing(composed: DictConfig | ListConfig) -> None:

@@ -67,6 +67,7 @@ class TaskFiles:
         translated: whether the test parts of other languages are read as they are said in English.
         shots: target language -> how many labelled examples of its train part are learned, where something is.
         source: the language that is learned.
+        examined: languages and parts of which it was told what is odd about them.
 
     Raises:
         ConfigError: a language is named twice or unknown to the format.
@@ -83,6 +84,7 @@ class TaskFiles:
         translated: bool = False,
         shots: Mapping[str, int] | None = None,
         source: str = ENGLISH,
+        examined: set[tuple[str, PartName]] | None = None,
     ) -> None:
         self.release, self.folder, self.format = release, release.folder, release.format
         self.english = release.english or (self.folder, self.format)
@@ -106,7 +108,7 @@ class TaskFiles:
             )
         if not languages:
             raise DataError(f"{self.folder}: no language with a {scored} part there")
-        self._examined: set[tuple[str, PartName]] = set()
+        self.examined = set() if examined is None else examined
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)
         self.shots = self._shots(shots or {}) if self.learned else {}
@@ -199,8 +201,11 @@ class TaskFiles:
         return self._read(language, "train", WITHOUT_LABELS)
 
     def read_text(self, language: str, part: PartName) -> Part[Any]:
-        """Any part, to be compared or tokenised and not to be learned from; its labels are dropped in the reader."""
-        return self._read(language, part, WITHOUT_LABELS)
+        """Any part, to be compared or tokenised and not to be learned from; its labels are dropped in the reader.
+
+        What is odd about it is told where it is learned or scored.
+        """
+        return self._read(language, part, WITHOUT_LABELS, is_examined=False)
 
     def scored_texts(self, language: str) -> set[tuple[str, ...]]:
         """What is scored in a language, ``folded``; nothing where none is. No label is read.
@@ -216,7 +221,7 @@ class TaskFiles:
             for example in self.read_text(one, part).examples
         }
 
-    def _read(self, language: str, part: PartName, labels: Mapping[str, int]) -> Part[Any]:
+    def _read(self, language: str, part: PartName, labels: Mapping[str, int], *, is_examined: bool = True) -> Part[Any]:
         format = self.place(language, part)[1]
         read = format.read(
             self.path(language, part),
@@ -225,9 +230,9 @@ class TaskFiles:
             part=part,
             on_bad_line=self.release.on_bad_line,
         )
-        if (language, part) not in self._examined:
+        if is_examined and (language, part) not in self.examined:
             self._examine(read, language, part)
-            self._examined.add((language, part))
+            self.examined.add((language, part))
         return read
 
     def _examine(self, read: Part[Any], language: str, part: PartName) -> None:

@@ -20,13 +20,16 @@ from mlalign.training.seeding import seed_everything_for
 PARTLY = "not comparable with the whole task"
 
 
-def task_files(config: Train, *, learned: bool = True, scored: PartName = "test") -> TaskFiles:
+def task_files(
+    config: Train, *, learned: bool = True, scored: PartName = "test", beside: TaskFiles | None = None
+) -> TaskFiles:
     """The files of the task, all looked for at once.
 
     Args:
         config: checked.
         learned: whether train and dev of the source are needed too.
         scored: the part that is needed of every language.
+        beside: others of the same run, which told what is odd about what they read.
 
     Raises:
         ConfigError: a language is none there is.
@@ -60,6 +63,7 @@ def task_files(config: Train, *, learned: bool = True, scored: PartName = "test"
         translated=task.translated_test,
         shots=config.finetune.shots,
         source=task.source,
+        examined=None if beside is None else beside.examined,
     )
 
 

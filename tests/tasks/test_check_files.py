@@ -93,6 +93,10 @@ def test_nothing_is_kept_and_what_is_odd_is_said_once(release, caplog):
     with caplog.at_level(logging.WARNING):
         check_files(files)
         first = files.read("de", "test")
+        files.read_text("de", "test")
+        beside = task_files(config_of(release, "task=mldoc", "task.languages=[de]"), beside=files)
+        beside.read("de", "test")
+        task_files(config_of(release, "task=mldoc", "task.languages=[de]")).read_text("de", "test")
     assert (set(vars(files)), files.labels, dict(files.positions)) == before
     assert files.read("de", "test").examples is not first.examples
     said = [one.message for one in caplog.records if "HTML" in one.message]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from training.toy import SMALL, write_toy
-from typed import call
+from typed import start
 
 from mlalign import progress
 from mlalign.config.hydra import is_of_sweep, open_closed_streams, place_of, typed_with
@@ -101,7 +101,7 @@ def test_a_run_whose_messages_go_to_a_file_leaves_lines_without_control_characte
     words = [word for word in SMALL if not word.startswith("trainer.progress")]
     typed = [*words, "data.root=data", "finetune.epochs=1", "method=inter_sentence"]
     for more in ([], ["dry_run=true", "card=h100", "seed=2"]):
-        ended = call("train.py", [*typed, *more], tmp_path)
+        ended = start("train.py", [*typed, *more], tmp_path)  # in a process where no library was told to be quiet
         assert ended.returncode == 0, ended.stderr
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", ended.stderr)
         assert "" not in ended.stderr.splitlines()
