@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlalign.data.languages import ENGLISH
+from mlalign.errors import DataError
 from mlalign.reporting.recorded import held_out_of
 from mlalign.reporting.runs import Run, find_runs
 from mlalign.reporting.variation import flat_settings
@@ -48,6 +49,8 @@ def log_trials(named: Sequence[str], log: Path = LOG) -> None:
     for word in named:
         name, folder = word.split("=", 1)
         for run in find_runs(f"{folder}/**"):
+            if run.results.split != "dev":
+                raise DataError(f"{run.folder}: scored on {run.results.split}, expected dev; name runs with trial=0")
             row = described(name, run)
             if (name, row["backbone"], row["seed"]) not in known:
                 rows.append({"trial": str(len(rows) + 1), **row})

@@ -56,7 +56,8 @@ def make_report(settings: Report) -> list[Path]:
         first = next(iter(next(iter(rows.values())).values()))  # all runs of a task were scored on the same
         texts = texts_of(first, asked) if settings.texts else {}
         sections.append(Section(table, facts_of(rows), figures.of_task(table, rows), cases, texts))
-        encoders = encoders or figures.of_encoders(table, rows)
+        if not any(one.path for one in encoders):  # of the first task whose runs have what they show
+            encoders = figures.of_encoders(table, rows) or encoders
     text = page(sections, encoders=encoders, unfinished=unfinished, with_texts=settings.texts)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / PAGE, text)

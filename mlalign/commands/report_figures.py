@@ -17,6 +17,7 @@ from mlalign.reporting.report.page import Shown
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import Table
+from mlalign.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def _parts(rows: Rows, order: Sequence[str]) -> list[Selection]:
 
 def _whole(rows: Rows) -> Selection:
     """All runs of some rows."""
-    counted = [f"{name} ({len(runs)} seed{'s' * (len(runs) != 1)})" for name, runs in rows.items()]
+    counted = [f"{name} ({plural(len(runs), 'seed')})" for name, runs in rows.items()]
     return Selection({name: [*runs.values()] for name, runs in rows.items()}, ", ".join(counted))
 
 

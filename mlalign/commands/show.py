@@ -14,7 +14,9 @@ from mlalign.files import write_whole
 from mlalign.reporting.drawing.style import read_numbers, save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure
 from mlalign.reporting.recorded import own_panels
-from mlalign.reporting.runs import Run, find_runs
+from mlalign.reporting.rows import rows_of
+from mlalign.reporting.runs import Run, by_task, find_runs
+from mlalign.reporting.variation import refuse_other_differences
 from mlalign.stages import shown_vectors
 from mlalign.stages.before_after import BeforeAfter
 from mlalign.wording import plural
@@ -99,12 +101,14 @@ def chosen_runs(settings: Show) -> list[Run]:
 
 
 def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
-    """Runs of one name together, or each by itself."""
+    """Runs that are a row of a table together, in the order in which rows are named, or each by itself."""
     if drawn.BY_NAME:
         named: dict[str, list[Run]] = defaultdict(list)
-        for run in runs:
-            named[run.results.name].append(run)
-        return named
+        for task, found in by_task(runs).items():
+            refuse_other_differences(task, found, "main")
+            for name, row in rows_of(found, "main").items():
+                named[name] += row.values()
+        return dict(sorted(named.items(), key=lambda one: min(map(runs.index, one[1]))))
     tasks = sorted({run.results.task for run in runs})
     if len(runs) > MOST_PANELS or len(tasks) > 1:
         most = f"a figure puts at most {MOST_PANELS} runs of one task side by side"

@@ -1,9 +1,8 @@
 """Whether one method beats another beyond the choice of test items: a paired bootstrap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,11 +101,3 @@ def resampled_test(differences: Floats) -> BootstrapResult:
     low, low90, high90, high = np.percentile(differences, [2.5, 5.0, 95.0, 97.5])
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
     return BootstrapResult((float(low), float(high)), equivalence_margin(float(low90), float(high90)), p)
-
-
-Seed = TypeVar("Seed")
-
-
-def mean_difference(ours: Mapping[Seed, Floats], baseline: Mapping[Seed, Floats], seeds: Sequence[Seed]) -> Floats:
-    """Mean over seeds of the difference of scores, resample by resample."""
-    return np.mean([ours[seed] - baseline[seed] for seed in seeds], axis=0)

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlalign.errors import DataError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import (
     BootstrapResult,
     Floats,
     Items,
-    mean_difference,
     read_items,
     resampled_scores,
     resampled_test,
@@ -90,8 +91,8 @@ def resampled_differences(
         for (name, one), values in zip(wanted, sets, strict=True):
             by_row.setdefault(name, {})[one] = values
         for name, seeds in shared.items():
-            difference = mean_difference(by_row[name], by_row[baseline], seeds)
-            drawn.setdefault(name, {})[language] = difference
+            differing = [by_row[name][one] - by_row[baseline][one] for one in seeds]
+            drawn.setdefault(name, {})[language] = np.mean(differing, axis=0)
             paired.setdefault(name, set()).add(tuple(seeds))
     found = {}
     for name, by_language in drawn.items():

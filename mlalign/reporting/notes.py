@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.fairness import budgets, trials_of
 from mlalign.reporting.results import Results
 from mlalign.reporting.rows import Rows
@@ -78,7 +79,9 @@ def _tests(table: Table, resamples: int) -> str:
     if resampled:
         note += f", † paired bootstrap over test items ({resamples:,} resamples)"
     note += "."
-    if resamples and resampled < len(tests):
+    if resamples and not task_metrics()[table.metric].is_itemised:
+        note += " There is no bootstrap: what was predicted for the items does not give this score again."
+    elif resamples and resampled < len(tests):
         without = "Some differences have" if resampled else "There is"
         note += f" {without} no bootstrap: it needs predictions beside all results."
     return note
@@ -90,8 +93,7 @@ def _missing(table: Table) -> str:
     number = sum(map(len, gaps.values()))
     if not found:
         return ""
-    cells = "1 cell is" if number == 1 else f"{number} cells are"
-    return f"— no score: {cells} missing, of {listed(found)}."
+    return f"— no score: {plural(number, 'cell is', 'cells are')} missing, of {listed(found)}."
 
 
 def _never_aligned(table: Table) -> str:

@@ -79,6 +79,17 @@ def unit_of(run: Run) -> str:
     return task_metrics()[run.results.metric].title
 
 
+def refuse_several_tasks(panels: Mapping[str, Sequence[Run]]) -> None:
+    """What is averaged or drawn over one axis is of one task.
+
+    Raises:
+        ConfigError: the runs are of several tasks.
+    """
+    tasks = sorted({run.results.task for runs in panels.values() for run in runs})
+    if len(tasks) > 1:
+        raise ConfigError(f"runs of several tasks ({', '.join(tasks)}): name those of one")
+
+
 def language_of(panels: Mapping[str, Sequence[Run]], asked: str | None) -> str:
     """The target language that is shown: the one asked for, else the first that all runs have scored.
 

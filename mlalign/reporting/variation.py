@@ -9,6 +9,7 @@ from mlalign.config.identity import VARIES, fingerprint, is_compared
 from mlalign.config.settings import flattened
 from mlalign.errors import ConfigError
 from mlalign.reporting.runs import Run
+from mlalign.wording import plural
 
 Settings = Mapping[str, str]
 
@@ -99,9 +100,7 @@ def _values(key: str, settings: Sequence[Settings], runs: Sequence[Run]) -> str:
     example = {one.get(key, "(not there)"): run for one, run in zip(settings, runs, strict=True)}
     most = counts.most_common(1)[0][0]
     shown = [
-        f"{value} ({number} run{'s' if number > 1 else ''}"
-        + ("" if value == most else f", such as {example[value].folder}")
-        + ")"
+        f"{value} ({plural(number, 'run')}" + ("" if value == most else f", such as {example[value].folder}") + ")"
         for value, number in counts.most_common(VALUES)
     ]
     more = len(counts) - len(shown)

@@ -125,8 +125,8 @@ class WandbTracker(Tracker):
         """Log averages, the table of predictions, figures and artifacts."""
         if self.stage is None:  # the run was finished before
             self._begin("test", self.folder)
-            scores = results.scores.items()
-            self._log({score_key(results.metric, one, self.part): score for one, score in scores})
+            found = {results.metric: results.scores, **results.beside}
+            self._log({score_key(key, one, self.part): score for key in found for one, score in found[key].items()})
         if self.stage is None:
             return
         averages = {average_key(name, self.part): mean for name, mean in results.summary.items()}

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from reporting.made import results, written
 from training.toy import configured, write_toy
 
@@ -19,6 +20,7 @@ from mlalign.config.commands import Report
 from mlalign.errors import ConfigError, DataError
 from mlalign.pipeline import run as train
 from mlalign.reporting.drawing.style import save
+from mlalign.reporting.report.page import Shown
 from mlalign.reporting.runs import find_runs
 
 LEARNING = ("finetune.epochs=2", "finetune.batch_size=8", "finetune.evaluations=3")
@@ -26,6 +28,18 @@ FIGURES = {
     *("curves", "confusion", "tsne_classes", "similarity_transfer"),
     *("correlation", "tsne_languages", "word_pairs"),
 }
+
+
+def test_encoders_are_those_of_the_first_task_that_has_some(tmp_path, monkeypatch):
+    for task in ("mldoc", "panx"):
+        written(tmp_path / "runs" / task / "a", results("mlm", task=task))
+    Image.new("RGB", (2, 2)).save(tmp_path / "drawn.png")
+    monkeypatch.setattr(report_figures.Figures, "of_encoders", lambda _, table, __: [
+        Shown("word_pairs", f"Words of {table.task}", "", *[tmp_path / "drawn.png"] * (table.task == "panx"))
+    ])  # fmt: skip
+    page = make_report(Report(runs=f"{tmp_path}/runs/**", report=str(tmp_path / "report"), texts=False))[0].read_text()
+    assert "Words of panx" in page
+    assert "Words of mldoc" not in page
 
 
 @pytest.fixture(scope="module")

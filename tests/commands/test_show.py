@@ -6,10 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from reporting.made import other
+from reporting.made import run as made
 from training.toy import cipher, configured, sentences, write_toy
 from typed import ROOT, call
 
-from mlalign.commands.show import show
+from mlalign.commands.show import panels_of, show
 from mlalign.config.commands import Show
 from mlalign.config.enums import FigureForm
 from mlalign.errors import ConfigError, DataError
@@ -224,6 +226,25 @@ def test_what_is_not_there_is_named(runs, tmp_path):
     (tmp_path / "words.tsv").write_text("one\tein\ttwo\n")
     with pytest.raises(DataError, match=r"words\.tsv, line 1: expected an English word"):
         show(Show(run=str(runs[0]), figure="word_pairs", words=str(tmp_path / "words.tsv")))
+
+
+def test_a_line_of_curves_is_a_row_of_a_table():
+    """Seeds are averaged, other settings are not, other data are refused, and so are tasks of other scores."""
+    learned = [{"learning_rate": 1e-4}, {"learning_rate": 1e-4}, {"learning_rate": 1e-5}]
+    found = [made("mlm", seed, folder=f"mlm{seed}", finetune=one) for seed, one in enumerate(learned, start=1)]
+    panels = panels_of(figure("curves"), [found[2], *found[:2]])
+    assert [[one.results.seed for one in runs] for runs in panels.values()] == [[3], [1, 2]]
+    assert list(panels) == ["mlm finetune.learning_rate=1e-05", "mlm finetune.learning_rate=0.0001"]
+    with pytest.raises(ConfigError, match=r"runs of several tasks \(mldoc, panx\)"):
+        figure("curves").collect(panels_of(figure("curves"), [found[0], made("mlm", task="panx")]), None)
+    with pytest.raises(ConfigError, match=r"task\.max_train"):
+        panels_of(
+            figure("curves"),
+            [
+                found[0],
+                other(made("mlm", 2, folder="few"), config={**found[0].results.config, "task": {"max_train": 5}}),
+            ],
+        )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "figures").glob("*.csv")), ids=lambda path: path.stem)

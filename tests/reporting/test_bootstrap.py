@@ -14,7 +14,6 @@ from mlalign.errors import DataError
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.bootstrap import (
     Items,
-    mean_difference,
     read_items,
     resampled_scores,
     resampled_test,
@@ -122,11 +121,6 @@ def test_no_entity_anywhere_scores_nought(tmp_path):
     rows = [{"id": "1", "gold": ["O"], "predicted": ["O"]}]
     items = read_items(write(tmp_path / "de.jsonl", rows), task_metrics()["entity_f1"], 0.0)
     assert resampled_scores([items], 5).tolist() == [[0.0] * 5]
-
-
-def test_seeds_are_averaged():
-    ours, theirs = {1: np.array([60.0, 62.0]), 2: np.array([70.0, 70.0])}, {1: 50.0, 2: 60.0}
-    assert mean_difference(ours, theirs, [1, 2]).tolist() == [10.0, 11.0]
 
 
 @pytest.mark.parametrize(

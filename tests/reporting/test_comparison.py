@@ -197,7 +197,8 @@ def test_a_score_that_is_not_made_of_items_has_no_bootstrap(tmp_path):
     found = [other(one, metric="retrieval_accuracy") for one in two_methods(tmp_path, de=12.0)]
     (table,) = comparison(found, resamples=200)
     assert all(cell.against.items is None for cell in rows_of(table)["mlm"].cells.values())
-    assert "There is no bootstrap" in notes(table)
+    assert "There is no bootstrap: what was predicted for the items does not give this score again" in notes(table)
+    assert "it needs predictions" not in notes(table)
 
 
 def test_predictions_of_other_items_are_refused(tmp_path):

@@ -150,6 +150,7 @@ def test_csv_has_a_line_for_each_cell_with_its_tests(tables):
                 assert float(line["p_holm"]) == pytest.approx(cell.against.seeds_holm, rel=1e-5)
                 bounds = (float(line["low"]), float(line["high"]))
                 assert bounds == pytest.approx(cell.against.seeds.interval, rel=1e-5)
+                assert float(line["equal_within"]) == pytest.approx(cell.against.seeds.equal_within, rel=1e-5)
 
 
 def test_latex_has_a_cell_for_each_column(tables):

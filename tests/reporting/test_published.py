@@ -9,8 +9,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from reporting.made import run
+from reporting.made import other, run
 
+from mlalign.errors import DataError
 from mlalign.reporting.compare import compare_runs
 from mlalign.reporting.results import write_results
 from mlalign.reporting.runs import find_runs
@@ -100,7 +101,10 @@ def test_a_run_that_is_published_again_replaces_all_of_its_files_and_loses_proba
 
 
 def test_a_trial_is_logged_once_with_what_it_was_judged_by(tmp_path):
-    one = run("multilevel", folder=str(tmp_path / "run"), data={"root": "data/other", "parallel": ["a"]}, align=ALIGN)
+    tested = run(
+        "multilevel", folder=str(tmp_path / "run"), data={"root": "data/other", "parallel": ["a"]}, align=ALIGN
+    )
+    one = other(tested, split="dev")
     (tmp_path / "run" / "curves").mkdir(parents=True)
     write_results(one.folder, one.results)
     points = "step,held_out/retrieval/mean,held_out/language_probe\n0,,\n4,50.0,60.0\n8,70.25,55.0\n"
@@ -113,3 +117,6 @@ def test_a_trial_is_logged_once_with_what_it_was_judged_by(tmp_path):
     ]  # fmt: skip
     assert rows[0]["settings"] == "method.name=multilevel"
     assert (rows[0]["text"], rows[0]["english_dev"]) == ("other: a", "90.00")
+    write_results(one.folder, tested.results)
+    with pytest.raises(DataError, match="scored on test, expected dev"):
+        log_trials([f"third={tmp_path}"], tmp_path / "trials.csv")

@@ -1,12 +1,16 @@
 """The rows of a table of predictions."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from reporting.made import results
 
 from mlalign.data.readers import LabelledText, Part, SentencePair, TaggedSentence
 from mlalign.metrics.tasks import task_metrics
 from mlalign.tracking.shown import COLUMNS, prediction_rows
+from mlalign.tracking.wandb_tracker import Shown, WandbTracker
 
 KINDS = {
     "accuracy": (
@@ -50,3 +54,14 @@ def test_rows_are_capped_and_in_file_order(tmp_path):
     rows = prediction_rows(path, part, task_metrics()["accuracy"], "de", rows=3, texts=True)
     assert [row[1] for row in rows] == ["0", "1", "2"]
     assert {len(row[2]) for row in rows} == {500}
+
+
+def test_a_run_that_was_finished_before_logs_what_is_reported_beside_the_metric(tmp_path, monkeypatch):
+    found = replace(results(scores={"en": 80.0}), metric="answer_f1", beside={"exact_match": {"en": 70.0}})
+    shown = Shown(rows=0, texts=False, figures=False, artifacts=False)
+    facts = {"group": "a", "config": {}, "metric": task_metrics()["answer_f1"], "labels": [], "scored": "test"}
+    tracker = WandbTracker({}, folder=tmp_path, shown=shown, **facts)
+    stage = SimpleNamespace(log=(logged := {}).update, summarise=lambda _: None)
+    monkeypatch.setattr(tracker, "_begin", lambda *_: setattr(tracker, "stage", stage))
+    tracker.show(found, {})
+    assert (logged["test/answer_f1/en"], logged["test/exact_match/en"]) == (80.0, 70.0)

@@ -59,7 +59,7 @@ class FigureFile(Protocol):
     Attributes:
         NUMBER: in the paper, or after its last.
         TITLE, CAPTION: on a report's page; ``{runs}`` and ``{language}`` are filled in.
-        BY_NAME: whether runs of one name and several seeds are one panel; else each run has its own.
+        BY_NAME: whether the runs of a table's row, its seeds, are one panel; else each run has its own.
         IN_REPORT: the rows that a report draws, see ``commands.report_figures``; none where it is empty.
         collect: the table of the plotted numbers.
         draw: the figure, from that table alone.

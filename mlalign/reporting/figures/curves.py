@@ -11,7 +11,8 @@ from mlalign.errors import DataError
 from mlalign.reporting.drawing.labels import drawable
 from mlalign.reporting.drawing.style import WIDTH, colour, house_style, kinds, line, marker
 from mlalign.reporting.figures import Panels, Request
-from mlalign.reporting.recorded import curves_of
+from mlalign.reporting.recorded import curves_of, refuse_several_tasks
+from mlalign.wording import plural
 
 NUMBER, TITLE = 5, "Curves of training"
 CAPTION = "Fine-tuning above, alignment below; lines are means over seeds, bands one standard deviation. Runs: {runs}."
@@ -23,8 +24,10 @@ def collect(panels: Panels, request: Request) -> pd.DataFrame:
     """From the csv files in the runs' folders.
 
     Raises:
+        ConfigError: the runs are of several tasks.
         DataError: no run has any.
     """
+    refuse_several_tasks(panels)
     curves = [curves_of(run).assign(run=name) for name, runs in panels.items() for run in runs]
     known = [one for one in curves if not one.empty]
     if not known:
@@ -111,5 +114,5 @@ def _legend(figure: Figure, frame: pd.DataFrame, runs: list[str]) -> None:
         Line2D([], [], color=colour(n), linestyle=line(n), marker=marker(n), markersize=3) for n in range(len(runs))
     ]
     counts = [frame.loc[frame["run"] == run, "seed"].nunique() for run in runs]
-    names = [f"{drawable(run, 40)} ({count} seed{'s' * (count > 1)})" for run, count in zip(runs, counts, strict=True)]
+    names = [f"{drawable(run, 40)} ({plural(count, 'seed')})" for run, count in zip(runs, counts, strict=True)]
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(runs), 4))

@@ -1,16 +1,24 @@
 """Every row's difference from the first one, with its intervals over seeds and over test items."""
 
+import logging
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mlalign.errors import DataError
+from mlalign.reporting.code import mixed_code
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.drawing.labels import drawable
 from mlalign.reporting.drawing.style import colour, house_style, kinds, panels
+from mlalign.reporting.fairness import mixed_budgets
 from mlalign.reporting.figures import Panels, Request
+from mlalign.reporting.runs import by_task
 from mlalign.reporting.tables import PairedComparison
+from mlalign.wording import plural
+
+log = logging.getLogger(__name__)
 
 NUMBER, TITLE = 11, "Differences from the baseline"
 CAPTION = "Means over targets less those of the first row, with 95 % intervals. Runs: {runs}."
@@ -21,13 +29,16 @@ APART = 0.17  # of a row: half of what is between its two intervals
 
 
 def collect(runs_of: Panels, _: Request) -> pd.DataFrame:
-    """As the tables test them; the row of the run that is named first is the baseline.
+    """As the tables test them; the row of the run that is named first is the baseline. Mixed code is warned of.
 
     Raises:
         ConfigError: the runs differ in what no row names.
         DataError: no row shares a seed with the baseline.
     """
     runs = [run for found in runs_of.values() for run in found]
+    for found in by_task(runs).values():
+        for mixed in filter(None, (mixed_code(found), mixed_budgets(found))):
+            log.warning("figure=differences: %s", mixed)
     tables = comparison(runs, baseline=next(iter(runs_of)), mixed=True, mixed_budget=True)
     rows = [
         (table.task, table.baseline, row.name, *_numbers(against))
@@ -79,7 +90,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.scatter(rows["difference"], rows.index, s=14, color="black", zorder=3)
     axis.axvline(0, color="black", linewidth=0.6)
     names = [
-        f"{drawable(str(name), 34)} ({pairs} seed{'s' * (pairs > 1)})"
+        f"{drawable(str(name), 34)} ({plural(pairs, 'seed')})"
         for name, pairs in zip(rows["run"], rows["pairs"], strict=True)
     ]
     axis.set_yticks(rows.index, names)

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from mlalign.errors import ConfigError, DataError
+from mlalign.errors import DataError
 from mlalign.reporting.drawing.scatter import label_points
 from mlalign.reporting.drawing.style import WIDTH, colour, house_style, kinds, marker
 from mlalign.reporting.figures import Panels, Request
-from mlalign.reporting.recorded import targets_of, unit_of
+from mlalign.reporting.recorded import refuse_several_tasks, targets_of, unit_of
 from mlalign.wording import plural
 
 NUMBER, TITLE = 9, "Transfer and similarity of translations"
@@ -30,6 +30,7 @@ def collect(panels: Panels, request: Request) -> pd.DataFrame:
         ConfigError: the runs are of several tasks.
         DataError: no language is both scored and measured.
     """
+    refuse_several_tasks(panels)
     rows = []
     for name, runs in panels.items():
         for run in runs:
@@ -49,10 +50,7 @@ def collect(panels: Panels, request: Request) -> pd.DataFrame:
             ]
     if not rows:
         raise DataError("no language of these runs is both scored and in their parallel text")
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    if frame["task"].nunique() > 1:
-        raise ConfigError(f"runs of several tasks ({', '.join(frame['task'].unique())}): name those of one")
-    return frame
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 class Correlation(NamedTuple):
@@ -102,7 +100,7 @@ def draw(frame: pd.DataFrame) -> Figure:
                     seeds["similarity"], seeds["score"], s=9, alpha=0.3, linewidths=0, color=shade, marker=shape
                 )
             one = means.query("run == @run")
-            name = f"{run}, {count} seed{'s' * (count > 1)}{_in_words(one)}"
+            name = f"{run}, {plural(count, 'seed')}{_in_words(one)}"
             axis.scatter(
                 one["similarity"], one["score"], s=30, linewidths=0, label=name, zorder=3, color=shade, marker=shape
             )

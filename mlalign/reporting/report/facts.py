@@ -11,6 +11,7 @@ from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.tables import setting_of
 from mlalign.reporting.variation import differing, flat_settings
+from mlalign.wording import plural
 
 NOT_SHOWN = ("task.sizes", "task.obtain", "output", "resume")
 
@@ -45,7 +46,7 @@ def facts_of(rows: Rows) -> Facts:
     results = [run.results for run in runs]
     task = results[0].setting("task")
     summary = {
-        "Rows": ", ".join(f"{name} ({_count(len(found), 'run')})" for name, found in rows.items()),
+        "Rows": ", ".join(f"{name} ({plural(len(found), 'run')})" for name, found in rows.items()),
         "Seeds": _listed(seed_name(seeds) for found in rows.values() for seeds in found),
         "Languages": _listed(one for found in results for one in found.scores),
         "Never aligned": _listed(one for found in results for one in found.never_aligned),
@@ -108,10 +109,6 @@ def _warnings(rows: Rows) -> str:
 def _files(runs: Sequence[Run]) -> list[tuple[str, int, str]]:
     found = {(name, record["rows"], record["sha256"]) for run in runs for name, record in run.results.data.items()}
     return sorted(found)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _listed(values: Iterable[str | None], most: int = 40) -> str:

@@ -116,12 +116,12 @@ def page(
 
 
 def _subtitle(sections: Sequence[Section]) -> str:
-    rows = max(len(one.table.rows) for one in sections)
-    runs = sum(row.runs for one in sections for row in one.table.rows)
-    kind = {"main": "methods", "ablation": "ablations", "backbone": "backbones"}
+    """What was run; rows of the paper and rows without a run are none of it."""
+    runs = [[row.runs for row in one.table.rows if row.runs] for one in sections]
+    kind = {"main": "method", "ablation": "ablation", "backbone": "backbone"}[sections[0].table.kind]
     return (
-        f"{plural(runs, 'run')}: {rows} {kind[sections[0].table.kind]}, "
-        f"{plural(max(row.runs for one in sections for row in one.table.rows), 'seed')} at most."
+        f"{plural(sum(map(sum, runs)), 'run')}: {plural(max(map(len, runs)), kind)}, "
+        f"{plural(max(map(max, runs)), 'seed')} at most."
     )
 
 

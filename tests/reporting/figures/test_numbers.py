@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from reporting.figures.made import LABELS
-from reporting.made import run, runs
+from reporting.made import other, run, runs
 
 from mlalign.errors import DataError
 from mlalign.reporting.drawing.embedding import plane
@@ -88,6 +88,12 @@ def test_differences_are_those_of_the_tables_beside_the_run_that_is_named_first(
     )
     assert frame.loc["labse", "difference"] == 0.0
     assert frame.loc["labse", ["low", "high", "items_low"]].isna().all()
+
+
+def test_differences_between_runs_of_different_code_are_warned_of(caplog):
+    found = [other(run(name, 1), commit=name) for name in ("none", "mlm")]
+    differences.collect({one.results.name: [one] for one in found}, None)
+    assert "runs were made by different code" in caplog.text
 
 
 def test_no_seed_in_common_is_told_of():

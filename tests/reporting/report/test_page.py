@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from reporting.report.test_cases import unpacked
 
 from mlalign.reporting.report.page import HERE, Shown, page
 from mlalign.reporting.runs import Unfinished
+from mlalign.reporting.tables import Row
 
 
 def made(*sections, unfinished=(), encoders=(), with_texts=True) -> str:
@@ -73,6 +75,15 @@ def test_what_is_not_there_is_named():
     assert "multirun/a/panx/b" in text
     assert "TrainingError: NaN" in text
     assert "<strong>Words</strong> is not here: no such folder" in text
+
+
+def test_the_head_counts_what_was_run_and_no_row_without_a_run():
+    one = section(label_cases(2), {})
+    mine = tuple(row for row in one.table.rows if row.name == "none")
+    more = (Row("XLM-R", mine[0].cells, runs=0, copied="paper"), Row("labse", mine[0].cells, runs=0))
+    assert "<p>2 runs: 1 method, 2 seeds at most.</p>" in made(
+        replace(one, table=replace(one.table, rows=(*mine, *more)))
+    )
 
 
 @pytest.mark.parametrize("name", ["page.html", "page.css", "browser.js"])
