@@ -104,6 +104,10 @@ class Format(Generic[Read]):
         """What the release calls a language, given ISO 639-1 where that has a code for it."""
         return {code: name for name, code in self.codes.items()}.get(language, language)
 
+    def name(self, part: PartName, language: str) -> str:
+        """The name of a file inside the task's folder, the first that there is for it."""
+        return self.names[part][0].replace(HOLE, self.called(language))
+
     def read(
         self, path: Path, labels: Mapping[str, int], *, language: str, part: PartName, on_bad_line: OnBadLine
     ) -> Part[Read]:

@@ -11,7 +11,6 @@ from mlalign.data.sample.plans import Place, Sentence
 from mlalign.data.sample.scenes import everyday_clause
 from mlalign.files import JsonObject
 
-FILES = {"train": "train-v1.1.json", "dev": "dev-v1.1.json", "test": "xquad.{}.json"}
 EVENTS = 3  # of a context
 FRONTS: tuple[Literal["time", "place"] | None, ...] = ("time", "place", None, None)  # what begins a sentence
 ASKED = {  # when, where

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from mlalign.data.readers import AnyExample, Format, task_formats
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.documents import documents
@@ -15,24 +16,7 @@ from mlalign.data.sample.paraphrases import pair
 from mlalign.data.sample.plans import Sentence
 from mlalign.data.sample.words import Word
 
-MLDOC_NAMES = {
-    "en": "english",
-    "de": "german",
-    "es": "spanish",
-    "fr": "french",
-    "ru": "russian",
-    "zh": "chinese",
-}
-PARTS = {
-    "mldoc": ("train.1000", "dev", "test"),
-    "pawsx": ("train.tsv", "dev_2k.tsv", "test_2k.tsv"),
-    "panx": ("train", "dev", "test"),
-}
-TRANSLATED = {  # English train said in a language, and the test part of a language said in English
-    "mldoc": ("english.train.1000.{name}", "{name}.test.en"),
-    "pawsx": ("{code}/translated_train.tsv", "{code}/test_2k.en.tsv"),
-    "panx": ("{code}/translated_train", None),  # tags of English words are not those of the language's
-}
+FORMATS = task_formats()
 SHARES = 20  # how finely the shares of common words are told apart
 
 
@@ -87,10 +71,12 @@ class Task:
     Args:
         plan: makes up so many rows; what they say in the language is remembered.
         lines: the lines of a file that says them.
+        format: of the release, which names the files.
     """
 
     plan: Callable[[Language, Choices, int], list[Row]]
     lines: Callable[[Language, Sequence[Row]], Iterator[str]]
+    format: Format[AnyExample]
 
 
 def plan_mldoc(language: Language, choices: Choices, count: int) -> list[Row]:
@@ -169,21 +155,8 @@ def panx(language: Language, rows: Sequence[Row]) -> Iterator[str]:
         yield "".join(f"{language.code}:{word.text}\t{word.tag}\n" for word in words) + "\n"
 
 
-TASKS = {"mldoc": Task(plan_mldoc, mldoc), "pawsx": Task(plan_pawsx, pawsx), "panx": Task(plan_panx, panx)}
-
-
-def task_path(task: str, language: str, part: str) -> str:
-    """Return where a task's file lies under the root."""
-    if task == "mldoc":
-        return f"tasks/mldoc/{MLDOC_NAMES[language]}.{part}"
-    return f"tasks/{task}/{language}/{part}"
-
-
-def translated_paths(task: str, language: str) -> tuple[str, str | None]:
-    """Return where English train in a language lies, and a language's test in English."""
-    train, test = (
-        None if name is None else f"tasks/{task}/{name.format(code=language, name=MLDOC_NAMES[language])}"
-        for name in TRANSLATED[task]
-    )
-    assert train is not None
-    return train, test
+TASKS = {
+    "mldoc": Task(plan_mldoc, mldoc, FORMATS["mldoc"]),
+    "pawsx": Task(plan_pawsx, pawsx, FORMATS["pawsx"]),
+    "panx": Task(plan_panx, panx, FORMATS["entities"]),
+}

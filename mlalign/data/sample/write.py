@@ -6,16 +6,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from mlalign.data.readers import PartName
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.dictionary import word_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.sample.questions import FILES, questions
-from mlalign.data.sample.tasks import PARTS, TASKS, Language, Row, task_path, translated_paths
+from mlalign.data.sample.questions import questions
+from mlalign.data.sample.tasks import FORMATS, TASKS, Language, Row
 from mlalign.data.sample.translations import translations
 from mlalign.data.sample.trees import treebank
 from mlalign.files import replacing
 from mlalign.progress import Progress
 
+PARTS: tuple[PartName, ...] = ("train", "dev", "test")
 TREES, TREE_DOCUMENTS = "trees/en.conllu", 150
 Sizes = tuple[int, int, int]
 UNLABELLED = {"mldoc": 1000, "pawsx": 500, "panx": 500}  # rows of a target language's train part, at most
@@ -76,8 +78,11 @@ def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str,
     languages = {code: Language(code) for code in LANGUAGES}
     planned: dict[str, list[Row]] = {}
 
+    def path(task: str, part: PartName, code: str) -> str:
+        return f"tasks/{task}/{TASKS[task].format.name(part, code)}"
+
     def part(task: str, code: str, number: int) -> tuple[str, Callable[[], Iterable[str]]]:
-        name, count = task_path(task, code, PARTS[task][number]), sizes[task][number]
+        name, count = path(task, PARTS[number], code), sizes[task][number]
         count = min(count, UNLABELLED[task]) if number == 0 and code != "en" else count
 
         def lines() -> Iterable[str]:
@@ -98,17 +103,18 @@ def files(seed: int, pairs: int, sizes: dict[str, Sizes]) -> Iterator[tuple[str,
         name = f"parallel/sample/en-{code}.tsv"
         streams = Choices(seed, name), Choices(seed, "parallel")
         yield name, partial(translations, english, languages[code], *streams, pairs)
-    for which, count in zip(FILES, sizes["xquad"], strict=True):
+    for which, count in zip(PARTS, sizes["xquad"], strict=True):
         for code in LANGUAGES if which == "test" else ("en",):
-            name = f"tasks/xquad/{FILES[which].format(code)}"
+            name = f"tasks/xquad/{FORMATS['squad'].name(which, code)}"
             yield name, partial(questions, code, Choices(seed, name), count)
     for task in TASKS:
         for code in LANGUAGES[1:]:
             yield part(task, code, 0)
-            train, test = translated_paths(task, code)
-            yield train, partial(translated, task, task_path(task, "en", PARTS[task][0]), code)
-            if test is not None:
-                yield test, partial(translated, task, task_path(task, code, PARTS[task][2]), "en")
+            train = path(task, "train", "en")
+            yield path(task, "translated_train", code), partial(translated, task, train, code)
+            if "translated_test" in TASKS[task].format.names:  # tags of English words are not those of the language's
+                test = path(task, "test", code)
+                yield path(task, "translated_test", code), partial(translated, task, test, "en")
     for code in LANGUAGES[1:]:
         yield f"lexicon/en-{code}.tsv", partial(dictionary, code)
     yield TREES, partial(treebank, Choices(seed, TREES), TREE_DOCUMENTS)

@@ -15,14 +15,13 @@ from mlalign.data.hub.releases.converters import Converter
 from mlalign.data.languages import ENGLISH, codes_of
 from mlalign.data.manifest import Manifest
 from mlalign.data.readers import AnyExample, Format, PartName
+from mlalign.data.readers.format import HOLE
 from mlalign.data.sizes import Sizes, check_rows
 from mlalign.errors import ConfigError, DataError, did_you_mean
 from mlalign.files import locked, replacing
 from mlalign.progress import Progress
 
 log = logging.getLogger(__name__)
-
-HOLE = "{}"  # the language in a name
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,6 @@ class Layout:
     def codes(self, names: Iterable[str]) -> list[str]:
         """The codes of languages, given the release's names for them."""
         return [self.format.codes.get(name, name) for name in names]
-
-    def name(self, part: PartName, language: str) -> str:
-        """The name of a file inside the folder, the first that the format has for it."""
-        return self.format.names[part][0].replace(HOLE, self.format.called(language))
 
 
 def prepare_release(
@@ -156,9 +151,9 @@ class Preparation:
                 asked = order if chosen is None else map(self._code_of, chosen)
                 wanted += [(held, one) for one in asked if one != source]
         wanted = list(dict.fromkeys(wanted))
-        missing = [one for one in wanted if not self.manifest.has(self.layout.name(*one))]
+        missing = [one for one in wanted if not self.manifest.has(self.layout.format.name(*one))]
         for part, language in missing:
-            self.before.refuse_stranger(self.layout.name(part, language))
+            self.before.refuse_stranger(self.layout.format.name(part, language))
         if missing:
             repo, names = self._on_the_hub
             found = [(one, self._sources(names, *one)) for one in missing]
@@ -218,7 +213,7 @@ class Preparation:
 
     def _write(self, repo: Repo, part: PartName, language: str, sources: Sequence[str]) -> None:
         """One file, under another name until it is whole and its rows are counted."""
-        name = self.layout.name(part, language)
+        name = self.layout.format.name(part, language)
         target = self.layout.folder / name
         paths = [hub_file(repo, one) for one in sources]
         with replacing(target) as partial:
