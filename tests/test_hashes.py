@@ -1,6 +1,8 @@
 """`make setup` takes the versions of constraints.txt and checks each file by its hash."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,3 +31,12 @@ def test_every_package_that_is_installed_first_is_checked():
         if not block.startswith("#"):
             assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]
     assert "--require-hashes --no-deps -r hashes.txt" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_make_check_looks_for_what_is_unsafe():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^check:.*\n\t\$\(BIN\)/ruff check \.$", makefile, re.MULTILINE)
+    unsafe = '"""Module."""\n\nimport pickle\nimport subprocess\n\nsubprocess.run("ls", shell=True)\npickle.loads(b"")'
+    command = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename=mlalign/x.py", "-"]
+    found = subprocess.run(command, input=unsafe, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert {"S301", "S602"} <= set(re.findall(r"\bS\d{3}\b", found.stdout)), found.stdout + found.stderr

@@ -1,14 +1,19 @@
 """What a run looks at before it trains, and what it still knows when it resumes."""
 
 import json
+import logging
+import multiprocessing
+from pathlib import Path
 
 import pytest
 from training.toy import configured, write_toy
 
 from mlalign import pipeline
 from mlalign.errors import DataError
+from mlalign.files import HOST, RESULTS, remove
+from mlalign.models.io import RECIPE
 from mlalign.reporting.results import read_results
-from mlalign.stages.unfinished import PROGRESS
+from mlalign.stages.unfinished import PROGRESS, remove_unkept
 
 FEW = ("finetune.epochs=1", "finetune.evaluations=1", "task.languages=[en,de]")
 
@@ -55,3 +60,36 @@ def test_seconds_of_scoring_from_before_it_stopped_count(tmp_path, monkeypatch):
     known["scored"]["en"]["seconds"] = 1000.0
     path.write_text(json.dumps(known), encoding="utf-8")
     assert 1000 < read_results(pipeline.run(config)).seconds["test"] < 1100
+
+
+def test_what_was_saved_goes_when_what_it_became_is_there_and_what_killed_runs_left_goes_first(
+    tmp_path, monkeypatch, caplog
+):
+    root = write_toy(tmp_path)
+    often = "trainer.checkpoint_minutes=1e-9"
+    config = configured(root, "method=inter_sentence", f"output={root}/runs", often, *FEW)
+    dead = multiprocessing.get_context("fork").Process(target=int)
+    dead.start()
+    dead.join()
+    places = [pipeline.run_folder(config), Path(config.aligned), Path(config.data.cache)]
+    orphans = [place / f".x.{HOST}-{dead.pid}.partial" for place in places]
+    for one in orphans:
+        one.parent.mkdir(parents=True, exist_ok=True)
+        one.touch()
+    seen = {}
+
+    def of_alignment(path):
+        seen[path.name] = all((path.parent / name).is_file() for name in ("model.safetensors", RECIPE))
+        seen["orphans"] = any(one.exists() for one in orphans)
+        remove(path)
+
+    def of_run(folder, kept):
+        seen["weights"] = (folder / RESULTS).is_file()
+        remove_unkept(folder, kept)
+
+    monkeypatch.setattr("mlalign.stages.align.remove", of_alignment)
+    monkeypatch.setattr(pipeline, "remove_unkept", of_run)
+    with caplog.at_level(logging.INFO):
+        pipeline.run(config)
+    assert seen == {"checkpoints": True, "computing.json": True, "orphans": False, "weights": True}
+    assert caplog.text.count("A checkpoint every update") == 2  # by the clock, in both stages
