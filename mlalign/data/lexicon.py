@@ -199,7 +199,7 @@ def _read_dictd(path: Path) -> Iterator[tuple[str, str]]:
     body = _body_of(path)
     for number, line in read_lines(path):
         fields = line.split("\t")
-        if len(fields) < 3 or not all(map(_is_number, fields[1:3])):
+        if len(fields) < 3 or not all(len(one) < MOST_DIGITS and DIGITS.keys() >= set(one) for one in fields[1:3]):
             raise DataError(
                 f"{path}, line {number}: expected a headword, an offset and a length, separated by tabs "
                 f"(dictd's index), found {line[:60]!r}"
@@ -241,10 +241,6 @@ def _body_of(index: Path) -> bytes:
                 raise DataError(f"{name}: expected at most {LARGEST} bytes, found more; get both files anew")
             return body
     raise DataError(f"{index}: no {index.stem}.dict.dz beside it; dictd's dictionaries are two files")
-
-
-def _is_number(text: str) -> bool:
-    return len(text) < MOST_DIGITS and DIGITS.keys() >= set(text)
 
 
 def _number(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from mlalign.data.languages import nearest, writes_spaces
 from mlalign.models.backbone import UNKNOWN
@@ -77,23 +77,14 @@ class SequenceBuilder:
 
     def words(self, texts: Sequence[str]) -> list[list[int]]:
         """Ordinary subwords of each text; what looks like a special token becomes unknown."""
-        batch = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False)[
-            "input_ids"
-        ]
-        return [self._plain(ids) for ids in batch]
+        return [self._plain(ids) for ids in self._tokenised(list(texts))["input_ids"]]
 
     def words_and_characters(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int32]]]:
         """The same, and of every subword ``[subwords, 2]`` where it starts and ends in its text.
 
         White space at a subword's edges is no part of it; one that is nothing else has 0 and 0.
         """
-        batch = self.tokenizer(
-            list(texts),
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
+        batch = self._tokenised(list(texts), return_offsets_mapping=True)
         characters = [
             np.array([_without_spaces(text, *span) for span in spans], dtype=np.int32).reshape(-1, 2)
             for text, spans in zip(texts, batch["offset_mapping"], strict=True)
@@ -107,16 +98,10 @@ class SequenceBuilder:
         Where a language writes no spaces, a piece that holds only the space is left out: running
         text would not have it, and the tag would stand on it.
         """
-        encoded = self.tokenizer(
-            [
-                [f" {word}" if place and word.strip() else word for place, word in enumerate(words)]
-                for words in sentences
-            ],
-            is_split_into_words=True,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            verbose=False,
-        )
+        spaced = [
+            [f" {word}" if place and word.strip() else word for place, word in enumerate(words)] for words in sentences
+        ]
+        encoded = self._tokenised(spaced, is_split_into_words=True)
         result = []
         for row, words in enumerate(sentences):
             pieces: list[list[int]] = [[] for _ in words]
@@ -201,6 +186,10 @@ class SequenceBuilder:
     def token_language(self, language: str) -> str:
         """Whose token stands in front of a text, where there are such: that of its language, or ``unk``."""
         return nearest(language, self._languages) or UNKNOWN
+
+    def _tokenised(self, texts: Sequence[str] | Sequence[Sequence[str]], **settings: bool) -> BatchEncoding:
+        """Without special tokens; what looks like one is text."""
+        return self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False, **settings)
 
     def _head(self, language: str) -> list[int]:
         if not self.language_tokens:

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset, Features, Value, concatenate_datasets
+from datasets import Dataset, Features, Value
 from datasets import Sequence as ListOf
 from datasets.arrow_writer import ArrowWriter
 from numpy.typing import NDArray
@@ -221,7 +221,7 @@ def _write(
         for path in paths:
             read.append(0)
             pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped, pivot=pivot)))
-            for chunk in iter(partial(_chunk, pairs), []):
+            while chunk := list(islice(pairs, CHUNK)):
                 if kept == keep.max_pairs:
                     break
                 read[-1] += len(chunk)
@@ -233,10 +233,6 @@ def _write(
                 kept += len(batch["source"])
         writer.finalize()
     return {"dropped": dict(dropped), "rows": read}
-
-
-def _chunk(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    return list(islice(pairs, CHUNK))
 
 
 def _tokenise_chunk(
@@ -280,11 +276,6 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     whole["added_tokens"] = [token for token in whole["added_tokens"] if not token["special"]]
     del whole["padding"], whole["truncation"]  # left there by the last call
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def together(parts: Sequence[Tokenised]) -> Dataset:
-    """The tables of several languages, one behind the other."""
-    return concatenate_datasets([part.rows for part in parts])
 
 
 def _lengths(rows: Dataset, side: str) -> NDArray[np.int32]:

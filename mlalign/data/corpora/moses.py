@@ -94,13 +94,13 @@ def split_name(name: str) -> tuple[str, str]:
 
 def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapping[str, str]) -> tuple[str, str]:
     """The names of both sides: the only ``X.en`` and ``X.de`` with the same ``X``."""
-    by_stem: dict[str, dict[str, str]] = {}
+    by_stem: dict[str, dict[str, list[str]]] = {}
     for name in names:
         if PurePosixPath(name).name.startswith("._"):  # macOS keeps a file's attributes so, __MACOSX/ is full of them
             continue
         stem, code = split_name(name)
         if code and code.casefold() not in BESIDES:
-            by_stem.setdefault(stem, {})[code] = name
+            by_stem.setdefault(stem, {}).setdefault(code, []).append(name)
     if not by_stem:
         raise DataError(
             f"{where}: expected X.{ENGLISH} and X.{language}, or a file in .zip, .tsv, .tmx or "
@@ -109,10 +109,10 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
     pairs = []
     for stem, sides in by_stem.items():
         try:
-            english, other = (sides[release_code(one, sides, codes, where)] for one in (ENGLISH, language))
+            of_english, of_other = (sides[release_code(one, sides, codes, where)] for one in (ENGLISH, language))
         except DataError:
             continue
-        pairs.append((stem, english, other))
+        pairs.append((stem, of_english, of_other))
     if not pairs:
         everything = {code for sides in by_stem.values() for code in sides}
         release_code(ENGLISH, everything, codes, where)
@@ -126,7 +126,11 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
             f"{' and '.join(sorted(stem for stem, _, _ in pairs))}; name one of the files, or "
             f"the code that is meant with prepare.codes={{{language}: CODE}}"
         )
-    return pairs[0][1:]
+    for found in pairs[0][1:]:
+        if len(found) > 1:
+            raise DataError(f"{where}: expected one file, found {' and '.join(sorted(found))}; take one of them away")
+    _, (english,), (other,) = pairs[0]
+    return english, other
 
 
 def read_aligned(english: Text, other: Text) -> Iterator[tuple[str, str]]:

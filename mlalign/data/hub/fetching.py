@@ -135,17 +135,14 @@ def _patiently(call: Callable[[], Got], repo: Repo, name: str, attempts: int = A
     for attempt in range(1, attempts + 1):
         try:
             return call()
-        except (OSError, ValueError, httpx2.HTTPError, EntryNotFoundError) as error:
-            failure: Exception = error
-        except RevisionResolutionError as error:
-            failure = error
-        # What the client itself could not find anywhere, it has tried often enough.
-        tried = isinstance(failure, LocalEntryNotFoundError)
-        wait = None if tried or attempt == attempts else wait_before_next(failure, attempt)
-        if wait is None:
-            raise DataError(_in_words(failure, repo, name)) from failure
-        log.info("%s: %s. Trying again in %.0f s", repo, briefly(failure), wait)
-        time.sleep(wait)
+        except (OSError, ValueError, httpx2.HTTPError, EntryNotFoundError, RevisionResolutionError) as error:
+            # What the client itself could not find anywhere, it has tried often enough.
+            tried = isinstance(error, LocalEntryNotFoundError)
+            wait = None if tried or attempt == attempts else wait_before_next(error, attempt)
+            if wait is None:
+                raise DataError(_in_words(error, repo, name)) from error
+            log.info("%s: %s. Trying again in %.0f s", repo, briefly(error), wait)
+            time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
 

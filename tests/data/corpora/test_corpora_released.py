@@ -153,6 +153,17 @@ def test_two_regions_are_one_too_many_until_one_is_named(tmp_path):
         read(parquet(tmp_path / "x.parquet", columns), "zh")
 
 
+def test_two_files_of_one_side_are_refused(tmp_path):
+    place = plain_files(tmp_path / "plain")
+    for path in list(place.iterdir()):
+        if path.suffix == ".de":
+            (place / f"{path.name}.gz").write_bytes(gzip.compress(b"Ein alter Satz.\n"))
+    with pytest.raises(
+        DataError, match=r"plain: expected one file, found .*\.de and .*\.de\.gz; take one of them away"
+    ):
+        find_release(place, "de", Form())
+
+
 def test_unequal_line_counts_are_told_with_both_numbers(tmp_path):
     place = write_zip(tmp_path / "x.zip", {"X.de": lines("abc"), "X.en": lines("abcde")})
     with pytest.raises(DataError, match=r"X\.en: expected as many lines as .*X\.de, found 5 and 3"):
