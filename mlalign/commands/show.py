@@ -117,18 +117,16 @@ def panels_of(drawn: FigureFile, runs: list[Run]) -> Panels:
 
 
 def encoders_of(panels: Panels) -> shown_vectors.Encoders:
-    """Panel -> run and whether its aligned encoder is meant: the first one's backbone, then all that are aligned."""
+    """Panel -> what opens its encoder: the first one's backbone, then all that are aligned."""
     aligned = {name: BeforeAfter(runs[0]) for name, runs in panels.items() if runs[0].results.aligned is not None}
     first = next(iter(aligned.values()), None) or BeforeAfter(next(iter(panels.values()))[0])
-    return {"before alignment": (first, False)} | {
-        f"after alignment ({name})": (both, True) for name, both in aligned.items()
-    }
+    after = {f"after alignment ({name})": both.last for name, both in aligned.items()}
+    return {"before alignment": first.before, **after}
 
 
 def measure(run: Run, seed: int) -> Path:
     """Measure a run's aligned (or untouched) encoder; keep and print what is found."""
-    encoders = BeforeAfter(run)
-    found = {name: round(value, 4) for name, value in encoders.measures(encoders.last(), seed).items()}
+    found = {name: round(value, 4) for name, value in BeforeAfter(run).last().measures(seed).items()}
     path = run.folder / MEASURES
     write_whole(path, json.dumps(found, indent=1) + "\n")
     print(f"\n{run.folder}")

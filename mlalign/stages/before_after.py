@@ -28,6 +28,19 @@ class Ready(NamedTuple):
 
     encoder: TaskEncoder
     layout: SequenceBuilder
+    run: "BeforeAfter"
+
+    def held_out(self) -> list[HeldOutBatch]:
+        """The pairs that an alignment is validated on."""
+        text = self.run.text
+        return list(text.data_of(text.tables(self.layout.tokenizer), self.layout, {"clean": clean}).val_dataloader())
+
+    def measures(self, seed: int) -> dict[str, float]:
+        """What alignment logs at a validation."""
+        held_out = HeldOut(self.encoder, seed)
+        for batch in self.held_out():
+            held_out.add(batch)
+        return held_out.measures()
 
 
 class BeforeAfter:
@@ -61,18 +74,6 @@ class BeforeAfter:
         """The aligned encoder, or the untouched one of a run that aligns nothing."""
         return self.after() or self.before()
 
-    def held_out(self, ready: Ready) -> list[HeldOutBatch]:
-        """The pairs that an alignment is validated on."""
-        tables = self.text.tables(ready.layout.tokenizer)
-        return list(self.text.data_of(tables, ready.layout, {"clean": clean}).val_dataloader())
-
-    def measures(self, ready: Ready, seed: int) -> dict[str, float]:
-        """What alignment logs at a validation, of an encoder as it is."""
-        held_out = HeldOut(ready.encoder, seed)
-        for batch in self.held_out(ready):
-            held_out.add(batch)
-        return held_out.measures()
-
     def _ready(self, encoder: TaskEncoder, tokenizer: PreTrainedTokenizerBase, tokens: dict[str, int]) -> Ready:
         layout = SequenceBuilder(tokenizer, tokens, max_length=self.config.align.max_length)
-        return Ready(encoder.eval(), layout)
+        return Ready(encoder.eval(), layout, self)

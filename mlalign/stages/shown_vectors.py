@@ -1,6 +1,6 @@
 """Vectors of sentences and words from the encoders of runs, and of the texts that figures show."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,33 +9,26 @@ from jaxtyping import Float
 
 from mlalign.data.languages import ENGLISH, writes_spaces
 from mlalign.data.lexicon import word_pairs
-from mlalign.data.parallel import HeldOutBatch
 from mlalign.data.readers import LabelledText
 from mlalign.data.sample.dictionary import noun_pairs
 from mlalign.data.sample.lexicon import LANGUAGES
-from mlalign.data.sequences import SPACE, SequenceBuilder
+from mlalign.data.sequences import SPACE
 from mlalign.errors import ConfigError, DataError
 from mlalign.metrics.language_probe import language_probe
 from mlalign.metrics.retrieval import retrieval_accuracy
 from mlalign.models.subwords import mean_pool
-from mlalign.models.task_encoder import TaskEncoder
 from mlalign.reporting.recorded import TOPICS
-from mlalign.stages.before_after import BeforeAfter, Ready
+from mlalign.stages.before_after import Ready
 from mlalign.stages.reopen import load_run
 from mlalign.tasks.data import scored_part
 from mlalign.wording import plural
 
 Array = np.ndarray
-Encoders = Mapping[str, tuple[BeforeAfter, bool]]  # panel -> run, whether its aligned encoder
+Encoders = Mapping[str, Callable[[], Ready]]  # panel -> what opens its encoder
 FEWEST, MOST = 4, 9  # words of a pair that is chosen for the reader
 BATCH = 128  # words
 LONGEST = 25  # words of a pair that a reader chooses
 EXAMPLE = 'pair=\'["A sentence.","Ein Satz."]\''
-
-
-def encoder_of(both: BeforeAfter, aligned: bool) -> Ready:
-    """The encoder that a panel shows."""
-    return both.last() if aligned else both.before()
 
 
 def pair_vectors(
@@ -49,32 +42,28 @@ def pair_vectors(
     Raises:
         ConfigError: other than two texts, or one that is empty or too long for a figure.
     """
-    both, _ = next(iter(encoders.values()))
     if pair is not None and len(pair) != 2:
         expected = "expected an English sentence and its translation"
         raise ConfigError(f"pair: {expected}, found {plural(len(pair), 'text')}; type {EXAMPLE}")
-    tokenizer = both.before().layout.tokenizer
-    source, target = pair or _held_out_pair(both, language)
-    pivot = both.config.data.pivot
+    first = next(iter(encoders.values()))()
+    source, target = pair or _held_out_pair(first, language)
+    tokenizer, pivot = first.layout.tokenizer, first.run.config.data.pivot
     words = _words(source, pivot, tokenizer), _words(target, language, tokenizer)
     for text, found in zip((source, target), words, strict=True):
         if not 0 < len(found) <= LONGEST:
             raise ConfigError(f"pair: {text!r} has {plural(len(found), 'word')}, expected 1 to {LONGEST}")
     vectors = {}
-    for name, (run, aligned) in encoders.items():
-        ready = encoder_of(run, aligned)
-        vectors[name] = (
-            sentence_and_words(*ready, words[0], pivot, language),
-            sentence_and_words(*ready, words[1], language, language),
-        )
+    for name, opened in encoders.items():
+        ready, sides = opened(), zip(words, (pivot, language), strict=True)
+        one, other = (sentence_and_words(ready, side, of, language) for side, of in sides)
+        vectors[name] = one, other
     return words, vectors
 
 
-def _held_out_pair(both: BeforeAfter, language: str) -> tuple[str, str]:
+def _held_out_pair(ready: Ready, language: str) -> tuple[str, str]:
     """The first one that is neither very short nor too long to be read in a figure."""
-    ready = both.before()
     tokenizer = ready.layout.tokenizer
-    for batch in (one for one in both.held_out(ready) if one.language == language):
+    for batch in (one for one in ready.held_out() if one.language == language):
         for row in range(len(batch.source_keys)):
             sides = (batch.source, batch.target)
             texts = [str(tokenizer.decode(side.input_ids[row][side.is_content_token[row]])).strip() for side in sides]
@@ -98,9 +87,8 @@ def words_of_languages(
     """Clouds of subwords, the same ones from every encoder, and how well a probe tells languages."""
     clouds: dict[str, tuple[Array, float]] = {}
     languages: list[str] = []
-    for name, (run, aligned) in encoders.items():
-        ready = encoder_of(run, aligned)
-        vectors, languages, subwords = word_cloud(ready.encoder, run.held_out(ready), words)
+    for name, opened in encoders.items():
+        vectors, languages, subwords = word_cloud(opened(), words)
         probe = language_probe(vectors, languages, subwords, seed=seed)
         clouds[name] = vectors, 100 * probe.balanced_accuracy
     return clouds, languages
@@ -126,10 +114,10 @@ def translations(
     places = np.linspace(0, len(listed) - 1, min(most, len(listed))).astype(int)
     words = [listed[place] for place in places]
     found = {}
-    for name, (run, aligned) in encoders.items():
-        ready = encoder_of(run, aligned)
-        source = words_alone(*ready, [one for one, _ in words], ENGLISH)
-        target = words_alone(*ready, [other for _, other in words], language)
+    for name, opened in encoders.items():
+        ready = opened()
+        source = words_alone(ready, [one for one, _ in words], ENGLISH)
+        target = words_alone(ready, [other for _, other in words], language)
         both = retrieval_accuracy(torch.from_numpy(source), torch.from_numpy(target))
         found[name] = source, target, 50 * sum(both)
     return found, words
@@ -171,26 +159,24 @@ def documents(folder: Path, language: str, most: int, *, seed: int) -> tuple[Arr
 
 
 @torch.no_grad()
-def word_cloud(
-    encoder: TaskEncoder, batches: Iterable[HeldOutBatch], words: int
-) -> tuple[Float[Array, "n d"], list[str], list[int]]:
+def word_cloud(ready: Ready, words: int) -> tuple[Float[Array, "n d"], list[str], list[int]]:
     """Vectors of every language's most frequent subwords, each averaged over its sentences.
 
     The average leaves what a subword has in all its contexts (Vulić et al. 2020, arXiv:2010.05731); a single occurrence
     tells much of its place in the sentence.
 
     Args:
-        encoder: in evaluation mode; no fusion touches the vectors.
+        ready: no fusion touches its vectors.
         words: of each language at most.
 
     Returns:
         The vectors, their languages (the pivot first), and their ids, by which a subword that two share is known.
     """
     found: dict[str, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
-    for batch in batches:
+    for batch in ready.held_out():
         for language, subwords in ((batch.pivot, batch.source), (batch.language, batch.target)):
             states, ids = found.setdefault(language, ([], []))
-            states.append(encoder(subwords)[subwords.is_content_token].float())
+            states.append(ready.encoder(subwords)[subwords.is_content_token].float())
             ids.append(subwords.input_ids[subwords.is_content_token])
     parts, languages, keys = [], [], []
     for language, (states, ids) in found.items():
@@ -204,30 +190,27 @@ def word_cloud(
 
 
 @torch.no_grad()
-def words_alone(
-    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str
-) -> Float[Array, "n d"]:
+def words_alone(ready: Ready, words: Sequence[str], language: str) -> Float[Array, "n d"]:
     """The vector of each word, or short phrase, by itself: the mean of its subwords."""
-    vectors = []
+    vectors, layout = [], ready.layout
     for start in range(0, len(words), BATCH):
         pieces = layout.words(words[start : start + BATCH])
         subwords = layout.batch([layout.single(ids, language) for ids in pieces])
-        vectors.append(mean_pool(encoder(subwords), subwords.is_content_token).float())
+        vectors.append(mean_pool(ready.encoder(subwords), subwords.is_content_token).float())
     return torch.cat(vectors).numpy()
 
 
 @torch.no_grad()
-def sentence_and_words(
-    encoder: TaskEncoder, layout: SequenceBuilder, words: Sequence[str], language: str, target: str
-) -> Float[Array, "n d"]:
+def sentence_and_words(ready: Ready, words: Sequence[str], language: str, target: str) -> Float[Array, "n d"]:
     """The fused vector of a sentence, and behind it the fused vectors of its words.
 
     Args:
         target: the target language of the pair, see ``Encoder.embed``.
     """
+    layout = ready.layout
     pieces = layout.split_words([words], language)[0]
     subwords = layout.batch([layout.single([one for word in pieces for one in word], language)])
-    seen = encoder.embedded(subwords, target, language)
+    seen = ready.encoder.embedded(subwords, target, language)
     states = seen.words[0][subwords.is_content_token[0]].float()
     of_word = torch.arange(len(words)).repeat_interleave(torch.tensor([*map(len, pieces)]))
     vectors = [states[of_word[: len(states)] == place].mean(0) for place in range(len(words))]

@@ -50,6 +50,6 @@ def _confusion(run: Run) -> Figure:
 def _correlation(run: Run) -> Figure:
     """A held-out pair before and after alignment."""
     encoders = BeforeAfter(run)
-    shown = {"before alignment": (encoders, False), "after alignment": (encoders, True)}
+    shown = {"before alignment": encoders.before, "after alignment": encoders.last}
     words, vectors = pair_vectors(shown, encoders.text.languages[0], None)
     return correlation.draw(correlation.numbers(vectors, *words))

@@ -166,9 +166,8 @@ def test_transfer_stands_beside_what_the_measures_say(drawn, runs):
 def test_measures_are_of_the_aligned_encoder_on_pairs_it_never_saw(runs, capsys):
     (path,) = show(Show(run=str(runs[0]), measures=True))
     found = json.loads(path.read_text())
-    both = BeforeAfter(find_runs(str(runs[0]))[0])
-    ready = both.after()
-    batches = [batch for batch in both.held_out(ready) if batch.language == "de"]
+    ready = BeforeAfter(find_runs(str(runs[0]))[0]).after()
+    batches = [batch for batch in ready.held_out() if batch.language == "de"]
     with torch.no_grad():
         source, target = (
             torch.cat([ready.encoder.embed(getattr(one, side), "de") for one in batches])
