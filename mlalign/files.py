@@ -3,6 +3,7 @@
 import errno
 import glob
 import hashlib
+import json
 import logging
 import os
 import platform
@@ -52,6 +53,15 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file, see ``replacing``."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_object(path: Path) -> JsonObject:
+    """The object that a JSON file holds; an empty one where the file is missing or holds something else."""
+    try:
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

@@ -67,11 +67,7 @@ def read_catalogue() -> dict[str, Corpus]:
 
 def _read(path: Path) -> Corpus:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Corpus), OmegaConf.load(path))
-        missing = sorted(OmegaConf.missing_keys(merged))
-        if missing:
-            raise ConfigError(f"{path}: expected a value for {', '.join(missing)}")
-        corpus = OmegaConf.to_object(merged)
+        corpus = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Corpus), OmegaConf.load(path)))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
     assert isinstance(corpus, Corpus)

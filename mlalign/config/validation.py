@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from mlalign.config.corpora import Prepare
@@ -30,15 +31,17 @@ from mlalign.config.enums import (
 from mlalign.config.folder import CONF
 from mlalign.config.schema import Ablation, Adapter, Train
 from mlalign.config.settings import Faults, flattened, refuse, told, values, wrong_values
-from mlalign.config.task_validation import task_faults
+from mlalign.config.task import Task
 from mlalign.data.languages import ENGLISH, canonical, spoken
-from mlalign.errors import ConfigError, closest
+from mlalign.errors import ConfigError, closest, did_you_mean
 from mlalign.files import CHECKPOINT
+from mlalign.metrics.tasks import task_metrics
 
 MOST = 2**32 - 1  # of whole numbers: more is a slip of the keyboard
 ALL_LEARN = (Stage.parse, Stage.swap)  # stages that train every weight
 MAPS = {Stage.centred, Stage.linear_map}  # stages that train nothing
 FUSION = "fusion"  # what an ablation can take away besides
+TABLE = "table"  # the format whose columns the task itself names
 
 
 def nearest(word: str, choices: Collection[str]) -> str:
@@ -168,6 +171,31 @@ def check(config: Train) -> None:
     refuse(task_faults(config.task, config.finetune.epochs))
     for faults in (_of_adapter, _of_stages, _of_text, _of_labels, _of_fusion, _of_backbone, _of_the_run):
         refuse(told(faults(config)))
+
+
+def task_faults(task: Task, epochs: int) -> Iterator[str]:
+    """What the settings of a task must not say."""
+    scored_by = {name: metric for metric in task_metrics().values() for name in metric.formats}
+    metric, known, has_table = scored_by.get(task.format), sorted(scored_by), task.format == TABLE
+    if metric is None:
+        hint = did_you_mean(task.format, known)
+        yield f"task.format={task.format}: no such format{hint}. Choices: {', '.join(known)}"
+        return
+    texts = [columns.texts for columns in task.table.columns] if task.table is not None else []
+    faults = {
+        f"task.metric={task.metric}: task.format={task.format} is scored by {metric.name}": task.metric != metric.name,
+        f"task.format={task.format} with task.table={'set' if task.table else 'null'}: format table needs task.table, "
+        "which says what its columns are, and no other format has it": has_table != (task.table is not None),
+        "task.files=null: format table needs the names of its files": has_table and task.files is None,
+        **{
+            f"task.table.columns: texts={one}: expected one column, or two for pairs of texts": len(one) not in (1, 2)
+            for one in texts
+        },
+        f"finetune.epochs={epochs}: task={task.name} compares sentence vectors as they are and learns nothing; set "
+        "finetune.epochs=0": epochs > 0 and not metric.is_learned,
+        f"finetune.epochs=0: task={task.name} is learned; expected at least 1": metric.is_learned and not epochs,
+    }
+    yield from chain(told(faults), metric.label_faults(task.labels, task.name))
 
 
 def _wrong_options(options: Mapping[str, object]) -> Iterator[str]:

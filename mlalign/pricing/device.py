@@ -35,62 +35,35 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A card by its data sheet.
+class Device:
+    """A card by its data sheet, or this machine by steps that it was seen to make.
 
     Attributes:
-        name: of it.
         memory: bytes.
         rate: operations a second.
-        bandwidth: bytes a second.
         computed: how it computes a step.
+        bandwidth: bytes a second; None where steps were measured, whose time is that of what they moved, too.
         error: by which share seconds may be off.
-        resident: bytes that a process holds there before it has a model: none that are known.
+        resident: bytes that a process holds before it has a model, as far as they are known.
     """
 
     name: str
     memory: float
     rate: float
-    bandwidth: float
     computed: Computed
+    bandwidth: float | None = None
     error: float = ERROR
     resident: float = 0.0
 
     def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
-        """See ``model.seconds``."""
+        """As measured steps took, updates included, or by ``model.seconds``."""
+        if self.bandwidth is None:
+            return work.operations / self.rate
         moved = work.moved + updates * UPDATE * shape.learned
         return seconds(work.operations, moved, work.passes * shape.layers, rate=self.rate, bandwidth=self.bandwidth)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """This machine, by steps that it was seen to make; their updates are in them.
-
-    Attributes:
-        name: of it.
-        memory: bytes.
-        rate: operations a second.
-        computed: how it computes a step.
-        error: how far apart the steps were.
-        resident: bytes that this process held before it had a model.
-    """
-
-    name: str
-    memory: float
-    rate: float
-    computed: Computed
-    error: float
-    resident: float
-
-    def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
-        """As its steps took."""
-        return work.operations / self.rate
-
-
-Device = Sheet | Measured
-
-
-def sheet_of(config: Train) -> Sheet:
+def sheet_of(config: Train) -> Device:
     """The card that a configuration names.
 
     Raises:
@@ -101,10 +74,9 @@ def sheet_of(config: Train) -> Sheet:
     rate = card.bfloat16 if takes == Precision.bfloat16 else card.float32
     if rate is None:
         raise ConfigError(f"trainer.precision={takes}: card={card.name} has none; set trainer.precision=auto")
-    assert card.bandwidth is not None  # checked
-    assert card.memory is not None
+    assert card.memory is not None  # checked
     computed = Computed(takes == Precision.bfloat16, True, config.backbone.gradient_checkpointing)
-    return Sheet(card.name, card.memory, rate, card.bandwidth, computed)
+    return Device(card.name, card.memory, rate, computed, card.bandwidth)
 
 
 def memory_here(*, gpu: bool) -> float:

@@ -26,7 +26,7 @@ from mlalign.models.io import RECIPE
 from mlalign.models.vocabulary_head import unused_head
 from mlalign.pipeline import chained, of_few_labels
 from mlalign.pricing.backbone import StandIn
-from mlalign.pricing.device import Device, Measured, memory_here, sheet_of
+from mlalign.pricing.device import Device, memory_here, sheet_of
 from mlalign.pricing.gather import Here, gather
 from mlalign.pricing.making import PRICED, links_price, stage_price, teacher_price
 from mlalign.pricing.model import FLOAT, Computed, Shape
@@ -166,7 +166,7 @@ class On:
         computed = Computed(bfloat16, fused, self.config.backbone.gradient_checkpointing)
         error = max(rate.spread, before.error if before else 0.0)
         memory = memory_here(gpu=self.is_gpu)
-        self._last = Measured(self.computing.device, memory, rate.median, computed, error, self.resident)
+        self._last = Device(self.computing.device, memory, rate.median, computed, error=error, resident=self.resident)
         return self._last
 
 

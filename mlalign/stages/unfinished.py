@@ -12,7 +12,7 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import Computing
 from mlalign.distributed import broadcast_object, is_rank_zero
-from mlalign.files import Json, JsonObject, remove, sha256_of, write_whole
+from mlalign.files import JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
 from mlalign.finetuning.validation import reads_parallel
 from mlalign.reporting.curves import CURVES
@@ -36,7 +36,7 @@ class Progress:
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder, self.identity = folder, identity
-        known = broadcast_object(_read(folder / PROGRESS) if is_rank_zero() else {})
+        known = broadcast_object(files.read_object(folder / PROGRESS) if is_rank_zero() else {})
         self.known: JsonObject = {"identity": identity, "learned": None, "scored": {}}
         if known.get("identity") == identity:
             self.known = known
@@ -121,12 +121,3 @@ def remove_unkept(folder: Path, kept: Collection[int]) -> None:
         remove(folder / WEIGHTS)
     for name in (CHECKPOINTS, PROGRESS, SOURCE_STAGE):
         remove(folder / name)
-
-
-def _read(path: Path) -> JsonObject:
-    """What is known; nothing where that cannot be read."""
-    try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

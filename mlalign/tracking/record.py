@@ -14,25 +14,20 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
 from mlalign.config.enums import LoggerName
-from mlalign.config.identity import setting_name
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
-from mlalign.config.validation import present
 from mlalign.data.coverage import Coverage
 from mlalign.device import choose_tokens
 from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import CONFIG, LOG, RESULTS, FileRecord, write_whole
-from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import quiet_transformers
-from mlalign.reporting.keys import ROW, TASK
-from mlalign.reporting.results import row_name
 from mlalign.stages.code import code_hashes
 from mlalign.stages.unfinished import remove_made
 from mlalign.tracking.log import JsonLines, close_log, log_to
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
 from mlalign.tracking.tracker import Tracker
-from mlalign.tracking.wandb_tracker import Shown, WandbTracker
+from mlalign.tracking.wandb_tracker import WandbTracker
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import trainer_of
 
@@ -128,28 +123,7 @@ def tracker_of(config: Train, folder: Path) -> Tracker:
         return Tracker(LoggerName.csv.value, {})  # nothing outside csv files
     if logger.name != LoggerName.wandb:
         return Tracker(logger.name.value, logger.options)
-    found = container(config)
-    return WandbTracker(
-        logger.options,
-        folder=folder,
-        group=logger.group or setting_name(config),
-        config={
-            **found,
-            "losses": {name: found["losses"][name] for name in present(config.losses)},
-            ROW: row_name(
-                config.method.name,
-                found.get("tuning", ()),
-                config.ablation.name,
-                config.method.trials,
-                config.finetune.shots,
-            ),
-            TASK: config.task.name,
-        },
-        metric=task_metrics()[config.task.metric],
-        labels=list(config.task.labels),
-        scored=config.scored,
-        shown=Shown(logger.rows, logger.texts, logger.figures, logger.artifacts),
-    )
+    return WandbTracker(config, folder)
 
 
 def is_watched(config: Train) -> bool:

@@ -4,20 +4,23 @@ import json
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from mlalign.config.identity import setting_name
+from mlalign.config.plain import container
+from mlalign.config.schema import Train
+from mlalign.config.validation import present
 from mlalign.data.readers import AnyExample, Part
-from mlalign.files import WANDB, Json, write_whole
-from mlalign.metrics.tasks import TaskMetric
+from mlalign.files import WANDB, read_object, write_whole
+from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.curves import CURVES, join_curves
-from mlalign.reporting.keys import CONFUSION, FIGURES, PREDICTIONS, average_key, score_key
+from mlalign.reporting.keys import CONFUSION, FIGURES, PREDICTIONS, ROW, TASK, average_key, score_key
 from mlalign.reporting.predictions import predictions_file
-from mlalign.reporting.results import FILE, Results
+from mlalign.reporting.results import FILE, Results, row_name
 from mlalign.tracking.logger import StageLogger
 from mlalign.tracking.shown import confusion_chart, image, prediction_table
 from mlalign.tracking.stage import Stage
@@ -29,59 +32,28 @@ log = logging.getLogger(__name__)
 SUMMARISED = ("seconds", "peak_memory_bytes", "aligned", "commit", "reads", "notes", "budget")  # of the results
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is logged of a tested run, besides its scores.
-
-    Attributes:
-        rows: per language in the table of predictions.
-        texts: whether the table contains the test texts.
-        figures: whether figures are drawn.
-        artifacts: whether results, predictions and the aligned encoder are logged as artifacts.
-    """
-
-    rows: int
-    texts: bool
-    figures: bool
-    artifacts: bool
-
-
 class WandbTracker(Tracker):
     """Opens a wandb run when a stage begins, and ends it with the stage.
 
     Under ``wandb agent`` all stages share the agent's run.
 
     Args:
-        options: arguments of ``wandb.init``.
+        config: checked; its ``logger`` says what is logged of the tested run.
         folder: of the run; wandb's own folder is created in it.
-        group: name of the runs that belong together.
-        config: of the run, as results hold it.
-        metric: of the task.
-        labels: of the task.
-        scored: the part that scores are of.
-        shown: what is logged of the tested run.
 
     Raises:
         ConfigError: ``wandb.init`` does not have an option.
     """
 
-    def __init__(
-        self,
-        options: Mapping[str, Json],
-        *,
-        folder: Path,
-        group: str,
-        config: Mapping[str, Json],
-        metric: TaskMetric,
-        labels: list[str],
-        scored: str,
-        shown: Shown,
-    ) -> None:
-        super().__init__("wandb", options)
-        check_options(options)
-        self.folder, self.group, self.shown = folder, group, shown
-        self.config = {**config, "folder": str(folder.absolute())}
-        self.metric, self.labels, self.part = metric, labels, scored
+    def __init__(self, config: Train, folder: Path) -> None:
+        super().__init__("wandb", config.logger.options)
+        check_options(self.options)
+        self.folder, self.group, self.shown = folder, config.logger.group or setting_name(config), config.logger
+        self.metric, self.labels, self.part = task_metrics()[config.task.metric], config.task.labels, config.scored
+        method, found = config.method, container(config)
+        row = row_name(method.name, config.tuning, config.ablation.name, method.trials, config.finetune.shots)
+        losses = {name: found["losses"][name] for name in present(config.losses)}
+        self.config = {**found, "losses": losses, ROW: row, TASK: config.task.name, "folder": str(folder.absolute())}
         self.stage: Stage | None = None
         self.is_unsent = False
         self._tested: dict[str, tuple[Path, Part[AnyExample]]] = {}
@@ -182,11 +154,7 @@ class WandbTracker(Tracker):
 def _identity(folder: Path, stage: str) -> str:
     """The id of a stage's wandb run, the same until the stage begins from scratch, when what it made is deleted."""
     path = folder / WANDB
-    try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    known: dict[str, str] = found if isinstance(found, dict) else {}
+    known: dict[str, str] = read_object(path)
     if not isinstance(known.get(stage), str):
         name = folder.name.removesuffix(".partial").rpartition("-")[2]
         known[stage] = f"{stage}-{name}-{secrets.token_hex(3)}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from test_configs import composed
 
-from mlalign.config.task_validation import task_faults
+from mlalign.config.validation import task_faults
 from mlalign.errors import ConfigError
 
 

@@ -62,7 +62,7 @@ def test_a_faulty_file_of_the_catalogue_is_named(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"made\.yaml: .*naem"):
         read_catalogue()
     path.write_text("kind: opus\nname: Made\n")
-    with pytest.raises(ConfigError, match=r"made\.yaml: expected a value for .*languages"):
+    with pytest.raises(ConfigError, match=r"made\.yaml: .*missing mandatory value: version"):
         read_catalogue()
 
 

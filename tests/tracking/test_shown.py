@@ -5,12 +5,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from composing import composed
 from reporting.made import results
 
+from mlalign.config.hydra import resolve
 from mlalign.data.readers import LabelledText, Part, SentencePair, TaggedSentence
 from mlalign.metrics.tasks import task_metrics
 from mlalign.tracking.shown import COLUMNS, prediction_rows
-from mlalign.tracking.wandb_tracker import Shown, WandbTracker
+from mlalign.tracking.wandb_tracker import WandbTracker
 
 KINDS = {
     "accuracy": (
@@ -58,9 +60,7 @@ def test_rows_are_capped_and_in_file_order(tmp_path):
 
 def test_a_run_that_was_finished_before_logs_what_is_reported_beside_the_metric(tmp_path, monkeypatch):
     found = replace(results(scores={"en": 80.0}), metric="answer_f1", beside={"exact_match": {"en": 70.0}})
-    shown = Shown(rows=0, texts=False, figures=False, artifacts=False)
-    facts = {"group": "a", "config": {}, "metric": task_metrics()["answer_f1"], "labels": [], "scored": "test"}
-    tracker = WandbTracker({}, folder=tmp_path, shown=shown, **facts)
+    tracker = WandbTracker(resolve(composed("logger=wandb", "task=xquad")), tmp_path)
     stage = SimpleNamespace(log=(logged := {}).update, summarise=lambda _: None)
     monkeypatch.setattr(tracker, "_begin", lambda *_: setattr(tracker, "stage", stage))
     tracker.show(found, {})

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import wandb
+from composing import composed
 from wandb_file import read_wandb_file
 
+from mlalign.config.hydra import resolve
 from mlalign.errors import ConfigError
-from mlalign.metrics.tasks import task_metrics
 from mlalign.tracking import start as module
 from mlalign.tracking.start import check_options, mode_of, start
-from mlalign.tracking.wandb_tracker import Shown, WandbTracker
+from mlalign.tracking.wandb_tracker import WandbTracker
 
 KEY = "0" * 40
 
@@ -146,16 +147,7 @@ def test_a_server_without_an_answer_is_waited_for_once_a_run(monkeypatch, tmp_pa
     monkeypatch.setattr(module, "START_TIMEOUT", 1)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    tracker = WandbTracker(
-        {"project": "made"},
-        folder=tmp_path,
-        group="together",
-        config={},
-        metric=task_metrics()["accuracy"],
-        labels=["a"],
-        scored="test",
-        shown=Shown(0, texts=False, figures=False, artifacts=False),
-    )
+    tracker = WandbTracker(resolve(composed("logger=wandb", "logger.group=together")), tmp_path)
     for stage in ("align", "finetune"):
         tracker.loggers(stage, tmp_path)
         assert tracker.stage.is_offline
