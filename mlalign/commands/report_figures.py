@@ -45,7 +45,10 @@ class Figures:
 
     def __init__(self, folder: Path, language: str | None, seed: int) -> None:
         self.folder, self.language = folder, language
-        self.request = replace(request_of(Show(seed=seed)), measures=lambda run: known_measures(run, seed))
+        # Measures are those at the end of the curves: measuring every encoder again would take minutes.
+        self.request = replace(
+            request_of(Show(seed=seed)), measures=lambda run: held_out_of(run) or measures_of(run, seed)
+        )
 
     def of_task(self, table: Table, rows: Rows) -> list[Shown]:
         """Figures of the runs of one task, into ``figures/<task>``."""
@@ -93,11 +96,6 @@ def told_once(figures: Iterable[Shown]) -> list[Shown]:
     for one in figures:
         found.setdefault((one.title, one.reason) if one.reason else one.name, one)
     return list(found.values())
-
-
-def known_measures(run: Run, seed: int) -> Mapping[str, float]:
-    """Those at the end of the curves; measuring every encoder again would take minutes."""
-    return held_out_of(run) or measures_of(run, seed)
 
 
 def _figures() -> list[tuple[str, FigureFile]]:

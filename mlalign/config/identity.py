@@ -57,19 +57,13 @@ def alignment_settings(config: Train) -> JsonObject:
     return found
 
 
-def alignment_recipe(config: Train, *, backbone: Mapping[str, object], text: Mapping[str, object]) -> JsonObject:
-    """Everything that the aligned encoder follows from; its fingerprint names the encoder's folder.
+def recipe_of(settings: JsonObject, **read: object) -> JsonObject:
+    """Everything that an encoder follows from; its fingerprint names the encoder's folder.
 
     Args:
-        backbone: what identifies the files of weights and tokenizer.
-        text: language -> hashes of its parallel files.
+        **read: what identifies the files of weights, of the tokenizer and of text.
     """
-    return {
-        "version": mlalign.__version__,
-        "settings": alignment_settings(config),
-        "backbone": dict(backbone),
-        "text": dict(text),
-    }
+    return {"version": mlalign.__version__, "settings": settings, **read}
 
 
 def run_name(config: Train, files: Mapping[str, object]) -> str:

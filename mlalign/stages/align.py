@@ -18,7 +18,7 @@ from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objectives import read_by
 from mlalign.config.enums import AdapterStage, Links, Stage
 from mlalign.config.frozen import freeze
-from mlalign.config.identity import alignment_recipe, fingerprint
+from mlalign.config.identity import alignment_settings, fingerprint, recipe_of
 from mlalign.config.plain import plain
 from mlalign.config.schema import Align, Train
 from mlalign.data.lexicon import Lexicon
@@ -73,7 +73,8 @@ class AlignmentStage(EncoderStage):
     @cached_property
     def recipe(self) -> JsonObject:
         """Everything that the aligned encoder follows from."""
-        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
+        read = {"backbone": self.backbone.identity, "text": self.text.identity}
+        recipe = recipe_of(alignment_settings(self.config), **read)
         recipe |= {} if self.lexicon is None else {"lexicon": fingerprint(self.lexicon)}
         if self.adapts:
             recipe["adapter"] = {key: one for key, one in plain(self.asked.backbone.adapter).items() if key != "stages"}

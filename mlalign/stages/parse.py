@@ -7,8 +7,8 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-import mlalign
 from mlalign.config.enums import Stage
+from mlalign.config.identity import recipe_of
 from mlalign.config.schema import Train
 from mlalign.cost import Cost, parsing_operations, read_operations
 from mlalign.data.sampling import ShuffledBatches, stream, within_budget
@@ -52,23 +52,17 @@ class ParsingStage(EncoderStage):
     def recipe(self) -> JsonObject:
         """Everything that the encoder follows from."""
         config = self.config
-        return {
-            "version": mlalign.__version__,
-            "stage": self.name.value,
-            "settings": {
-                **asdict(config.parse),
-                "learning_rate": self.learning_rate,
-                "seed": self.seed,
-                "max_length": config.align.max_length,
-                "max_grad_norm": config.align.max_grad_norm,
-                "warmup": config.align.warmup,
-                "dropout": config.backbone.dropout,
-                "pool": config.backbone.pool,
-                "precision": config.trainer.precision,
-            },
-            "backbone": dict(self.backbone.identity),
-            "text": {"trees": sha256_of(self.path)},
+        settings = {
+            **asdict(config.parse),
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            **{key: getattr(config.align, key) for key in ("max_length", "max_grad_norm", "warmup")},
+            "dropout": config.backbone.dropout,
+            "pool": config.backbone.pool,
+            "precision": config.trainer.precision,
         }
+        read = {"stage": self.name.value, "backbone": self.backbone.identity, "text": {"trees": sha256_of(self.path)}}
+        return recipe_of(settings, **read)
 
     @property
     def learning_rate(self) -> float:

@@ -10,7 +10,7 @@ import lightning as L
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mlalign.config.enums import Stage
-from mlalign.config.identity import alignment_recipe
+from mlalign.config.identity import alignment_settings, recipe_of
 from mlalign.config.schema import Train
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import is_rank_zero, rank_zero_first
@@ -78,8 +78,8 @@ class EncoderStage(ABC):
     @cached_property
     def recipe(self) -> JsonObject:
         """Everything that the folder follows from, what it starts from included."""
-        recipe = alignment_recipe(self.config, backbone=self.backbone.identity, text=self.text.identity)
-        return {**recipe, "stage": self.name.value}
+        read = {"stage": self.name.value, "backbone": self.backbone.identity, "text": self.text.identity}
+        return recipe_of(alignment_settings(self.config), **read)
 
     @abstractmethod
     def make(self, folder: Path, resume_from: Path) -> None:

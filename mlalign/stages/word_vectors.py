@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-import mlalign
 from mlalign.config.enums import Stage, VectorForm
-from mlalign.config.identity import fingerprint
+from mlalign.config.identity import fingerprint, recipe_of
 from mlalign.config.plain import plain
 from mlalign.config.schema import Train
 from mlalign.cost import Cost, cbow_operations
@@ -96,18 +95,14 @@ class VectorStage(EncoderStage):
         """Everything that the vectors follow from."""
         data = self.config.data
         read = ("on_bad_line", "max_pairs", "min_tokens", "max_ratio")
-        return {
-            "version": mlalign.__version__,
-            "stage": self.name.value,
-            "settings": {
-                **{f"vectors.{key}": value for key, value in plain(self.config.vectors).items()},
-                **{f"data.{key}": getattr(data, key) for key in read},
-                "align.max_length": self.config.align.max_length,
-                "align.seed": self.seed,
-            },
-            "lexicon": fingerprint(self.lexicon),
-            "text": self.text.identity,
+        settings = {
+            **{f"vectors.{key}": value for key, value in plain(self.config.vectors).items()},
+            **{f"data.{key}": getattr(data, key) for key in read},
+            "align.max_length": self.config.align.max_length,
+            "align.seed": self.seed,
         }
+        lexicon, text = fingerprint(self.lexicon), self.text.identity
+        return recipe_of(settings, stage=self.name.value, lexicon=lexicon, text=text)
 
     @cached_property
     def lexicon(self) -> Lexicon:

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from training.toy import configured, trainer, write_toy
 
 from mlalign.config.enums import Stage
-from mlalign.config.identity import alignment_recipe, fingerprint, run_name
+from mlalign.config.identity import alignment_settings, fingerprint, recipe_of, run_name
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.pipeline import STAGES, chained, told_together
 from mlalign.stages.backbone import Backbone
@@ -38,7 +38,8 @@ def test_every_stage_that_can_be_typed_is_there():
 
 def test_a_stage_is_known_by_what_it_starts_from(toy):
     config, backbone, (first, second) = chain(toy, "method=mlm", "method.stages=[align,align]")
-    assert first.recipe == alignment_recipe(config, backbone=backbone.identity, text=first.text.identity)
+    settings = alignment_settings(config)
+    assert first.recipe == recipe_of(settings, backbone=backbone.identity, text=first.text.identity)
     assert second.recipe == {**first.recipe, "backbone": {"encoder": fingerprint(first.recipe)}}
     _, _, (alone,) = chain(toy, "method=mlm")
     assert alone.recipe == first.recipe
