@@ -130,7 +130,6 @@ def run(config: Train) -> Path:
     folder = run_folder(config)
     corpus = prepare_data(config)
     with locked(folder / ".lock"):
-        clear_orphans(config, folder)
         found = found_again(config, folder, corpus)
         if not found:
             check_files(corpus.scored)
@@ -165,15 +164,10 @@ def find_data(config: Train) -> Corpus:
     return Corpus(text, task, scored, resources)
 
 
-def clear_orphans(config: Train, folder: Path) -> None:
-    """Delete what killed processes left half-written where this run writes."""
-    if is_rank_zero():
-        for place in (folder, Path(config.aligned), Path(config.data.cache)):
-            remove_orphans(place)
-
-
 def found_again(config: Train, folder: Path, corpus: Corpus) -> bool:
     """Whether the run is finished already; whoever watches it is shown its results."""
+    for place in (folder, Path(config.aligned), Path(config.data.cache)) if is_rank_zero() else ():
+        remove_orphans(place)  # what killed processes left half-written where this run writes
     is_wanted = is_rank_zero() and config.resume is not False
     found = broadcast_object(is_wanted and is_finished(config, folder, corpus.scored.languages, corpus.text))
     if found:

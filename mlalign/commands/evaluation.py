@@ -34,8 +34,8 @@ def settings_of(composed: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def answer(schema: type[Schema], name: str, composed: DictConfig) -> None:
-    """Call the function ``module:name`` of this room, imported only now, with what is typed."""
-    resolve_name(f"{__package__}.{name}")(settings_of(composed, schema))
+    """Call the function ``room.module:name``, imported only now, with what is typed."""
+    resolve_name(f"mlalign.{name}")(settings_of(composed, schema))
 
 
 def compare(composed: DictConfig) -> None:
@@ -50,15 +50,6 @@ def compare(composed: DictConfig) -> None:
     from mlalign.reporting.compare import compare_runs
 
     compare_runs(settings.runs, formats=settings.format, output=settings.output, **settings.of_comparison)
-
-
-def choose(composed: DictConfig) -> None:
-    """The settings of each method that did best among its trials."""
-    settings = settings_of(composed, asked.Choose)
-
-    from mlalign.reporting.tuned import write_chosen
-
-    write_chosen(settings.runs, Path(settings.tuned))
 
 
 def rescore(composed: DictConfig) -> None:
@@ -81,15 +72,15 @@ def verify(composed: DictConfig) -> None:
     verify(Path(typed["verify"]), typed["trainer"])
 
 
-_SHOW = ("show", partial(answer, asked.Show, "show:show"))
+_SHOW = ("show", partial(answer, asked.Show, "commands.show:show"))
 ASKED_BY: dict[str, tuple[str, Job]] = {  # a key that is typed, the first of several -> configuration and job
-    "align_words": ("align_words", partial(answer, asked.AlignWords, "word_links:align_words")),
-    "tuned": ("choose", choose),
-    "report": ("report", partial(answer, asked.Report, "report:make_report")),
-    "overlap": ("overlap", partial(answer, asked.Overlap, "overlap:check_overlap")),
+    "align_words": ("align_words", partial(answer, asked.AlignWords, "commands.word_links:align_words")),
+    "tuned": ("choose", partial(answer, asked.Choose, "reporting.tuned:write_chosen")),
+    "report": ("report", partial(answer, asked.Report, "commands.report:make_report")),
+    "overlap": ("overlap", partial(answer, asked.Overlap, "commands.overlap:check_overlap")),
     "verify": ("verify", verify),
-    "predict": ("predict", partial(answer, asked.Predict, "predict:predict")),
-    "export": ("export", partial(answer, asked.Export, "export:export")),
+    "predict": ("predict", partial(answer, asked.Predict, "commands.predict:predict")),
+    "export": ("export", partial(answer, asked.Export, "commands.export:export")),
     "figure": _SHOW,
     "measures": _SHOW,
     "run": ("rescore", rescore),

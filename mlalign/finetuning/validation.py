@@ -9,7 +9,6 @@ from mlalign.config.validation import present
 from mlalign.data.lexicon import INDUCED
 from mlalign.data.readers import PartName
 from mlalign.errors import ConfigError
-from mlalign.files import Json
 from mlalign.finetuning.tunings import tuning_types
 from mlalign.finetuning.tunings.base import READS, Tuning
 from mlalign.tasks.classification import Classification
@@ -74,8 +73,8 @@ def check_reading(config: Train) -> None:
 
 def tuning_settings(config: Train) -> dict[str, tuple[type[Tuning], Tuning.Settings]]:
     """Name -> class and typed settings of every tuning of a configuration."""
-    types = tuning_types()
-    return {name: (types[name], settings_of(name, config.tuning[name])) for name in present(config.tuning)}
+    group, given = _tunings(), config.tuning
+    return {name: (group.types[name], group.settings(name, given[name])) for name in present(given)}
 
 
 def reads_parallel(config: Train) -> bool:
@@ -108,16 +107,6 @@ def notes_on_tunings(config: Train) -> set[str]:
     """How the tunings of a configuration differ from what was published, as results say it."""
     found = {name: settings.note(kind.faithful) for name, (kind, settings) in tuning_settings(config).items()}
     return {f"{name}: {note}" for name, note in found.items() if note is not None}
-
-
-def settings_of(name: str, given: Mapping[str, Json]) -> Tuning.Settings:
-    """The typed settings of a tuning.
-
-    Raises:
-        ConfigError: see ``PartGroup.checked``.
-    """
-    settings: Tuning.Settings = _tunings().settings(name, given)
-    return settings
 
 
 def _tunings() -> PartGroup:

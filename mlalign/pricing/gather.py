@@ -15,8 +15,7 @@ from mlalign.pricing.backbone import StandIn, is_here
 from mlalign.pricing.text import TYPICAL, MadeUpText, SampledText
 from mlalign.progress import bar
 from mlalign.stages.backbone import Backbone
-from mlalign.stages.corpora import by_name
-from mlalign.stages.preparation import require_obtained
+from mlalign.stages.preparation import by_name, require_obtained
 from mlalign.stages.stage import Start
 from mlalign.tasks.data import check_files
 from mlalign.tasks.retrieval import refuse_seen

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from mlalign.config.commands import Choose
 from mlalign.config.settings import flattened
 from mlalign.config.trials import TRIALS
 from mlalign.errors import DataError
@@ -101,17 +102,14 @@ def _numbers(trial: Trial) -> JsonObject:
     return {"trial": trial.number, "english_dev": round(trial.english_dev, 2), "held_out": held_out}
 
 
-def write_chosen(patterns: str, folder: Path) -> list[Path]:
+def write_chosen(settings: Choose) -> list[Path]:
     """Write the settings of each method whose trials are all there, and say what became of every method.
-
-    Args:
-        patterns: of the trials' runs.
-        folder: for one file a method.
 
     Raises:
         ConfigError: trials differ in more than their methods do.
         DataError: no trial is there, one was made twice, or no method has all of its trials.
     """
+    patterns, folder = settings.runs, Path(settings.tuned)
     choices = choices_among(find_runs(patterns), find_unfinished(patterns))
     paths = []
     for one in choices:
