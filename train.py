@@ -48,7 +48,7 @@ def folder(composed: DictConfig) -> Path:
     """The folder of a run."""
     config = resolve(composed)
 
-    from mlalign.stages.finished import run_folder
+    from mlalign.stages.run_folder import run_folder
     from mlalign.stages.validation import check_parts
 
     return run_folder(check_parts(config))

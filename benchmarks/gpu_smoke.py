@@ -19,7 +19,7 @@ from mlalign.config.hydra import resolve
 from mlalign.data.sample import write_sample
 from mlalign.pipeline import run
 from mlalign.reporting.results import Results, read_results
-from mlalign.stages.finished import run_folder
+from mlalign.stages.run_folder import run_folder
 
 SMALL = [
     "data=files", "data.parallel=[sample]", "data.languages=[de,ru]", "data.held_out=40",

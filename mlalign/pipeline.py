@@ -49,15 +49,14 @@ from mlalign.stages.backbone import Backbone, EarlierEncoder
 from mlalign.stages.chain import encoder_folders, locked
 from mlalign.stages.dictionary import lexicon_of
 from mlalign.stages.finetune import learn
-from mlalign.stages.finished import is_finished, run_folder
 from mlalign.stages.maps import CentredStage, LinearMapStage
 from mlalign.stages.model_card import add_scores
 from mlalign.stages.parallel_text import ParallelText
 from mlalign.stages.parse import ParsingStage
 from mlalign.stages.preparation import prepare
+from mlalign.stages.run_folder import SOURCE_STAGE, Progress, identity_of, is_finished, remove_unkept, run_folder
 from mlalign.stages.stage import EncoderStage, Start
 from mlalign.stages.swap import SwapStage
-from mlalign.stages.unfinished import SOURCE_STAGE, Progress, identity_of, remove_unkept
 from mlalign.stages.word_vectors import VectorStage
 from mlalign.tasks.data import Labels, TaskDataModule, check_files, covered
 from mlalign.tasks.registry import learned_task

@@ -15,7 +15,7 @@ from mlalign.config.hydra import resolve
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.errors import ConfigError
-from mlalign.stages.finished import run_folder
+from mlalign.stages.run_folder import run_folder
 from mlalign.stages.validation import check_parts
 
 TOGETHER = (  # groups that have nothing to do with each other: one choice of each is composed at once

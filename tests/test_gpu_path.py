@@ -32,7 +32,7 @@ from mlalign.data.sample import write_sample
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.models.learning import configure_training
 from mlalign.pipeline import run as run_stages
-from mlalign.stages.finished import run_folder
+from mlalign.stages.run_folder import run_folder
 from mlalign.training import optimizers as optimizers_module
 
 LAYERS, STEPS = 2, 4

@@ -37,7 +37,7 @@ from mlalign.pricing.text import MadeUpText, SampledText
 from mlalign.pricing.words import counted, size
 from mlalign.stages.align import AlignmentStage
 from mlalign.stages.backbone import Backbone
-from mlalign.stages.finished import is_finished, run_folder
+from mlalign.stages.run_folder import is_finished, run_folder
 from mlalign.training.adapting import adapt
 from mlalign.training.computing import attention, set_up
 

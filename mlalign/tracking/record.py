@@ -22,7 +22,7 @@ from mlalign.distributed import is_rank_zero, rank_zero_first
 from mlalign.files import CONFIG, LOG, RESULTS, FileRecord, write_whole
 from mlalign.models.backbone import quiet_transformers
 from mlalign.stages.code import code_hashes
-from mlalign.stages.unfinished import remove_made
+from mlalign.stages.run_folder import remove_made
 from mlalign.tracking.log import JsonLines, close_log, log_to
 from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep

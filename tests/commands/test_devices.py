@@ -23,7 +23,7 @@ from mlalign.commands import devices
 from mlalign.commands.devices import error_of, launch, on_all_devices, requested, run_together
 from mlalign.errors import ConfigError, DataError, TrainingError
 from mlalign.pipeline import run
-from mlalign.stages.finished import run_folder
+from mlalign.stages.run_folder import run_folder
 
 SHORT = (
     "align.steps=4", "align.adversary.dropout=0", "finetune.epochs=1", "finetune.batch_size=7",

@@ -14,7 +14,7 @@ from mlalign.data.hub.pretrained import Pretrained
 from mlalign.errors import DataError
 from mlalign.models.io import load_encoder
 from mlalign.models.vocabulary_head import untrained_head
-from mlalign.stages.finished import run_folder
+from mlalign.stages.run_folder import run_folder
 
 
 @pytest.fixture(scope="module")

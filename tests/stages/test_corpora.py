@@ -11,8 +11,8 @@ from mlalign.config.corpora import CorpusKind, read_catalogue
 from mlalign.config.hydra import resolve
 from mlalign.data.languages import LANGUAGE_SETS, language_list
 from mlalign.errors import ConfigError, DataError
-from mlalign.stages.finished import run_folder
 from mlalign.stages.preparation import prepare, prepare_parallel
+from mlalign.stages.run_folder import run_folder
 
 CATALOGUE = read_catalogue()
 

@@ -13,7 +13,7 @@ from mlalign.errors import DataError
 from mlalign.files import HOST, RESULTS, remove
 from mlalign.models.io import RECIPE
 from mlalign.reporting.results import read_results
-from mlalign.stages.unfinished import PROGRESS, remove_unkept
+from mlalign.stages.run_folder import PROGRESS, remove_unkept
 
 FEW = ("finetune.epochs=1", "finetune.evaluations=1", "task.languages=[en,de]")
 

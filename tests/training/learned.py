@@ -17,7 +17,7 @@ from mlalign.data.task_files import TaskFiles, TaskRelease
 from mlalign.finetuning.checkpoints import CheckpointKeeper
 from mlalign.finetuning.module import FinetuningModule
 from mlalign.stages.finetune import learn
-from mlalign.stages.unfinished import remove_unkept
+from mlalign.stages.run_folder import remove_unkept
 from mlalign.tasks.data import TOKENS, TaskDataModule
 from mlalign.tasks.registry import learned_task
 
