@@ -262,7 +262,6 @@ def finetune(config: Train, aligned: Aligned, corpus: Corpus, record: RunRecord)
     if not corpus.task.learned:
         return Classifier(progress)
     settings = config.finetune
-    assert settings.seed is not None  # resolved
     tunings = build_tunings(config, corpus.resources, aligned.encoder.dim)
     if reads_parallel(config):
         record.parallel |= corpus.text.paths

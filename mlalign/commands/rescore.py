@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -125,7 +126,8 @@ class Evaluation:
         quiet_transformers()
         self.data: dict[str, FileRecord] = {}
         self.coverage: dict[str, Coverage] = {}
-        self.trainer = trainer_of(config, self.computing, folder=folder)
+        loop, module = trainer_of(config, self.computing, folder=folder), run.module
+        self.score = partial(score_part, loop, module, module.task)
 
     def make(self, selection: str) -> Results:
         """Score; the results are written last."""
@@ -146,7 +148,7 @@ class Evaluation:
         for step in bar(self.config.trainer.progress, "choosing")(self.run.results.weights["kept"]):
             self.run.restore(step)
             for language, read in dev.items():
-                scores[language][step] = self._score(*read, None, language)[HEADLINE]
+                scores[language][step] = self.score(*read, None, language=language)[HEADLINE]
         return {language: max(found, key=found.__getitem__) for language, found in scores.items()}
 
     def _scores(self, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
@@ -156,15 +158,9 @@ class Evaluation:
         for language in shown(sorted(self.files.languages, key=steps.__getitem__)):
             self.run.restore(steps[language])
             path = self.folder / PREDICTIONS / f"{language}.jsonl"
-            scores[language] = self._score(*self._part(self.files, language), path, language)
+            scores[language] = self.score(*self._part(self.files, language), path, language=language)
         languages = self.files.languages
         return {key: {one: scores[one][key] for one in languages} for key in scores[languages[0]]}
-
-    def _score(
-        self, part: Part[AnyExample], batches: DataLoader[TaskBatch], path: Path | None, language: str
-    ) -> dict[str, float]:
-        module = self.run.module
-        return score_part(self.trainer, module, module.task, part, batches, path, language=language)
 
     def _part(self, files: TaskFiles, language: str) -> tuple[Part[AnyExample], DataLoader[TaskBatch]]:
         """What is scored in a language, and its batches."""

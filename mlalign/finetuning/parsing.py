@@ -41,23 +41,14 @@ class EncodedTree(NamedTuple):
 
 
 class TreeBatch(NamedTuple):
-    """Sentences with their trees.
+    """Sentences with their trees."""
 
-    Attributes:
-        subwords: the sentences.
-        word: of each token the number of its word, from 1; 0 for none.
-        heads: of each word, 0 for the root; ``IGNORED`` behind a sentence's last word.
-        relations: of each word, by number, likewise.
-        places: of the sentences among those that were encoded.
-        scored: how many words have a head, known to the host.
-    """
-
-    subwords: Subwords
-    word: Int[Tensor, "batch length"]
-    heads: Int[Tensor, "batch words"]
-    relations: Int[Tensor, "batch words"]
-    places: list[int]
-    scored: int
+    subwords: Subwords  # the sentences
+    word: Int[Tensor, "batch length"]  # of each token the number of its word, from 1; 0 for none
+    heads: Int[Tensor, "batch words"]  # of each word, 0 for the root; ``IGNORED`` behind a sentence's last word
+    relations: Int[Tensor, "batch words"]  # of each word, by number, likewise
+    places: list[int]  # of the sentences among those that were encoded
+    scored: int  # how many words have a head, known to the host
 
 
 def encode_trees(trees: Sequence[Tree], builder: SequenceBuilder) -> list[EncodedTree]:

@@ -13,17 +13,11 @@ from mlalign.pricing.model import ERROR, UPDATE, Computed, Shape, seconds
 
 @dataclass(frozen=True)
 class Work:
-    """Of one or of many steps.
+    """Of one or of many steps."""
 
-    Attributes:
-        operations: in products of matrices.
-        moved: bytes read or written outside of them, the update left out.
-        passes: forward and backward; one forward alone counts a third.
-    """
-
-    operations: float
-    moved: float
-    passes: float
+    operations: float  # in products of matrices
+    moved: float  # bytes read or written outside of them, the update left out
+    passes: float  # forward and backward; one forward alone counts a third
 
     def __add__(self, other: "Work") -> "Work":
         """Both."""
@@ -36,24 +30,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Device:
-    """A card by its data sheet, or this machine by steps that it was seen to make.
-
-    Attributes:
-        memory: bytes.
-        rate: operations a second.
-        computed: how it computes a step.
-        bandwidth: bytes a second; None where steps were measured, whose time is that of what they moved, too.
-        error: by which share seconds may be off.
-        resident: bytes that a process holds before it has a model, as far as they are known.
-    """
+    """A card by its data sheet, or this machine by steps that it was seen to make."""
 
     name: str
-    memory: float
-    rate: float
-    computed: Computed
+    memory: float  # bytes
+    rate: float  # operations a second
+    computed: Computed  # how it computes a step
+    # bytes a second; None where steps were measured, whose time is that of what they moved, too
     bandwidth: float | None = None
-    error: float = ERROR
-    resident: float = 0.0
+    error: float = ERROR  # by which share seconds may be off
+    resident: float = 0.0  # bytes that a process holds before it has a model, as far as they are known
 
     def seconds(self, work: Work, shape: Shape, updates: float = 0) -> float:
         """As measured steps took, updates included, or by ``model.seconds``."""

@@ -22,23 +22,14 @@ from mlalign.tasks.retrieval import refuse_seen
 
 
 class Here(NamedTuple):
-    """What a price is made from.
+    """What a price is made from."""
 
-    Attributes:
-        config: with the sample in a scratch folder where it is not written yet, and all caches there.
-        corpus: the task's files; None where they are not here.
-        text: parallel, sampled or made up; None where it is not read.
-        longer: the same with the longest sentences there may be, of text that is made up.
-        backbone: or one of the same shape.
-        missing: what is not here.
-    """
-
-    config: Train
-    corpus: Corpus | None
-    text: SampledText | MadeUpText | None
-    longer: MadeUpText | None
-    backbone: Start
-    missing: list[str]
+    config: Train  # with the sample in a scratch folder where it is not written yet, and all caches there
+    corpus: Corpus | None  # the task's files; None where they are not here
+    text: SampledText | MadeUpText | None  # parallel, sampled or made up; None where it is not read
+    longer: MadeUpText | None  # the same with the longest sentences there may be, of text that is made up
+    backbone: Start  # or one of the same shape
+    missing: list[str]  # what is not here
 
 
 def gather(config: Train, scratch: Path) -> Here:

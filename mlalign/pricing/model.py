@@ -26,25 +26,15 @@ LAUNCHING = 2.5e-3  # seconds that a host needs to launch the kernels of one lay
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a transformer of BERT's form.
+    """Of a transformer of BERT's form."""
 
-    Attributes:
-        parameters: all.
-        learned: parameters that learn.
-        saved: parameters that a checkpoint holds: all but those under an adapter.
-        embeddings: entries of the matrix of words, which has a dense gradient; 0 where it does not learn.
-        layers: of the encoder.
-        width: w.
-        heads: of attention; 0: no attention.
-    """
-
-    parameters: int
-    learned: int
-    saved: int
-    embeddings: int
-    layers: int
-    width: int
-    heads: int
+    parameters: int  # all
+    learned: int  # parameters that learn
+    saved: int  # parameters that a checkpoint holds: all but those under an adapter
+    embeddings: int  # entries of the matrix of words, which has a dense gradient; 0 where it does not learn
+    layers: int  # of the encoder
+    width: int  # w
+    heads: int  # of attention; 0: no attention
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> "Shape":
@@ -70,17 +60,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Computed:
-    """How a step is computed.
+    """How a step is computed."""
 
-    Attributes:
-        bfloat16: products of matrices in it; otherwise in float32.
-        fused: attention keeps no probabilities.
-        checkpointing: activations of a layer are computed again.
-    """
-
-    bfloat16: bool
-    fused: bool
-    checkpointing: bool = False
+    bfloat16: bool  # products of matrices in it; otherwise in float32
+    fused: bool  # attention keeps no probabilities
+    checkpointing: bool = False  # activations of a layer are computed again
 
 
 def kept_bytes(shape: Shape, positions: int, length: int, computed: Computed) -> int:

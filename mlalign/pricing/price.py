@@ -48,33 +48,19 @@ READ = ("align.", "data.", "method.stages", "backbone.tokenizer", "backbone.prun
 
 @dataclass(frozen=True)
 class Price:
-    """Of a run.
+    """Of a run."""
 
-    Attributes:
-        run: its folder.
-        device: that it is priced on.
-        stages: what it would train and score; none where it is finished.
-        longest: seconds, were all sentences as long as they may be; None where their length is known.
-        kept: bytes on the disk when it is over.
-        most: likewise, while it lasts.
-        reads: what it reads, for people.
-        missing: what is not here.
-        left_out: what it would do that has no price here.
-        notes: what else is to be known.
-        alignment: the same for runs that share one.
-    """
-
-    run: Path
-    device: Device
-    stages: list[StagePrice]
-    longest: float | None
-    kept: float
-    most: float
-    reads: list[str]
-    missing: list[str]
-    left_out: list[str]
-    notes: list[str]
-    alignment: str
+    run: Path  # its folder
+    device: Device  # that it is priced on
+    stages: list[StagePrice]  # what it would train and score; none where it is finished
+    longest: float | None  # seconds, were all sentences as long as they may be; None where their length is known
+    kept: float  # bytes on the disk when it is over
+    most: float  # likewise, while it lasts
+    reads: list[str]  # what it reads, for people
+    missing: list[str]  # what is not here
+    left_out: list[str]  # what it would do that has no price here
+    notes: list[str]  # what else is to be known
+    alignment: str  # the same for runs that share one
 
     @property
     def seconds(self) -> float:
@@ -89,29 +75,17 @@ class Price:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The model that is fine-tuned, and what making it costs.
+    """The model that is fine-tuned, and what making it costs."""
 
-    Attributes:
-        model: the backbone, as it comes or ready to be aligned.
-        tokenizer: its own.
-        price: of the alignment; None where there is none, or it is found.
-        others: of what else makes it, none where it is found.
-        longest: seconds of it with the longest sentences, where their length is not known.
-        cache: bytes of its tokens on the disk.
-        reads: what it reads.
-        left_out: stages that make it and have no price here.
-        notes: what is to be said of it.
-    """
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    price: StagePrice | None = None
-    others: tuple[StagePrice, ...] = ()
-    longest: float | None = None
-    cache: float = 0.0
-    reads: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    model: PreTrainedModel  # the backbone, as it comes or ready to be aligned
+    tokenizer: PreTrainedTokenizerBase  # its own
+    price: StagePrice | None = None  # of the alignment; None where there is none, or it is found
+    others: tuple[StagePrice, ...] = ()  # of what else makes it, none where it is found
+    longest: float | None = None  # seconds of it with the longest sentences, where their length is not known
+    cache: float = 0.0  # bytes of its tokens on the disk
+    reads: tuple[str, ...] = ()  # what it reads
+    left_out: tuple[str, ...] = ()  # stages that make it and have no price here
+    notes: tuple[str, ...] = ()  # what is to be said of it
 
     @property
     def made(self) -> list[StagePrice]:

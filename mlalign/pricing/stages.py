@@ -26,44 +26,26 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class StagePrice:
-    """What a stage costs.
+    """What a stage costs."""
 
-    Attributes:
-        name: of the stage.
-        what: its steps, or what it reads.
-        tokens: positions that the encoder reads, those without gradient counted as a third.
-        operations: all.
-        seconds: all.
-        memory: bytes at most.
-        checkpoint: bytes of what it resumes from; 0 where it keeps nothing.
-    """
-
-    name: str
-    what: str
-    tokens: float
-    operations: float
-    seconds: float
-    memory: float
-    checkpoint: float = 0.0
+    name: str  # of the stage
+    what: str  # its steps, or what it reads
+    tokens: float  # positions that the encoder reads, those without gradient counted as a third
+    operations: float  # all
+    seconds: float  # all
+    memory: float  # bytes at most
+    checkpoint: float = 0.0  # bytes of what it resumes from; 0 where it keeps nothing
 
 
 @dataclass(frozen=True)
 class Batches:
-    """An alignment's batches, as those that were looked at.
+    """An alignment's batches, as those that were looked at."""
 
-    Attributes:
-        number: of all.
-        mean: of one.
-        most: tokens of the largest.
-        held_out: lengths of the sentences of every validation.
-        final: likewise, of those that make the prototypes at the end.
-    """
-
-    number: int
-    mean: BatchCost
-    most: float
-    held_out: Ints
-    final: Ints
+    number: int  # of all
+    mean: BatchCost  # of one
+    most: float  # tokens of the largest
+    held_out: Ints  # lengths of the sentences of every validation
+    final: Ints  # likewise, of those that make the prototypes at the end
 
 
 def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int) -> Batches:

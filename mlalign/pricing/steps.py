@@ -26,15 +26,10 @@ FEWEST = 2  # pairs
 
 
 class Rate(NamedTuple):
-    """Operations a second.
+    """Operations a second."""
 
-    Attributes:
-        median: of the steps.
-        spread: the most that one of them was off it, as a share.
-    """
-
-    median: float
-    spread: float
+    median: float  # of the steps
+    spread: float  # the most that one of them was off it, as a share
 
     @classmethod
     def of(cls, operations: Sequence[float], seconds: Sequence[float]) -> "Rate":

@@ -25,20 +25,13 @@ NONE: Ints = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class TaskLengths:
-    """Lengths of sequences.
+    """Lengths of sequences."""
 
-    Attributes:
-        train, dev: of the source; None where nothing is learned.
-        tests: language -> of what is scored.
-        shots: of a few labels of target languages.
-        unknown: what nobody says the size of.
-    """
-
-    train: Ints | None
-    dev: Ints | None
-    tests: dict[str, Ints]
-    shots: Ints = field(default_factory=lambda: NONE)
-    unknown: tuple[str, ...] = ()
+    train: Ints | None  # of the source; None where nothing is learned
+    dev: Ints | None  # of the source; None where nothing is learned
+    tests: dict[str, Ints]  # language -> of what is scored
+    shots: Ints = field(default_factory=lambda: NONE)  # of a few labels of target languages
+    unknown: tuple[str, ...] = ()  # what nobody says the size of
 
 
 def lengths_here(config: Train, files: TaskFiles, scored: TaskFiles, layout: SequenceBuilder) -> TaskLengths:

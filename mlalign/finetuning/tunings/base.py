@@ -51,23 +51,14 @@ class Vector(StrEnum):
 
 @dataclass(frozen=True)
 class Parts:
-    """What a tuning may be built from.
+    """What a tuning may be built from."""
 
-    Attributes:
-        name: its own, as in ``tuning.<name>``.
-        dim: the encoder's width.
-        seed: of fine-tuning.
-        rows: of an update.
-        epochs: of fine-tuning.
-        resources: what there is besides labels.
-    """
-
-    name: str
-    dim: int
-    seed: int
-    rows: int
-    epochs: int
-    resources: Resources
+    name: str  # its own, as in ``tuning.<name>``
+    dim: int  # the encoder's width
+    seed: int  # of fine-tuning
+    rows: int  # of an update
+    epochs: int  # of fine-tuning
+    resources: Resources  # what there is besides labels
 
     @property
     def source(self) -> str:
@@ -97,19 +88,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class EncodedPairs:
-    """A piece of what an update sees beside its rows, encoded.
+    """A piece of what an update sees beside its rows, encoded."""
 
-    Attributes:
-        batch: the texts.
-        source: the language that is learned.
-        target: the other language; row i belongs to row i of the source.
-        outputs: what the head says of a side.
-    """
-
-    batch: PairBatch
-    source: Represented
-    target: Represented
-    outputs: Callable[[Represented], Tensor]
+    batch: PairBatch  # the texts
+    source: Represented  # the language that is learned
+    target: Represented  # the other language; row i belongs to row i of the source
+    outputs: Callable[[Represented], Tensor]  # what the head says of a side
 
 
 def first_epoch_after(share: float, epochs: int) -> int:

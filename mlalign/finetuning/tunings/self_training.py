@@ -26,17 +26,11 @@ if TYPE_CHECKING:
 
 
 class Guess(NamedTuple):
-    """A target text with the labels that it was given.
+    """A target text with the labels that it was given."""
 
-    Attributes:
-        row: to learn from.
-        confidence: the probability of the least likely of its labels.
-        kind: texts of one kind are compared with each other.
-    """
-
-    row: Row
-    confidence: float
-    kind: Hashable
+    row: Row  # to learn from
+    confidence: float  # the probability of the least likely of its labels
+    kind: Hashable  # texts of one kind are compared with each other
 
 
 class SelfTraining(Tuning):
