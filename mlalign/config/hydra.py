@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, is_dataclass
+from dataclasses import KW_ONLY, dataclass, field, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, cast, get_origin
@@ -87,35 +87,25 @@ ConfigStore.instance().store("train_schema", TRAIN)
 register_resolvers()
 
 
+@dataclass
 class Command:
     """A Hydra command whose users see one message for a mistake, and status 2.
 
     A run of a sweep that fails leaves its error in its folder and does not stop the others; all such errors are told
     of at the end. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
-
-    Args:
-        name: of the configuration's file.
-        job: one run.
-        folder: names the folder of a run; None for a command that has no sweeps.
-        total: called after the runs of a dry sweep, which leaves nothing behind.
-        about: what it does and what is typed, the first part of its ``--help``.
     """
 
-    def __init__(
-        self,
-        name: str,
-        job: Callable[[DictConfig], None],
-        folder: Callable[[DictConfig], Path] | None = None,
-        total: Callable[[], None] = lambda: None,
-        *,
-        about: str | None,
-    ) -> None:
-        self.name, self.job, self.folder, self.total, self.about = name, job, folder, total, about
-        self.full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-        self.started = False
-        self.failures: list[str] = []
-        self.taken: list[float | None] = []
-        self.sweep: Sweep | None = None
+    name: str  # of the configuration's file
+    job: Callable[[DictConfig], None]  # one run
+    folder: Callable[[DictConfig], Path] | None = None  # names that of a run; None for a command that has no sweeps
+    total: Callable[[], None] = lambda: None  # called after the runs of a dry sweep, which leaves nothing behind
+    _: KW_ONLY
+    about: str | None  # what it does and what is typed, the first part of its ``--help``
+    full: bool = field(default_factory=lambda: os.environ.get("HYDRA_FULL_ERROR") == "1")
+    started: bool = False
+    failures: list[str] = field(default_factory=list)
+    taken: list[float | None] = field(default_factory=list)  # seconds of each run of this process so far
+    sweep: Sweep | None = None
 
     def one(self, composed: DictConfig) -> None:
         """What Hydra calls for every run, those of a sweep possibly in other processes."""

@@ -26,7 +26,6 @@ def task_files(
     """The files of the task, all looked for at once.
 
     Args:
-        config: checked.
         learned: whether train and dev of the source are needed too.
         scored: the part that is needed of every language.
         beside: others of the same run, which told what is odd about what they read.
@@ -105,7 +104,6 @@ def build_tunings(config: Train, resources: Resources, dim: int) -> TuningSet:
     """The tunings of a configuration.
 
     Args:
-        config: checked.
         resources: what they may read.
         dim: the encoder's width.
     """

@@ -37,7 +37,6 @@ class Resources:
     """Target text of a task, labelled or not by translation, and parallel text.
 
     Args:
-        config: checked.
         files: of the task.
         parallel: language -> its parallel files; looked for when called.
         lexicon: the dictionaries of languages, see ``stages.dictionary.lexicon_of``.

@@ -36,7 +36,6 @@ class StandIn:
     """An encoder of a known shape, and a tokenizer that can only be counted with.
 
     Args:
-        config: checked.
         computes: whether it has weights, random ones; otherwise only their shapes.
     """
 

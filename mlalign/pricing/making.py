@@ -49,7 +49,6 @@ def stage_price(
 
     Args:
         name: of the stage.
-        config: checked.
         text: parallel.
         model: that it starts from; all of it learns.
         tokenizer: its own.

@@ -94,11 +94,7 @@ class Encoder:
 
 
 class On:
-    """The device that everything is priced on: a card by its data sheet, or this machine once its steps are measured.
-
-    Args:
-        config: checked.
-    """
+    """The device that everything is priced on: a card by its data sheet, or this machine by measured steps."""
 
     def __init__(self, config: Train) -> None:
         self.config = config
@@ -154,7 +150,6 @@ def price(config: Train, scratch: Path) -> Price:
     """What a run would cost.
 
     Args:
-        config: checked.
         scratch: a folder that is deleted, for all that is written; several prices may share it.
 
     Raises:

@@ -105,7 +105,6 @@ def encoder_rate(model: Any, positions: int, length: int, computing: Computing, 
         positions: of a batch.
         length: of its sequences.
         computing: of this machine.
-        config: checked.
     """
     device = torch.device("cuda" if computing.gpu else "cpu")
     operations = learning_operations(model, [length])

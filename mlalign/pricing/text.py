@@ -32,7 +32,6 @@ class SampledText(ParallelText):
     Links are made up, word by word: a step costs the same with them, and finding them can take hours.
 
     Args:
-        config: checked.
         scratch: a folder that is deleted.
     """
 
@@ -106,7 +105,6 @@ class MadeUpText(ParallelText):
     """What is not here: sentences of one length in every language that is asked for, linked word by word.
 
     Args:
-        config: checked.
         length: of every sentence, special tokens included.
     """
 

@@ -37,10 +37,6 @@ BARS = {"align": "aligning", "parse": "parsing", "finetune": "fine-tuning"}
 class RunRecord:
     """Clears the folder of a run that begins anew, and closes the tracker at the end, whatever happens.
 
-    Args:
-        config: checked.
-        folder: of the run.
-
     Attributes:
         data: path of a file that was read -> rows and SHA-256.
         parallel: language -> the parallel files that were read.
