@@ -352,33 +352,34 @@ def _learned(
 
 def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Corpus, record: RunRecord) -> Scores:
     """Predict and score the test part of every language; of a trial the source's dev."""
-    with record.timed("test"):
-        loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
-        results: Scores = {}
-        record.tracker.test()
-        for language in bar(config.trainer.progress, "testing")(corpus.scored.languages):
-            if classifier.data is None:
-                part, loader = corpus.task.read(language, "test"), None
+    started = time.perf_counter()
+    loop, module = record.trainer("test")(folder=record.folder, callbacks=[]), classifier.module
+    results: Scores = {}
+    record.tracker.test()
+    for language in bar(config.trainer.progress, "testing")(corpus.scored.languages):
+        if classifier.data is None:
+            part, loader = corpus.task.read(language, "test"), None
+        else:
+            part, loader = classifier.data.test_loader(language)
+        add_records(record.data, part)
+        record.coverage["scored"][language] = covered(part, corpus.scored, aligned.layout, language)
+        path = record.folder / PREDICTIONS / f"{language}.jsonl"
+        scores = classifier.progress.scores(language, part)
+        if scores is not None:
+            record.seconds["test"] += classifier.progress.seconds(language)
+        else:
+            began = time.perf_counter()
+            if loader is not None and module is not None:
+                scores = score_part(loop, module, module.task, part, loader, path, language=language)
             else:
-                part, loader = classifier.data.test_loader(language)
-            add_records(record.data, part)
-            record.coverage["scored"][language] = covered(part, corpus.scored, aligned.layout, language)
-            path = record.folder / PREDICTIONS / f"{language}.jsonl"
-            scores = classifier.progress.scores(language, part)
-            if scores is not None:
-                record.seconds["test"] += classifier.progress.seconds(language)
-            else:
-                started = time.perf_counter()
-                if loader is not None and module is not None:
-                    scores = score_part(loop, module, module.task, part, loader, path, language=language)
-                else:
-                    sizes = {"tokens": record.tokens, "workers": config.trainer.workers}
-                    scores = Retrieval([]).score(part, language, aligned.encoder, aligned.layout, loop, path, **sizes)
-                classifier.progress.note_scores(language, part, scores, time.perf_counter() - started)
-            for key, score in scores.items():
-                results.setdefault(key, {})[language] = score
-            by_metric = {config.task.metric if key == HEADLINE else key: score for key, score in scores.items()}
-            record.tracker.scored(by_metric, language, part)
+                sizes = {"tokens": record.tokens, "workers": config.trainer.workers}
+                scores = Retrieval([]).score(part, language, aligned.encoder, aligned.layout, loop, path, **sizes)
+            classifier.progress.note_scores(language, part, scores, time.perf_counter() - began)
+        for key, score in scores.items():
+            results.setdefault(key, {})[language] = score
+        by_metric = {config.task.metric if key == HEADLINE else key: score for key, score in scores.items()}
+        record.tracker.scored(by_metric, language, part)
+    record.seconds["test"] += time.perf_counter() - started
     return results
 
 

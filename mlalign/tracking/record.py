@@ -3,14 +3,12 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
 from mlalign.config.enums import LoggerName
@@ -24,9 +22,8 @@ from mlalign.models.backbone import quiet_transformers
 from mlalign.stages.code import code_hashes
 from mlalign.stages.run_folder import remove_made
 from mlalign.tracking.log import JsonLines, close_log, log_to
-from mlalign.tracking.loggers import check_logger
 from mlalign.tracking.start import in_sweep
-from mlalign.tracking.tracker import Tracker
+from mlalign.tracking.tracker import Tracker, check_logger
 from mlalign.tracking.wandb_tracker import WandbTracker
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import trainer_of
@@ -79,26 +76,18 @@ class RunRecord:
         stages = {**self.seconds, "total": time.perf_counter() - self._started}
         return {stage: round(seconds, 2) for stage, seconds in stages.items()}
 
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the seconds that a stage takes."""
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] += time.perf_counter() - started
-
-    def _loggers(self, stage: str, folder: Path, called: str) -> list[Logger]:
-        """The tracker's, and the lines that can be followed."""
-        return [*self.tracker.loggers(stage, folder), *([JsonLines(self.folder, called)] if is_rank_zero() else [])]
-
     def trainer(self, stage: str, *, called: str | None = None) -> Callable[..., L.Trainer]:
         """Function that makes the trainer of a stage, with its loggers; ``called`` tells two of a kind apart."""
 
         def make(*, folder: Path, callbacks: Sequence[L.Callback], **options: Any) -> L.Trainer:
+            loggers = [] if stage == "test" else self.tracker.loggers(stage, folder)
+            if loggers and is_rank_zero():
+                loggers.append(JsonLines(self.folder, called or stage))  # which can be followed
             return trainer_of(
                 self.config,
                 self.computing,
                 folder=folder,
-                loggers=[] if stage == "test" else self._loggers(stage, folder, called or stage),
+                loggers=loggers,
                 callbacks=callbacks,
                 bar=BARS.get(stage) if self.config.trainer.progress else None,
                 **options,
