@@ -33,7 +33,7 @@ from mlalign.config.schema import Ablation, Adapter, Train
 from mlalign.config.settings import Faults, flattened, refuse, told, values, wrong_values
 from mlalign.config.task import Task
 from mlalign.data.languages import ENGLISH, canonical, spoken
-from mlalign.errors import ConfigError, closest, did_you_mean
+from mlalign.errors import ConfigError, closest
 from mlalign.files import CHECKPOINT
 from mlalign.metrics.tasks import task_metrics
 
@@ -178,8 +178,7 @@ def task_faults(task: Task, epochs: int) -> Iterator[str]:
     scored_by = {name: metric for metric in task_metrics().values() for name in metric.formats}
     metric, known, has_table = scored_by.get(task.format), sorted(scored_by), task.format == TABLE
     if metric is None:
-        hint = did_you_mean(task.format, known)
-        yield f"task.format={task.format}: no such format{hint}. Choices: {', '.join(known)}"
+        yield f"task.format={task.format}: no such format. {nearest(task.format, known)}"
         return
     texts = [columns.texts for columns in task.table.columns] if task.table is not None else []
     faults = {

@@ -14,7 +14,7 @@ from mlalign.errors import ConfigError
     [
         ("task=panx task.metric=accuracy", ["task.metric=accuracy", "entity_f1"]),
         ("task=pawsx task.metric=f1", ["task.metric=f1", "accuracy"]),
-        ("task=panx task.format=entity", ["task.format=entity", "did you mean 'entities'", "squad, table"]),
+        ("task=panx task.format=entity", ["task.format=entity", "Did you mean entities?", "squad, table"]),
         ("task=panx task.labels=[O,B-PER,I-PER,B-LOC]", ["B-LOC", "without I-LOC"]),
         ("task=panx task.labels=[O,I-PER]", ["I-PER", "without B-PER"]),
         ("task=panx task.labels=[B-PER,I-PER]", ["O among them"]),
