@@ -364,9 +364,9 @@ def evaluate(config: Train, aligned: Aligned, classifier: Classifier, corpus: Co
         add_records(record.data, part)
         record.coverage["scored"][language] = covered(part, corpus.scored, aligned.layout, language)
         path = record.folder / PREDICTIONS / f"{language}.jsonl"
-        scores = classifier.progress.scores(language, part)
-        if scores is not None:
-            record.seconds["test"] += classifier.progress.seconds(language)
+        if (done := classifier.progress.scored(language, part)) is not None:
+            scores: dict[str, float] = done["scores"]
+            record.seconds["test"] += done.get("seconds", 0.0)
         else:
             began = time.perf_counter()
             if loader is not None and module is not None:

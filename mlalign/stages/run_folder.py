@@ -100,15 +100,11 @@ class Progress:
             self._write()
             remove(self.folder / CHECKPOINTS)
 
-    def scores(self, language: str, part: Part[AnyExample]) -> dict[str, float] | None:
-        """Key of the results -> score, of a language that was scored before; None if file or predictions changed."""
+    def scored(self, language: str, part: Part[AnyExample]) -> JsonObject | None:
+        """``scores`` and ``seconds`` of a language that was scored before; None if file or predictions changed."""
         found = self.known["scored"].get(language)
         same = is_rank_zero() and found is not None and found["files"] == self._files(language, part)
-        return found["scores"] if broadcast_object(same) else None
-
-    def seconds(self, language: str) -> float:
-        """That scoring a language took before."""
-        return float(self.known["scored"][language].get("seconds", 0.0))
+        return found if broadcast_object(same) else None
 
     def note_scores(self, language: str, part: Part[AnyExample], scores: Mapping[str, float], seconds: float) -> None:
         """A language is scored, which took so long, and its predictions are on the disk."""
