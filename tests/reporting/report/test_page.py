@@ -74,7 +74,7 @@ def test_what_is_not_there_is_named():
     )
     assert "multirun/a/panx/b" in text
     assert "TrainingError: NaN" in text
-    assert "<strong>Words</strong> is not here: no such folder" in text
+    assert "<strong>Words</strong>: not here, no such folder" in text
 
 
 def test_the_head_counts_what_was_run_and_no_row_without_a_run():
