@@ -133,8 +133,11 @@ def _measured(rows: Rows, request: Request) -> Selection:
         except Exception as error:
             log.info("%s has no measures", name, exc_info=not isinstance(error, UserError))
             reasons[name] = f"{name}: {error}"
-    known = _whole({name: runs for name, runs in rows.items() if name not in reasons}).panels
-    return replace(_whole(rows), panels=known, reason="" if known else "; ".join([*reasons.values()][:2]))
+    known = _whole({name: runs for name, runs in rows.items() if name not in reasons})
+    if not known.panels:
+        return replace(_whole(rows), reason="; ".join([*reasons.values()][:2]))
+    without = f"; without {', '.join(reasons)}, whose encoders cannot be measured" if reasons else ""
+    return replace(known, names=known.names + without)
 
 
 def _furthest(table: Table, rows: Rows, order: Sequence[str]) -> Selection:

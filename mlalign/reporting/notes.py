@@ -1,7 +1,7 @@
 """What must be read with a table: how its numbers came about, and what is not in it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.fairness import budgets, trials_of
@@ -9,7 +9,7 @@ from mlalign.reporting.results import Results
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Unfinished
 from mlalign.reporting.significance import LEVEL
-from mlalign.reporting.tables import NEVER_ALIGNED, Table
+from mlalign.reporting.tables import NEVER_ALIGNED, Cell, Table
 from mlalign.wording import plural
 
 AVERAGES = (
@@ -88,23 +88,27 @@ def _tests(table: Table, resamples: int) -> str:
 
 
 def _missing(table: Table) -> str:
-    gaps = {row.name: [one for one in table.languages if row.cells[one].mean is None] for row in table.rows}
-    found = [f"{name} ({', '.join(columns)})" for name, columns in gaps.items() if columns]
-    number = sum(map(len, gaps.values()))
+    number = sum(row.cells[one].mean is None for row in table.rows for one in table.languages)
+    found = _where(table, lambda cell: cell.mean is None)
     if not found:
         return ""
     return f"— no score: {plural(number, 'cell is', 'cells are')} missing, of {listed(found)}."
 
 
 def _never_aligned(table: Table) -> str:
-    unknown = {row.name: [one for one in table.languages if row.cells[one].never_aligned] for row in table.rows}
-    found = [f"{name} ({', '.join(languages)})" for name, languages in unknown.items() if languages]
+    found = _where(table, lambda cell: cell.never_aligned)
     if not found:
         return ""
     return (
         f"{NEVER_ALIGNED} never aligned: no parallel text of this language was aligned on: "
         f"{listed(found)}. Averages count it like the others."
     )
+
+
+def _where(table: Table, is_so: Callable[[Cell], bool]) -> list[str]:
+    """The rows with such cells, and their languages."""
+    found = {row.name: [one for one in table.languages if is_so(row.cells[one])] for row in table.rows}
+    return [f"{name} ({', '.join(languages)})" for name, languages in found.items() if languages]
 
 
 def _fewer_runs(table: Table) -> str:

@@ -1,6 +1,6 @@
 """Points in a plane by kind, and labels that do not cover one another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from mlalign.reporting.drawing.labels import drawable
-from mlalign.reporting.drawing.style import colour, marker
+from mlalign.reporting.drawing.style import colour, kinds, marker, panels
 
 # Where a label may be: offsets in points, and which of its corners is there
 PLACES = (
@@ -25,6 +25,29 @@ PLACES = (
     (0, -4, "center", "top"),
 )
 POINT = 2.0  # points around a dot's centre that no label may cover
+
+
+def planes(
+    frame: pd.DataFrame, panel: str, kind: str, order: Sequence[str], title: Callable[[pd.DataFrame], str]
+) -> Figure:
+    """A plane of t-SNE for each value of a column, and one legend; see ``points``.
+
+    Args:
+        frame: columns ``x``, ``y``, ``panel`` and ``kind``.
+        panel: the column that tells panels apart.
+        kind: the column that is shown by colour and marker.
+        order: of the kinds.
+        title: what stands above a panel with these rows, below its name.
+    """
+    names = kinds(frame[panel])
+    figure, axes = panels(len(names), height=4.3, most=2)
+    for axis, name in zip(axes, names, strict=True):
+        one = frame[frame[panel] == name]
+        points(axis, one, kind, order)
+        axis.set_title(f"{name}{title(one)}")
+        axis.set_xlabel("t-SNE, no units")
+    legend(figure, order)
+    return figure
 
 
 def points(axis: Axes, frame: pd.DataFrame, by: str, order: Sequence[str]) -> None:

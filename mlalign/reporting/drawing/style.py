@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,20 +128,16 @@ def save(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     csv = path.with_name(f"{path.name}.csv")
-    _replace(csv, lambda part: numbers.to_csv(part, index=False, float_format="%.6g"))
+    with replacing(csv) as part:
+        numbers.to_csv(part, index=False, float_format="%.6g")
     figure, written = draw(read_numbers(csv)), [csv]
     for form in forms:
         file = path.with_name(f"{path.name}.{form}")
-        with house_style():
-            _replace(file, partial(figure.savefig, format=form, metadata=UNDATED[form]))
+        with house_style(), replacing(file) as part:
+            figure.savefig(part, format=form, metadata=UNDATED[form])
         figure.set_layout_engine("none")  # what the first form has laid out stays so
         written.append(file)
     return written
 
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of a PDF's font
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    with replacing(path) as part:
-        write(part)

@@ -16,7 +16,7 @@ from mlalign.wording import plural
 NUMBER, TITLE = 9, "Transfer and similarity of translations"
 CAPTION = (
     "Zero-shot score of every target language against how much nearer held-out translations are than other pairs, at "
-    "the last point of the curves of alignment. Large marks are means over seeds. Runs: {runs}."
+    "the end of alignment, or in the backbone of a run without. Large marks are means over seeds. Runs: {runs}."
 )
 BY_NAME, IN_REPORT = True, "all"
 COLUMNS = ("run", "seed", "language", "similarity", "score", "task", "metric")

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlalign.reporting.drawing.embedding import Vectors, plane
-from mlalign.reporting.drawing.scatter import legend, points
-from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.drawing.scatter import planes
+from mlalign.reporting.drawing.style import house_style, kinds
 from mlalign.reporting.figures import Panels, Request
 from mlalign.reporting.recorded import language_of
 
@@ -57,14 +57,10 @@ def numbers(runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *,
 def draw(frame: pd.DataFrame) -> Figure:
     """One plane for every run; classes by colour and marker."""
     with house_style():
-        names, labels = kinds(frame["run"]), sorted(kinds(frame["label"]))
-        figure, axes = panels(len(names), height=4.3, most=2)
-        for axis, name in zip(axes, names, strict=True):
-            one = frame[frame["run"] == name]
-            points(axis, one, "label", labels)
-            silhouette = one["silhouette"].iloc[0]
-            apart = f", silhouette {silhouette:.2f}" if pd.notna(silhouette) else ""
-            axis.set_title(f"{name}\n{one['language'].iloc[0]}, n = {len(one):,}{apart}")
-            axis.set_xlabel("t-SNE, no units")
-        legend(figure, labels)
-    return figure
+        return planes(frame, "run", "label", sorted(kinds(frame["label"])), _title)
+
+
+def _title(one: pd.DataFrame) -> str:
+    silhouette = one["silhouette"].iloc[0]
+    apart = f", silhouette {silhouette:.2f}" if pd.notna(silhouette) else ""
+    return f"\n{one['language'].iloc[0]}, n = {len(one):,}{apart}"

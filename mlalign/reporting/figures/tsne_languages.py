@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlalign.reporting.drawing.embedding import Vectors, plane
-from mlalign.reporting.drawing.scatter import legend, points
-from mlalign.reporting.drawing.style import house_style, kinds, panels
+from mlalign.reporting.drawing.scatter import planes
+from mlalign.reporting.drawing.style import house_style, kinds
 from mlalign.reporting.figures import Panels, Request
 
 NUMBER, TITLE = 8, "Subwords by language"
@@ -47,13 +47,9 @@ def numbers(encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[s
 def draw(frame: pd.DataFrame) -> Figure:
     """One plane for every encoder; languages by colour and marker."""
     with house_style():
-        names, languages = kinds(frame["encoder"]), kinds(frame["language"])
-        figure, axes = panels(len(names), height=4.3, most=2)
-        for axis, name in zip(axes, names, strict=True):
-            one = frame[frame["encoder"] == name]
-            points(axis, one, "language", languages)
-            probe, chance = one[["probe", "chance"]].iloc[0]
-            axis.set_title(f"{name}, n = {len(one):,} subwords\na probe tells {probe:.0f} % (chance {chance:.0f} %)")
-            axis.set_xlabel("t-SNE, no units")
-        legend(figure, languages)
-    return figure
+        return planes(frame, "encoder", "language", kinds(frame["language"]), _title)
+
+
+def _title(one: pd.DataFrame) -> str:
+    probe, chance = one[["probe", "chance"]].iloc[0]
+    return f", n = {len(one):,} subwords\na probe tells {probe:.0f} % (chance {chance:.0f} %)"

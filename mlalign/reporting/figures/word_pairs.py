@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from mlalign.data.languages import ENGLISH
 from mlalign.reporting.drawing.embedding import Vectors, plane
-from mlalign.reporting.drawing.scatter import label_points, legend, points
-from mlalign.reporting.drawing.style import colour, house_style, kinds, panels
+from mlalign.reporting.drawing.scatter import label_points, planes
+from mlalign.reporting.drawing.style import colour, house_style, kinds
 from mlalign.reporting.figures import Panels, Request
 from mlalign.reporting.recorded import language_of
 
@@ -63,22 +63,21 @@ def numbers(
 def draw(frame: pd.DataFrame) -> Figure:
     """One plane for every encoder; a grey line joins a word and its translation."""
     with house_style():
-        names, languages = kinds(frame["encoder"]), kinds(frame["language"])
-        figure, axes = panels(len(names), height=4.3, most=2)
-        legend(figure, languages)
-        for axis, name in zip(axes, names, strict=True):
-            one = frame[frame["encoder"] == name]
+        languages = kinds(frame["language"])
+        figure = planes(frame, "encoder", "language", languages, _title)
+        panels = list(zip(figure.axes, (one for _, one in frame.groupby("encoder", sort=False)), strict=True))
+        for axis, one in panels:
             sides = [one[one["language"] == side].set_index("pair") for side in languages]
             ends = np.stack([side[["x", "y"]].to_numpy() for side in sides], axis=1)
-            axis.add_collection(LineCollection(list(ends), colors="#9a9a9a", linewidths=0.6))
-            points(axis, one, "language", languages)
-            axis.set_title(
-                f"{name}\nn = {len(ends):,} pairs; nearest word is the translation: {one['found'].iloc[0]:.0f} %"
-            )
-            axis.set_xlabel("t-SNE, no units")
-        for axis, name in zip(axes, names, strict=True):
-            _label(axis, frame[frame["encoder"] == name], languages)
+            axis.add_collection(LineCollection(list(ends), colors="#9a9a9a", linewidths=0.6, zorder=1))
+        for axis, one in panels:
+            _label(axis, one, languages)
     return figure
+
+
+def _title(one: pd.DataFrame) -> str:
+    found = one["found"].iloc[0]
+    return f"\nn = {len(one) // 2:,} pairs; nearest word is the translation: {found:.0f} %"
 
 
 def _label(axis: Axes, one: pd.DataFrame, languages: Sequence[str]) -> None:
