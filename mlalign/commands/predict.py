@@ -66,8 +66,8 @@ def answer_form(settings: Predict) -> AnswerForm:
 
 
 def ending(name: str) -> str:
-    """Of a file, compressed or not."""
-    return Path(name.removesuffix(".gz")).suffix
+    """Of a file, compressed or not, in small letters."""
+    return Path(name.casefold().removesuffix(".gz")).suffix
 
 
 def source(predict: str) -> tuple[str, Callable[[], BinaryIO]]:
@@ -91,7 +91,7 @@ def target(output: str | None) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    opened = gzip.open if output.endswith(".gz") else open
+    opened = gzip.open if output.casefold().endswith(".gz") else open
     with replacing(Path(output)) as part, opened(part, "wt", encoding="utf-8", newline="\n") as file:
         yield file
 

@@ -84,16 +84,17 @@ def test_every_form_of_a_file_gives_the_same(topics, world, tmp_path):
     files = {
         "plain": plain.encode(), "plain.txt.gz": gzip.compress(plain.encode()),
         "table.tsv": f"id\ttext\tz\n{table}".encode(),
-        "crlf.txt": b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").encode(), "objects.jsonl": objects.encode(),
+        "crlf.txt": b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").encode(),
+        "OBJECTS.JSONL.GZ": gzip.compress(objects.encode()),
     }  # fmt: skip
-    ids = {"table.tsv": [f"x{place}" for place in range(10)], "objects.jsonl": [str(place) for place in range(10)]}
+    ids = {"table.tsv": [f"x{place}" for place in range(10)], "OBJECTS.JSONL.GZ": [str(place) for place in range(10)]}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-        output = f"{name}.out.jsonl{'.gz' if name.endswith('.gz') else ''}"
+        output = f"{name}.out.jsonl{name[-3:] if name[-3:] in ('.gz', '.GZ') else ''}"
         done = typed(tmp_path, f"run={topics}", f"predict={name}", "language=de", f"output={output}")
         assert done.returncode == 0, done.stderr
         written = (tmp_path / output).read_bytes()
-        found = rows_of((gzip.decompress(written) if output.endswith(".gz") else written).decode())
+        found = rows_of((gzip.decompress(written) if output.endswith((".gz", ".GZ")) else written).decode())
         assert [one.pop("id") for one in found] == ids.get(name, [str(place) for place in range(1, 11)])
         assert found == expected, name
 

@@ -166,8 +166,9 @@ def test_xnlis_training_file_has_other_columns_and_another_word(tmp_path):
 MASSIVE = Table([Columns(["utt"], "intent", id="id", part="partition")])
 
 
-def test_json_lines_of_several_parts(tmp_path):
-    path = tmp_path / "de-DE.jsonl"
+@pytest.mark.parametrize("name", ["de-DE.jsonl", "DE-DE.JSONL"])
+def test_json_lines_of_several_parts(tmp_path, name):
+    path = tmp_path / name
     row = '{"id": "%s", "partition": "%s", "intent": "health", "utt": "%s", "annot_utt": "x"}\n'
     lines = [row % (1, "train", "eins"), row % (2, "test", 'zw\\"ei'), row % (3, "dev", "drei")]
     path.write_text("".join(lines))

@@ -76,7 +76,7 @@ class Table:
         return Format(names=names, examples=self, codes=codes, inside=self.languages)
 
     def _rows(self, file: PartFile) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
-        is_json = file.path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
+        is_json = file.path.name.casefold().removesuffix(".gz").endswith((".jsonl", ".json"))
         return self._objects(file) if is_json else self._lines(file)
 
     def _lines(self, file: PartFile) -> Iterator[tuple[int, Mapping[str, str], Columns]]:
