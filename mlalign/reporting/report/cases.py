@@ -63,9 +63,9 @@ class Cases:
 
 
 def seed_name(seeds: Sequence[str | None]) -> str:
-    """One number where all stages had the same."""
-    known = list(dict.fromkeys(one for one in seeds if one is not None))
-    return "/".join(known)
+    """One number where all stages had the same, else that of the run and of each stage."""
+    known = [one for one in seeds if one is not None]
+    return "/".join(known[:1] if len(set(known)) == 1 else known)
 
 
 def cases_of(task: str, rows: Rows, languages: Sequence[str], labels: Sequence[str]) -> Cases:

@@ -115,3 +115,16 @@ def test_texts_are_cut_to_a_length(parts, expected):
 def test_the_languages_of_right_to_left_scripts_are_known():
     assert [direction(one) for one in ("ar", "ur", "he", "fa", "ar_padt")] == ["rtl"] * 5
     assert [direction(one) for one in ("en", "hi", "zh-TW")] == ["ltr"] * 3
+
+
+def test_seeds_of_stages_in_another_order_are_other_runs(tmp_path):
+    pairs = [(align, finetune) for align in (1, 2) for finetune in (1, 2)]
+    found = [
+        written(
+            tmp_path / f"{align}{finetune}", results(align={"seed": align}, finetune={"seed": finetune}), {"en": [True]}
+        )
+        for align, finetune in pairs
+    ]
+    cases = cases_of("mldoc", rows_of(found, "main"), ["en"], ["A", "B"])
+    assert cases.seeds == ["1", "1/1/2", "1/2/1", "1/2/2"]
+    assert all(cases.right("none", seed) == [True] for seed in cases.seeds)
