@@ -3,13 +3,15 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := outputs/first
 EVERY := -m 'method=glob(*)' seed=1 trainer.progress=false
-OPERATIONS := align.budget.unit=flops align.budget.amount=1.302e12
+OPERATIONS := align.budget.unit=flops align.budget.amount=1.037e12
 TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,model_consistency,self_training
 SEEDS ?= 21,22,23,24,25
 STUDIED := none,mlm,tlm,labse,ppa,centred,inter_sentence,literal,multilevel_v1,multilevel
 PARTS := no_afm,no_lang,no_sent,no_intra,no_inter,no_word,no_mlm,no_dist
 STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHER)
-REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT) output=multirun/study_real
+REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT)
+REAL_PAIRS := output=multirun/study_real
+REAL_OPERATIONS := output=multirun/study_real_operations align.budget.unit=flops align.budget.amount=1.80e13
 RETRIEVAL := task=tatoeba_retrieval finetune.epochs=0 \
 	'task.languages=[ar,bg,de,el,es,fr,hi,id,it,ja,ko,nl,pl,pt,ru,sw,th,tr,ur,vi,zh]'
 ENTITIES := task=panx finetune.epochs=1 'task.languages=[en,de,es,nl,pl,ru]'
@@ -63,6 +65,11 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/systems/**' baseline=multilevel mixed_code=true output=docs/results/systems_against_multilevel.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' output=docs/results/study.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' baseline=inter_sentence output=docs/results/study_against_inter_sentence.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' output=docs/results/study_operations.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' baseline=multilevel output=docs/results/study_operations_against_multilevel.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations_before/**' baseline=multilevel output=docs/results/study_operations_before.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_real_operations/**' baseline=multilevel output=docs/results/study_real_operations.txt
+	$(BIN)/python evaluate.py runs='docs/results/systems_operations/**' every_system=true resamples=0 output=docs/results/systems_operations.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_gpu/**' mixed_code=true output=docs/results/study_gpu.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_real/**' mixed_code=true output=docs/results/study_real.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_real/**' baseline=multilevel mixed_code=true output=docs/results/study_real_against_multilevel.txt
@@ -102,16 +109,21 @@ study: setup  ## the methods and the parts of the default on the sample, five se
 	$(BIN)/python evaluate.py runs='multirun/study/**' baseline='multilevel no_word'
 	$(BIN)/python evaluate.py runs='multirun/study_operations/**' baseline=inter_sentence
 
-study-real: setup  ## the same on a pretrained encoder and real text: make study-real BACKBONE=FOLDER ROOT=FOLDER; resumes
-	-$(REAL) method=$(STUDIED) $(RETRIEVAL)
-	-$(REAL) ablation=$(PARTS) $(RETRIEVAL)
-	-$(REAL) method=$(STUDIED)
-	-$(REAL) ablation=$(PARTS)
-	-$(REAL) method=$(STUDIED) $(ENTITIES)
-	-$(REAL) method=$(STUDIED) $(PARAPHRASE)
+study-real: setup  ## that on a pretrained encoder and real text: make study-real BACKBONE=FOLDER ROOT=FOLDER; resumes
+	-$(REAL) method=$(STUDIED) $(RETRIEVAL) $(REAL_PAIRS)
+	-$(REAL) ablation=$(PARTS) $(RETRIEVAL) $(REAL_PAIRS)
+	-$(REAL) method=$(STUDIED) $(REAL_PAIRS)
+	-$(REAL) ablation=$(PARTS) $(REAL_PAIRS)
+	-$(REAL) method=$(STUDIED) $(ENTITIES) $(REAL_PAIRS)
+	-$(REAL) method=$(STUDIED) $(PARAPHRASE) $(REAL_PAIRS)
+	-$(REAL) method=$(STUDIED) $(RETRIEVAL) $(REAL_OPERATIONS)
+	-$(REAL) ablation=$(PARTS) $(RETRIEVAL) $(REAL_OPERATIONS)
+	-$(REAL) method=$(STUDIED) $(REAL_OPERATIONS)
+	-$(REAL) ablation=$(PARTS) $(REAL_OPERATIONS)
 	-for run in multirun/study_real/panx/*/; do $(BIN)/python evaluate.py run=$$run task=wikineural; done
 	-for run in multirun/study_real/panx/*/; do $(BIN)/python evaluate.py run=$$run task=uner 'task.languages=[en]'; done
 	$(BIN)/python evaluate.py runs='multirun/study_real/**' baseline=inter_sentence
+	$(BIN)/python evaluate.py runs='multirun/study_real_operations/**' baseline=multilevel
 	-$(BIN)/python evaluate.py overlap='multirun/study_real/**' output=multirun/study_real/overlap.jsonl
 
 figures: setup  ## draw the figures of docs/figures from the numbers that are committed beside them

@@ -27,7 +27,7 @@ def test_one_line_says_how_a_run_computes(monkeypatch):
     assert not one.gpu
     told = str(one)
     assert "\n" not in told
-    for part in ("cpu", "32-true", "eager", f"{torch.get_num_threads()} threads",
+    for part in ("cpu", "32-true", "eager", f"{torch.get_num_threads()} thread",
                  "memory given back", "GOMP_SPINCOUNT=77"):  # fmt: skip
         assert part in told
 

@@ -52,7 +52,10 @@ def encoder_folders(stages: Sequence[EncoderStage], root: Path, *, resume: bool 
 def _tell_of_other_versions(root: Path, recipe: JsonObject) -> None:
     """Say why encoders of the same text that another version made are not found."""
     for path in sorted(root.glob(f"*/{RECIPE}")):
-        made: Json = OmegaConf.to_container(OmegaConf.load(path))
+        try:
+            made: Json = OmegaConf.to_container(OmegaConf.load(path))
+        except FileNotFoundError:  # a run beside this one has just given its folder the final name
+            continue
         before = made.get("recipe") or {}
         version, own = before.get("version"), mlalign.__version__
         if version != own and before.get("text") == recipe["text"]:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from training.toy import aligner, built, built_by, folder_of, trainer, write_toy
 
 from mlalign.alignment.assembly import Assembly
 from mlalign.config.identity import fingerprint
 from mlalign.errors import ConfigError, DataError
 from mlalign.models.io import RECIPE, load_encoder
+from mlalign.stages import chain
 from mlalign.stages.align import align
 from mlalign.stages.chain import partial_of
 
@@ -137,6 +139,22 @@ def test_an_alignment_can_go_on_from_a_named_folder_or_begin_anew(toy, tmp_path,
     with pytest.raises(Seen):
         folder_of(aligner(toy, where, f"resume={moved}"))
     assert seen == [partial_of(folder), partial_of(folder), moved]
+
+
+def test_a_folder_that_another_run_renames_meanwhile_stops_nothing(tmp_path, monkeypatch):
+    gone = tmp_path / "other.partial"
+    gone.mkdir()
+    (gone / chain.RECIPE).write_text("recipe: {}\n")
+    load = OmegaConf.load
+
+    def renamed_before(path):
+        if gone.is_dir():
+            gone.rename(tmp_path / "other")
+        return load(path)
+
+    monkeypatch.setattr(OmegaConf, "load", renamed_before)
+    chain._tell_of_other_versions(tmp_path, {"text": "any"})
+    assert not gone.is_dir()
 
 
 def test_an_encoder_of_another_version_is_not_reused_and_the_log_says_so(toy, tmp_path, monkeypatch, caplog):
