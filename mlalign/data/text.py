@@ -21,7 +21,7 @@ LONGEST = 1 << 24  # bytes of a line: no sentence and no document has as many, a
 LARGEST = 1 << 27  # bytes of a text that is held whole
 START = 512  # bytes by which a file is known
 DISGUISES = {  # what a file begins with -> what it is, and what to do with it
-    re.compile(rb"\x1f\x8b"): "This is gzip: give it a name that ends in .gz",
+    re.compile(rb"\x1f\x8b"): "This is gzip: unpack it, or give it a name that ends in .gz",
     re.compile(rb"PK\x03\x04"): "This is a zip: unpack it, or give it a name that ends in .zip",
     re.compile(rb"\x28\xb5\x2f\xfd"): "This is Zstandard: unpack it with unzstd",
     re.compile(rb"\xfd7zXZ\x00"): "This is xz: unpack it with unxz",
@@ -108,7 +108,7 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = L
         ) from None
     except DAMAGED as error:
         raise DataError(
-            f"{name}, after line {number}: expected {'zip' if '.zip' in name else 'gzip'}, as its "
+            f"{name}, after line {number}: expected {'gzip' if name.casefold().endswith('.gz') else 'zip'}, as its "
             f"name says, found damaged or other data ({error}); get the file anew"
         ) from None
     except OSError as error:

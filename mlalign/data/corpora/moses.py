@@ -1,6 +1,8 @@
 """Line-aligned text: a zip of OPUS with two members, or two plain files side by side."""
 
+import gzip
 import io
+import re
 import stat
 import struct
 import zipfile
@@ -17,6 +19,7 @@ from mlalign.data.text import lines_of, open_bytes, what_it_is
 from mlalign.errors import DataError
 
 BESIDES = ("scores", "ids", "xml", "txt", "tsv", "md", "info", "zip", "json")  # hold no text
+GZ = re.compile(r"\.gz$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Text:
 
 
 def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield ``(English, other)`` from ``X.en-de.en`` and ``X.en-de.de`` inside a zip.
+    """Yield ``(English, other)`` from ``X.en-de.en[.gz]`` and ``X.en-de.de[.gz]`` inside a zip.
 
     Raises:
         DataError: the zip is damaged, or has no such members, or they differ in length.
@@ -64,7 +67,9 @@ def _is_text(member: zipfile.ZipInfo) -> bool:
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    """Opens a member where it is: nothing is unpacked to the disk, whatever path it names."""
+    """Opens a member, compressed again or not, where it is: nothing is unpacked to the disk, whatever path it names."""
+    if GZ.search(member.filename):
+        return lambda: cast(BinaryIO, gzip.open(archive.open(member)))
     return lambda: io.BufferedReader(cast(io.RawIOBase, archive.open(member)))
 
 
@@ -88,7 +93,7 @@ def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str
 
 def split_name(name: str) -> tuple[str, str]:
     """Cut ``X.en-de.zh_CN.gz`` into ``X.en-de`` and ``zh_CN``; the code is empty without a dot."""
-    plain = PurePosixPath(name.removesuffix(".gz"))
+    plain = PurePosixPath(GZ.sub("", name))
     return str(plain.with_suffix("")), plain.suffix.removeprefix(".")
 
 

@@ -99,7 +99,8 @@ def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftove
         elif kind == ".parquet":
             yield from read_parquet(path, language, form.columns, form.codes)
         else:
-            english_first = english_side(path.name, language, form.codes) in (0, None)
+            named = (english_side(one.name, language, form.codes) for one in (path, *path.parents))
+            english_first = next((side for side in named if side is not None), 0) == 0
             yield from read_tsv(path, form.columns, english_first=english_first, left=left)
 
 

@@ -56,8 +56,9 @@ class OnDisk:
     licence: str = "as the release says"
 
     def identity(self, language: str) -> JsonObject:
-        """Names and content."""
-        return {path.name: sha256_of(path) for paths in self.files(language) for path in paths}
+        """Names inside the folder, and content."""
+        folder = self.place if self.place.is_dir() else self.place.parent
+        return {str(path.relative_to(folder)): sha256_of(path) for paths in self.files(language) for path in paths}
 
     def version(self) -> str:
         """None but the content."""

@@ -285,6 +285,25 @@ def test_a_release_in_capitals_is_one(tmp_path):
     assert read(tsv(tmp_path / "EN-DE.TSV", PAIRS)) == PAIRS
     (tmp_path / "EN-DE.TSV.GZ").write_bytes(gzip.compress((tmp_path / "EN-DE.TSV").read_bytes()))
     assert read(tmp_path / "EN-DE.TSV.GZ") == PAIRS
+    assert read(plain_files(tmp_path / "plain", ending=".GZ")) == PAIRS
+
+
+def test_members_of_a_zip_that_are_compressed_again_are_read(tmp_path):
+    texts = {"X.de-en.en.gz": lines(one for one, _ in PAIRS), "X.de-en.de.GZ": lines(two for _, two in PAIRS)}
+    place = write_zip(tmp_path / "de-en.zip", {name: gzip.compress(text) for name, text in texts.items()})
+    assert read(place) == PAIRS
+    write_zip(place, {"X.de-en.en.gz": b"plain", "X.de-en.de": b"plain"})
+    with pytest.raises(DataError, match=r"X\.de-en\.en\.gz, after line 0: expected gzip, as its name says"):
+        read(place)
+    write_zip(place, {"X.de-en.en": gzip.compress(b"x"), "X.de-en.de": b"x"})
+    with pytest.raises(DataError, match="unpack it, or give it a name"):
+        read(place)
+
+
+def test_the_folder_of_a_table_names_its_columns_where_its_own_name_does_not(tmp_path):
+    tsv(tmp_path / "all" / "de-en" / "data.tsv", SWAPPED)
+    tsv(tmp_path / "all" / "en-fr" / "fr-en" / "data.tsv", SWAPPED)
+    assert read(tmp_path / "all") == read(tmp_path / "all", "fr") == PAIRS
 
 
 def test_a_unit_in_two_regions_is_asked_about_and_not_left_out(tmp_path):

@@ -118,6 +118,16 @@ def test_a_release_on_disk_is_known_by_its_content(tmp_path):
     assert source.identity("de") != before
 
 
+def test_every_shard_on_disk_is_known_by_its_content(tmp_path):
+    for part in ("test", "train"):
+        parquet(tmp_path / "en-de" / part / "0.parquet", {"en": ["a"], "de": ["b"]})
+    source = OnDisk(tmp_path, Form())
+    before = source.identity("de")
+    parquet(tmp_path / "en-de" / "test" / "0.parquet", {"en": ["c"], "de": ["d"]})
+    assert source.identity("de").keys() == before.keys() == {"en-de/test/0.parquet", "en-de/train/0.parquet"}
+    assert source.identity("de") != before
+
+
 @pytest.mark.parametrize("of", ["opus", "shards"])
 def test_what_was_fetched_can_go_as_soon_as_it_was_read(of, request, tmp_path, monkeypatch):
     source, there = request.getfixturevalue(of), []
