@@ -198,16 +198,14 @@ def model1_links(table: Tokenised, progress: Progress = in_silence) -> Found:
 
 
 def _write_links(places: NDArray[np.int32], sizes: Ints, path: Path, seconds: float) -> None:
-    """The file takes its final name only when it is whole."""
-    ends = np.concatenate([[0], np.cumsum(2 * sizes)]).astype(np.int32)
-    column = pa.table({"links": pa.ListArray.from_arrays(pa.array(ends), pa.array(places.ravel()))})
-    column = column.replace_schema_metadata({"seconds": str(seconds)})
-    with (
-        replacing(path) as part,
-        pa.OSFile(str(part), "wb") as sink,
-        pa.ipc.new_stream(sink, column.schema) as writer,
-    ):
-        writer.write_table(column)
+    """The file takes its final name only when it is whole; offsets of lists have 32 bits, and begin anew each chunk."""
+    schema = pa.schema({"links": pa.list_(pa.int32())}, metadata={"seconds": str(seconds)})
+    cuts = np.arange(CHUNK, len(sizes), CHUNK)
+    with replacing(path) as part, pa.OSFile(str(part), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for own, counts in zip(np.split(places, np.cumsum(sizes)[cuts - 1]), np.split(sizes, cuts), strict=True):
+            ends = np.concatenate([[0], np.cumsum(2 * counts)]).astype(np.int32)
+            lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(own.ravel()))
+            writer.write_batch(pa.record_batch([lists], schema=schema))
 
 
 def _starts(sizes: Ints) -> Ints:

@@ -39,6 +39,7 @@ FEATURES = Features(
     }
 )
 CHUNK = 2000
+BEYOND = "beyond data.max_pairs"
 
 
 @dataclass(frozen=True)
@@ -221,16 +222,17 @@ def _write(
         for path in paths:
             read.append(0)
             pairs = iter(progress(read_pairs(path, on_bad_line=on_bad_line, dropped=dropped, pivot=pivot)))
-            while chunk := list(islice(pairs, CHUNK)):
-                if kept == keep.max_pairs:
-                    break
+            while kept != keep.max_pairs and (chunk := list(islice(pairs, CHUNK))):
                 read[-1] += len(chunk)
                 batch = _tokenise_chunk(chunk, layout, keep, seen, dropped)
-                if keep.max_pairs is not None:
-                    batch = {name: rows[: keep.max_pairs - kept] for name, rows in batch.items()}
-                if batch["source"]:
+                found = len(batch["source"])
+                new = found if keep.max_pairs is None else min(found, keep.max_pairs - kept)
+                if new < found:
+                    dropped[BEYOND] += found - new
+                    batch = {name: rows[:new] for name, rows in batch.items()}
+                if new:
                     writer.write_batch(batch)
-                kept += len(batch["source"])
+                kept += new
         writer.finalize()
     return {"dropped": dict(dropped), "rows": read}
 

@@ -5,9 +5,11 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from transformers import AutoTokenizer
 
+from mlalign.data import links
 from mlalign.data import token_cache as cache
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.token_cache import Filter, sentence_key, tokenise, tokenizer_fingerprint
@@ -229,6 +231,28 @@ def test_no_more_than_max_pairs_are_kept_and_the_rest_is_not_read(run, write_par
     few = run(root, corpora=("first", "second"), keep=replace(ALL, max_pairs=6))
     assert len(few) == 6
     assert [file["rows"] for file in few.files.values()] == [min(10, 2 * chunk), 0]
+    for table in (few, whole):
+        assert len(table) + sum(table.dropped.values()) == sum(file["rows"] for file in table.files.values())
+    assert few.dropped == ({} if chunk == 3 else {"beyond data.max_pairs": 4})
+
+
+def test_what_comes_after_max_pairs_is_not_read(run, write_parallel, pairs, monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 5)
+    root = write_parallel("de", [*pairs[:5], ("no translation", "")])
+    assert len(run(root, keep=replace(ALL, max_pairs=5))) == 5
+
+
+def test_links_stand_beside_their_pairs_in_chunks(run, write_parallel, pairs, monkeypatch):
+    monkeypatch.setattr(links, "CHUNK", 7)  # a list's offsets have 32 bits: those of all pairs would not fit
+    sizes = np.arange(len(pairs)) % 3
+    places = np.arange(2 * sizes.sum(), dtype=np.int32).reshape(-1, 2)
+    table = links.with_links(run(write_parallel("de", pairs)), lambda _: (places, sizes), "made")
+    expected = [part.ravel().tolist() for part in np.split(places, np.cumsum(sizes)[:-1])]
+    assert table.take(range(80))["links"].to_pylist() == expected
+    assert table.take([70, 3, 8])["links"].to_pylist() == [expected[row] for row in (70, 3, 8)]
+    assert table.links.tolist() == sizes.tolist()
+    with pa.OSFile(table.rows.cache_files[-1]["filename"]) as file, pa.ipc.open_stream(file) as reader:
+        assert [len(batch) for batch in reader] == [7] * 11 + [3]
 
 
 def test_too_few_pairs_are_refused_again_and_again(run, write_parallel, pairs):
