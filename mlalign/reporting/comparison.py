@@ -13,7 +13,7 @@ from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
 from mlalign.reporting.fairness import budget_of, mixed_budgets, refuse_mixed_budgets, with_best, with_missing
 from mlalign.reporting.notes import notes_on, notes_on_systems
-from mlalign.reporting.paper import copied_rows, in_order, misprints, reason_against
+from mlalign.reporting.paper import copied_rows, in_order, keeps_averages, misprints, reason_against
 from mlalign.reporting.results import Results, Spending, summary
 from mlalign.reporting.rows import Rows, Seeds, full_method, rows_of
 from mlalign.reporting.runs import Run, Unfinished, by_task
@@ -146,12 +146,10 @@ def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, 
     reason = reason_against(table.kind, source, table.task, results)
     if source is None or reason is not None:
         return table, f"The paper's rows are not shown: {reason}."
-    copied = copied_rows(source, table.task, table.languages)
-    note = (
-        f"‡ copied from {copied[0].copied}, and never tested against: other machines, other text. "
-        "Its averages are computed here, over these columns"
-    )
-    note = "; ".join([note, *misprints(source)]) + "."
+    copied = copied_rows(source, table.languages)
+    printed = "average is the printed one" if keeps_averages(source, table.languages) else "averages are computed here"
+    note = f"‡ copied from {copied[0].copied}, and never tested against: other machines, other text. Its {printed}, over "
+    note = "; ".join([f"{note}these columns", *misprints(source)]) + "."
     return replace(table, rows=(*table.rows, *copied)), note
 
 

@@ -9,13 +9,14 @@ from mlalign.config.validation import method_names, part_names
 from mlalign.errors import ConfigError
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
+from mlalign.reporting.significance import TIED
 from mlalign.reporting.tables import Cell, Row, Table
 
 GAP = "transfer_gap"  # of which neither end is best
 
 
 def with_best(rows: Sequence[Row]) -> list[Row]:
-    """Mark the best mean of each column among rows that read the same at one budget; a row alone has no rival.
+    """Mark the best mean, ties too, of each column among rows that read the same at one budget; one alone has no rival.
 
     A row without a budget, whose alignment learns nothing, is a rival of all where there is one budget alone. Rows that
     do not say what they read, and copied ones, are neither marked nor rivals.
@@ -38,7 +39,7 @@ def _marked(row: Row, rivals: Sequence[Row]) -> Row:
     cells = {}
     for column, cell in row.cells.items():
         means = [mean for one in rivals if (mean := one.cells[column].mean) is not None]
-        is_best = len(means) > 1 and cell.mean == max(means) and column != GAP
+        is_best = len(means) > 1 and cell.mean is not None and cell.mean > max(means) - TIED and column != GAP
         cells[column] = replace(cell, is_best=is_best)
     return replace(row, cells=cells)
 

@@ -57,19 +57,23 @@ def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Resul
     return None
 
 
-def copied_rows(table: str, task: str, languages: Sequence[str]) -> list[Row]:
+def keeps_averages(table: str, languages: Collection[str]) -> bool:
+    """Whether copied rows in these columns have the average that is printed, for want of the scores that it is of."""
+    return table == AVERAGES_ONLY and set(languages) == set(ORDER["panx"])
+
+
+def copied_rows(table: str, languages: Sequence[str]) -> list[Row]:
     """The rows of a table of the paper, in our columns.
 
-    The printed average is over all languages in some rows and over targets in others; here both
-    are computed from the copied scores, over our columns alone, and missing where a score is.
+    The printed average is over all languages in some rows and over targets in others; here both are computed from
+    the copied scores, over our columns alone, and missing where a score is; but see ``keeps_averages``.
     """
     number = f"Table {table.removeprefix('table').split('_')[0]}"
-    whole = table == AVERAGES_ONLY and set(languages) == set(ORDER[task])
     rows = []
     for printed in TABLES[table]["rows"]:
         scores = {one: printed.get(one) for one in languages}
         summaries = summary(scores)
-        if whole:
+        if keeps_averages(table, languages):
             summaries["average"] = printed["avg"]
         cells = {column: Cell(() if value is None else (value,)) for column, value in (scores | summaries).items()}
         name = printed["model"].replace(" (re-trained on the same corpus)", " re-trained")

@@ -60,7 +60,7 @@ class Budget:
 
 
 class Spending(NamedTuple):
-    """What it took to make an encoder: pairs of the alignment, positions that were read, operations, seconds."""
+    """What it took to make an encoder: pairs of its steps, positions that were read, operations, seconds."""
 
     pairs: float
     tokens: float

@@ -8,7 +8,7 @@ from typing import TypeVar
 from scipy import stats
 
 LEVEL = 0.05
-TIED = 1e-4  # in per cent; scores are sums in float32, which differ by less where items do not
+TIED = 1e-4  # in per cent; means and older scores are rounded sums, which differ by less where items do not
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ UNKNOWN = "n/a"
 NOT_RECORDED, NOT_RUN = "not recorded", "not run"
 GAP = 2  # between columns
 OF_SYSTEMS = (
-    "Settings: published, as a publication has them but for the notes above; own; or tuned. Pairs, tokens, FLOPs and "
-    "seconds of all that was done to the encoder before fine-tuning: means over runs, seconds those of the machine."
+    "Settings: published, as a publication has them but for the notes above; own; or tuned. Pairs: those of the "
+    "alignment's steps; tokens, FLOPs and seconds: of all that was done to the encoder before fine-tuning. Means over "
+    "runs, seconds those of the machine."
 )
 EQUAL = (
     "Equal within: the smallest margin within which two one-sided tests at 5 % find the two equal; a large one says "

@@ -57,7 +57,7 @@ def facts_of(rows: Rows) -> Facts:
         "Versions": _listed(map(_versions, results)),
         "Test data": _data(results[0]),
         "Licence of the task": "" if results[0].is_of_sample else str(task.get("licence") or ""),
-        "Training time": _time(results),
+        "Time": _time(results),
         "Warnings of alignments": _warnings(rows),
     }
     return Facts(
