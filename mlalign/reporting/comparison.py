@@ -148,7 +148,9 @@ def _beside_the_paper(table: Table, results: Sequence[Results]) -> tuple[Table, 
         return table, f"The paper's rows are not shown: {reason}."
     copied = copied_rows(source, table.languages)
     printed = "average is the printed one" if keeps_averages(source, table.languages) else "averages are computed here"
-    note = f"‡ copied from {copied[0].copied}, and never tested against: other machines, other text. Its {printed}, over "
+    note = (
+        f"‡ copied from {copied[0].copied}, and never tested against: other machines, other text. Its {printed}, over "
+    )
     note = "; ".join([f"{note}these columns", *misprints(source)]) + "."
     return replace(table, rows=(*table.rows, *copied)), note
 

@@ -45,24 +45,16 @@ def numbers(
         Columns ``run``, ``language``, ``gold``, ``predicted``, ``count``, ``share``; the share is
         missing where a class has no example.
     """
-    from sklearn.metrics import confusion_matrix
-
-    rows = []
+    pairs = pd.MultiIndex.from_product([labels, labels], names=["gold", "predicted"])
+    parts = []
     for run, (gold, predicted) in runs.items():
-        counts = confusion_matrix(gold, predicted, labels=labels)
-        for label, row in zip(labels, counts.tolist(), strict=True):
-            rows += [
-                {
-                    "run": run,
-                    "language": language,
-                    "gold": label,
-                    "predicted": other,
-                    "count": count,
-                    "share": 100 * count / sum(row) if sum(row) else None,
-                }
-                for other, count in zip(labels, row, strict=True)
-            ]
-    return pd.DataFrame(rows)
+        found = pd.DataFrame({"gold": gold, "predicted": predicted}).value_counts()
+        counts = found.reindex(pairs, fill_value=0).reset_index(name="count")
+        counts["share"] = 100 * counts["count"] / counts.groupby("gold")["count"].transform("sum")
+        counts.insert(0, "run", run)
+        counts.insert(1, "language", language)
+        parts.append(counts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw(frame: pd.DataFrame) -> Figure:

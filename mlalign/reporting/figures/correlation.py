@@ -60,18 +60,10 @@ def numbers(
                 f"and one for each word, found {len(source_vectors)} and {len(target_vectors)}"
             )
         cosines = cosine_similarity(source_vectors, target_vectors)
-        found += [
-            {
-                "encoder": encoder,
-                "row": row,
-                "column": column,
-                "source": rows[row],
-                "target": columns[column],
-                "cosine": cosine,
-            }
-            for (row, column), cosine in np.ndenumerate(cosines)
-        ]
-    return pd.DataFrame(found)
+        row, column = np.indices(cosines.shape).reshape(2, -1)
+        of_pairs = {"row": row, "column": column, "source": np.take(rows, row), "target": np.take(columns, column)}
+        found.append(pd.DataFrame({"encoder": encoder, **of_pairs, "cosine": cosines.ravel()}))
+    return pd.concat(found, ignore_index=True)
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -46,11 +46,8 @@ def numbers(runs: Mapping[str, tuple[Vectors, Sequence[str]]], language: str, *,
     for run, (vectors, labels) in runs.items():
         apart = 1 < len(set(labels)) < len(labels)
         silhouette = silhouette_score(vectors, labels, metric="cosine") if apart else None
-        part = plane(vectors, seed=seed)
-        part.insert(0, "run", run)
-        part.insert(1, "language", language)
-        part.insert(2, "label", list(labels))
-        parts.append(part.assign(silhouette=silhouette))
+        named = pd.DataFrame({"run": run, "language": language, "label": labels})
+        parts.append(named.join(plane(vectors, seed=seed)).assign(silhouette=silhouette))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -37,10 +37,8 @@ def numbers(encoders: Mapping[str, tuple[Vectors, float]], languages: Sequence[s
     """
     parts = []
     for encoder, (vectors, probe) in encoders.items():
-        part = plane(vectors, seed=seed)
-        part.insert(0, "encoder", encoder)
-        part.insert(1, "language", list(languages))
-        parts.append(part.assign(probe=probe, chance=100 / len(set(languages))))
+        named = pd.DataFrame({"encoder": encoder, "language": languages})
+        parts.append(named.join(plane(vectors, seed=seed)).assign(probe=probe, chance=100 / len(set(languages))))
     return pd.concat(parts, ignore_index=True)
 
 
