@@ -1,6 +1,5 @@
 """Text to be scored that stands in what is learned from."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ LETTERS = 6  # the same in the other languages without spaces, as Thai
 
 
 def seen_pairs(part: Part[SentencePair], paths: Sequence[Path], on_bad_line: OnBadLine) -> int:
-    """How many pairs of a test stand in parallel files, in whatever case and punctuation.
+    """How many pairs of a test stand in parallel files, ``folded``.
 
     Args:
         part: of the test.
@@ -35,8 +34,8 @@ def seen_pairs(part: Part[SentencePair], paths: Sequence[Path], on_bad_line: OnB
 
 
 def folded(parts: Sequence[str]) -> tuple[str, ...]:
-    """Texts in small letters, without spaces and punctuation."""
-    return tuple(re.sub(r"\W+", "", text.casefold()) for text in parts)
+    """Texts whose case, width, composition, spaces and punctuation do not count."""
+    return tuple("".join(_units(text)) for text in parts)
 
 
 class Found(NamedTuple):
@@ -97,8 +96,7 @@ class _Grams:
     """The n-grams of a text, and all of it between marks that no n-gram has; nothing of a text without letters."""
 
     def __init__(self, text: str, language: str, words: int) -> None:
-        units = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS).split()
-        length = words
+        units, length = _units(text), words
         if not writes_spaces(language):
             units, length = list("".join(units)), CHARACTERS.get(spoken(language), LETTERS) * words
         self.whole = f"<{' '.join(units)}>"
@@ -116,6 +114,11 @@ class _Letters(dict[int, int | str]):
 
 
 _LETTERS = _Letters()
+
+
+def _units(text: str) -> list[str]:
+    """What stands between marks and spaces, in small letters."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS).split()
 
 
 def sides_of(

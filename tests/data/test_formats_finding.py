@@ -87,6 +87,10 @@ def test_a_part_that_is_there_twice_is_refused(place):
     folder = place("de/test.tsv", "de/test.tsv.gz")
     with pytest.raises(DataError, match=r"found test\.tsv, test\.tsv\.gz; keep one of them$"):
         task_formats()["entities"].path(folder, "de", "test", None)
+    bitext, folder = task_formats()["bitext"], place("en-de.tsv", "tatoeba.deu-eng.deu")
+    assert bitext.languages(folder) == ["de"]
+    with pytest.raises(DataError, match=r"found tatoeba\.deu-eng\.deu, en-de\.tsv; keep one of them"):
+        bitext.path(folder, "de", "test", None)
 
 
 def test_a_folder_is_no_file(place):

@@ -34,6 +34,12 @@ def test_reads_back_what_pandas_writes(tmp_path):
     assert part.examples[0] == LabelledText("7", ('"All" is quoted',), 1)
 
 
+def test_a_quoted_text_may_be_as_long_as_a_line(read):
+    text = "x" * 131072 + '"'
+    (example,) = read(HEADER, '1\thealth\t"' + text.replace('"', '""') + '"').examples
+    assert example.texts == (text,)
+
+
 def test_an_unclosed_quote_costs_one_line(read):
     lines = [HEADER, "1\thealth\tone", '2\thealth\t"two', "3\tgeography\tthree"]
     with pytest.raises(DataError, match=r"line 3: expected 3 tab-separated .*quotes do not match"):

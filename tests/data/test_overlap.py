@@ -1,10 +1,11 @@
 """Texts and n-grams that stand in others, against loops over words that were put together at random."""
 
 import random
+import unicodedata
 
 import pytest
 
-from mlalign.data.overlap import find_overlap
+from mlalign.data.overlap import find_overlap, folded
 
 WORDS = ["a", "Öl", "straße", "don", "Ärger"]
 
@@ -77,3 +78,9 @@ def test_what_is_invisible_does_not_count(text):
 @pytest.mark.parametrize("text", ["", "…", " ?! "])
 def test_a_text_without_letters_stands_nowhere(text):
     assert find_overlap([text], [("a", text), ("b", "!")], "en", 1) == [(text, None, False, None)]
+
+
+def test_texts_are_the_same_in_any_case_width_composition_and_punctuation():
+    composed = "Café: ＡＢＣ, straße_"
+    assert folded([composed]) == folded([unicodedata.normalize("NFD", composed)]) == ("caféabcstrasse",)
+    assert folded(["की"]) != folded(["का"])  # a vowel's mark is a letter's

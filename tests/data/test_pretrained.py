@@ -97,6 +97,14 @@ def test_safetensors_are_preferred_and_parts_are_all_fetched(hub, copy):
         assert again.state_dict()[name].equal(value), name
 
 
+def test_of_whole_weights_and_their_parts_the_whole_is_fetched(hub, copy):
+    parts = {f"model-0000{n}-of-00002.safetensors": b"no tensors" for n in (1, 2)}
+    hub.repository("models", NAME, published(copy, **parts))
+    found = from_hub(NAME, "main")
+    assert not asked_for(hub) & parts.keys()
+    assert from_hub(NAME, found.commit) == found
+
+
 def test_an_interrupted_fetch_is_gone_on_with(hub, xlmr_folder):
     hub.repository("models", NAME, published(xlmr_folder))
     hub.fail(404, "model.safetensors")

@@ -132,9 +132,10 @@ def _fetched(
 
 
 def _weights(names: Collection[str]) -> list[str]:
-    """The files of weights, all parts; of two forms the safe one."""
-    safe = sorted(name for name in names if SAFE.fullmatch(name))
-    return safe or sorted(name for name in names if PICKLED.fullmatch(name))
+    """The files of weights, all parts; of two forms the safe one, and a whole file where its parts are there too."""
+    found = (sorted(filter(form.fullmatch, names)) for form in (SAFE, PICKLED))
+    files = next(filter(None, found), [])
+    return [name for name in files if "-of-" not in name] or files
 
 
 def is_whole(names: Collection[str]) -> bool:

@@ -190,7 +190,7 @@ class Format(Generic[Read]):
                     match = _form(name).fullmatch(path.relative_to(folder).as_posix())
                     if match and require_file(path):
                         found.add(match[1])
-        return sorted(self.codes.get(local, local) for local in found)
+        return sorted({self.codes.get(local, local) for local in found})
 
     def _what_there_is(self, folder: Path, language: str, part: PartName) -> str:
         there = self.languages(folder, part)

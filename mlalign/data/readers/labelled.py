@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from mlalign.data.readers.leftovers import PartFile, unexpected
 from mlalign.data.readers.records import LabelledText
-from mlalign.data.text import shortened
+from mlalign.data.text import LONGEST, shortened
+
+csv.field_size_limit(LONGEST)  # of a field, which is no longer than its line; csv alone takes 131,072 characters
 
 
 def labelled(file: PartFile, line: int, identifier: str, texts: Sequence[str], label: str) -> Iterator[LabelledText]:
