@@ -1,4 +1,4 @@
-"""Counts in messages."""
+"""Counts and sentences in messages."""
 
 import doctest
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 from mlalign import wording
 
 
-def test_one_of_something_is_singular():
-    assert doctest.testmod(wording).attempted == 1
+def test_the_examples_of_wording_hold():
+    assert doctest.testmod(wording).attempted == 2
     assert wording.plural(0, "row") == "0 rows"
 
 

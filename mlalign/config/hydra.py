@@ -1,13 +1,11 @@
 """From what was typed to a checked configuration; what is wrong with it in one message."""
 
 import logging
-import math
 import multiprocessing
 import os
 import re
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, is_dataclass
@@ -20,11 +18,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, KeyValidationError, OmegaConfBaseException
 
 from mlalign import stopping
 from mlalign.config.described import descriptions, descriptions_of_parts, with_descriptions
@@ -47,7 +44,7 @@ from mlalign.config.renamed import (
 )
 from mlalign.config.schema import Train
 from mlalign.config.settings import flattened, leaves, refuse, setting, ungrouped, wrong_values
-from mlalign.config.sweep import FLAGS, FOLDER, Sweep, is_sweep, sweep_of
+from mlalign.config.sweep import FLAGS, FOLDER, Course, Sweep, is_sweep, sweep_of
 from mlalign.config.task import TypedTask
 from mlalign.config.trials import tuned
 from mlalign.config.validation import MOST, apply_ablation, check, nearest
@@ -104,16 +101,15 @@ class Command:
     full: bool = field(default_factory=lambda: os.environ.get("HYDRA_FULL_ERROR") == "1")
     started: bool = False
     failures: list[str] = field(default_factory=list)
-    taken: list[float | None] = field(default_factory=list)  # seconds of each run of this process so far
+    course: Course = field(default_factory=Course)
     sweep: Sweep | None = None
 
     def one(self, composed: DictConfig) -> None:
         """What Hydra calls for every run, those of a sweep possibly in other processes."""
         self.started = True
         quiet_libraries()
-        if runs := number_of_runs():
-            log.info("%s", place_of(self.taken, runs))
-        began, self.taken = time.time(), [*self.taken, None]
+        if words_of_sweep() is not None and is_first_process():
+            self.course.begin(sys.argv[1:])
         try:
             with stopping.reader_may_leave(goes_on=self.sweep is not None):
                 self.job(composed)
@@ -138,8 +134,7 @@ class Command:
                 places = self._places(composed, self.sweep)
                 for place in places:
                     (place / FAILED).unlink(missing_ok=True)
-                if written_since(began, places[-1] / RESULTS):
-                    self.taken[-1] = time.time() - began
+                self.course.end(places[-1] / RESULTS)
 
     def run(self) -> NoReturn:
         """Let Hydra compose and run; end the process."""
@@ -183,14 +178,16 @@ class Command:
             if self.started or self.full:
                 raise
             self.failures.append(f"ConfigError: {explain(error)}")
+        of_runs: list[str] = []
         if self.sweep is not None and not self.failures:
-            print(f"\n{self.sweep}")
-            self.failures += map(str, self.sweep.failures)
-        is_rank_zero = {os.environ.get(one, "0") for one in RANKS} == {"0"}
-        for failure in self.failures:
-            if is_rank_zero or not failure.startswith("ConfigError"):  # a wrong setting is so in all
+            of_runs += map(str, self.sweep.failures)
+            if is_first_process():  # others may end before the last results are written
+                print(f"\n{self.sweep}")
+        for failure in (*self.failures, *of_runs):
+            # A wrong setting, and what failed in a sweep, is the same in all processes.
+            if is_first_process() or not (of_runs or failure.startswith("ConfigError")):
                 print(failure, file=sys.stderr)
-        sys.exit(USAGE if self.failures else 0)
+        sys.exit(USAGE if self.failures or of_runs else 0)
 
     def _places(self, composed: DictConfig, sweep: Sweep) -> list[Path]:
         """Folders that a run's failure may lie in, the last being where it belongs."""
@@ -208,6 +205,11 @@ def started_as() -> list[str]:
     if module is not None and module.origin == sys.argv[0]:
         return ["python", "-m", module.name]
     return ["python", sys.argv[0]]
+
+
+def is_first_process() -> bool:
+    """Whether this process is alone, or the first of those that torchrun or srun started."""
+    return {os.environ.get(one, "0") for one in RANKS} == {"0"}
 
 
 def is_dry(words: Sequence[str]) -> bool:
@@ -248,35 +250,6 @@ def typed_with(method: str) -> str:
     own = re.compile(r"(method|ablation|losses|weighting|fusion)\b")
     kept = [word for word in words if not own.match(key_of(word))]
     return shlex.join(["python", "train.py", *kept, f"method={method}"])
-
-
-def number_of_runs() -> int | None:
-    """How many runs a sweep in this process has; None outside of one."""
-    if words_of_sweep() is None or not GlobalHydra().is_initialized():
-        return None
-    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    found = parser.parse_overrides([word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
-    return math.prod(len(list(one.sweep_string_iterator())) for one in found if one.is_sweep_override())
-
-
-def place_of(taken: Sequence[float | None], runs: int) -> str:
-    """Which run of a sweep begins, and how long the others will take if they are as those before.
-
-    Args:
-        taken: seconds of each run before it; None where it failed, or was finished already.
-        runs: of the sweep.
-    """
-    worked = [seconds for seconds in taken if seconds is not None]
-    minutes = math.fsum(worked) / max(1, len(worked)) * (runs - len(taken)) / 60
-    return f"Run {len(taken) + 1} of {runs}" + (f", about {minutes:.0f} min left" if minutes >= 1 else "")
-
-
-def written_since(began: float, path: Path) -> bool:
-    """Whether a file was written after a point of time, in seconds since the epoch."""
-    try:
-        return path.stat().st_mtime >= began
-    except OSError:
-        return False
 
 
 def help_text(name: str, overrides: Sequence[str]) -> str:
@@ -379,6 +352,8 @@ def explain_key(error: OmegaConfBaseException) -> str:
     """What is wrong with a key or its value: the full key, what was found, the choices."""
     key, reason = str(error.full_key), str(error).splitlines()[0]
     parent, _, last = key.rpartition(".")
+    if isinstance(error, KeyValidationError):
+        return f"{key}: {reason}; type it as {key}=VALUE, or in a file write the key in quotes"
     if parent in FREE:
         return f"{key}: {reason}; a new option is added with a plus sign: +{key}=VALUE"
     there = error.parent_node if isinstance(error.parent_node, DictConfig) else {}

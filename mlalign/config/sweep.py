@@ -1,17 +1,25 @@
-"""A sweep's folder, found again by the same command, and what became of its runs."""
+"""A sweep's folder, found again by the same command, how far it has come, and what became of its runs."""
 
+import logging
+import math
 import re
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 from mlalign.config.failures import FAILED, Failure, described, read_failures
 from mlalign.config.identity import affects_nothing, fingerprint
 from mlalign.config.renamed import key_of
 from mlalign.errors import UserError
 from mlalign.files import EVALUATIONS, RESULTS
+
+log = logging.getLogger(__name__)
 
 HOME = "multirun"
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
@@ -50,6 +58,43 @@ class Sweep:
             f"{f' (see {FAILED} in their folders)' if failed else ''}\n"
             f"next     python evaluate.py runs='{self.folder}/**'"
         )
+
+
+class Course:
+    """How far a sweep has come in this process, and how long its other runs will take if they are as those before."""
+
+    def __init__(self) -> None:
+        self.taken: list[float | None] = []  # seconds of each run; None where it failed, or was finished already
+        self.began = 0.0  # of the last run, in seconds since the epoch
+
+    def begin(self, words: Sequence[str]) -> None:
+        """Log which run of the sweep that a command line asks for begins; a launcher's own processes do not know it."""
+        if GlobalHydra().is_initialized():
+            log.info("%s", self.place(number_of_runs(words)))
+        self.began = time.time()
+        self.taken.append(None)
+
+    def end(self, results: Path) -> None:
+        """Note what a run took that has not failed, if it wrote its results."""
+        try:
+            is_written = results.stat().st_mtime >= self.began
+        except OSError:
+            return
+        if is_written and self.taken:
+            self.taken[-1] = time.time() - self.began
+
+    def place(self, runs: int) -> str:
+        """Which of so many runs begins, and how long it and the others will take."""
+        worked = [seconds for seconds in self.taken if seconds is not None]
+        minutes = math.fsum(worked) / max(1, len(worked)) * (runs - len(self.taken)) / 60
+        return f"Run {len(self.taken) + 1} of {runs}" + (f", about {minutes:.0f} min left" if minutes >= 1 else "")
+
+
+def number_of_runs(words: Sequence[str]) -> int:
+    """How many runs Hydra makes of a command line; it must be initialised."""
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    found = parser.parse_overrides([word for word in words if "=" in word and not word.startswith("-")])
+    return math.prod(len(list(one.sweep_string_iterator())) for one in found if one.is_sweep_override())
 
 
 def sweep_of(words: Sequence[str]) -> Sweep | None:

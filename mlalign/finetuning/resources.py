@@ -17,6 +17,7 @@ from mlalign.errors import ConfigError, DataError
 from mlalign.files import FileRecord, sha256_of
 from mlalign.tasks.base import AnyTask
 from mlalign.tasks.registry import learned_task
+from mlalign.wording import sentence
 
 
 class TextSource(StrEnum):
@@ -218,7 +219,7 @@ class Resources:
             try:
                 self.files.path(language, part)
             except DataError as error:
-                raise DataError(f"{key}: {error}.\n{otherwise}") from error
+                raise DataError(f"{key}: {sentence(str(error))}\n{otherwise}") from error
             self._needed[language, part] = None
 
     def _texts(self, source: TextSource, language: str) -> Sequence[AnyExample]:

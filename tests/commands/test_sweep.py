@@ -133,6 +133,22 @@ def test_failed_runs_are_told_of_and_only_what_is_missing_is_made_again(world, t
     assert list((tmp_path / "multirun").iterdir()) == [where]
 
 
+@pytest.mark.parametrize("variable", ["RANK", "SLURM_PROCID"])
+def test_a_sweep_is_told_of_by_the_first_of_several_processes(variable, monkeypatch, tmp_path):
+    ended = []
+    for rank in "01":
+        monkeypatch.setenv(variable, rank)
+        ended.append(swept(tmp_path, "align.steps=-1", "seed=1,2"))
+    first, second = ended
+    assert "0 finished, 2 failed" in first.stdout
+    assert first.stderr.count("run 1 (seed=2): ConfigError: align.steps=-1") == 2  # when it fails, and at the end
+    assert "Run 2 of 2" in first.stderr
+    assert "finished" not in second.stdout
+    assert second.stderr.count("run 1 (seed=2): ConfigError: align.steps=-1") == 1
+    assert "Run 2 of 2" not in second.stderr
+    assert first.returncode == second.returncode == 2
+
+
 def test_a_sweep_tells_briefly_what_it_finds_and_its_last_line_alone_says_what_is_next(world, tmp_path):
     first = swept(tmp_path, "method=none", "seed=1,2", "output=multirun/one")
     assert first.stdout.count("zero-shot") == 2

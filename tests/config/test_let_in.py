@@ -156,6 +156,16 @@ def test_a_wrong_setting_is_told_by_the_first_of_several_processes(variable, mon
     assert told == [True, False]
 
 
+@pytest.mark.parametrize(("typed", "key"), [("{1: X}", "task.label_names.1"), ("{true: X}", "task.label_names.True")])
+def test_a_key_that_is_read_as_a_number_is_refused_with_what_to_type(typed, key, tmp_path):
+    done = call("train.py", [f"task.label_names={typed}"], tmp_path)
+    assert done.returncode == 2
+    assert f"type it as {key}=VALUE, or in a file write the key in quotes" in done.stderr
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose("train", overrides=[f"{key}=X"])
+    assert composed.task.label_names == {key.rpartition(".")[2]: "X"}
+
+
 @pytest.mark.parametrize("word", ["data.root='a' [1]", 'prepare.codes={"no": nb}'])
 def test_a_word_that_hydra_cannot_read_is_named(word):
     with pytest.raises(OverrideParseException) as raised:

@@ -81,7 +81,7 @@ def test_one_part_of_a_locale_is_read(read):
         ('{"id": "4", "partition": "test"}', "line 2: expected a JSON object"),
         ("[1, 2]", "line 2: expected a JSON object"),
         (row(4, "a [date : b"), "line 2: expected a JSON object"),
-        (row(4, "a [dat : b]"), "line 2: expected the tag .*found 'B-dat'; did you mean 'B-date'"),
+        (row(4, "a [dat : b]"), "line 2: expected the tag .*found 'B-dat'; did you mean 'B-date'\\?\nClean"),
         (row(4, " "), "line 2: expected words"),
     ],
 )

@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 import multiprocessing
+import os
 import re
 import sys
 
@@ -12,7 +13,8 @@ from training.toy import SMALL, write_toy
 from typed import start
 
 from mlalign import progress
-from mlalign.config.hydra import is_of_sweep, open_closed_streams, place_of, typed_with
+from mlalign.config.hydra import is_of_sweep, open_closed_streams, typed_with
+from mlalign.config.sweep import Course
 from mlalign.data.text import count_lines
 from mlalign.errors import DataError
 from mlalign.progress import bar, counter
@@ -49,10 +51,27 @@ def test_a_log_holds_what_is_told_while_it_is_open_and_how_the_run_ended(error, 
 
 
 def test_a_sweep_says_which_run_begins_and_how_long_the_others_take():
-    assert place_of([], 12) == "Run 1 of 12"
-    assert place_of([60.0, 30.0, 90.0], 12) == "Run 4 of 12, about 9 min left"
-    assert place_of([1.0], 3) == "Run 2 of 3"
-    assert place_of([None, None, 60.0], 12) == "Run 4 of 12, about 9 min left"  # what was found took no time
+    course = Course()
+    for taken, runs, place in (
+        ([], 12, "Run 1 of 12"),
+        ([60.0, 30.0, 90.0], 12, "Run 4 of 12, about 9 min left"),
+        ([1.0], 3, "Run 2 of 3"),
+        ([None, None, 60.0], 12, "Run 4 of 12, about 9 min left"),  # what was found took no time
+    ):
+        course.taken = taken
+        assert course.place(runs) == place
+
+
+def test_only_a_run_that_wrote_its_results_took_time(tmp_path):
+    course = Course()
+    for name, later in (("none", None), ("old", -100), ("new", 100)):
+        course.begin([])
+        if later is not None:
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, (course.began + later,) * 2)
+        course.end(tmp_path / name)
+    assert course.taken[:2] == [None, None]
+    assert course.taken[2] is not None
 
 
 def test_a_bar_knows_how_much_is_left_of_a_file(tmp_path, capsys, monkeypatch):

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from mlalign.data.languages import canonical, spoken
 from mlalign.errors import DataError, did_you_mean
+from mlalign.wording import sentence
 
 
 class AmbiguousCodeError(DataError):
@@ -38,8 +39,8 @@ def release_code(language: str, there: Collection[str], codes: Mapping[str, str]
             f"for example with prepare.codes={{{language}: {sorted(near)[0]}}}"
         )
     raise DataError(
-        f"{where}: expected text in {language}, found the languages {found}"
-        f"{did_you_mean(wanted, there)}. If one of them is meant, say so with "
+        f"{where}: expected text in {language}, found the languages "
+        f"{sentence(f'{found}{did_you_mean(wanted, there)}')} If one of them is meant, say so with "
         f"prepare.codes={{{language}: CODE}}"
     )
 

@@ -9,6 +9,7 @@ from typing import Literal
 from mlalign.config.enums import OnBadLine as OnBadLine  # readers of all kinds take it from here
 from mlalign.data.text import excerpt, read_lines
 from mlalign.errors import DataError, did_you_mean
+from mlalign.wording import sentence
 
 PartName = Literal["train", "dev", "test", "translated_train", "translated_test"]
 # The reason, for the count, and the problem of a line that may be several.
@@ -61,7 +62,7 @@ class Leftovers:
         """
         if self.on_bad_line == "error":
             raise DataError(
-                f"{self.path}, {self.unit} {line}: {problem}.\nClean the file, or skip such {self.unit}s with "
+                f"{self.path}, {self.unit} {line}: {sentence(problem)}\nClean the file, or skip such {self.unit}s with "
                 "data.on_bad_line=skip (they are counted and reported)"
             )
         self.drop(line, reason, problem)
