@@ -70,6 +70,11 @@ def test_every_format_marks_the_best_and_says_what_was_read(form):
     assert "own text.." not in written
 
 
+def test_latex_has_no_sign_that_its_own_fonts_lack():
+    unaligned = [other(one, never_aligned=["ru"]) for one in systems()]
+    assert FORMATS["latex"].write(comparison(unaligned)).isascii()
+
+
 def test_the_numbers_say_it_in_columns():
     lines = FORMATS["csv"].write(comparison(systems())).splitlines()
     spent = ("pairs", "tokens", "flops", "seconds")
