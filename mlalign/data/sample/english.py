@@ -2,13 +2,24 @@
 
 import re
 from functools import cache
+from typing import NamedTuple
 
 from mlalign.data.sample.lexicon import Concept
 from mlalign.data.sample.plans import Clause, Named, Noun, Phrase
-from mlalign.data.sample.realiser import Uninflected, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import Uninflected, grammatical_subject, is_plural, with_front
 from mlalign.data.sample.words import Word, plain
 
 CONNECTIVES = {"after": "after", "before": "before", "because": "because"}
+HEAD = "root"  # the relation of the verb that the others depend on
+AGO = Word("ago")
+
+
+class Part(NamedTuple):
+    """Words of a clause: how they depend on its verb, by Universal Dependencies, and the phrase that they end with."""
+
+    relation: str
+    words: list[Word]
+    phrase: Phrase | None = None
 
 
 class English(Uninflected):
@@ -20,18 +31,25 @@ class English(Uninflected):
 
     def main(self, clause: Clause, *, inverted: bool = False) -> list[Word]:
         """Return a clause in the past tense."""
+        return [word for part in self.parts(clause) for word in part.words]
+
+    def parts(self, clause: Clause) -> list[Part]:
+        """Return what a clause is made of, in its order."""
         past, *participle = clause.verb.forms["en"].split()
+        subject = grammatical_subject(clause)
+        verb = [Part(HEAD, plain(past))]
+        roles = [("obj", "", clause.object), ("obl", "from", clause.origin), ("obl", "to", clause.destination)]
         if clause.passive:
-            verb = f"{'were' if is_plural(grammatical_subject(clause)) else 'was'} "
-            verb += participle[0] if participle else past
-            object_ = [*plain("by"), *self.phrase(clause.subject)]
-        else:
-            verb = past
-            object_ = self.phrase(clause.object) if clause.object else []
-        route = [*self.after("from", clause.origin), *self.after("to", clause.destination)]
-        front, time, place = self.fronted(clause)
-        subject = self.phrase(grammatical_subject(clause))
-        return [*front, *subject, *plain(verb), *object_, *route, *place, *time]
+            auxiliary = Part("aux", plain("were" if is_plural(subject) else "was"))
+            verb = [auxiliary, Part(HEAD, plain(participle[0] if participle else past))]
+            roles[0] = "obl", "by", clause.subject
+        others = [Part(relation, self.after(preposition, phrase), phrase) for relation, preposition, phrase in roles]
+        when, where = self.adjuncts(clause)
+        is_adverb = len(when) == 1 or when[-1:] == [AGO]
+        time, place = [Part("advmod" if is_adverb else "obl", when)], [Part("obl", where, clause.place)]
+        front, time, place = with_front(clause, time, place, [Part("punct", plain(self.after_front))])
+        found = [*front, Part("nsubj", self.phrase(subject), subject), *verb, *others, *place, *time]
+        return [part for part in found if part.words]
 
     def after(self, preposition: str, phrase: Phrase | None) -> list[Word]:
         """Return a preposition and its phrase."""

@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TypeVar
 
 from mlalign.data.sample.lexicon import Concept
 from mlalign.data.sample.plans import Both, Clause, Connective, Named, Noun, Person, Phrase, Place, Sentence
 from mlalign.data.sample.words import Word, bracketed, capitalise, name, plain, spaced
+
+Part = TypeVar("Part")
 
 
 class Realiser(ABC):
@@ -70,12 +73,7 @@ class Realiser(ABC):
 
     def fronted(self, clause: Clause) -> tuple[list[Word], list[Word], list[Word]]:
         """Return what stands in front of the subject, and the time and place that stay behind."""
-        time, place = self.adjuncts(clause)
-        if clause.front == "time":
-            return [*time, *plain(self.after_front)], [], place
-        if clause.front == "place":
-            return [*place, *plain(self.after_front)], time, []
-        return [], time, place
+        return with_front(clause, *self.adjuncts(clause), plain(self.after_front))
 
 
 class Uninflected(Realiser):
@@ -149,6 +147,17 @@ class Inflected(Realiser):
     @abstractmethod
     def place(self, phrase: Place, case: str) -> list[Word]:
         """Return the name of a place."""
+
+
+def with_front(
+    clause: Clause, time: list[Part], place: list[Part], comma: list[Part]
+) -> tuple[list[Part], list[Part], list[Part]]:
+    """Return what stands in front of a clause with its comma, and of time and place what does not."""
+    if clause.front == "time":
+        return [*time, *comma], [], place
+    if clause.front == "place":
+        return [*place, *comma], time, []
+    return [], time, place
 
 
 def grammatical_subject(clause: Clause) -> Phrase:

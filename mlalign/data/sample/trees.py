@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.documents import documents
-from mlalign.data.sample.english import English
+from mlalign.data.sample.english import HEAD, English, Part
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place, Sentence
-from mlalign.data.sample.realiser import full_name, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import full_name
 from mlalign.data.sample.words import Word, plain
 
 ENGLISH = English()
-HEAD = "root"
 FUNCTION = {  # what a word before a noun is to it; others are part of its name
     **dict.fromkeys(("at", "in", "of", "on"), "case"),
     **dict.fromkeys(("a", "an", "some", "the"), "det"),
@@ -106,41 +105,16 @@ def noun_branch(phrase: Noun, words: list[Word]) -> Branch:
 
 
 def clause_branch(clause: Clause) -> Branch:
-    """A clause, in the order of ``English.clause``."""
-    past, *participle = clause.verb.forms["en"].split()
-    subject = grammatical_subject(clause)
-    parts = [("nsubj", phrase_branch(subject))]
-    if clause.passive:
-        parts.append(("aux", leaf("were" if is_plural(subject) else "was")))
-        parts.append((HEAD, chunk(plain(participle[0] if participle else past))))
-        parts.append(("obl", after("by", phrase_branch(clause.subject))))
-    else:
-        parts.append((HEAD, chunk(plain(past))))
-        parts += [("obj", phrase_branch(clause.object))] if clause.object else []
-    for preposition, where in (("from", clause.origin), ("to", clause.destination)):
-        parts += [("obl", after(preposition, phrase_branch(where)))] if where else []
-    time = [time_part(clause.time.forms["en"])] if clause.time else []
-    place = [("obl", place_branch(clause.place))] if clause.place else []
-    comma = ("punct", leaf(ENGLISH.after_front))
-    if clause.front == "time":
-        return grown(*time, comma, *parts, *place)
-    if clause.front == "place":
-        return grown(*place, comma, *parts, *time)
-    return grown(*parts, *place, *time)
+    """A clause."""
+    return grown(*((part.relation, part_branch(part)) for part in ENGLISH.parts(clause)))
 
 
-def time_part(cell: str) -> tuple[str, Branch]:
-    """``yesterday`` and ``two days ago`` are adverbs, ``on Monday`` and ``last week`` are none."""
-    words = plain(cell)
-    return ("advmod" if len(words) == 1 or words[-1].text == "ago" else "obl"), chunk(words)
-
-
-def place_branch(phrase: Phrase) -> Branch:
-    """Where something is, see ``English.location``."""
-    if isinstance(phrase, Named):
-        return phrase_branch(phrase)
-    preposition = phrase.concept.forms["en"].split()[0] if isinstance(phrase, Noun) else "in"
-    return after(preposition, phrase_branch(phrase))
+def part_branch(part: Part) -> Branch:
+    """Words, or a phrase with the preposition before it."""
+    if part.phrase is None:
+        return chunk(part.words)
+    before = part.words[: len(part.words) - len(ENGLISH.phrase(part.phrase))]
+    return grown(*(("case", leaf(word.text)) for word in before), (HEAD, phrase_branch(part.phrase)))
 
 
 def sentence_branch(plan: Sentence) -> Branch:
