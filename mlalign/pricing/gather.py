@@ -8,7 +8,7 @@ from mlalign.config.corpora import read_catalogue
 from mlalign.config.enums import THIS, DataSource
 from mlalign.config.frozen import freeze
 from mlalign.config.schema import Train
-from mlalign.data.hub.release import ensure_sample, is_written
+from mlalign.data.sample.generated import ensure_sample, is_written
 from mlalign.errors import UserError
 from mlalign.pipeline import Corpus, find_data
 from mlalign.pricing.backbone import StandIn, is_here

@@ -12,10 +12,10 @@ from mlalign.data.corpora.identify import identifier
 from mlalign.data.corpora.preparation import Settings, prepare_corpus
 from mlalign.data.corpora.released import Form
 from mlalign.data.corpora.sources import Hub, OnDisk, Opus, Source
-from mlalign.data.hub.release import ensure_sample
 from mlalign.data.hub.releases import CONVERTERS, Layout, Release, prepare_release
 from mlalign.data.languages import codes_of
 from mlalign.data.readers import find_corpora
+from mlalign.data.sample.generated import ensure_sample
 from mlalign.data.task_files import AVAILABLE
 from mlalign.errors import ConfigError, did_you_mean
 from mlalign.files import Json

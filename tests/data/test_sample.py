@@ -12,9 +12,8 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from mlalign.data.hub import release
 from mlalign.data.readers import find_corpora, parallel_path, positions, read_pairs, task_formats
-from mlalign.data.sample import write_sample
+from mlalign.data.sample import generated, write_sample
 from mlalign.data.sample.chinese import characters
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.dictionary import noun_pairs, word_pairs
@@ -401,25 +400,35 @@ def test_the_dictionary_is_the_lexicons(sample: Path):
 
 def test_a_sample_of_before_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """An older generator left another mark: its folder is written again, its files to the byte."""
-    monkeypatch.setattr(release, "write_sample", partial(write_sample, **SMALL))
+    monkeypatch.setattr(generated, "write_sample", partial(write_sample, **SMALL))
     root = tmp_path / "sample"
-    release.ensure_sample(root, seed=1, progress=lambda files: files)
+    generated.ensure_sample(root, seed=1, progress=lambda files: files)
     complete = sha256(root, besides=True)
     for path in filter(Path.is_file, list(root.rglob("*"))):
         if is_besides(path):
             path.unlink()
-    (root / release.MARK).write_text('{"generator": "older", "seed": 1}', encoding="utf-8")
-    release.ensure_sample(root, seed=1, progress=lambda files: files)
+    (root / generated.MARK).write_text('{"generator": "older", "seed": 1}', encoding="utf-8")
+    generated.ensure_sample(root, seed=1, progress=lambda files: files)
     assert sha256(root, besides=True) == complete
 
 
 def test_a_folder_holds_one_draw_of_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(release, "write_sample", partial(write_sample, **SMALL))
+    monkeypatch.setattr(generated, "write_sample", partial(write_sample, **SMALL))
     one, other = tmp_path / "one", tmp_path / "other"
-    release.ensure_sample(one, seed=1, progress=lambda files: files)
-    release.ensure_sample(other, seed=2, progress=lambda files: files)
+    generated.ensure_sample(one, seed=1, progress=lambda files: files)
+    generated.ensure_sample(other, seed=2, progress=lambda files: files)
     parallel = [(root / "parallel" / "sample" / "en-de.tsv").read_bytes() for root in (one, other)]
     assert parallel[0] != parallel[1]
     with pytest.raises(DataError, match=r"prepare\.seed=1, not of 2; choose another data\.root"):
-        release.ensure_sample(one, seed=2, progress=lambda files: files)
+        generated.ensure_sample(one, seed=2, progress=lambda files: files)
     assert (one / "parallel" / "sample" / "en-de.tsv").read_bytes() == parallel[0]
+
+
+@pytest.mark.parametrize("mark", [None, "{", "[]", "{}"])
+def test_a_folder_with_other_files_is_kept(tmp_path: Path, mark: str | None):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    if mark is not None:
+        (tmp_path / generated.MARK).write_text(mark, encoding="utf-8")
+    with pytest.raises(DataError, match="found other files; choose another"):
+        generated.ensure_sample(tmp_path, seed=1, progress=lambda files: files)
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"

@@ -1,13 +1,13 @@
-"""The generated release on disk: written on first use, found again after that."""
+"""The sample on disk: written on first use, found again after that."""
 
 import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
 
-from mlalign.data.sample import write_sample
+from mlalign.data.sample.write import write_sample
 from mlalign.errors import DataError
-from mlalign.files import locked
+from mlalign.files import JsonObject, locked, read_object
 from mlalign.progress import Progress
 
 MARK = "generated.json"
@@ -30,31 +30,25 @@ def is_written(root: Path, *, seed: int) -> bool:
     Raises:
         DataError: the folder holds something else, or the sample of another seed.
     """
-    mark = root / MARK
-    there = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else _generator(seed)
-    if there["seed"] != seed:
-        raise DataError(
-            f"data.root={root}: holds the sample of prepare.seed={there['seed']}, not of {seed}; "
-            "choose another data.root"
-        )
-    if root.is_dir() and any(root.iterdir()) and not mark.is_file():
+    there = read_object(root / MARK)
+    if "seed" not in there and root.is_dir() and any(root.iterdir()):
         raise DataError(
             f"data.root={root}: expected an empty or missing folder for the generated sample, "
             "found other files; choose another data.root, or data=files to use what is there"
         )
-    return mark.is_file() and there == _generator(seed)
+    if there.get("seed", seed) != seed:
+        raise DataError(
+            f"data.root={root}: holds the sample of prepare.seed={there['seed']}, not of {seed}; "
+            "choose another data.root"
+        )
+    return there == _generator(seed)
 
 
-def _generator(seed: int) -> dict[str, str | int]:
-    """What the sample is made with."""
-    return {"generator": _generator_fingerprint(), "seed": seed}
-
-
-def _generator_fingerprint() -> str:
-    """Of the code and tables that the sample comes from."""
+def _generator(seed: int) -> JsonObject:
+    """What the sample is made with: the code and tables that it comes from, and the seed."""
     digest = hashlib.sha256()
     package = Path(str(files("mlalign.data.sample")))
     for path in sorted(package.rglob("*")):
         if path.suffix in (".py", ".tsv"):
             digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return {"generator": digest.hexdigest()[:16], "seed": seed}
