@@ -30,7 +30,7 @@ from mlalign.pricing.device import Device, memory_here, sheet_of
 from mlalign.pricing.gather import Here, gather
 from mlalign.pricing.making import PRICED, links_price, stage_price, teacher_price
 from mlalign.pricing.model import FLOAT, Computed, Shape
-from mlalign.pricing.stages import StagePrice, alignment_price, batches_of, finetuning_price, scoring_price
+from mlalign.pricing.stages import Pricing, StagePrice, alignment_price, batches_of, finetuning_price, scoring_price
 from mlalign.pricing.steps import Rate, alignment_rate, encoder_rate
 from mlalign.pricing.task import TaskLengths, declared_lengths, lengths_here
 from mlalign.pricing.text import MadeUpText, SampledText
@@ -113,6 +113,11 @@ class On:
         return self.computing is None or self.computing.gpu
 
     @property
+    def at_once(self) -> int:
+        """Tokens that go through an encoder at a time."""
+        return choose_tokens(self.config.trainer.tokens, gpu=self.is_gpu)
+
+    @property
     def device(self) -> Device:
         """The device, whether anything was measured on it or not."""
         return self._last or self.by(lambda _: Rate(1.0, 0.0))
@@ -138,6 +143,17 @@ class On:
         memory = memory_here(gpu=self.is_gpu)
         self._last = Device(self.computing.device, memory, rate.median, computed, error=error, resident=self.resident)
         return self._last
+
+    def pricing(self, model: PreTrainedModel, batch: int, longest: int) -> Pricing:
+        """Of a model by itself, measured where it is this machine.
+
+        Args:
+            batch: tokens of one, which go through the model in parts where they are many.
+            longest: tokens of a sequence.
+        """
+        positions = min(self.at_once, batch)
+        device = self.by(lambda computing: encoder_rate(model.base_model, positions, longest, computing, self.config))
+        return Pricing(model, device, self.at_once)
 
 
 @cache
@@ -245,7 +261,7 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
         whole = batches_of(other.config.align, *other.assembled(other.config, other.attention)[:2], steps)
         longest, seconds = whole.most, alignment_price(other.config.align, module, whole, whole.most, device).seconds
     made = alignment_price(stage.config.align, module, batches, longest, device)
-    before = _read_before(config, stage, data.tables, pairs, on, device)
+    before = _read_before(config, stage, data.tables, pairs, Pricing(model, device, on.at_once))
     return replace(found, price=made, others=before, longest=seconds, notes=tuple(notes))
 
 
@@ -254,28 +270,21 @@ def _made_otherwise(config: Train, text: SampledText, encoder: Encoder, on: On) 
     names = [name for name in config.method.stages if name in PRICED]
     if not names:
         return ()
-    model, longest = encoder.model, config.align.max_length
-    at_once = choose_tokens(config.trainer.tokens, gpu=on.is_gpu)
-    at_least = min(at_once, config.align.batch_size * longest)
-    device = on.by(lambda computing: encoder_rate(model.base_model, at_least, longest, computing, config))
-    return tuple(stage_price(name, config, text, model, encoder.tokenizer, at_once, device) for name in names)
+    longest = config.align.max_length
+    of = on.pricing(encoder.model, config.align.batch_size * longest, longest)
+    return tuple(stage_price(name, config, text, encoder.tokenizer, of) for name in names)
 
 
 def _read_before(
-    config: Train,
-    stage: AlignmentStage,
-    tables: Mapping[str, Tokenised],
-    pairs: Mapping[str, int],
-    on: On,
-    device: Device,
+    config: Train, stage: AlignmentStage, tables: Mapping[str, Tokenised], pairs: Mapping[str, int], of: Pricing
 ) -> tuple[StagePrice, ...]:
     """What an alignment reads of another encoder, and of its own before it learns; of text that is here."""
-    at_once, found = choose_tokens(config.trainer.tokens, gpu=on.is_gpu), []
+    found = []
     if pairs and stage.teacher is not None:
-        found.append(teacher_price(stage.teacher, tables, pairs, at_once, device))
+        found.append(teacher_price(stage.teacher, tables, pairs, of))
     if pairs and config.data.links == Links.encoder:
         model, _ = stage.backbone.load(stage.attention)
-        found.append(links_price(tables, pairs, model, at_once, device))
+        found.append(links_price(tables, pairs, replace(of, model=model)))
     return tuple(found)
 
 
@@ -315,11 +324,10 @@ def _learning(config: Train, encoder: Encoder, lengths: TaskLengths, on: On) -> 
     known = [one for one in (lengths.train, *lengths.tests.values()) if one is not None and len(one)]
     if not known:
         return []
-    at_once, model, settings = choose_tokens(config.trainer.tokens, gpu=on.is_gpu), encoder.model, config.finetune
-    _set_learned(config, model)
+    settings = config.finetune
+    _set_learned(config, encoder.model)
     longest = min(settings.max_length, max(1, int(max(one.max() for one in known))))
-    at_least = min(at_once, settings.batch_size * settings.max_length)
-    device = on.by(lambda computing: encoder_rate(model.base_model, at_least, longest, computing, config))
+    of = on.pricing(encoder.model, settings.batch_size * settings.max_length, longest)
     found = []
     if lengths.train is not None and lengths.dev is not None:
         parts = [("fine-tune", settings, np.concatenate([lengths.train, lengths.shots]))]
@@ -328,11 +336,11 @@ def _learning(config: Train, encoder: Encoder, lengths: TaskLengths, on: On) -> 
         passes, views = _beside(config)
         beside = [(passes, views), (1.0, 1)]  # a few labels after it are learned without tunings
         found = [
-            finetuning_price(*part, lengths.dev, at_once, model=model, device=device, passes=often, views=held)
+            finetuning_price(of, *part, lengths.dev, passes=often, views=held)
             for part, (often, held) in zip(parts, beside, strict=False)
         ]
     tests = [one for one in lengths.tests.values() if len(one)]
-    return [*found, *([scoring_price(model, tests, at_once, device)] if tests else [])]
+    return [*found, *([scoring_price(of, tests)] if tests else [])]
 
 
 def _beside(config: Train) -> tuple[float, int]:

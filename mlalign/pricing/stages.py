@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -84,6 +85,64 @@ def evaluations(steps: int, asked: int) -> int:
     return steps // validation_interval(steps, asked)
 
 
+@dataclass(frozen=True)
+class Pricing:
+    """Prices what a model does on a device; what of the model learns does.
+
+    Attributes:
+        model: transformers'.
+        device: that it is priced on.
+        at_once: tokens that go through the encoder at a time.
+    """
+
+    model: PreTrainedModel
+    device: Device
+    at_once: int
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The model's, as it learns when first asked for."""
+        return Shape.of(self.model)
+
+    def kept(self, positions: float, length: int) -> int:
+        """Bytes that so many positions of sequences of a length keep for the backward pass."""
+        return kept_bytes(self.shape, round(positions), length, self.device.computed)
+
+    def forward(self, lengths: Ints) -> Work:
+        """Once over sequences of these lengths without gradient: a third of the operations and of what is moved."""
+        tokens, computed = int(lengths.sum()), replace(self.device.computed, checkpointing=False)
+        moved = kept_bytes(self.shape, tokens, int(lengths.max(initial=1)), computed)
+        passes = FORWARD * -(-tokens // self.at_once)
+        return Work(FORWARD * read_operations(self.model.base_model, lengths), moved, passes)
+
+    def learning(self, lengths: Ints) -> Work:
+        """Once over sequences of these lengths forward and backward; forward alone where nothing learns."""
+        if not self.shape.learned:
+            return self.forward(lengths)
+        again = 1 + FORWARD * self.device.computed.checkpointing
+        gradients = 2 * FLOAT * self.shape.embeddings
+        passes = -(-int(lengths.sum()) // self.at_once)
+        moved = 3 * self.forward(lengths).moved * again + passes * gradients
+        return Work(learning_operations(self.model, lengths) * again, moved, passes)
+
+    def stage(
+        self, name: str, what: str, tokens: float, work: Work, memory: float, *, updates: int, checkpoint: float = 0.0
+    ) -> StagePrice:
+        """Of a stage's whole work; see ``StagePrice``."""
+        seconds = self.device.seconds(work, self.shape, updates=updates)
+        return StagePrice(name, what, tokens, work.operations, seconds, memory, checkpoint)
+
+    def reading(self, name: str, what: str, lengths: Ints) -> StagePrice:
+        """Of a stage that reads sequences of these lengths once, without gradient."""
+        memory = peak_bytes(replace(self.shape, learned=0), held_bytes(self.shape, self.at_once), NO_WORDS, 0)
+        return self.stage(name, what, FORWARD * float(lengths.sum()), self.forward(lengths), memory, updates=0)
+
+
+def held_bytes(shape: Shape, positions: int) -> int:
+    """Bytes of what one layer computes without gradient."""
+    return positions * shape.width * 16
+
+
 def alignment_price(
     align: Align, module: AlignmentModule, batches: Batches, longest: float, device: Device
 ) -> StagePrice:
@@ -96,132 +155,59 @@ def alignment_price(
         longest: tokens of the largest batch there can be.
         device: that it is priced on.
     """
-    model, one = module.encoder.backbone, batches.mean
-    shape, vocabulary = Shape.of(model), 0 if module.head is None else len(module.head)
+    of, one = Pricing(module.encoder.backbone, device, EVALUATION_BATCH * align.max_length), batches.mean
+    shape, vocabulary = of.shape, 0 if module.head is None else len(module.head)
     whole = kept_bytes(shape, round(one.tokens), align.max_length, replace(device.computed, checkpointing=False))
     again = 1 + FORWARD * (device.computed.checkpointing + (align.cached is not None))
     step = Work(one.flops * again, moved_bytes(shape, round(whole * again), one.rows, vocabulary), 1)
-    scored, at_once = evaluations(batches.number, align.validations), EVALUATION_BATCH * align.max_length
-    read = forward_work(model, batches.held_out, at_once, device) * scored
-    work = step * batches.number + read + forward_work(model, batches.final, at_once, device)
-    at_a_time = longest if align.cached is None else min(longest, align.cached * align.max_length)
-    most = kept_bytes(shape, round(at_a_time), align.max_length, device.computed)
+    scored = evaluations(batches.number, align.validations)
+    work = step * batches.number + of.forward(batches.held_out) * scored + of.forward(batches.final)
+    most = of.kept(longest if align.cached is None else min(longest, align.cached * align.max_length), align.max_length)
     grown = VocabularyRows(*(round(kind * longest / max(one.tokens, 1)) for kind in one.rows))
-    return StagePrice(
+    return of.stage(
         "align",
         f"{plural(align.steps, 'step')} of {plural(align.batch_size * align.accumulate, 'pair')}",
         one.tokens * batches.number + FORWARD * float(scored * batches.held_out.sum() + batches.final.sum()),
-        work.operations,
-        device.seconds(work, shape, updates=align.steps),
+        work,
         peak_bytes(shape, most, grown, vocabulary, accumulates=align.accumulate > 1),
-        shape.checkpoint,
+        updates=align.steps,
+        checkpoint=shape.checkpoint,
     )
 
 
 def finetuning_price(
-    name: str,
-    settings: Finetune,
-    train: Ints,
-    dev: Ints,
-    at_once: int,
-    *,
-    model: PreTrainedModel,
-    device: Device,
-    passes: float = 1.0,
-    views: int = 1,
+    of: Pricing, name: str, settings: Finetune, train: Ints, dev: Ints, *, passes: float = 1.0, views: int = 1
 ) -> StagePrice:
     """Of learning labels, the source's dev included.
 
     Args:
+        of: what learns.
         name: of the stage.
         settings: of fine-tuning.
         train: lengths of its sequences.
         dev: likewise.
-        at_once: tokens that go through the encoder at a time.
-        model: what of it learns does.
-        device: that it is priced on.
         passes: of an update, see ``Tuning.Settings.passes``.
         views: of a row whose activations are held at the same time.
     """
-    shape = Shape.of(model)
-    batch = min(at_once, settings.batch_size * settings.max_length)
+    shape, whole = of.shape, settings.batch_size * settings.max_length
+    batch, share = min(of.at_once, whole), 1.0 if shape.learned else FORWARD
     updates = settings.epochs * -(-len(train) // settings.batch_size)
     scored = evaluations(updates, settings.evaluations)
-    learning = (learning_work if shape.learned else forward_work)(model, train, batch, device) * (
-        passes * settings.epochs
-    )
-    launched = max(passes * updates * (1 if shape.learned else FORWARD), learning.passes)
-    work = replace(learning, passes=launched) + forward_work(model, dev, at_once, device) * scored
-    kept = held_bytes(shape, batch)
-    if shape.learned:
-        kept = kept_bytes(shape, views * batch, settings.max_length, device.computed)
-    return StagePrice(
+    learning = replace(of, at_once=batch).learning(train) * (passes * settings.epochs)
+    launched = max(passes * updates * share, learning.passes)
+    kept = of.kept(views * batch, settings.max_length) if shape.learned else held_bytes(shape, batch)
+    return of.stage(
         name,
         f"{plural(updates, 'step')} of {plural(settings.batch_size, 'example')}",
-        passes * float(train.sum()) * settings.epochs * (1 if shape.learned else FORWARD)
-        + FORWARD * float(dev.sum()) * scored,
-        work.operations,
-        device.seconds(work, shape, updates=updates),
-        peak_bytes(shape, kept, NO_WORDS, 0, accumulates=batch < settings.batch_size * settings.max_length),
-        shape.checkpoint,
+        passes * float(train.sum()) * settings.epochs * share + FORWARD * float(dev.sum()) * scored,
+        replace(learning, passes=launched) + of.forward(dev) * scored,
+        peak_bytes(shape, kept, NO_WORDS, 0, accumulates=batch < whole),
+        updates=updates,
+        checkpoint=shape.checkpoint,
     )
 
 
-def scoring_price(model: PreTrainedModel, tests: Sequence[Ints], at_once: int, device: Device) -> StagePrice:
-    """Of reading every test text once.
-
-    Args:
-        model: that reads.
-        tests: lengths of sequences, for each language.
-        at_once: tokens that go through the encoder at a time.
-        device: that it is priced on.
-    """
+def scoring_price(of: Pricing, tests: Sequence[Ints]) -> StagePrice:
+    """Of reading every test text once; ``tests`` are lengths of sequences, for each language."""
     lengths = np.concatenate(tests)
-    what = f"{plural(len(lengths), 'text')} in {plural(len(tests), 'language')}"
-    return reading_price("score", what, model, lengths, at_once, device)
-
-
-def reading_price(
-    name: str, what: str, model: PreTrainedModel, lengths: Ints, at_once: int, device: Device
-) -> StagePrice:
-    """Of reading sentences once, without gradient.
-
-    Args:
-        name: of the stage.
-        what: it reads.
-        model: that reads.
-        lengths: of the sequences.
-        at_once: tokens that go through the encoder at a time.
-        device: that it is priced on.
-    """
-    shape, work = replace(Shape.of(model), learned=0), forward_work(model, lengths, at_once, device)
-    return StagePrice(
-        name,
-        what,
-        FORWARD * float(lengths.sum()),
-        work.operations,
-        device.seconds(work, shape),
-        peak_bytes(shape, held_bytes(shape, at_once), NO_WORDS, 0),
-    )
-
-
-def held_bytes(shape: Shape, positions: int) -> int:
-    """Bytes of what one layer computes without gradient."""
-    return positions * shape.width * 16
-
-
-def learning_work(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
-    """Forward and backward, once over all sequences."""
-    again = 1 + FORWARD * device.computed.checkpointing
-    once = forward_work(model, lengths, at_once, device)
-    gradients = 2 * FLOAT * Shape.of(model).embeddings
-    passes = -(-int(lengths.sum()) // at_once)
-    return Work(learning_operations(model, lengths) * again, 3 * once.moved * again + passes * gradients, passes)
-
-
-def forward_work(model: PreTrainedModel, lengths: Ints, at_once: int, device: Device) -> Work:
-    """Without gradient: a third of the operations and of what is moved."""
-    tokens, computed = int(lengths.sum()), replace(device.computed, checkpointing=False)
-    moved = kept_bytes(Shape.of(model), tokens, int(lengths.max(initial=1)), computed)
-    passes = FORWARD * -(-tokens // at_once)
-    return Work(FORWARD * read_operations(model.base_model, lengths), moved, passes)
+    return of.reading("score", f"{plural(len(lengths), 'text')} in {plural(len(tests), 'language')}", lengths)
