@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from mlalign.config.enums import Accelerator, Keep
 from mlalign.config.frozen import freeze, thawed
+from mlalign.config.hydra import refuse_typed
 from mlalign.config.identity import fingerprint
 from mlalign.config.plain import as_object, container
 from mlalign.config.schema import Train
@@ -21,7 +22,7 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
-from mlalign.files import EVALUATIONS, PREDICTIONS, FileRecord, Json, locked, remove
+from mlalign.files import EVALUATIONS, PREDICTIONS, FileRecord, Json, JsonObject, locked, remove
 from mlalign.finetuning.building import notes_on_scored, task_files
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
@@ -36,6 +37,13 @@ from mlalign.tasks.data import covered, scored_part
 from mlalign.tasks.scoring import HEADLINE, add_records, score_part
 from mlalign.training.computing import set_up
 from mlalign.training.trainer import trainer_of
+
+
+def rescore_typed(typed: JsonObject) -> None:
+    """Score a run again with what was typed at ``evaluate.py``."""
+    refuse_typed("finetune", "a run that is scored again learns nothing")
+    changes = {group: typed[group] for group in ("data", "task", "trainer")}
+    rescore(Path(typed["run"]), changes, split=typed["split"], selection=typed["selection"])
 
 
 def rescore(

@@ -9,7 +9,7 @@ from mlalign.commands.rescore import Evaluation, changed
 from mlalign.config.schema import Train
 from mlalign.device import choose_tokens
 from mlalign.errors import ConfigError
-from mlalign.files import PREDICTIONS, Json
+from mlalign.files import PREDICTIONS, Json, JsonObject
 from mlalign.finetuning.building import task_files
 from mlalign.metrics.tasks import task_metrics
 from mlalign.models.io import load_encoder
@@ -23,6 +23,11 @@ from mlalign.training.trainer import trainer_of
 from mlalign.wording import plural
 
 Scores = Mapping[str, Mapping[str, float]]  # key of the results -> language -> score
+
+
+def verify_typed(typed: JsonObject) -> None:
+    """Check a run with what was typed at ``evaluate.py``."""
+    verify(Path(typed["verify"]), typed["trainer"])
 
 
 def verify(folder: Path, trainer: Mapping[str, Json]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from functools import partial
+from typing import NamedTuple
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -178,22 +179,34 @@ class Dashboard:
     output: str | None = None  # a JSON file for the specification, instead of saving it online
 
 
-COMMANDS = {  # name of a configuration, its schema, and the groups of ``conf/`` that can be chosen in it
-    "evaluate": (Compare,),
-    "choose": (Choose,),
-    "report": (Report,),
-    "rescore": (Rescore, "task", "trainer"),
-    "predict": (Predict,),
-    "export": (Export,),
-    "verify": (Verify, "trainer"),
-    "overlap": (Overlap,),
-    "show": (Show,),
-    "align_words": (AlignWords,),
-    "dashboard": (Dashboard,),
+class Question(NamedTuple):
+    """What can be asked at ``evaluate.py``."""
+
+    schema: type  # of what is typed
+    keys: tuple[str, ...]  # any of which asks it; of several questions that are asked so, the first is meant
+    answer: str  # a function, ``room.module:name``, which is imported when it is asked
+    groups: tuple[str, ...] = ()  # of ``conf/`` that can be chosen; what is not typed stays as it was run
+
+
+COMPARE = "evaluate"  # what is asked where nothing else is
+COMMANDS = {  # name of a configuration -> what is asked
+    "align_words": Question(AlignWords, ("align_words",), "commands.word_links:align_words"),
+    "choose": Question(Choose, ("tuned",), "reporting.tuned:write_chosen"),
+    "report": Question(Report, ("report",), "commands.report:make_report"),
+    "overlap": Question(Overlap, ("overlap",), "commands.overlap:check_overlap"),
+    "verify": Question(Verify, ("verify",), "commands.verify:verify_typed", ("trainer",)),
+    "predict": Question(Predict, ("predict",), "commands.predict:predict"),
+    "export": Question(Export, ("export",), "commands.export:export"),
+    "show": Question(Show, ("figure", "measures"), "commands.show:show"),
+    "rescore": Question(Rescore, ("run",), "commands.rescore:rescore_typed", ("task", "trainer")),
+    COMPARE: Question(Compare, ("runs",), "reporting.compare:compare_runs"),
 }
 _QUIET = [{f"override hydra/{one}_logging": "none"} for one in ("job", "hydra")]
 _NOWHERE = {"output_subdir": None, "run": {"dir": "."}}  # where Hydra would write what it composes
-for _name, (_schema, *_groups) in COMMANDS.items():
+for _name, _schema, _groups in (
+    *((name, one.schema, one.groups) for name, one in COMMANDS.items()),
+    ("dashboard", Dashboard, ()),
+):
     _defaults = [f"{_name}_schema", "_self_", *({group: None} for group in _groups), *_QUIET]
     ConfigStore.instance().store(f"{_name}_schema", _schema)
     ConfigStore.instance().store(_name, {"defaults": _defaults, "hydra": _NOWHERE})

@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from mlalign.commands.evaluation import compare, select_command, settings_of
-from mlalign.config.commands import AlignWords, Choose, Compare, Overlap, Report, Show
+from mlalign.commands.evaluation import answer, select_command, settings_of
+from mlalign.config.commands import COMMANDS, AlignWords, Choose, Compare, Overlap, Report, Show
 from mlalign.config.words import quoted
 from mlalign.errors import ConfigError
 
@@ -49,7 +49,7 @@ def test_several_patterns_are_one_text(word, expected):
 
 def test_who_names_no_runs_is_told_what_there_is():
     with pytest.raises(ConfigError, match=r"runs='GLOB'.*run=FOLDER"):
-        compare(OmegaConf.structured(Compare))
+        answer(COMMANDS["evaluate"], OmegaConf.structured(Compare))
 
 
 @pytest.mark.parametrize("runs", ["", " ", ","])

@@ -2,6 +2,7 @@
 
 from reporting.made import results, written
 
+from mlalign.config.commands import Compare
 from mlalign.reporting.compare import compare_runs
 
 
@@ -12,7 +13,7 @@ def test_all_formats_are_written_and_text_is_shown(tmp_path, capsys):
     stopped.mkdir()
     (stopped / "config.yaml").write_text("")
     patterns = f"{tmp_path}/runs/**"
-    paths = compare_runs(patterns, formats=["markdown", "csv"], output=str(tmp_path / "main"))
+    paths = compare_runs(Compare(patterns, format=["markdown", "csv"], output=str(tmp_path / "main")))
     shown = capsys.readouterr().out
     assert [path.name for path in paths] == ["main.md", "main.csv"]
     assert "| --- |" in paths[0].read_text(encoding="utf-8")
@@ -25,8 +26,8 @@ def test_all_formats_are_written_and_text_is_shown(tmp_path, capsys):
 def test_without_output_nothing_is_written(tmp_path, capsys):
     folder = tmp_path / "mldoc" / "none"
     written(folder, results())
-    assert compare_runs(str(folder)) == []
+    assert compare_runs(Compare(str(folder))) == []
     assert "all languages" in capsys.readouterr().out
-    assert compare_runs(str(folder), formats="markdown") == []
+    assert compare_runs(Compare(str(folder), format="markdown")) == []
     assert "| --- |" in capsys.readouterr().out
     assert [path.name for path in folder.iterdir()] == ["results.json"]

@@ -9,8 +9,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from omegaconf import OmegaConf
 from reporting.made import other, run
 
+from mlalign.config.commands import Compare
+from mlalign.config.plain import as_object
 from mlalign.errors import DataError
 from mlalign.reporting.compare import compare_runs
 from mlalign.reporting.results import write_results
@@ -43,15 +46,8 @@ def test_a_published_table_is_up_to_date(command, unpacked, tmp_path, monkeypatc
     monkeypatch.chdir(unpacked)
     typed = dict(word.split("=", 1) for word in shlex.split(command))
     published = ROOT / typed["output"]
-    (written,) = compare_runs(
-        typed["runs"],
-        kind=typed.get("table", "main"),
-        baseline=typed.get("baseline"),
-        mixed=typed.get("mixed_code") == "true",
-        every_system=typed.get("every_system") == "true",
-        resamples=int(typed.get("resamples", 10_000)),
-        output=str(tmp_path / published.name),
-    )
+    settings = OmegaConf.merge(Compare, OmegaConf.create(typed), {"output": str(tmp_path / published.name)})
+    (written,) = compare_runs(as_object(settings, Compare))
     assert written.read_text(encoding="utf-8") == published.read_text(encoding="utf-8")
 
 
