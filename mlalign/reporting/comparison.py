@@ -93,9 +93,9 @@ def comparison(
 
 
 def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int) -> Table:
-    some = next(iter(next(iter(rows.values())).values())).results
-    found = {language for runs in rows.values() for run in runs.values() for language in run.results.scores}
-    languages = in_order(task, found, some.source)
+    results = [run.results for runs in rows.values() for run in runs.values()]
+    some = results[0]  # of what all have alike
+    languages = in_order(task, {language for one in results for language in one.scores}, some.source)
     scores = {name: _scores(runs, languages, some.source) for name, runs in rows.items()}
     baseline = _default_baseline(rows, kind) if wanted is None else wanted
     against = {}
@@ -121,7 +121,7 @@ def _tested(task: str, rows: Rows, kind: str, wanted: str | None, resamples: int
     ]
     body.sort(key=lambda row: row.name != baseline)
     tested = baseline if baseline in rows else None
-    setting = " and ".join(dict.fromkeys(setting_of(run.results) for runs in rows.values() for run in runs.values()))
+    setting = " and ".join(dict.fromkeys(map(setting_of, results)))
     return Table(task, some.metric, setting, kind, tuple(languages), tuple(with_best(body)), tested, some.source)
 
 

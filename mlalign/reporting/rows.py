@@ -8,6 +8,7 @@ from mlalign.config.enums import BUILT, TINY
 from mlalign.config.identity import SEEDS
 from mlalign.errors import DataError
 from mlalign.reporting.paper import ABLATIONS
+from mlalign.reporting.results import Results
 from mlalign.reporting.runs import Run
 from mlalign.reporting.variation import KINDS, differing, flat_settings, under
 
@@ -49,35 +50,29 @@ def rows_of(runs: Sequence[Run], kind: str) -> Rows:
 
 def full_method(rows: Rows) -> str | None:
     """The row without ablation of the one method that has ablations."""
-    ablated = _ablated(rows)
-    full = [
-        name
-        for name, found in rows.items()
-        for run in list(found.values())[:1]
-        if run.results.method in ablated and run.results.ablation == "none"
-    ]
+    first, ablated = _first_results(rows)
+    full = [name for name, run in first.items() if run.method in ablated and run.ablation == "none"]
     return full[0] if len(full) == 1 else None
 
 
-def _ablated(rows: Rows) -> set[str]:
-    runs = [run.results for found in rows.values() for run in found.values()]
-    return {run.method for run in runs if run.ablation != "none"}
+def _first_results(rows: Rows) -> tuple[dict[str, Results], set[str]]:
+    """Row -> results of its first run, which is as the others but for seeds; and the methods that have ablations."""
+    first = {name: next(iter(found.values())).results for name, found in rows.items()}
+    return first, {run.method for run in first.values() if run.ablation != "none"}
 
 
 def _ordered(rows: Rows, kind: str) -> list[str]:
     """As found; of a method its ablations in the paper's order; its controls below them."""
-    found = list(rows)
-    ablated = _ablated(rows)
-    methods = [next(iter(rows[name].values())).results.method for name in found]
+    first, ablated = _first_results(rows)
+    methods = [run.method for run in first.values()]
 
     def place(name: str) -> tuple[bool, int, int, str]:
-        run = next(iter(rows[name].values())).results
+        run = first[name]
         control = kind == "ablation" and run.method not in ablated
-        known = run.ablation in ABLATIONS
-        ablation = ABLATIONS.index(run.ablation) if known else len(ABLATIONS)
+        ablation = ABLATIONS.index(run.ablation) if run.ablation in ABLATIONS else len(ABLATIONS)
         return control, methods.index(run.method), ablation, name
 
-    return sorted(found, key=place)
+    return sorted(rows, key=place)
 
 
 def _one_of(first: Run, second: Run) -> Run:
