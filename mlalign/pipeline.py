@@ -27,7 +27,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import peak_memory_bytes
 from mlalign.distributed import broadcast_object, is_rank_zero, rank_zero_first
-from mlalign.files import PREDICTIONS, FileRecord, JsonObject, remove_orphans
+from mlalign.files import PREDICTIONS, RESULTS, FileRecord, JsonObject, remove_orphans
 from mlalign.finetuning.building import build_tunings, notes_on_limits, notes_on_scored, require_resources, task_files
 from mlalign.finetuning.checkpoints import CheckpointKeeper, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -441,7 +441,7 @@ def show(folder: Path, *, found: bool) -> None:
         folder: of the run.
         found: whether it was finished before this command.
     """
-    results, file = results_file.read_results(folder), folder / results_file.FILE
+    results, file = results_file.read_results(folder), folder / RESULTS
     if found and is_of_sweep():
         print(f"found    {file}: {summary_line(results)}")
         return

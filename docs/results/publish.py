@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from mlalign.files import PREDICTIONS, RESULTS
 from mlalign.metrics.tasks import task_metrics
-from mlalign.reporting.predictions import FOLDER, predicted_languages, predictions_file, read_predictions
-from mlalign.reporting.results import FILE
+from mlalign.reporting.predictions import predicted_languages, predictions_file, read_predictions
 from mlalign.reporting.runs import Run, find_runs
 
 HERE = Path(__file__).parent
@@ -26,13 +26,13 @@ PUBLISHED = ("id", "gold", "predicted")
 
 def published_files(run: Run) -> Iterator[tuple[str, bytes]]:
     """Names in the run's folder, and contents."""
-    yield FILE, (run.folder / FILE).read_bytes()
+    yield RESULTS, (run.folder / RESULTS).read_bytes()
     for language in predicted_languages(run.folder):
         lines = [
             json.dumps({name: getattr(one, name) for name in PUBLISHED}, ensure_ascii=False) + "\n"
             for one in read_predictions(predictions_file(run.folder, language), task_metrics()[run.results.metric])
         ]
-        yield f"{FOLDER}/{language}.jsonl", "".join(lines).encode()
+        yield f"{PREDICTIONS}/{language}.jsonl", "".join(lines).encode()
 
 
 def publish(runs: Sequence[Run], archive: Path) -> None:

@@ -22,12 +22,12 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.data.readers.format import PartName
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import choose_tokens, peak_memory_bytes
-from mlalign.files import EVALUATIONS, PREDICTIONS, FileRecord, Json, JsonObject, locked, remove
+from mlalign.files import EVALUATIONS, PREDICTIONS, RESULTS, FileRecord, Json, JsonObject, locked, remove
 from mlalign.finetuning.building import notes_on_scored, task_files
 from mlalign.inference.encoder import warn_of_pruned
 from mlalign.models.backbone import quiet_transformers
 from mlalign.progress import bar
-from mlalign.reporting.results import FILE, ORACLE, Results, commit, read_results, versions, write_results
+from mlalign.reporting.results import ORACLE, Results, commit, read_results, versions, write_results
 from mlalign.reporting.tables import score_table
 from mlalign.stages.code import code_hashes
 from mlalign.stages.preparation import prepare, prepare_task
@@ -81,7 +81,7 @@ def rescore(
     evaluation = Evaluation(run, config, files, place)
     with locked(place / ".lock"):
         found = evaluation.make(selection)
-    print(f"\n{score_table(found)}\n\nresults  {place / FILE}")
+    print(f"\n{score_table(found)}\n\nresults  {place / RESULTS}")
     return place
 
 
@@ -140,7 +140,7 @@ class Evaluation:
     def make(self, selection: str) -> Results:
         """Score; the results are written last."""
         started = time.perf_counter()
-        (self.folder / FILE).unlink(missing_ok=True)
+        (self.folder / RESULTS).unlink(missing_ok=True)
         remove(self.folder / PREDICTIONS)
         steps = self._oracle_steps() if selection == ORACLE else dict.fromkeys(self.files.languages, self.run.step)
         scores = self._scores(steps)

@@ -5,21 +5,21 @@ from pathlib import Path
 
 from mlalign.data.text import parse_json, read_lines
 from mlalign.errors import DataError
+from mlalign.files import PREDICTIONS
 from mlalign.metrics.tasks import Prediction, TaskMetric
 
-FOLDER = "predictions"
 ENDINGS = (".jsonl", ".jsonl.gz")  # the second one where results are published
 
 
 def predictions_file(folder: Path, language: str) -> Path:
     """Where a run's predictions for a language lie, or would."""
-    paths = [folder / FOLDER / (language + ending) for ending in ENDINGS]
+    paths = [folder / PREDICTIONS / (language + ending) for ending in ENDINGS]
     return next((path for path in paths if path.is_file()), paths[0])
 
 
 def predicted_languages(folder: Path) -> list[str]:
     """Languages that a run has predictions for, sorted."""
-    names = [path.name for ending in ENDINGS for path in (folder / FOLDER).glob(f"*{ending}")]
+    names = [path.name for ending in ENDINGS for path in (folder / PREDICTIONS).glob(f"*{ending}")]
     return sorted({name.partition(".")[0] for name in names})
 
 

@@ -21,7 +21,6 @@ from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting import strict_json
 
 SCHEMA = 1
-FILE = RESULTS
 ORACLE = "oracle"  # the selection of checkpoints that looks at the target languages
 OF_RESCORED = ("evaluation_of", "steps", "evaluation_code")  # not written for a run itself
 PACKAGES = (
@@ -281,8 +280,8 @@ def write_results(folder: Path, results: Results) -> None:
     content = results.to_json()
     found = ", ".join(strict_json.not_finite(content))
     if found:
-        raise TrainingError(f"{folder / FILE}: not written, non-finite numbers: {found}")
-    write_whole(folder / FILE, strict_json.dumps(content, indent=1) + "\n")
+        raise TrainingError(f"{folder / RESULTS}: not written, non-finite numbers: {found}")
+    write_whole(folder / RESULTS, strict_json.dumps(content, indent=1) + "\n")
 
 
 def read_results(folder: Path) -> Results:
@@ -291,7 +290,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         DataError: there are none, they are of another schema, or a value is not what it should be.
     """
-    path = folder / FILE
+    path = folder / RESULTS
     if not path.is_file():
         begun = "; this run is not finished, and the same command resumes it" if (folder / CONFIG).is_file() else ""
         missing = f"{path}: no such file" if folder.is_dir() else f"{folder}: no such folder"

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlalign.config.enums import BUILT, TINY
 from mlalign.config.identity import SEEDS
 from mlalign.errors import DataError
+from mlalign.files import PREDICTIONS
 from mlalign.reporting.paper import ABLATIONS
 from mlalign.reporting.results import Results
 from mlalign.reporting.runs import Run
@@ -84,4 +85,4 @@ def _one_of(first: Run, second: Run) -> Run:
             f"{first.folder} and {second.folder} have the same settings and seeds, but other "
             f"scores (their configurations differ in {keys}); name one of them"
         )
-    return first if (first.folder / "predictions").is_dir() else second
+    return first if (first.folder / PREDICTIONS).is_dir() else second

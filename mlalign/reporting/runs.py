@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mlalign.config.failures import FAILED
 from mlalign.errors import DataError
-from mlalign.files import CONFIG, EVALUATIONS
-from mlalign.reporting.results import FILE, Results, read_results
+from mlalign.files import CONFIG, EVALUATIONS, RESULTS
+from mlalign.reporting.results import Results, read_results
 
 LOCK = ".lock"  # taken before a run begins
 FORMS = ("{0}", "{0}/{1}", "{0}/**/{1}")
@@ -48,11 +48,11 @@ def find_runs(patterns: str) -> list[Run]:
     Raises:
         DataError: there are none, or one's results cannot be read.
     """
-    folders = sorted({path.parent for path in _files(patterns, FILE)})
+    folders = sorted({path.parent for path in _files(patterns, RESULTS)})
     if not folders:
         begun = "".join(f"\n  not finished: {one}" for one in find_unfinished(patterns))
         raise DataError(
-            f"runs={patterns}: no {FILE} there; expected folders of finished runs, such as "
+            f"runs={patterns}: no {RESULTS} there; expected folders of finished runs, such as "
             f"runs='outputs/**' or runs='multirun/**'{begun}"
         )
     return [Run(folder, read_results(folder)) for folder in folders]
@@ -69,7 +69,7 @@ def by_task(runs: Iterable[Run]) -> dict[str, list[Run]]:
 def find_unfinished(patterns: str) -> list[Unfinished]:
     """Every run under folders or glob patterns that began and has no results."""
     begun = {path.parent for name in (CONFIG, LOCK, FAILED) for path in _files(patterns, name)}
-    return [Unfinished(folder, _error(folder)) for folder in sorted(begun) if not (folder / FILE).is_file()]
+    return [Unfinished(folder, _error(folder)) for folder in sorted(begun) if not (folder / RESULTS).is_file()]
 
 
 def _files(patterns: str, name: str) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import padding_multiple
 from mlalign.errors import ConfigError, DataError
-from mlalign.files import Json
+from mlalign.files import RESULTS, Json
 from mlalign.finetuning.building import task_files
 from mlalign.finetuning.checkpoints import WEIGHTS, load_head, restore_weights
 from mlalign.finetuning.module import FinetuningModule
@@ -21,7 +21,7 @@ from mlalign.metrics.tasks import task_metrics
 from mlalign.models.backbone import known_languages
 from mlalign.models.io import RECIPE, load_encoder
 from mlalign.models.task_encoder import TaskEncoder
-from mlalign.reporting.results import FILE, Results, read_results
+from mlalign.reporting.results import Results, read_results
 from mlalign.tasks.registry import learned_task
 from mlalign.training.computing import attention, takes_gpu
 
@@ -108,7 +108,7 @@ def config_of(results: Results, folder: Path) -> Train:
         return freeze(typed(results.config))
     except OmegaConfBaseException as error:
         reason = f"the configuration does not fit this version of mlalign ({str(error).splitlines()[0]})"
-        raise DataError(f"{folder / FILE}: {reason}; train again with resume=false") from error
+        raise DataError(f"{folder / RESULTS}: {reason}; train again with resume=false") from error
 
 
 def weights_folder(run: Path, step: int) -> Path:

@@ -18,11 +18,11 @@ from mlalign.data.readers import AnyExample, Part
 from mlalign.data.task_files import TaskFiles
 from mlalign.device import Computing
 from mlalign.distributed import broadcast_object, is_rank_zero
-from mlalign.files import JsonObject, remove, sha256_of, write_whole
+from mlalign.files import RESULTS, JsonObject, remove, sha256_of, write_whole
 from mlalign.finetuning.checkpoints import WEIGHTS
 from mlalign.finetuning.validation import reads_parallel
 from mlalign.reporting.curves import CURVES
-from mlalign.reporting.results import FILE, changed_files, read_results
+from mlalign.reporting.results import changed_files, read_results
 from mlalign.stages.backbone import local_files
 from mlalign.stages.dictionary import lexicon_files
 from mlalign.stages.parallel_text import ParallelText
@@ -49,7 +49,7 @@ def run_folder(config: Train) -> Path:
 
 def is_finished(config: Train, folder: Path, languages: Sequence[str], text: ParallelText) -> bool:
     """Whether a folder holds results for these languages, from files that have not changed."""
-    if not (folder / FILE).is_file():
+    if not (folder / RESULTS).is_file():
         return False
     results, keep, order = read_results(folder), config.keep_checkpoints, list(Keep)
     kept = renamed_settings(results.config).get("keep_checkpoints", Keep.none)

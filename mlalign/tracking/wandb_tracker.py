@@ -15,12 +15,12 @@ from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.validation import present
 from mlalign.data.readers import AnyExample, Part
-from mlalign.files import WANDB, read_object, write_whole
+from mlalign.files import RESULTS, WANDB, read_object, write_whole
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.curves import CURVES, join_curves
 from mlalign.reporting.keys import CONFUSION, FIGURES, PREDICTIONS, ROW, TASK, average_key, score_key
 from mlalign.reporting.predictions import predictions_file
-from mlalign.reporting.results import FILE, Results, row_name
+from mlalign.reporting.results import Results, row_name
 from mlalign.tracking.logger import StageLogger
 from mlalign.tracking.shown import confusion_chart, image, prediction_table
 from mlalign.tracking.stage import Stage
@@ -146,7 +146,7 @@ class WandbTracker(Tracker):
         """Name, type and content of each artifact."""
         folder, aligned = self.folder, results.aligned
         name = folder.name.replace("+", ".")  # of a joint ablation; wandb allows no + in a name
-        yield f"{name}-results", "results", [folder / FILE, folder / "predictions"]
+        yield f"{name}-results", "results", [folder / RESULTS, folder / "predictions"]
         if aligned is not None:
             yield f"aligned-{Path(aligned).name}", "encoder", [Path(aligned)]
 
