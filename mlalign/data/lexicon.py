@@ -9,7 +9,7 @@ import numpy as np
 
 from mlalign.data.languages import canonical, nearest
 from mlalign.data.links import Model1, Sentences
-from mlalign.data.text import DAMAGED, LARGEST, read_lines
+from mlalign.data.text import DAMAGED, LARGEST, excerpt, read_lines
 from mlalign.errors import ConfigError, DataError
 
 Translations = Mapping[str, tuple[str, ...]]  # English word, casefolded -> its translations, the best first
@@ -189,7 +189,7 @@ def word_pairs(path: Path) -> Iterator[tuple[str, str]]:
         if len(fields) != 2 or not all(fields):
             raise DataError(
                 f"{path}, line {number}: expected an English word, a tab or space, and its "
-                f"translation, found {len(fields)} fields"
+                f"translation, found {excerpt(line)}; correct the line or take it out"
             )
         yield fields[0], fields[1]
 
@@ -202,21 +202,25 @@ def _read_dictd(path: Path) -> Iterator[tuple[str, str]]:
         if len(fields) < 3 or not all(len(one) < MOST_DIGITS and DIGITS.keys() >= set(one) for one in fields[1:3]):
             raise DataError(
                 f"{path}, line {number}: expected a headword, an offset and a length, separated by tabs "
-                f"(dictd's index), found {line[:60]!r}"
+                f"(dictd's index), found {excerpt(line)}; get both files anew"
             )
         start, size = (_number(field) for field in fields[1:3])
         if start + size > len(body):
             raise DataError(f"{path}, line {number}: points behind the end of the dictionary; get both files anew")
         if size > LONGEST_ENTRY:
-            raise DataError(f"{path}, line {number}: expected an entry of at most {LONGEST_ENTRY} bytes, found {size}")
+            raise _too_long(path, number, f"{LONGEST_ENTRY} bytes", size)
         if fields[0].startswith(("00database", "00-database")):
             continue
         first, *lines = body[start : start + size].decode("utf-8", "replace").splitlines() or [""]
         if any(len(text) > LONGEST_LINE for text in lines):
-            raise DataError(f"{path}, line {number}: expected lines of at most {LONGEST_LINE} characters in the entry")
+            raise _too_long(path, number, f"{LONGEST_LINE} characters in a line", max(map(len, lines)))
         word = HEADWORD.fullmatch(first.strip()[:LONGEST_HEADWORD])
         for translation in _translations(lines):
             yield word[1] if word else fields[0], translation
+
+
+def _too_long(path: Path, line: int, most: str, found: int) -> DataError:
+    return DataError(f"{path}, line {line}: expected an entry of at most {most}, found {found}; get both files anew")
 
 
 def _translations(lines: Iterable[str]) -> Iterator[str]:
@@ -236,11 +240,13 @@ def _body_of(index: Path) -> bytes:
                 with gzip.open(name) if name.suffix == ".dz" else name.open("rb") as file:
                     body = file.read(LARGEST + 1)
             except (*DAMAGED, OSError) as error:
-                raise DataError(f"{name}: expected dictzip, found damaged or other data ({error})") from None
+                raise DataError(
+                    f"{name}: expected dictzip, found damaged or other data ({error}); get both files anew"
+                ) from None
             if len(body) > LARGEST:
                 raise DataError(f"{name}: expected at most {LARGEST} bytes, found more; get both files anew")
             return body
-    raise DataError(f"{index}: no {index.stem}.dict.dz beside it; dictd's dictionaries are two files")
+    raise DataError(f"{index}: no {index.stem}.dict.dz beside it; dictd's dictionaries are two files: put both there")
 
 
 def _number(text: str) -> int:

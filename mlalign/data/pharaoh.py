@@ -33,7 +33,7 @@ def read_sentence_pairs(path: Path) -> list[SentenceWords]:
         if len(sides) != 2 or not all(sides):
             raise DataError(
                 f"{path}, line {number}: expected `source ||| target` or source, tab, target, each with a word; "
-                f"found {excerpt(line)}"
+                f"found {excerpt(line)}; correct the line"
             )
         pairs.append(SentenceWords(*sides))
     return pairs
@@ -52,7 +52,7 @@ def read_gold(path: Path, pairs: Sequence[SentenceWords]) -> list[GoldLinks]:
     lines = list(read_lines(path))
     if len(lines) != len(pairs):
         found = f"{plural(len(lines), 'line')} for {plural(len(pairs), 'pair')} of sentences"
-        raise DataError(f"{path}: {found}; expected a line for each")
+        raise DataError(f"{path}: {found}; expected a line for each, an empty one where nothing is linked")
     return [_gold(path, number, line, pair) for (number, line), pair in zip(lines, pairs, strict=True)]
 
 
@@ -62,7 +62,8 @@ def _gold(path: Path, number: int, line: str, pair: SentenceWords) -> GoldLinks:
         match = LINK.fullmatch(word)
         if match is None:
             raise DataError(
-                f"{path}, line {number}: expected links such as 0-1 (sure) or 0?1 (possible), found {excerpt(word)}"
+                f"{path}, line {number}: expected links such as 0-1 (sure) or 0?1 (possible), found {excerpt(word)}; "
+                "correct the line"
             )
         link = int(match[1]), int(match[3])
         if link[0] >= len(pair.source) or link[1] >= len(pair.target):

@@ -107,7 +107,7 @@ class TaskFiles:
                 f"{did_you_mean(languages, [AVAILABLE])}"
             )
         if not languages:
-            raise DataError(f"{self.folder}: no language with a {scored} part there")
+            raise DataError(f"{self.folder}: no language with a {scored} part there; docs/data.md has its files")
         self.examined = set() if examined is None else examined
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)

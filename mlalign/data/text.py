@@ -99,7 +99,7 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = L
     except FileNotFoundError:
         raise DataError(f"{name}: no such file; check data.root and the name") from None
     except IsADirectoryError:
-        raise DataError(f"{name}: expected a file, found a folder") from None
+        raise DataError(f"{name}: expected a file, found a folder; name a file in it") from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{name}, line {number}: expected UTF-8, found the byte "

@@ -183,7 +183,8 @@ def tokenise(
         raise DataError(
             f"{', '.join(map(str, paths))}: {len(tokenised)} pairs of {called(pivot)} and {language} are "
             f"left after filtering (left out: {done['dropped'] or 'none'}); expected at least 2, "
-            "and as many as align.batch_size for training"
+            "and as many as align.batch_size for training. Name more corpora in data.parallel, or loosen "
+            "data.min_tokens and data.max_ratio"
         )
     return tokenised
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mlalign.data.text import excerpt, read_lines
+from mlalign.data.text import excerpt, read_lines, shortened
 from mlalign.errors import DataError
 
 COLUMNS = 10  # id, form, lemma, two parts of speech, features, head, relation, further relations, rest
@@ -35,10 +35,10 @@ def read_trees(path: Path) -> list[Tree]:
         DataError: the file is missing, has no tree, or a line breaks the format; with the line.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file; expected trees in CoNLL-U, as Universal Dependencies has them")
+        raise DataError(f"{path}: no such file; name trees in CoNLL-U, as of Universal Dependencies, in data.trees")
     trees = [_tree(path, rows) for rows in _sentences(path)]
     if not trees:
-        raise DataError(f"{path}: no trees in it; expected sentences in CoNLL-U, a word a line")
+        raise DataError(f"{path}: no trees in it; expected sentences in CoNLL-U; name another file in data.trees")
     return trees
 
 
@@ -68,7 +68,8 @@ def _tree(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Tree:
             raise _fault(path, line, f"a head from 0 to {len(rows)}", excerpt(fields[6]))
     heads = tuple(int(fields[6]) for _, fields in rows)
     if not is_tree(heads):
-        raise _fault(path, rows[0][0], "a tree with one root in the sentence that begins here", f"the heads {heads}")
+        found = f"the heads {shortened(str(heads))}"
+        raise _fault(path, rows[0][0], "a tree with one root in the sentence that begins here", found)
     relations = tuple(fields[7].split(":")[0] for _, fields in rows)
     return Tree(tuple(fields[1] for _, fields in rows), heads, relations, rows[0][0])
 
@@ -86,4 +87,4 @@ def is_tree(heads: Sequence[int]) -> bool:
 
 
 def _fault(path: Path, line: int, expected: str, found: str) -> DataError:
-    return DataError(f"{path}, line {line}: expected {expected}, found {found}")
+    return DataError(f"{path}, line {line}: expected {expected}, found {found}; correct the file, or get it anew")

@@ -80,7 +80,9 @@ def test_what_is_wrong_is_named(tmp_path):
         read_lexicon(tmp_path, ["de"])
     path = tmp_path / "en-de.txt"
     path.write_text("house Haus\nhouse\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"en-de\.txt, line 2: expected an English word, .* found 1 fields"):
+    with pytest.raises(
+        DataError, match=r"en-de\.txt, line 2: expected an English word, .* found 'house'; correct the line"
+    ):
         read_lexicon(path, ["de"])
     with pytest.raises(DataError, match="dictionaries of English with de, expected fr; add files"):
         read_lexicon(path, ["fr"])
@@ -91,6 +93,11 @@ def test_what_is_wrong_is_named(tmp_path):
     index.write_text("house\tA\t////\n", encoding="utf-8")
     with pytest.raises(DataError, match="line 1: points behind the end"):
         read_lexicon(index, ["de"])
+    index.with_suffix(".dict.dz").write_bytes(gzip.compress(b"house\n" + b"x" * 70_000))
+    for size, message in (("RFx", "65536 bytes, found 70001"), ("P//", "4096 characters in a line, found 65529")):
+        index.write_text(f"house\tA\t{size}\n", encoding="utf-8")
+        with pytest.raises(DataError, match=f"line 1: expected an entry of at most {message}; get both"):
+            read_lexicon(index, ["de"])
     index.with_suffix(".dict.dz").write_bytes(b"no gzip")
     with pytest.raises(DataError, match=r"dict\.dz: expected dictzip"):
         read_lexicon(index, ["de"])

@@ -58,7 +58,7 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (RuntimeError, ValueError, struct.error) as error:  # a password, an unknown compression, a broken directory
-        raise DataError(f"{path}: cannot be unpacked ({error})") from None
+        raise DataError(f"{path}: cannot be unpacked ({error}); unpack it into a folder and name that") from None
 
 
 def _is_text(member: zipfile.ZipInfo) -> bool:
@@ -109,7 +109,7 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
     if not by_stem:
         raise DataError(
             f"{where}: expected X.{ENGLISH} and X.{language}, or a file in .zip, .tsv, .tmx or "
-            f".parquet, found {', '.join(sorted(names)) or 'nothing'}"
+            f".parquet, found {', '.join(sorted(names)) or 'nothing'}; name another one with prepare.path"
         )
     pairs = []
     for stem, sides in by_stem.items():
@@ -123,7 +123,8 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
         release_code(ENGLISH, everything, codes, where)
         release_code(language, everything, codes, where)
         raise DataError(
-            f"{where}: expected X.{ENGLISH} and X.{language} with the same X, found {', '.join(sorted(names))}"
+            f"{where}: expected X.{ENGLISH} and X.{language} with the same X, found {', '.join(sorted(names))}; rename "
+            "those that belong together"
         )
     if len(pairs) > 1:
         raise DataError(

@@ -45,7 +45,7 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
         DataError: there is nothing for this pair, or more than one thing.
     """
     if not place.exists():
-        raise DataError(f"prepare.path={place}: no such file or folder")
+        raise DataError(f"prepare.path={place}: no such file or folder; check the path")
     if not (place.is_file() or place.is_dir()):
         raise DataError(
             f"prepare.path={place}: expected a file or folder, found a pipe or device; write it into a file"

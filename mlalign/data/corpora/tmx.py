@@ -70,7 +70,7 @@ class Units:
             raise self._fault(f"expected text in the encoding that the file names ({error})") from None
         self.read += len(chunk)
         if self.read - self.parser.CurrentByteIndex > LONGEST:
-            raise self._fault(f"expected at most {LONGEST} bytes in a tag, found more")
+            raise self._fault(f"expected at most {LONGEST} bytes in a tag, found more; get the file anew")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "tmx":
@@ -105,7 +105,7 @@ class Units:
     def _count(self, characters: int) -> None:
         self.size += characters
         if self.size > LONGEST:
-            raise self._fault(f"expected at most {LONGEST} characters in a unit, found more")
+            raise self._fault(f"expected at most {LONGEST} characters in a unit, found more; get the file anew")
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding is not None and not ENCODING.fullmatch(encoding):
@@ -161,7 +161,10 @@ def read_tmx(path: Path, language: str, codes: Mapping[str, str], left: Leftover
     if not kept:
         for one in (ENGLISH, language):
             release_code(one, found, codes, str(path))
-        raise DataError(f"{path}: no unit holds both English and {language}; found {found}")
+        raise DataError(
+            f"{path}: expected units with both English and {language}, found each alone ({', '.join(sorted(found))}); "
+            "check that this is the right file"
+        )
 
 
 def _units(path: Path) -> Iterator[Unit]:

@@ -68,7 +68,7 @@ def tokenizer_from(name: str, revision: str) -> Pretrained:
     called, folder = f"backbone.tokenizer={name}", Path(name)
     if folder.is_dir():
         if not any(TOKENIZER.fullmatch(path.name) for path in folder.iterdir()):
-            raise DataError(f"{called}: no tokenizer there; expected tokenizer.json or the like")
+            raise DataError(f"{called}: no tokenizer there; expected tokenizer.json or the like; name another folder")
         return Pretrained(folder, None)
     try:
         return _fetched(name, revision, _has_tokenizer, _described)

@@ -152,7 +152,7 @@ class Format(Generic[Read]):
                     f"({known}); choose one that has, or leave task.train_size null"
                 )
         if language in self.codes:
-            raise ConfigError(f"task.languages: {language!r} goes by the code {self.codes[language]!r} here")
+            raise ConfigError(f"task.languages: {language!r} goes by the code {self.codes[language]!r} here; name that")
         called = dict.fromkeys([self.called(language), language])
         wanted = list(dict.fromkeys(folder / name.replace(HOLE, one) for one in called for name in names))
         found = [path for path in wanted if path.is_file()]

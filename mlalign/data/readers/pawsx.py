@@ -65,7 +65,7 @@ def _columns(path: Path, first_line: str) -> list[str]:
         )
     raise DataError(
         f"{path}, line 1: expected the header {', '.join(HEADER)}, or the 3 columns of XTREME's "
-        f"copy, found {excerpt(first_line)}"
+        f"copy, found {excerpt(first_line)}; get the original release"
     )
 
 

@@ -119,7 +119,10 @@ class Table:
             if set(columns.all()) <= set(header):
                 return columns
         expected = ", or ".join(", ".join(columns.all()) for columns in self.columns)
-        raise DataError(f"{path}, line 1: expected the header {expected}, found {excerpt(first_line)}")
+        raise DataError(
+            f"{path}, line 1: expected the header {expected}, found {excerpt(first_line)}; check "
+            "the file, or name its columns in task.table.columns"
+        )
 
 
 def _is_wanted(column: str | None, kind: str, wanted: str, row: Mapping[str, str], line: int, file: PartFile) -> bool:

@@ -97,7 +97,7 @@ def sib200(path: Path, labels: Sequence[str], *, language: str, part: PartName) 
         if number > 1:
             yield f"{line}\n"
         elif line != header:
-            raise DataError(f"{path}: expected the header {header!r}, found {excerpt(line)}")
+            raise DataError(f"{path}: expected the header {header!r}, found {excerpt(line)}; the release has changed")
 
 
 def xnli(path: Path, labels: Sequence[str], *, language: str, part: PartName) -> Iterator[str]:
