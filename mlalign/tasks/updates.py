@@ -154,17 +154,17 @@ class Updates(Dataset[UpdateBatch]):
     def __getitem__(self, key: UpdateKey) -> UpdateBatch:
         there = self.at(key.epoch)
         own = key.rows[rank() :: world_size()]
-        pairs = {name: self._pairs(one) for name, one in self.changes.pairs(self.source, key.epoch, key.batch).items()}
-        if not len(own):
-            first = self._part(there, there.prepared, key.rows[:1])
-            labels = torch.full_like(first.labels, IGNORED)
-            views = {name: self._part(there, one, key.rows[:1]) for name, one in there.views.items()}
-            return UpdateBatch([first._replace(labels=labels, scored=0)], [views], pairs)
-        parts = self._cut(there, own)
+        cut = self._cut(there, own if len(own) else key.rows[:1])
+
+        def parts(prepared: Sequence[Prepared]) -> list[TaskBatch]:
+            found = [self._part(there, prepared, rows) for rows in cut]
+            return found if len(own) else list(map(_without_labels, found))
+
+        views = {name: parts(one) for name, one in there.views.items()}
         return UpdateBatch(
-            [self._part(there, there.prepared, part) for part in parts],
-            [{name: self._part(there, one, part) for name, one in there.views.items()} for part in parts],
-            pairs,
+            parts(there.prepared),
+            [{name: one[place] for name, one in views.items()} for place in range(len(cut))],
+            {name: self._pairs(one) for name, one in self.changes.pairs(self.source, key.epoch, key.batch).items()},
         )
 
     def batches(self, rows: EpochRows) -> Iterator[TaskBatch]:
@@ -219,6 +219,10 @@ class Updates(Dataset[UpdateBatch]):
                 )
             )
         return batches
+
+
+def _without_labels(part: TaskBatch) -> TaskBatch:
+    return part._replace(labels=torch.full_like(part.labels, IGNORED), scored=0)
 
 
 def _matched(rows: Sequence[Prepared], views: Sequence[Prepared]) -> list[Prepared]:

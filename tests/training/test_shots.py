@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from training.toy import TOPICS, configured
 from training.tuned import tuned
 
@@ -143,3 +144,14 @@ def test_tunings_take_english_rows_alone_for_english(toy, name):
     tuning.pairs = lambda rows, epoch, batch: given.append(rows)
     next(iter(data.train_dataloader()))
     assert {row.language for row in given[0]} == {"en"}
+
+
+def test_the_few_are_not_weighed(toy):
+    weights = []
+    for words in ([], ["finetune.shots={de: 6}"]):
+        module, data = tuned(toy, "tuning=instance_weighting", "tuning.instance_weighting.temperature=0.01", *words)
+        (tuning,) = module.tunings.named().values()
+        tuning.epoch_started(module, data)
+        weights.append(tuning.weights)
+    assert weights[0].unique().numel() > 1
+    assert torch.cat([weights[0], torch.ones(6)]).equal(weights[1])

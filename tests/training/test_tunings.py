@@ -20,6 +20,7 @@ from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
 from mlalign.finetuning.tunings.self_training import Guess, chosen, guessed
 from mlalign.losses import consistency_loss, discriminator_loss, model_consistency_loss
+from mlalign.tasks import updates
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.updates import Row, encode_rows
 
@@ -337,6 +338,21 @@ def test_a_weight_is_that_many_copies_of_a_row(toy, task):
     copies = [place for place, weight in enumerate(weights.int().tolist()) for _ in range(weight)]
     many = part._replace(labels=part.labels[copies], examples=[part.examples[place] for place in copies])
     torch.testing.assert_close(module.task.loss(outputs, part, weights), module.task.loss(outputs[copies], many))
+
+
+@pytest.mark.parametrize("name", ["consistency", "model_consistency"])
+def test_a_rank_without_a_row_of_its_own_adds_nothing_for_another_view_of_it(toy, monkeypatch, name):
+    view = f"tuning.{name}.view=code_switch"
+    module, data = tuned(toy, f"tuning={name}", view, "finetune.batch_size=39")  # of 40 rows
+    *_, last = data.train_dataloader().sampler
+    monkeypatch.setattr(updates, "rank", lambda: 1)
+    monkeypatch.setattr(updates, "world_size", lambda: 2)
+    update = data.updates[last]
+    tuning = module.tunings[name]
+    tuning.start = 0
+    tuning.epoch_started(module, data)
+    (part,), (views,) = update.parts, update.views
+    assert tuning.row_term(module, part, module(part), views[name]) == 0
 
 
 # Self-training

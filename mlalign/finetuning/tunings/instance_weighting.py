@@ -35,7 +35,8 @@ class InstanceWeighting(Tuning):
     """A reconstruction of Li et al. 2021: losses are weighted by similarity to unlabelled target text.
 
     Before every epoch each English example gets exp(cosine / temperature), scaled to a mean of 1
-    over the examples and clipped; an update divides by the sum of its weights.
+    over these examples and clipped; rows of other languages, as translations or a few labels, weigh 1.
+    An update divides by the sum of its weights.
     """
 
     reads = frozenset({"unlabelled", "sides"})
@@ -74,10 +75,13 @@ class InstanceWeighting(Tuning):
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
         """Weigh the rows of the epoch with the encoder as it is."""
-        english = self._vectors(module, data, data.updates.at(module.current_epoch))
+        rows = data.updates.at(module.current_epoch)
+        is_english = torch.tensor([row.language == self.parts.source for row in rows.rows])
+        english = self._vectors(module, data, rows)[is_english]
         target = self._vectors(module, data, encode_rows(data.task, self.target_rows(), data.layout))
         weights = similarity_weights(english, target, self.settings.similarity, self.settings.temperature)
-        self.weights = weights.clamp(self.settings.least, self.settings.most)
+        self.weights = torch.ones(len(rows.rows), dtype=weights.dtype)
+        self.weights[is_english] = weights.clamp(self.settings.least, self.settings.most)
 
     def target_rows(self) -> list[Row]:
         """The target texts that are compared with: in every epoch the same."""
