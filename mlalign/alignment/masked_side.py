@@ -1,30 +1,27 @@
 """Masked words of one side of parallel text, which is read as text of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import lightning as L
 from jaxtyping import Float, Int
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.config.schema import Align
 from mlalign.data.parallel import ParallelBatch
-from mlalign.files import JsonObject
 from mlalign.losses import masked_word_loss
 from mlalign.models.encoder import Encoder
 from mlalign.models.vocabulary_head import word_transform
-from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor, Learned
+from mlalign.training.divergence import Learned
 from mlalign.training.gathering import per_rank
-from mlalign.training.optimizers import ParameterGroup, build_optimizers, parameters_of
+from mlalign.training.module import StageModule
+from mlalign.training.optimizers import ParameterGroup, along, build_optimizers
 from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
 
-class MaskedSideModule(L.LightningModule):
+class MaskedSideModule(StageModule):
     """Minimises Eq. 12 of one language; parameters without ``requires_grad`` stay as they are.
 
     Args:
@@ -52,16 +49,11 @@ class MaskedSideModule(L.LightningModule):
         fixed: Int[Tensor, " ids"],
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__("align", align.max_grad_norm)
         self.encoder, self.vocabulary, self.align, self.side = encoder, vocabulary, align, side
         self.language, self.groups, self.steps, self.seed = language, groups, steps, seed
         self.fixed = fixed
         self.transform = word_transform(encoder.backbone)
-        self.divergence = DivergenceMonitor("align", lambda: Path(self.trainer.default_root_dir), self.described)
-
-    def on_train_start(self) -> None:
-        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
-        self.train()
 
     def training_step(self, batch: ParallelBatch, batch_idx: int) -> Float[Tensor, ""]:
         """The loss of a batch, whose mean over ranks is that of all its hidden words."""
@@ -76,21 +68,14 @@ class MaskedSideModule(L.LightningModule):
         self.log(f"{self.language} masked words", loss.detach(), prog_bar=True, logger=False, batch_size=1)
         return loss
 
-    def described(self, learned: Learned) -> Sequence[JsonObject]:
-        """Where pairs stand."""
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
-        return data.tables[learned.language].origin(learned.rows) if data is not None else []
-
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Keep the fixed embeddings, and clip all that is trained as one vector."""
+        """Keep the fixed embeddings."""
         gradient = self.encoder.backbone.get_input_embeddings().weight.grad
         gradient[self.fixed.to(gradient.device)] = 0  # so that Adam, without weight decay, does not move them
-        norm = clip_gradients(parameters_of(optimizer), self.align.max_grad_norm)
-        self.divergence.watch(self.global_step, {"gradient_norm": norm})
+        super().on_before_optimizer_step(optimizer)
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimizer along one schedule."""
         betas = (self.align.betas[0], self.align.betas[1])
         (optimizer,) = build_optimizers(AdamW, self, self.groups, betas=betas, weight_decay=0.0)
-        schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.align.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return along(optimizer, warmup_then_linear(self.steps, self.align.warmup))

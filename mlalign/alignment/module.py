@@ -1,19 +1,16 @@
 """The first stage: two players align an encoder on parallel text."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from mlalign.alignment.batch import BatchEncoder, EncodedBatch
 from mlalign.alignment.diagnostics import Diagnostics
@@ -23,20 +20,19 @@ from mlalign.alignment.objectives.base import Objective
 from mlalign.alignment.vocabulary import vocabulary_losses
 from mlalign.data.parallel import HeldOutBatch, ParallelBatch, regrouped
 from mlalign.data.sampling import stream
-from mlalign.files import JsonObject
 from mlalign.losses import UncertaintyWeights
 from mlalign.models.adapters import adapter_parameters
 from mlalign.models.subwords import padded_percent
 from mlalign.training.checkpoints import add_frozen, drop_frozen
-from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor, Learned
+from mlalign.training.divergence import Learned
 from mlalign.training.gathering import average_gradients, mean_over_ranks, unsynchronised
-from mlalign.training.optimizers import ParameterGroup, build_optimizers, optimizers_of, schedules_of, uncounted
+from mlalign.training.module import StageModule
+from mlalign.training.optimizers import ParameterGroup, along, build_optimizers, optimizers_of, schedules_of, uncounted
 from mlalign.training.schedules import Optimisation, warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
 
-class AlignmentModule(L.LightningModule):
+class AlignmentModule(StageModule):
     """Both players learn from one pass of the encoder.
 
     Args:
@@ -60,24 +56,22 @@ class AlignmentModule(L.LightningModule):
         optimisation: Optimisation,
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__("align", optimisation.max_grad_norm)
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoded.encoder, encoded.head, weighting, objectives
         self.companions, self.encoded = nn.ModuleDict(encoded.companions), encoded
         self.partner_drop, self.per_level = partner_drop, per_level
         self.optimisation, self.seed = optimisation, seed
-        self.divergence = DivergenceMonitor("align", lambda: Path(self.trainer.default_root_dir), self.described)
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
         self.held_out = HeldOut(self.encoder, seed)
         # DDP would wait for the opponents in backward passes that do not reach them
         theirs = {id(one) for one in objectives.opponent_parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
-        self._norms: dict[str, Tensor] = {}
         self._since: tuple[int, float] | None = None
 
     def on_train_start(self) -> None:
-        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
-        self.train()
+        """Say what settings and resources make doubtful."""
+        super().on_train_start()
         for name, objective in self.objectives.named().items():
             for message in objective.doubts:
                 self.diagnostics.warn(name, message)
@@ -196,11 +190,6 @@ class AlignmentModule(L.LightningModule):
         learned = [Learned(batch.languages[1], batch.rows)]
         self.divergence.watch(self.optimisation.update(batch.place), values, learned)
 
-    def described(self, learned: Learned) -> Sequence[JsonObject]:
-        """Where pairs stand."""
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
-        return data.tables[learned.language].origin(learned.rows) if data is not None else []
-
     @torch.no_grad()
     def update_prototypes(self, encoded: EncodedBatch) -> None:
         """Move the prototypes towards this batch's language vectors."""
@@ -248,15 +237,9 @@ class AlignmentModule(L.LightningModule):
         """Of the opponents; only the generator's steps count, so that checkpoints, loggers and limits mean updates."""
         return uncounted(optimizers_of(self)[1], self.trainer)
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip each player by itself; learned weights are left as they are."""
-        clipped = [
-            parameter for group in optimizer.param_groups if group["name"] != "weights" for parameter in group["params"]
-        ]
-        norm = clip_gradients(clipped, self.optimisation.max_grad_norm)
-        name = optimizer.param_groups[0]["name"]
-        self._norms[name] = norm
-        self.divergence.watch(self.global_step, {f"gradient_norm/{name}": norm})
+    def clipped(self, optimizer: Optimizer) -> list[nn.Parameter]:
+        """Each player by itself; learned weights are left as they are."""
+        return [one for group in optimizer.param_groups if group["name"] != "weights" for one in group["params"]]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A diverged run is never a checkpoint to resume from; what was warned of goes with it."""
@@ -278,12 +261,7 @@ class AlignmentModule(L.LightningModule):
         ]
         players = [self.parameter_groups(), *([opponents] if self.objectives.opposed() else [])]
         factors = [warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup), warmup_then_linear(rates.steps, 0)]
-        return [
-            {"optimizer": optimizer, "lr_scheduler": _schedule(optimizer, factor)}
-            for optimizer, factor in zip(
-                build_optimizers(Adam, self, *players, betas=rates.betas), factors, strict=False
-            )
-        ]
+        return list(map(along, build_optimizers(Adam, self, *players, betas=rates.betas), factors))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter of the generator once, each group with its peak rate."""
@@ -316,7 +294,7 @@ class AlignmentModule(L.LightningModule):
         values: dict[str, Tensor | float] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
         weights = {} if self.weighting is None else self.weighting.weights()
         values |= {f"weight/{name}": weight for name, weight in weights.items()}
-        values |= {f"gradient_norm/{name}": norm for name, norm in self._norms.items()}
+        values |= self.norms
         for optimizer in optimizers_of(self):
             for group in optimizer.param_groups:
                 values[f"learning_rate/{group['name']}"] = group["lr"]
@@ -357,8 +335,3 @@ def on_host(values: Mapping[str, Tensor | float], device: torch.device) -> dict[
     stacked = torch.stack([value.to(device, torch.float64) for value in tensors.values()])
     known = dict(zip(tensors, stacked.tolist(), strict=True))
     return {name: known[name] if isinstance(value, Tensor) else value for name, value in values.items()}
-
-
-def _schedule(optimizer: Optimizer, factor: Callable[[int], float]) -> LRSchedulerConfigType:
-    name = f"learning_rate/{optimizer.param_groups[0]['name']}"
-    return {"scheduler": LambdaLR(optimizer, factor), "name": name}

@@ -19,6 +19,7 @@ from mlalign.data.teacher_vectors import TeacherVectors
 from mlalign.data.token_cache import Tokenised
 from mlalign.distributed import rank, world_size
 from mlalign.errors import DataError
+from mlalign.files import JsonObject
 from mlalign.models.subwords import Subwords
 
 HASHES = 2**63  # sentence keys are below
@@ -141,6 +142,10 @@ class ParallelText(Dataset[ParallelBatch]):
         links = self._links(table["links"]) if "links" in table.column_names else None
         taught = None if self.teacher is None else self.teacher.of(keys[0][self._slice(len(keys[0]))])
         return ParallelBatch(views, (self.pivot, key.language), torch.from_numpy(same), key.batch, links, rows, taught)
+
+    def described(self, language: str, rows: Sequence[int], epoch: int | None) -> Sequence[JsonObject]:
+        """Where pairs stand."""
+        return self.tables[language].origin(rows)
 
     def _links(self, column: pa.ChunkedArray) -> Int[Tensor, "links 3"]:
         """Of this device's rows, which are counted from its first."""

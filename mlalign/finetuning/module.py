@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from jaxtyping import Float
-from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import AdamW
 
 from mlalign.config.enums import Freeze, HeadForm, Partner
 from mlalign.config.schema import Finetune
 from mlalign.data.readers import AnyExample
 from mlalign.distributed import all_gather_object
 from mlalign.errors import TrainingError
-from mlalign.files import JsonObject
 from mlalign.finetuning.tuning_set import TuningSet
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.models.adapters import adapter_parameters
@@ -28,11 +24,12 @@ from mlalign.models.task_encoder import Represented, TaskEncoder
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import PairBatch, UpdateBatch
 from mlalign.training.checkpoints import add_frozen, drop_frozen
-from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor, Learned
+from mlalign.training.divergence import Learned
 from mlalign.training.gathering import average_gradients, per_rank, unsynchronised
+from mlalign.training.module import StageModule
 from mlalign.training.optimizers import (
     ParameterGroup,
+    along,
     build_optimizers,
     optimizers_of,
     parameters_of,
@@ -44,7 +41,7 @@ from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import own_stream, seed_everything_for
 
 
-class FinetuningModule(L.LightningModule):
+class FinetuningModule(StageModule):
     """Learns a task from its source language, and a few labels of others; predicts in any language.
 
     Args:
@@ -70,7 +67,7 @@ class FinetuningModule(L.LightningModule):
         tunings: TuningSet | None = None,
         adapter_rate: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__("finetune", settings.max_grad_norm)
         self.adapter_rate = adapter_rate
         self.automatic_optimization = False  # an update's gradient is the sum over its parts
         self.encoder, self.task, self.dev = encoder, task, dev
@@ -85,7 +82,6 @@ class FinetuningModule(L.LightningModule):
         # DDP would wait for them in backward passes that do not reach them
         theirs = {id(one) for one in self.tunings.parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
-        self.divergence = DivergenceMonitor("finetune", lambda: Path(self.trainer.default_root_dir), self.described)
         self._pieces: list[Piece[object]] = []
         on_tokens = task.on_tokens or isinstance(self.head, Convolution)
         for parameter in encoder.frozen_part(settings.freeze, representation=self.representation, on_tokens=on_tokens):
@@ -97,10 +93,6 @@ class FinetuningModule(L.LightningModule):
         if self.settings.freeze == Freeze.encoder:
             self.encoder.eval()
         return self
-
-    def on_train_start(self) -> None:
-        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
-        self.train()
 
     def on_train_epoch_start(self) -> None:
         """What tunings have to know of the weights before they change what is learned from."""
@@ -203,19 +195,6 @@ class FinetuningModule(L.LightningModule):
         )
         return summed
 
-    def described(self, learned: Learned) -> Sequence[JsonObject]:
-        """The examples of a part by id, labelled ones by their file, too; by their places where the epoch is over."""
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # as profiler
-        rows = None if data is None else data.updates.rows_at_hand(learned.epoch)
-        if rows is None:
-            return [{"id": row} for row in learned.rows]
-        files = {id(one): part.path for part in (data.train, *data.shots.values()) for one in part.examples}
-        found = [rows[row].example for row in learned.rows]
-        return [
-            {**({"file": str(files[id(one)])} if id(one) in files else {}), "id": one.id, "texts": one.parts}
-            for one in found
-        ]
-
     def learn_pairs(self, name: str, batches: Sequence[PairBatch], step: int) -> Float[Tensor, ""]:
         """The gradient of what a tuning, and its opponent, make of what is seen beside the rows, piece by piece.
 
@@ -246,12 +225,6 @@ class FinetuningModule(L.LightningModule):
         padded = padded_percent([part.subwords for part in update.parts])
         self.log("finetune/padded_percent", padded, batch_size=examples, sync_dist=True)
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip all that an optimizer trains as one vector."""
-        norm = clip_gradients(parameters_of(optimizer), self.settings.max_grad_norm)
-        name = optimizer.param_groups[0].get("name")
-        self.divergence.watch(self.global_step, {f"gradient_norm/{name}" if name else "gradient_norm": norm})
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A diverged run is never a checkpoint to resume from; tunings remember more than parameters."""
         self.divergence.check()
@@ -263,10 +236,6 @@ class FinetuningModule(L.LightningModule):
         add_frozen(self.encoder, checkpoint)
         for name, one in self.tunings.named().items():
             one.remember(checkpoint["tunings"][name])
-
-    def on_validation_start(self) -> None:
-        """A diverged run is not scored, and none of its weights are kept."""
-        self.divergence.check()
 
     def validation_step(self, batch: TaskBatch, batch_idx: int) -> None:
         """The source's dev part."""
@@ -304,14 +273,8 @@ class FinetuningModule(L.LightningModule):
             AdamW, self, self.parameter_groups(), *([one] for one in opponents), weight_decay=self.settings.weight_decay
         )
         apart = [separate_optimizer(AdamW, [one], weight_decay=self.settings.weight_decay) for one in separate]
-        return [
-            {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)} for optimizer in (task, *apart, *others)
-        ]
-
-    def _schedule(self, optimizer: Optimizer) -> LRSchedulerConfigType:
-        name = optimizer.param_groups[0].get("name")
-        scheduler = LambdaLR(optimizer, warmup_then_linear(self.steps, self.settings.warmup))
-        return {"scheduler": scheduler, "interval": "step", "name": name and f"learning_rate/{name}"}
+        factor = warmup_then_linear(self.steps, self.settings.warmup)
+        return [along(optimizer, factor) for optimizer in (task, *apart, *others)]
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The encoder, the head with what tunings add, and an adapter, each with its peak rate."""

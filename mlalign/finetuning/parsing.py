@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import lightning as L
 import torch
 from jaxtyping import Float, Int
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import AdamW
 from torch.utils.data import Dataset
 
 from mlalign.data.languages import ENGLISH
@@ -24,10 +23,10 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import Subwords
 from mlalign.models.vocabulary_head import head_parameters
 from mlalign.tasks.base import IGNORED
-from mlalign.training.clipping import clip_gradients
-from mlalign.training.divergence import DivergenceMonitor, Learned
+from mlalign.training.divergence import Learned
 from mlalign.training.gathering import per_rank
-from mlalign.training.optimizers import build_optimizers, parameters_of
+from mlalign.training.module import StageModule
+from mlalign.training.optimizers import along, build_optimizers
 from mlalign.training.schedules import warmup_then_linear
 from mlalign.training.seeding import seed_everything_for
 
@@ -93,12 +92,17 @@ class TreeText(Dataset[TreeBatch]):
         word = _padded([one.word for one in chosen], subwords.width, 0)
         return TreeBatch(subwords, word, heads, relations, own or rows[:1], int((heads != IGNORED).sum()))
 
+    def described(self, language: str, rows: Sequence[int], epoch: int | None) -> list[JsonObject]:
+        """Sentences by the line of their first word."""
+        trees = [self.trees[row].tree for row in rows]
+        return [{"file": str(self.path), "line": tree.line, "words": tree.words} for tree in trees]
+
 
 def _padded(rows: Sequence[Sequence[int]], width: int, fill: int) -> Tensor:
     return torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])
 
 
-class ParsingModule(L.LightningModule):
+class ParsingModule(StageModule):
     """Learns heads and relations together: the sum of both cross entropies, a mean over words.
 
     Glavaš and Vulić 2021 (arXiv:2008.06788): a word's vector is the mean of its tokens', the root's
@@ -130,20 +134,15 @@ class ParsingModule(L.LightningModule):
         max_grad_norm: float | None,
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__("parse", max_grad_norm)
         self.encoder, self.parser = encoder, Parser(encoder.dim, len(relations))
         self.relations, self.held_out = list(relations), held_out
         self.learning_rate, self.steps, self.warmup = learning_rate, steps, warmup
-        self.max_grad_norm, self.seed = max_grad_norm, seed
-        self.divergence = DivergenceMonitor("parse", lambda: Path(self.trainer.default_root_dir), self.described)
+        self.seed = seed
         self.scores: dict[str, float] = {}
         self._found: dict[int, tuple[list[int], list[str]]] = {}
         for parameter in head_parameters(encoder.backbone):
             parameter.requires_grad_(False)
-
-    def on_train_start(self) -> None:
-        """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
-        self.train()
 
     def forward(self, batch: TreeBatch) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch words dim"]]:
         """Vectors of the root and of all words."""
@@ -169,22 +168,6 @@ class ParsingModule(L.LightningModule):
         self.log("parse/loss", loss.detach(), prog_bar=True, batch_size=len(batch.places), sync_dist=True)
         return loss
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip all that is trained as one vector."""
-        norm = clip_gradients(parameters_of(optimizer), self.max_grad_norm)
-        self.divergence.watch(self.global_step, {"gradient_norm": norm})
-
-    def described(self, learned: Learned) -> list[JsonObject]:
-        """Sentences by the line of their first word."""
-        loader: Any = self.trainer.train_dataloader
-        text: TreeText = loader.dataset
-        trees = [text.trees[row].tree for row in learned.rows]
-        return [{"file": str(text.path), "line": tree.line, "words": tree.words} for tree in trees]
-
-    def on_validation_start(self) -> None:
-        """A diverged run is not scored."""
-        self.divergence.check()
-
     def validation_step(self, batch: TreeBatch, batch_idx: int) -> None:
         """Parse held-out sentences: the best tree, then the best relation of each word to its head."""
         root, words = self(batch)
@@ -204,13 +187,12 @@ class ParsingModule(L.LightningModule):
         self.scores = attachment_scores(gold, [found[place] for place in range(len(gold))])
         self.log_dict({f"parse/{name}": score for name, score in self.scores.items()}, prog_bar=True)
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimizer along one schedule."""
         (optimizer,) = build_optimizers(
             AdamW, self, [{"params": self.parameters(), "lr": self.learning_rate}], weight_decay=0.0
         )
-        schedule = LambdaLR(optimizer, warmup_then_linear(self.steps, self.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return along(optimizer, warmup_then_linear(self.steps, self.warmup))
 
 
 def _summed(scores: Float[Tensor, "batch words classes"], gold: Int[Tensor, "batch words"]) -> Float[Tensor, ""]:

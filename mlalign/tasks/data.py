@@ -83,7 +83,8 @@ class TaskDataModule(L.LightningDataModule):
         self.shots = {} if labels == "source" else draw_shots(self.scored, seed)
         rows = [] if labels == "shots" else [Row(one, self.source) for one in self.train.examples]
         rows += [Row(one, canonical(language)) for language, part in self.shots.items() for one in part.examples]
-        self.updates = Updates(task, rows, layout, tokens, changes, source=self.source)
+        paths = {id(one): part.path for part in (self.train, *self.shots.values()) for one in part.examples}
+        self.updates = Updates(task, rows, layout, tokens, changes, source=self.source, paths=paths)
         self._resume_at = (0, 0)  # epoch and batch
         self._dev = task.encode(self.dev.examples, self.source, layout)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from mlalign.data.readers import AnyExample
 from mlalign.data.sampling import UpdateKey, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.distributed import rank, world_size
+from mlalign.files import JsonObject
 from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
 
 
@@ -119,6 +121,7 @@ class Updates(Dataset[UpdateBatch]):
         tokens: subwords at a time, padding included.
         changes: what an epoch learns from instead, and beside.
         source: the language of the source's rows.
+        paths: ``id()`` of an example with a label -> the file that it stands in, for messages.
     """
 
     def __init__(
@@ -130,11 +133,13 @@ class Updates(Dataset[UpdateBatch]):
         changes: Changes | None = None,
         *,
         source: str = ENGLISH,
+        paths: Mapping[int, Path] | None = None,
     ) -> None:
         self.task, self.builder, self.tokens, self.language = task, builder, tokens, source
         self.changes = Changes() if changes is None else changes
         self.labelled = encode_rows(task, rows, builder)
         self.source = [row for row in rows if row.language == source]
+        self.paths = {} if paths is None else paths
         self._last: tuple[int, EpochRows] | None = None
 
     def lengths(self, epoch: int) -> list[int]:
@@ -147,9 +152,15 @@ class Updates(Dataset[UpdateBatch]):
             self._last = (epoch, self._encoded(epoch))
         return self._last[1]
 
-    def rows_at_hand(self, epoch: int | None) -> Sequence[Row] | None:
-        """What an epoch is made of; None once another one was asked for."""
-        return self._last[1].rows if self._last is not None and self._last[0] == epoch else None
+    def described(self, language: str, rows: Sequence[int], epoch: int | None) -> list[JsonObject]:
+        """Examples by id, labelled ones by their file, too; by their places once another epoch was asked for."""
+        if self._last is None or self._last[0] != epoch:
+            return [{"id": row} for row in rows]
+        examples = [self._last[1].rows[row].example for row in rows]
+        return [
+            {**({"file": str(self.paths[id(one)])} if id(one) in self.paths else {}), "id": one.id, "texts": one.parts}
+            for one in examples
+        ]
 
     def __getitem__(self, key: UpdateKey) -> UpdateBatch:
         there = self.at(key.epoch)

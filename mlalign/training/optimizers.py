@@ -1,14 +1,15 @@
 """Optimizers that hold every trained parameter of a module exactly once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 ParameterGroup = dict[str, Any]  # `params`, `lr` and, where it is reported, `name`
 
@@ -35,6 +36,16 @@ def build_optimizers(
 def separate_optimizer(kind: type[Optimizer], groups: Iterable[ParameterGroup], **settings: Any) -> Optimizer:
     """One more optimizer of parameters that another trains too; see ``build_optimizers``."""
     return _optimizer(kind, _trained(groups), settings)
+
+
+def along(optimizer: Optimizer, factor: Callable[[int], float]) -> OptimizerLRSchedulerConfig:
+    """An optimizer whose rates are multiplied with a function of its updates, as Lightning is given it."""
+    name = optimizer.param_groups[0].get("name")
+    called = name and f"learning_rate/{name}"
+    return {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step", "name": called},
+    }
 
 
 def _optimizer(kind: type[Optimizer], groups: list[ParameterGroup], settings: Mapping[str, Any]) -> Optimizer:

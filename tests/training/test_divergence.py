@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import distributed
 from training.learned import task
-from training.toy import batches, built, cipher, fitted, trainer
+from training.toy import batches, built, cipher, configured, fitted, trainer
 from training.tuned import tuned
 from two_ranks import in_ranks
 
+from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.distributed import rank
 from mlalign.errors import TrainingError
 from mlalign.models.finite import non_finite_weights
@@ -74,6 +75,19 @@ def test_the_pairs_of_the_first_bad_update_are_named_and_kept(toy, tmp_path):
     for row in kept["rows"]:
         line = Path(row["file"]).read_text(encoding="utf-8").splitlines()[row["line"] - 1]
         assert line == f"{row['english']}\t{row['other']}"
+
+
+def test_the_pairs_of_masked_words_of_one_side_are_named(toy, tmp_path):
+    module, data = built(toy, "method=mlm")
+    config, parameters = configured(toy).align, [one for one in module.encoder.parameters() if one.requires_grad]
+    side = MaskedSideModule(
+        module.encoder, len(module.head), config, side="target", language="de",
+        groups=[{"params": parameters, "lr": 1e-3}], steps=4, fixed=torch.tensor([0]), seed=1,
+    )  # fmt: skip
+    poisoned(side, 1)
+    trainer(tmp_path, max_epochs=1).fit(side, data.train_dataloader())
+    with pytest.raises(TrainingError, match=r"since update 1, which learned from 8 rows in (de|fr) \(.*, line \d+; .*"):
+        side.divergence.check()
 
 
 def test_pairs_of_a_file_that_has_changed_go_by_their_rows(toy):

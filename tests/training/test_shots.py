@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from training.toy import TOPICS, configured
+from training.toy import TOPICS, configured, trainer
 from training.tuned import tuned
 
 from mlalign.data.sampling import stream
@@ -146,10 +146,11 @@ def test_tunings_take_english_rows_alone_for_english(toy, name):
     assert {row.language for row in given[0]} == {"en"}
 
 
-def test_the_few_are_not_weighed(toy):
+def test_the_few_are_not_weighed(toy, tmp_path):
     weights = []
     for words in ([], ["finetune.shots={de: 6}"]):
         module, data = tuned(toy, "tuning=instance_weighting", "tuning.instance_weighting.temperature=0.01", *words)
+        module.trainer = trainer(tmp_path)
         (tuning,) = module.tunings.named().values()
         tuning.epoch_started(module, data)
         weights.append(tuning.weights)

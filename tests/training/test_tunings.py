@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 from torch.distributions import Categorical, kl_divergence
-from training.toy import WORDS, cipher, without_dropout
+from training.toy import WORDS, cipher, trainer, without_dropout
 from training.tuned import fitted, tuned
 
 from mlalign.data.readers import UNLABELLED, LabelledText, TaggedSentence
 from mlalign.errors import DataError
+from mlalign.finetuning.evaluating import read_all
 from mlalign.finetuning.switching import switched
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
@@ -369,8 +370,9 @@ def test_the_surest_of_each_label_are_learned():
 
 
 @pytest.mark.parametrize("task", ["mldoc", "panx"])
-def test_a_text_gets_the_labels_that_the_model_gives_it(toy, task):
+def test_a_text_gets_the_labels_that_the_model_gives_it(toy, tmp_path, task):
     module, data = tuned(toy, "tuning=self_training", task=task)
+    module.trainer = trainer(tmp_path)
     module.train()
     rows = only(module).settings.rows(only(module).parts.resources)
     found = list(guessed(module, data, rows))
@@ -386,6 +388,14 @@ def test_a_text_gets_the_labels_that_the_model_gives_it(toy, task):
         best = logits.argmax(-1).tolist()
         assert best == ([guess.row.example.label] if task == "mldoc" else list(guess.row.example.tags))
         assert guess.confidence == pytest.approx(float(logits.softmax(-1).amax(-1).amin()), rel=1e-5)
+
+
+def test_labels_are_given_in_the_precision_in_which_is_learned_and_scored(toy, tmp_path):
+    module, data = tuned(toy, "tuning=self_training")
+    module.trainer = trainer(tmp_path, precision="bf16-mixed")
+    rows, kinds = data.updates.at(0), set()
+    read_all(module, data, rows, lambda _: kinds.add(torch.is_autocast_enabled("cpu")))
+    assert kinds == {True}
 
 
 def test_gold_labels_would_be_learned_as_english_ones(toy):
