@@ -9,7 +9,7 @@ import re
 from functools import cache
 
 from mlalign.data.sample.plans import Clause, Connective, Named, Noun, Person, Phrase, Place
-from mlalign.data.sample.realiser import Inflected, concept_of, formed, full_name, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import Realiser, concept_of, formed, full_name, grammatical_subject, is_plural
 from mlalign.data.sample.words import Word, contract, name, plain
 
 CONNECTIVES = {"after": "nachdem", "before": "bevor", "because": "weil"}
@@ -31,7 +31,7 @@ MIXED = {"m": "er en en en", "f": "e e en en", "n": "es es en en", "pl": "e e en
 CONTRACTIONS = {("in", "dem"): "im", ("an", "dem"): "am", ("von", "dem"): "vom"}
 
 
-class German(Inflected):
+class German(Realiser[str]):
     """The finite verb second in main clauses, last in side clauses; time before the object."""
 
     language = "de"

@@ -8,7 +8,7 @@ from mlalign.data.sample.realiser import Realiser
 from mlalign.data.sample.russian import Russian
 from mlalign.data.sample.spanish import Spanish
 
-REALISERS: dict[str, Realiser] = {
+REALISERS: dict[str, Realiser[()] | Realiser[str]] = {
     "en": English(),
     "de": German(),
     "es": Spanish(),

@@ -2,17 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar, TypeVarTuple
 
 from mlalign.data.sample.lexicon import Concept
 from mlalign.data.sample.plans import Both, Clause, Connective, Named, Noun, Person, Phrase, Place, Sentence
 from mlalign.data.sample.words import Word, bracketed, capitalise, name, plain, spaced
 
+Case = TypeVarTuple("Case")
 Part = TypeVar("Part")
 
 
-class Realiser(ABC):
-    """Says a plan in one language.
+class Realiser(ABC, Generic[*Case]):
+    """Says a plan in one language, which has cases or none: ``Realiser[str]``, ``Realiser[()]``.
 
     Attributes:
         language: its code.
@@ -75,27 +76,40 @@ class Realiser(ABC):
         """Return what stands in front of the subject, and the time and place that stay behind."""
         return with_front(clause, *self.adjuncts(clause), plain(self.after_front))
 
-
-class Uninflected(Realiser):
-    """A language whose noun phrases are the same in every role."""
-
-    def phrase(self, phrase: Phrase) -> list[Word]:
-        """Return a noun phrase."""
+    def phrase(self, phrase: Phrase, *case: *Case) -> list[Word]:
+        """Return a noun phrase, in a case where the language has cases."""
         match phrase:
             case Noun():
-                return self.noun(phrase)
+                return self.noun(phrase, *case)
             case Person():
-                return self.person(phrase)
+                return self.person(phrase, *case)
             case Named():
-                return self.named(phrase)
+                return self.named(phrase, *case)
             case Place():
-                return self.place(phrase)
+                return self.place(phrase, *case)
             case Both():
-                return [*self.phrase(phrase.first), Word(self.conjunction), *self.phrase(phrase.second)]
+                first, second = self.phrase(phrase.first, *case), self.phrase(phrase.second, *case)
+                return [*first, Word(self.conjunction), *second]
 
     @abstractmethod
-    def noun(self, phrase: Noun) -> list[Word]:
+    def noun(self, phrase: Noun, *case: *Case) -> list[Word]:
         """Return a common noun with what belongs to it."""
+
+    @abstractmethod
+    def person(self, phrase: Person, *case: *Case) -> list[Word]:
+        """Return a person's name and what stands before it."""
+
+    @abstractmethod
+    def named(self, phrase: Named, *case: *Case) -> list[Word]:
+        """Return a name that is made of a name."""
+
+    @abstractmethod
+    def place(self, phrase: Place, *case: *Case) -> list[Word]:
+        """Return the name of a place."""
+
+
+class Uninflected(Realiser[()]):
+    """A language whose noun phrases are the same in every role."""
 
     def person(self, phrase: Person) -> list[Word]:
         """Return a person's name and what stands before it."""
@@ -112,41 +126,6 @@ class Uninflected(Realiser):
     def place(self, phrase: Place) -> list[Word]:
         """Return the name of a place."""
         return name(phrase.concept.forms[self.language], "LOC")
-
-
-class Inflected(Realiser):
-    """A language whose noun phrases have cases."""
-
-    def phrase(self, phrase: Phrase, case: str) -> list[Word]:
-        """Return a noun phrase in a case."""
-        match phrase:
-            case Noun():
-                return self.noun(phrase, case)
-            case Person():
-                return self.person(phrase, case)
-            case Named():
-                return self.named(phrase, case)
-            case Place():
-                return self.place(phrase, case)
-            case Both():
-                first, second = self.phrase(phrase.first, case), self.phrase(phrase.second, case)
-                return [*first, Word(self.conjunction), *second]
-
-    @abstractmethod
-    def noun(self, phrase: Noun, case: str) -> list[Word]:
-        """Return a common noun with what belongs to it."""
-
-    @abstractmethod
-    def person(self, phrase: Person, case: str) -> list[Word]:
-        """Return a person's name and what stands before it."""
-
-    @abstractmethod
-    def named(self, phrase: Named, case: str) -> list[Word]:
-        """Return a name that is made of a name."""
-
-    @abstractmethod
-    def place(self, phrase: Place, case: str) -> list[Word]:
-        """Return the name of a place."""
 
 
 def with_front(

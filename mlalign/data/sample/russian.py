@@ -4,7 +4,7 @@ import re
 
 from mlalign.data.sample import russian_forms as forms
 from mlalign.data.sample.plans import Both, Clause, Named, Noun, Person, Phrase, Place
-from mlalign.data.sample.realiser import Inflected, concept_of, formed, grammatical_subject, is_plural
+from mlalign.data.sample.realiser import Realiser, concept_of, formed, grammatical_subject, is_plural
 from mlalign.data.sample.words import Word, name, plain, with_next
 
 CONNECTIVES = {"after": "после того как", "before": "до того как", "because": "потому что", "first": "так как"}
@@ -13,7 +13,7 @@ CLUSTER = re.compile("[вф][бвгджзйклмнпрстфхцчшщ]", re.IG
 PREPOSITION = re.compile("^(в|на) ")
 
 
-class Russian(Inflected):
+class Russian(Realiser[str]):
     """Subject, time, verb, object, place."""
 
     language = "ru"
