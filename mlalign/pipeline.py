@@ -295,7 +295,6 @@ def _learned(
     start: FinetuningModule | None = None,
 ) -> Classifier:
     """One stage of fine-tuning, in the folder of its progress; ``start`` gives the head that it begins with."""
-    assert settings.seed is not None  # resolved
     elapsed = Elapsed()
     task = learned_task(config.task.metric, config.task.labels, windows=settings.windows)
     data = TaskDataModule(
@@ -303,7 +302,7 @@ def _learned(
         corpus.task,
         aligned.layout,
         batch_size=settings.batch_size,
-        seed=settings.seed,
+        seed=settings.own_seed,
         tokens=record.tokens,
         workers=config.trainer.workers,
         changes=tunings,
@@ -313,7 +312,7 @@ def _learned(
     adapter, notes = config.backbone.adapter, frozenset[str]()
     if adapter.learns_in(AdapterStage.finetune):
         assert isinstance(aligned.encoder, Encoder)  # others are refused
-        adapt(aligned.encoder.backbone, adapter, settings.seed)
+        adapt(aligned.encoder.backbone, adapter, settings.own_seed)
     module = FinetuningModule(
         aligned.encoder,
         task,

@@ -69,8 +69,7 @@ class Assembly:
         self.config, self.lexicon, self.teacher = config, lexicon or {}, teacher
         self.settings = {name: settings_of(name, config.losses[name]) for name in present(config.losses)}
         self.needs = [settings.needs() for settings in self.settings.values()]
-        assert config.align.seed is not None  # resolved
-        self.seed = config.align.seed
+        self.seed = config.align.own_seed
 
     def module(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tables: dict[str, Tokenised], vocabulary: int

@@ -10,11 +10,12 @@ from omegaconf import MISSING
 from mlalign.config import enums
 from mlalign.config.frozen import Group
 from mlalign.config.schema import Trainer
-from mlalign.config.settings import CLOSED_SHARE, SEED, Range, at_least, setting
+from mlalign.config.settings import A_PATH, CLOSED_SHARE, SEED, Range, at_least, setting
 from mlalign.config.task import TypedTask
 from mlalign.files import Json, JsonObject
 
-RUNS = Range(lambda runs: bool(runs.strip(" ,")), "folders of finished runs, as 'outputs/**'")  # else the whole disk
+# An empty pattern would be the whole disk.
+RUNS = Range(lambda runs: bool(runs.strip(" ,")), "folders of finished runs, as 'outputs/**'", of_paths=True)
 TWO = Range(lambda languages: len(languages) == 2, "those of source and target, such as [en,de]")
 
 
@@ -43,7 +44,7 @@ class Compare(Tables):
     """One call of ``evaluate.py runs=...``."""
 
     format: Json = None  # text | markdown | latex | csv | html, or a list; null: as the output is named, else text
-    output: str | None = None  # a file, whose ending with several formats is that of each
+    output: str | None = setting(None, A_PATH)  # a file, whose ending with several formats is that of each
 
 
 @dataclass
@@ -51,14 +52,14 @@ class Choose:
     """One call of ``evaluate.py runs=... tuned=FOLDER``."""
 
     runs: str = setting(MISSING, RUNS)  # folders or glob patterns of train.py -m trial=range(9), comma-separated
-    tuned: str = MISSING  # a folder for one file a method, which train.py tuned=FOLDER reads
+    tuned: str = setting(MISSING, A_PATH)  # a folder for one file a method, which train.py tuned=FOLDER reads
 
 
 @dataclass
 class Report(Tables):
     """One call of ``evaluate.py runs=... report=FOLDER``."""
 
-    report: str = MISSING  # a folder, for report.html, tables/ and figures/
+    report: str = setting(MISSING, A_PATH)  # a folder, for report.html, tables/ and figures/
     language: str | None = None  # of the texts in the figures; null: the first target language
     texts: bool = True  # false: the cases show no text, for corpora that may not be passed on
     seed: int = setting(1, SEED)  # of t-SNE, of the documents that are drawn by lot and of the language probe
@@ -73,7 +74,7 @@ def unset(group: type[Group]) -> Group:
 class RescoredData:
     """Where the files are."""
 
-    root: str = MISSING
+    root: str = setting(MISSING, A_PATH)
     on_bad_line: enums.OnBadLine = MISSING
 
 
@@ -81,7 +82,7 @@ class RescoredData:
 class Rescore:
     """One call of ``evaluate.py run=DIR``."""
 
-    run: str = MISSING  # the folder of a finished run
+    run: str = setting(MISSING, A_PATH)  # the folder of a finished run
     split: enums.Split = enums.Split.test
     selection: enums.Rule | None = None  # oracle: the best on target dev, an upper bound; null: as the run
     data: RescoredData = field(default_factory=RescoredData)
@@ -94,12 +95,12 @@ class Rescore:
 class Predict:
     """One call of ``evaluate.py run=DIR predict=FILE``."""
 
-    run: str = MISSING  # the folder of a finished run
-    predict: str = MISSING  # a file of texts, one a line; -: standard input
+    run: str = setting(MISSING, A_PATH)  # the folder of a finished run
+    predict: str = setting(MISSING, A_PATH)  # a file of texts, one a line; -: standard input
     input: enums.TextForm | None = None  # tsv: with a header; null: as the file is named, else lines
     language: str | None = None  # of all texts; null: unknown
     selection: enums.Selection | None = None  # null: as the run
-    output: str | None = None  # a file; null: standard output
+    output: str | None = setting(None, A_PATH)  # a file; null: standard output
     format: enums.AnswerForm | None = None  # tsv: of one label each; null: as the output is named, else jsonl
     accelerator: enums.Accelerator = enums.Accelerator.auto
 
@@ -108,18 +109,18 @@ class Predict:
 class Export:
     """One call of ``evaluate.py run=DIR export=transformers``."""
 
-    run: str = MISSING  # the folder of a finished run
+    run: str = setting(MISSING, A_PATH)  # the folder of a finished run
     export: enums.ExportForm = MISSING
     language: str | None = None  # of the texts that it will read, whose token is put in front; null: unknown
     selection: enums.Selection | None = None  # null: as the run
-    output: str = MISSING  # a new folder
+    output: str = setting(MISSING, A_PATH)  # a new folder
 
 
 @dataclass
 class Verify:
     """One call of ``evaluate.py verify=DIR``."""
 
-    verify: str = MISSING  # the folder of a finished run
+    verify: str = setting(MISSING, A_PATH)  # the folder of a finished run
     trainer: Trainer = field(default_factory=partial(unset, Trainer))
 
 
@@ -131,23 +132,24 @@ class Overlap:
     ngram: int = setting(8, at_least(1))  # words; one is two characters in zh, three in ja, six in th and its like
     # Share of a language's texts that may stand there, whole or by an n-gram.
     allowed: float = setting(0.01, CLOSED_SHARE)
-    output: str | None = None  # a file of JSON lines: the three worst texts of each language, and where they stand
+    # A file of JSON lines: the three worst texts of each language, and where they stand.
+    output: str | None = setting(None, A_PATH)
 
 
 @dataclass
 class Show:
     """One call of ``evaluate.py figure=NAME`` or ``evaluate.py measures=true``."""
 
-    run: str | None = None  # the folder of a finished run
+    run: str | None = setting(None, A_PATH)  # the folder of a finished run
     runs: str | None = None  # folders or glob patterns of several, comma-separated
     figure: str | None = None  # the name of a file in mlalign/reporting/figures; docs/figures says what each shows
     measures: bool = False  # intrinsic measures of each run, into its measures.json
-    numbers: str | None = None  # a csv that a figure was drawn from: draw it anew, without runs
-    output: str = "figures"  # a folder
+    numbers: str | None = setting(None, A_PATH)  # a csv that a figure was drawn from: draw it anew, without runs
+    output: str = setting("figures", A_PATH)  # a folder
     forms: list[enums.FigureForm] = field(default_factory=lambda: list(enums.FigureForm))
     language: str | None = None  # of the text that is shown; null: the first target language
     pair: list[str] | None = None  # a sentence and its translation; null: a held-out pair
-    words: str | None = None  # lines of English, tab, translation; null: the sample's dictionary
+    words: str | None = setting(None, A_PATH)  # lines of English, tab, translation; null: the sample's dictionary
     # Documents, subwords of each language, or pairs; null: 300, 150, 60.
     points: int | None = setting(None, at_least(10))
     seed: int = setting(1, SEED)  # of t-SNE, of the documents that are drawn by lot and of the language probe
@@ -157,11 +159,14 @@ class Show:
 class AlignWords:
     """One call of ``evaluate.py align_words=FILE``."""
 
-    align_words: str = MISSING  # a file: lines of source ||| target, or with a tab between; words stand between spaces
-    encoder: str = MISSING  # the folder of an aligned encoder; results.json of a run names it under aligned
+    # A file: lines of source ||| target, or with a tab between; words stand between spaces.
+    align_words: str = setting(MISSING, A_PATH)
+    # The folder of an aligned encoder; results.json of a run names it under aligned.
+    encoder: str = setting(MISSING, A_PATH)
     languages: list[str] = setting(MISSING, TWO)  # of source and target
-    output: str = MISSING  # a file: lines of links i-j, the first word being 0
-    gold: str | None = None  # a file of links by people, i-j sure and i?j possible: the alignment error rate
+    output: str = setting(MISSING, A_PATH)  # a file: lines of links i-j, the first word being 0
+    # A file of links by people, i-j sure and i?j possible: the alignment error rate.
+    gold: str | None = setting(None, A_PATH)
     accelerator: enums.Accelerator = enums.Accelerator.auto
 
 
@@ -169,14 +174,14 @@ class AlignWords:
 class Dashboard:
     """One call of ``python -m mlalign.reporting.dashboard``."""
 
-    run: str | None = None  # a finished run: its task, metric and tested languages
+    run: str | None = setting(None, A_PATH)  # a finished run: its task, metric and tested languages
     task: str = "mldoc"  # this and the next two: without one
     metric: str = "accuracy"
     languages: list[str] = field(default_factory=lambda: ["en", "de", "es", "fr", "ru", "zh"])
     project: str = "mlalign"
     entity: str | None = None  # null: the account's own
     title: str | None = None  # null: the task's name
-    output: str | None = None  # a JSON file for the specification, instead of saving it online
+    output: str | None = setting(None, A_PATH)  # a JSON file for the specification, instead of saving it online
 
 
 class Question(NamedTuple):

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import Settings
-from mlalign.config.settings import CLOSED_SHARE, NAMED, SEED, at_least, setting
+from mlalign.config.settings import A_PATH, CLOSED_SHARE, NAMED, SEED, at_least, setting
 from mlalign.errors import ConfigError
 from mlalign.files import Json
 
@@ -18,7 +18,7 @@ from mlalign.files import Json
 class Prepare(Settings):
     """How a released corpus becomes files of ``<root>/parallel``."""
 
-    path: str | None = None  # a release on disk, file or folder, for the one corpus data.parallel
+    path: str | None = setting(None, A_PATH)  # a release on disk, file or folder, for the one corpus data.parallel
     columns: list[Json] = setting(list)  # English and the other, names or numbers
     codes: dict[str, str] = setting(dict, NAMED)  # language -> what the release calls it
     min_characters: int = setting(1, at_least(1))  # of either side

@@ -31,7 +31,7 @@ from mlalign.config.folder import CONF, name_of
 from mlalign.config.frozen import freeze
 from mlalign.config.identity import affects_nothing
 from mlalign.config.plain import as_object, schema_of
-from mlalign.config.recipes import register_resolvers
+from mlalign.config.recipes import PARTS, register_resolvers
 from mlalign.config.renamed import (
     RENAMED,
     is_address,
@@ -60,7 +60,6 @@ INTERRUPTED = 130
 RANKS = ("RANK", "SLURM_PROCID")  # of the processes that torchrun or srun started
 TRUE = ("true", "yes", "y", "on", "1")  # as OmegaConf reads it
 MENDABLE = (UserError, OSError, OmegaConfBaseException)
-PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
 INTERPOLATED = re.compile(  # what OmegaConf says before the reason
     r"While dereferencing interpolation '.*': |\w+( raised)? while resolving interpolation: "
 )

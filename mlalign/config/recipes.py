@@ -15,7 +15,7 @@ from mlalign.config.settings import flattened, values
 from mlalign.files import Json
 
 PUBLISHED, OWN = "published", "own"
-PARTS = ("losses", "tuning")
+PARTS = ("losses", "tuning")  # whose keys are checked when their files are known
 RECIPE = ("weighting.", "fusion.", "align.tlm.", "align.mask_rate", "align.adversary.", "align.betas")
 
 

@@ -11,6 +11,7 @@ from mlalign.config.frozen import Settings
 from mlalign.config.settings import (
     A_CODE,
     A_NAME,
+    A_PATH,
     A_PLACE,
     CLOSED_SHARE,
     CODES,
@@ -61,8 +62,8 @@ class Backbone(Settings):
 
     name: str = setting(MISSING, A_PLACE)  # a hub id; `tiny` and `bilstm` are built here from the run's own text
     revision: str | None = None  # a commit, tag or branch on the hub; null: the newest
-    path: str | None = setting(None, affects=NOTHING)  # a local folder; wins over the hub
-    tokenizer: str | None = setting(None, affects=RUN)  # a hub id or a folder; null: the backbone's own
+    path: str | None = setting(None, A_PATH, affects=NOTHING)  # a local folder; wins over the hub
+    tokenizer: str | None = setting(None, A_PATH, affects=RUN)  # a hub id or a folder; null: the backbone's own
     tokenizer_revision: str | None = None  # of a hub id
     dropout: float | None = setting(None, SHARE)  # of hidden states and attention; null: the weights' own
     note: str | None = setting(None, affects=NOTHING)  # what results say of its weights
@@ -84,17 +85,19 @@ class Data(Settings):
     """Where the text is; the alignment knows the parallel files by language and content."""
 
     source: enums.DataSource = setting(affects=RUN)
-    root: str = setting(affects=RUN)  # the folder of parallel/, tasks/ and retrieval/
-    cache: str = setting("data/cache", affects=NOTHING)  # subwords, links and dictionaries that later runs find again
+    root: str = setting(MISSING, A_PATH, affects=RUN)  # the folder of parallel/, tasks/ and retrieval/
+    # Subwords, links and dictionaries that later runs find again.
+    cache: str = setting("data/cache", A_PATH, affects=NOTHING)
     parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
     pivot: str = setting("en", A_CODE)  # the language that one side of every pair is in
     # Target languages: a list, core10 or paper16; null: all there are.
     languages: Json = setting(None, CODES, affects=RUN)
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).
-    lexicon: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
+    lexicon: str | None = setting(None, A_PATH, affects=RUN)  # an alignment that reads it knows its content
     # A folder of sentence-transformers or transformers, whose vectors of English are learned; null: the backbone's own.
-    teacher: str | None = setting(None, affects=RUN)  # an alignment that reads it knows its content
-    trees: str | None = setting(None, affects=RUN)  # English dependency trees in CoNLL-U, for method.stages=[parse]
+    teacher: str | None = setting(None, A_PATH, affects=RUN)  # an alignment that reads it knows its content
+    # English dependency trees in CoNLL-U, for method.stages=[parse].
+    trees: str | None = setting(None, A_PATH, affects=RUN)
     on_bad_line: enums.OnBadLine = enums.OnBadLine.error
     max_pairs: int | None = setting(None, at_least(2))  # per language, after filtering
     held_out: int = setting(500, at_least(0))  # pairs of the largest language that only validation sees
@@ -151,10 +154,22 @@ class Budget(Settings):
 
 
 @dataclass
-class Align(Settings):
-    """The first stage: alignment on parallel text."""
+class Seeded(Settings):
+    """A stage with a seed of its own."""
 
     seed: int | None = setting(None, SEED)  # null: as `seed`
+
+    @property
+    def own_seed(self) -> int:
+        """That of a checked configuration, which always has one."""
+        assert self.seed is not None
+        return self.seed
+
+
+@dataclass
+class Align(Seeded):
+    """The first stage: alignment on parallel text."""
+
     steps: int = setting(20000, at_least(1))  # short for a budget of steps
     budget: Budget = setting(Budget)
     batch_size: int = setting(96, at_least(2))  # pairs
@@ -263,10 +278,9 @@ class Head(Settings):
 
 
 @dataclass
-class Finetune(Settings):
+class Finetune(Seeded):
     """The second stage: English labels only."""
 
-    seed: int | None = setting(None, SEED)  # null: as `seed`
     epochs: int = setting(MISSING, at_least(0))  # passes over the English examples; 0: nothing is learned
     batch_size: int = setting(32, at_least(1))  # examples to an update, of all devices together
     learning_rate: float = setting(2e-5, at_least(0))  # peak
@@ -358,14 +372,15 @@ class Train(Settings):
     seed: int = setting(1, SEED, affects=RUN)  # the alignment has `align.seed`
     # The number of a trial, which varies `method.tunes` and is scored on English dev alone.
     trial: int | None = setting(None, affects=RUN, compared=False)
-    tuned: str | None = setting(None, affects=NOTHING)  # a folder of settings that trials chose, for each method
+    # A folder of settings that trials chose, for each method.
+    tuned: str | None = setting(None, A_PATH, affects=NOTHING)
     keep_checkpoints: enums.Keep = setting(enums.Keep.best_and_last, affects=NOTHING)  # fine-tuned weights that stay
     # Check everything and name the price, hours, memory and disk, on `card`; nothing is trained or written.
     dry_run: bool = setting(False, affects=NOTHING)
     card: Card = setting(Card, affects=NOTHING)
     resume: Json = setting(True, affects=NOTHING)  # true | false | the folder of an unfinished alignment
-    output: str = setting("outputs", affects=NOTHING)  # runs; `multirun` in a sweep
-    aligned: str = setting("outputs/aligned", affects=NOTHING)  # encoders that later runs find again
+    output: str = setting("outputs", A_PATH, affects=NOTHING)  # runs; `multirun` in a sweep
+    aligned: str = setting("outputs/aligned", A_PATH, affects=NOTHING)  # encoders that later runs find again
 
     @property
     def scored(self) -> Literal["test", "dev"]:

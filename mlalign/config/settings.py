@@ -37,6 +37,7 @@ class Range:
 
     allows: Callable[[Json], bool]
     expected: str
+    of_paths: bool = False  # which stay as they are typed, whatever Hydra's grammar makes of their characters
 
 
 def at_least(least: float) -> Range:
@@ -64,6 +65,7 @@ A_NAME = Range(is_name, "a name of up to 255 characters, without slashes and no 
 NAMES = Range(lambda names: all(map(is_name, names)), f"a list, each {A_NAME.expected}")
 NAMED = Range(lambda names: all(map(is_name, (*names, *names.values()))), f"on both sides {A_NAME.expected}")
 A_CODE = Range(is_name, "a language such as de")
+A_PATH = Range(lambda _: True, "a path", of_paths=True)
 A_PLACE = Range(is_place, "a path inside the folder, without .. and no slash at its start")
 PLACES = Range(lambda names: all(map(is_place, names)), f"a list, each {A_PLACE.expected}")
 CODES = Range(  # of languages: true and false are told of by themselves

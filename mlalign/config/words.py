@@ -4,18 +4,22 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlalign.config.commands import COMMANDS
 from mlalign.config.renamed import key_of
+from mlalign.config.schema import Train
+from mlalign.config.settings import leaves
 from mlalign.config.sweep import is_sweep, is_varied
 from mlalign.errors import ConfigError
 
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
 SHORT = {"backbone.adapter": "backbone.adapter.form"}  # a group -> the setting in it that one word chooses
 NULL_GROUPS = ("task.files.", "task.table.", "task.release.")  # null in some tasks, so that their keys are added
-PATHS = (  # keys whose values are paths or patterns of paths
-    *("aligned", "backbone.path", "data.cache", "data.lexicon", "data.root", "data.teacher", "data.trees", "output"),
-    *("prepare.path", "align_words", "encoder", "gold", "numbers", "overlap", "predict", "report", "run", "runs"),
-    *("tuned", "verify", "words"),
-)
+PATHS = {  # keys whose values are paths or patterns of paths, in the order of the schemas
+    key: None
+    for schema in (Train, *(one.schema for one in COMMANDS.values()))
+    for key, leaf in leaves(schema).items()
+    if leaf.allowed is not None and leaf.allowed.of_paths
+}
 PLAIN = re.compile(  # needs no quotes, and is neither a truth value nor a number
     r"(?!(true|false|[-+]?[\d._]+(e[-+]?\d+)?|inf|nan)$)[\w/.$%*@?|:+-]*", re.ASCII | re.IGNORECASE
 )

@@ -107,8 +107,7 @@ def build_tunings(config: Train, resources: Resources, dim: int) -> TuningSet:
         resources: what they may read.
         dim: the encoder's width.
     """
-    seed = config.finetune.seed
-    assert seed is not None  # resolved
+    seed = config.finetune.own_seed
     built = {}
     for name, (kind, settings) in tuning_settings(config).items():
         seed_everything_for(seed, "tuning", name)

@@ -73,8 +73,7 @@ class FinetuningModule(StageModule):
         self.encoder, self.task, self.dev = encoder, task, dev
         self.settings, self.steps = settings, steps
         self.representation: str = settings.representation
-        assert settings.seed is not None  # resolved
-        self.seed = settings.seed
+        self.seed = settings.own_seed
         seed_everything_for(self.seed, "head")
         self.dropout = nn.Dropout(settings.dropout)
         self.head = build_head(settings, encoder.dim, task.outputs)

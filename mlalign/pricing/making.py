@@ -103,9 +103,9 @@ def _pairs_read(
 def _parsing(config: Train, layout: SequenceBuilder, of: Pricing) -> StagePrice:
     """Of learning trees, those that are held out scored after every epoch."""
     assert config.data.trees is not None  # looked for
-    assert config.align.seed is not None  # resolved
     settings, trees = config.parse, read_trees(Path(config.data.trees))
-    learned, held_out = (encode_trees(part, layout) for part in divided(trees, settings.held_out, config.align.seed))
+    parts = divided(trees, settings.held_out, config.align.own_seed)
+    learned, held_out = (encode_trees(part, layout) for part in parts)
     lengths, others = (np.array([len(one.sequence.ids) for one in part], np.int64) for part in (learned, held_out))
     relations = len({name for tree in trees for name in tree.relations})
     updates = settings.epochs * -(-len(lengths) // settings.batch_size)

@@ -352,12 +352,11 @@ def _beside(config: Train) -> tuple[float, int]:
 
 def _set_learned(config: Train, model: PreTrainedModel) -> None:
     """As fine-tuning has it: all weights but the masked-word head learn, an adapter instead, or what is not frozen."""
-    adapter, seed = config.backbone.adapter, config.finetune.seed
-    assert seed is not None  # resolved
+    adapter = config.backbone.adapter
     merge_adapter(model)
     model.requires_grad_(True)
     if adapter.learns_in(AdapterStage.finetune):
-        adapt(model, adapter, seed)
+        adapt(model, adapter, config.finetune.own_seed)
     unused_head(model)
     if config.finetune.freeze == Freeze.encoder:
         model.requires_grad_(False)

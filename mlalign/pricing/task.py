@@ -50,12 +50,11 @@ def lengths_here(config: Train, files: TaskFiles, scored: TaskFiles, layout: Seq
         tests[language] = np.concatenate([_lengths(learned or Retrieval([]), examples, code, layout) for code in codes])
     if learned is None:
         return TaskLengths(None, None, tests)
-    source, seed = canonical(files.source), config.finetune.seed
-    assert seed is not None  # resolved
+    source = canonical(files.source)
     train, dev = (
         _lengths(learned, files.read(files.source, part).examples, source, layout) for part in ("train", "dev")
     )
-    drawn = draw_shots(scored, seed).items()
+    drawn = draw_shots(scored, config.finetune.own_seed).items()
     shots = [_lengths(learned, part.examples, canonical(language), layout) for language, part in drawn]
     return TaskLengths(train, dev, tests, np.concatenate([NONE, *shots]))
 

@@ -86,8 +86,7 @@ class Backbone:
         return get_or_create(folder, on_rank_zero(make), complete=complete)
 
     def _built(self) -> Path:
-        settings, seed = self.settings, self.config.align.seed
-        assert seed is not None  # resolved
+        settings, seed = self.settings, self.config.align.own_seed
         text = [FORM, list(self.text.hashes.values()), settings.vocabulary_size]
 
         def train(folder: Path) -> None:
@@ -148,9 +147,8 @@ class Backbone:
         Raises:
             ConfigError: a sequence would be longer than the model has positions, or it has not so many layers.
         """
-        settings, seed, pruned = self.settings, self.config.align.seed, self.pruned
-        assert seed is not None  # resolved
-        seed_everything_for(seed, "backbone")  # a head that the weights lack starts at random
+        settings, pruned = self.settings, self.pruned
+        seed_everything_for(self.config.align.own_seed, "backbone")  # a head that the weights lack starts at random
         model, tokenizer = load_backbone(
             pruned or self.source.folder,
             attention=attention,

@@ -59,8 +59,7 @@ class EncoderStage(ABC):
         self.asked, self.text, self.backbone = config, text, backbone  # of what is asked a stage makes its ``config``
         self.trainer, self.precision, self.attention = trainer, precision, attention(config)
         self.code = code_hashes()  # before it trains: a checkout can change meanwhile
-        assert config.align.seed is not None  # resolved
-        self.seed = config.align.seed
+        self.seed = config.align.own_seed
 
     @staticmethod  # noqa: B027  most stages read nothing else
     def require(config: Train, text: ParallelText) -> None:

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from typed import call
 
+from mlalign.config.commands import COMMANDS
+from mlalign.config.described import descriptions
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import thawed
 from mlalign.config.hydra import explain, resolve
 from mlalign.config.plain import container, typed
-from mlalign.config.settings import is_name
+from mlalign.config.schema import Train
+from mlalign.config.settings import is_name, leaves
 from mlalign.config.task import TaskFiles
 from mlalign.config.validation import check
 from mlalign.config.words import PATHS, quoted
@@ -122,6 +126,13 @@ def test_an_odd_path_needs_no_quotes(key, path):
 
     override = OverridesParser.create().parse_override(quoted([f"{key}={path}"])[0])
     assert (override.key_or_group, override.value()) == (key, path)
+
+
+def test_what_is_said_to_be_a_folder_is_declared_to_be_a_path():
+    schemas = (Train, *(one.schema for one in COMMANDS.values()))
+    said = {key: str(one) for schema in schemas for key, one in descriptions(schema).items()}
+    free = {key for schema in schemas for key, leaf in leaves(schema).items() if leaf.allowed is None}
+    assert not [key for key in free if re.search(r"^text.*\bfolders?\b", said[key])]
 
 
 def test_what_hydra_understands_is_left_as_it_was_typed():
