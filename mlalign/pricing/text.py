@@ -17,7 +17,7 @@ from mlalign.data.parallel import HASHES
 from mlalign.data.sampling import POOL
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.text import count_lines
-from mlalign.data.token_cache import FEATURES, Tokenised
+from mlalign.data.token_cache import BEYOND, FEATURES, Tokenised
 from mlalign.progress import bar
 from mlalign.stages.parallel_text import ParallelText
 
@@ -77,9 +77,9 @@ class SampledText(ParallelText):
         """Language -> pairs that are left of all by the filters, as far as the sample tells."""
         found = {}
         for language, table in tables.items():
-            kept, left_out = len(table), sum(table.dropped.values())
-            whole = self.lines[language] <= kept + left_out
-            found[language] = kept if whole else round(self.lines[language] * kept / (kept + left_out))
+            read = len(table) + sum(table.dropped.values())
+            kept = len(table) + table.dropped.get(BEYOND, 0)  # by the other filters
+            found[language] = round(max(self.lines[language], read) * kept / read)
         return {language: min(number, self.most or number) for language, number in found.items()}
 
 

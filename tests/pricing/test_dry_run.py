@@ -17,6 +17,7 @@ from mlalign.alignment.budget import spent_by
 from mlalign.commands import dry_run
 from mlalign.config.hydra import is_dry
 from mlalign.cost import FORWARD, matrix_entries, read_operations
+from mlalign.data.token_cache import Tokenised
 from mlalign.errors import DataError
 from mlalign.pricing import text
 from mlalign.pricing.device import sheet_of
@@ -261,6 +262,16 @@ def test_an_alignment_whose_batches_come_in_pieces_holds_one_and_reads_it_again(
 def test_a_batch_may_be_larger_than_the_sample(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(text, "SAMPLE", 5)
     assert "4 steps of 8 pairs" in priced(toy, tmp_path, "method=inter_sentence")["align"].what
+
+
+def test_pairs_beyond_the_sample_are_as_many_as_the_filters_leave_of_it(toy, tmp_path):
+    here = text.SampledText(configured(toy, "method=inter_sentence"), tmp_path)
+    empty = np.zeros(5, np.int32)
+    dropped = {"too short": 2, "beyond data.max_pairs": 3}
+    tables = {one: Tokenised(one, range(5), empty, empty, empty, dropped, {}) for one in here.languages}
+    assert here.pairs(tables) == {one: round(0.8 * lines) for one, lines in here.lines.items()}
+    here.lines = dict.fromkeys(here.languages, 9)  # a line beside was none
+    assert here.pairs(tables) == dict.fromkeys(here.languages, 8)
 
 
 def test_runs_share_an_alignment_only_where_it_reads_the_same(toy):
