@@ -4,14 +4,16 @@ With one process there is nobody to wait for and nothing to tell; the same code 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from numpy.typing import NDArray
 from torch import distributed
 
 Known = TypeVar("Known")
 Given = ParamSpec("Given")
+Items = TypeVar("Items", bound=Sequence[Any] | NDArray[Any])
 
 
 def world_size() -> int:
@@ -22,6 +24,17 @@ def world_size() -> int:
 def rank() -> int:
     """This process among them, 0 being the first."""
     return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def own_share(items: Items) -> tuple[Items, bool]:
+    """What this process has of items that all processes share out; one that gets none has the first, not to count it.
+
+    Returns:
+        The items, and whether they count.
+    """
+    given: Any = items
+    own = given[rank() :: world_size()]
+    return (own, True) if len(own) else (given[:1], False)
 
 
 def local_world_size() -> int:

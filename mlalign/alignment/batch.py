@@ -7,11 +7,12 @@ from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mlalign.alignment.companions import Companion
 from mlalign.data.parallel import ParallelBatch, Side
+from mlalign.metrics.retrieval import nearest
 from mlalign.models.encoder import Encoder
 from mlalign.models.subwords import Subwords, joined, mean_pool
 from mlalign.models.vocabulary_head import VocabularyHead
@@ -206,11 +207,9 @@ class EncodedPair:
     @torch.no_grad()
     def in_batch_accuracy(self) -> Float[Tensor, ""]:
         """How often the translation is the nearest of the batch, both ways, by cosine."""
-        source, target = (nn.functional.normalize(side.sentences.float(), dim=-1) for side in self.sides)
-        similarity = source @ target.T
-        right = torch.arange(len(source), device=source.device)
-        hits = [(scores.argmax(1) == right).float().mean() for scores in (similarity, similarity.T)]
-        return (hits[0] + hits[1]) / 2
+        source, target = (side.sentences for side in self.sides)
+        found = torch.stack([nearest(source, target), nearest(target, source)])
+        return (found == torch.arange(len(source), device=source.device)).float().mean()
 
 
 @dataclass(frozen=True, eq=False)

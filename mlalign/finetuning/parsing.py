@@ -15,7 +15,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.sampling import UpdateKey
 from mlalign.data.sequences import SequenceBuilder, Sequenced
 from mlalign.data.trees import Tree
-from mlalign.distributed import all_gather_object, rank, world_size
+from mlalign.distributed import all_gather_object, own_share
 from mlalign.files import JsonObject
 from mlalign.metrics.trees import attachment_scores, maximum_tree
 from mlalign.models.biaffine import Parser, word_means
@@ -80,17 +80,16 @@ class TreeText(Dataset[TreeBatch]):
 
     def __getitem__(self, key: UpdateKey | Sequence[int]) -> TreeBatch:
         """The sentences of this rank; one that gets none sees the first without its tree."""
-        rows = [int(row) for row in (key.rows if isinstance(key, UpdateKey) else key)]
-        own = rows[rank() :: world_size()] if isinstance(key, UpdateKey) else rows
-        chosen = [self.trees[row] for row in own or rows[:1]]
+        rows, counts = own_share(key.rows.tolist()) if isinstance(key, UpdateKey) else (key, True)
+        chosen = [self.trees[row] for row in rows]
         subwords = self.builder.batch([one.sequence for one in chosen])
         longest = max(len(one.tree.heads) for one in chosen)
         heads = _padded([one.tree.heads for one in chosen], longest, IGNORED)
         relations = _padded([[self.number[name] for name in one.tree.relations] for one in chosen], longest, IGNORED)
-        if not own:
+        if not counts:
             heads, relations = torch.full_like(heads, IGNORED), torch.full_like(relations, IGNORED)
         word = _padded([one.word for one in chosen], subwords.width, 0)
-        return TreeBatch(subwords, word, heads, relations, own or rows[:1], int((heads != IGNORED).sum()))
+        return TreeBatch(subwords, word, heads, relations, list(rows), int((heads != IGNORED).sum()))
 
     def described(self, language: str, rows: Sequence[int], epoch: int | None) -> list[JsonObject]:
         """Sentences by the line of their first word."""

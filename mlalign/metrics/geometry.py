@@ -21,7 +21,7 @@ def alignment(source: Float[Tensor, "n d"], target: Float[Tensor, "n d"]) -> flo
         ValueError: rows do not pair up, or there are none.
     """
     _check_pairs("alignment", source, target, 1)
-    return float((_unit(source) - _unit(target)).square().sum(1).mean())
+    return float((unit(source) - unit(target)).square().sum(1).mean())
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def uniformity(vectors: Float[Tensor, "n d"]) -> float:
     """
     if vectors.ndim != 2 or len(vectors) < 2:
         raise ValueError(f"uniformity needs at least 2 vectors, found {list(vectors.shape)}")
-    distances = torch.pdist(_unit(vectors)).square()
+    distances = torch.pdist(unit(vectors)).square()
     return float(distances.mul(-2).exp().mean().log())
 
 
@@ -48,7 +48,7 @@ def pair_cosine(source: Float[Tensor, "n d"], target: Float[Tensor, "n d"]) -> f
         ValueError: rows do not pair up, or there are none.
     """
     _check_pairs("pair_cosine", source, target, 1)
-    return float((_unit(source) * _unit(target)).sum(1).mean())
+    return float((unit(source) * unit(target)).sum(1).mean())
 
 
 @torch.no_grad()
@@ -59,7 +59,7 @@ def off_diagonal_cosine(source: Float[Tensor, "n d"], target: Float[Tensor, "n d
         ValueError: rows do not pair up, or there are fewer than two.
     """
     _check_pairs("off_diagonal_cosine", source, target, 2)
-    one, other = _unit(source), _unit(target)
+    one, other = unit(source), unit(target)
     everything = one.sum(0) @ other.sum(0)  # of all cosines, without a matrix of them
     diagonal = (one * other).sum()
     return float((everything - diagonal) / (len(one) * (len(one) - 1)))
@@ -68,11 +68,12 @@ def off_diagonal_cosine(source: Float[Tensor, "n d"], target: Float[Tensor, "n d
 @torch.no_grad()
 def cosines(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     """Cosine of every two rows, as of language prototypes; 0 with a row of zeros."""
-    unit = _unit(vectors)
-    return (unit @ unit.T).clamp(-1, 1)
+    directions = unit(vectors)
+    return (directions @ directions.T).clamp(-1, 1)
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+    """The same directions with a norm of 1, in float32 or better; zeros stay."""
     return normalize(vectors.to(torch.promote_types(vectors.dtype, torch.float32)), dim=-1)
 
 

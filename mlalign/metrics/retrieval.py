@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import normalize
+
+from mlalign.metrics.geometry import unit
 
 CELLS = 2**23  # of the similarity matrix held at a time: 32 MiB of float32
 SMALLEST_MEAN = 1e-6  # of cosines: below it a ratio would turn the order round
@@ -72,7 +73,7 @@ def retrieval_accuracy(  # dimensions have different names so that the errors be
             f"expected one key for each of the {len(rows)} sentences, found "
             f"{list(source_key.shape)} source keys and {list(target_key.shape)} target keys"
         )
-    source, target = _unit(source), _unit(target)
+    source, target = unit(source), unit(target)
     if neighbours is None:
         return _accuracy(source, target, target_key), _accuracy(target, source, source_key)
     k = min(neighbours, len(source))
@@ -91,13 +92,8 @@ def nearest(query: Float[Tensor, "n d"], candidates: Float[Tensor, "m d"]) -> In
         query: ``[n, d]``, vectors of any norm.
         candidates: ``[m, d]``, m > 0.
     """
-    query, candidates = _unit(query), _unit(candidates)
+    query, candidates = unit(query), unit(candidates)
     return torch.cat([similarity.argmax(dim=1) for similarity in _similarities(query, candidates)])
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    precision = torch.promote_types(vectors.dtype, torch.float32)
-    return normalize(vectors.to(precision), dim=-1)
 
 
 class _Margin(NamedTuple):

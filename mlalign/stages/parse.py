@@ -13,7 +13,7 @@ from mlalign.config.schema import Train
 from mlalign.cost import Cost, parsing_operations, read_operations
 from mlalign.data.sampling import ShuffledBatches, stream, within_budget
 from mlalign.data.trees import Tree, read_trees
-from mlalign.distributed import rank, world_size
+from mlalign.distributed import own_share
 from mlalign.errors import ConfigError, DataError
 from mlalign.files import FileRecord, JsonObject, sha256_of
 from mlalign.finetuning.parsing import EncodedTree, ParsingModule, TreeText, encode_trees
@@ -100,11 +100,10 @@ class ParsingStage(EncoderStage):
         )
         self.configure_training(model)
         log.info("Learning to parse from %s, %d held out", plural(len(encoded), "tree"), len(kept_out))
-        batches = within_budget([len(one.sequence.ids) for one in kept_out], config.trainer.tokens or TOKENS)
-        own = [batch.tolist() for batch in batches[rank() :: world_size()] or batches[:1]]
+        own, _ = own_share(within_budget([len(one.sequence.ids) for one in kept_out], config.trainer.tokens or TOKENS))
         learning, scoring = (
             loader(TreeText(part, relations, builder, self.path), places, config.trainer.workers)
-            for part, places in ((encoded, order), (kept_out, own))
+            for part, places in ((encoded, order), (kept_out, [batch.tolist() for batch in own]))
         )
         self.fit(module, learning, scoring, folder=folder, steps=steps, max_epochs=config.parse.epochs)
         scores = {name: round(score, 2) for name, score in module.scores.items()}

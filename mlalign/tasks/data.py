@@ -15,7 +15,7 @@ from mlalign.data.readers.records import Example
 from mlalign.data.sampling import ShuffledBatches, within_budget
 from mlalign.data.sequences import SequenceBuilder
 from mlalign.data.task_files import TaskFiles
-from mlalign.distributed import rank, world_size
+from mlalign.distributed import own_share
 from mlalign.tasks.base import Prepared, TaskBatch, TaskType
 from mlalign.tasks.placeholders import refuse_placeholders
 from mlalign.tasks.shots import draw_shots
@@ -195,8 +195,7 @@ def scoring_loader(text: TaskText[Example], *, tokens: int, workers: int = 0) ->
 
     Batches are dealt out to the ranks; one that gets none repeats the first, which counts once.
     """
-    batches = within_budget(widths(text.prepared, text.layout), tokens)
-    own = batches[rank() :: world_size()] or batches[:1]
+    own, _ = own_share(within_budget(widths(text.prepared, text.layout), tokens))
     return loader(text, [batch.tolist() for batch in own], workers)
 
 

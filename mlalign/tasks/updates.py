@@ -14,7 +14,7 @@ from mlalign.data.languages import ENGLISH
 from mlalign.data.readers import AnyExample
 from mlalign.data.sampling import UpdateKey, within_budget
 from mlalign.data.sequences import SequenceBuilder
-from mlalign.distributed import rank, world_size
+from mlalign.distributed import own_share
 from mlalign.files import JsonObject
 from mlalign.tasks.base import IGNORED, Prepared, TaskBatch, TaskType
 
@@ -164,12 +164,12 @@ class Updates(Dataset[UpdateBatch]):
 
     def __getitem__(self, key: UpdateKey) -> UpdateBatch:
         there = self.at(key.epoch)
-        own = key.rows[rank() :: world_size()]
-        cut = self._cut(there, own if len(own) else key.rows[:1])
+        own, counts = own_share(key.rows)
+        cut = self._cut(there, own)
 
         def parts(prepared: Sequence[Prepared]) -> list[TaskBatch]:
             found = [self._part(there, prepared, rows) for rows in cut]
-            return found if len(own) else list(map(_without_labels, found))
+            return found if counts else list(map(_without_labels, found))
 
         views = {name: parts(one) for name, one in there.views.items()}
         return UpdateBatch(
@@ -215,10 +215,7 @@ class Updates(Dataset[UpdateBatch]):
             [one for one in self.task.encode(examples, language, self.builder) if one.first == 0]
             for examples, language in ((pairs.source, self.language), (pairs.target, pairs.language))
         ]
-        both = list(zip(*sides, strict=True))
-        own, counts = both[rank() :: world_size()], True
-        if not own:
-            own, counts = both[:1], False
+        own, counts = own_share(list(zip(*sides, strict=True)))
         batches = []
         for places in within_budget([self._width(*one) for one in own], self.tokens):
             source, target = zip(*(own[place] for place in places), strict=True)

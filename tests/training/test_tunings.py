@@ -13,6 +13,7 @@ from torch.distributions import Categorical, kl_divergence
 from training.toy import WORDS, cipher, trainer, without_dropout
 from training.tuned import fitted, tuned
 
+from mlalign import distributed
 from mlalign.data.readers import UNLABELLED, LabelledText, TaggedSentence
 from mlalign.errors import DataError
 from mlalign.finetuning.evaluating import read_all
@@ -21,7 +22,6 @@ from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
 from mlalign.finetuning.tunings.self_training import Guess, chosen, guessed
 from mlalign.losses import consistency_loss, discriminator_loss, model_consistency_loss
-from mlalign.tasks import updates
 from mlalign.tasks.registry import learned_task
 from mlalign.tasks.updates import Row, encode_rows
 
@@ -346,8 +346,8 @@ def test_a_rank_without_a_row_of_its_own_adds_nothing_for_another_view_of_it(toy
     view = f"tuning.{name}.view=code_switch"
     module, data = tuned(toy, f"tuning={name}", view, "finetune.batch_size=39")  # of 40 rows
     *_, last = data.train_dataloader().sampler
-    monkeypatch.setattr(updates, "rank", lambda: 1)
-    monkeypatch.setattr(updates, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     update = data.updates[last]
     tuning = module.tunings[name]
     tuning.start = 0
