@@ -1,7 +1,7 @@
 """Errors that a user can mend: the entry points print their message and stop with status 2."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class UserError(ValueError):
@@ -32,3 +32,14 @@ def did_you_mean(found: str, choices: Iterable[str]) -> str:
     """``"; did you mean 'de'?"`` for the choice nearest to a misspelt name, or nothing."""
     near = closest(found, choices)
     return f"; did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, choices: Collection[str]) -> str:
+    """A guess at what was meant, and the choices."""
+    return f"{guess(word, choices)}Choices: {', '.join(choices)}"
+
+
+def guess(word: str, choices: Collection[str]) -> str:
+    """What was probably meant, as a question; empty if nothing is near."""
+    close = closest(word, choices)
+    return f"Did you mean {close}? " if close else ""

@@ -8,7 +8,8 @@ from typing import get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import COMMANDS, COMPARE, Question
-from mlalign.config.hydra import given, refuse_missing
+from mlalign.config.explained import refuse_missing
+from mlalign.config.hydra import given
 from mlalign.config.plain import Schema, as_object
 from mlalign.config.settings import refuse, wrong_values
 from mlalign.errors import ConfigError, closest

@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from mlalign.config.commands import Show
-from mlalign.config.validation import nearest
 from mlalign.data.text import start_of
-from mlalign.errors import ConfigError, DataError
+from mlalign.errors import ConfigError, DataError, nearest
 from mlalign.files import write_whole
 from mlalign.reporting.drawing.style import read_numbers, save
 from mlalign.reporting.figures import NAMES, FigureFile, Panels, Request, figure

@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mlalign.config.explained import merged, refuse_missing
 from mlalign.config.frozen import freeze, thawed
-from mlalign.config.hydra import merged, refuse_missing
 from mlalign.config.plain import plain, schema_of
 from mlalign.config.schema import Train
 from mlalign.config.settings import refuse, wrong_values
-from mlalign.config.validation import nearest, present
-from mlalign.errors import ConfigError
+from mlalign.config.validation import present
+from mlalign.errors import ConfigError, nearest
 from mlalign.files import Json, JsonObject
 
 _typed: dict[tuple[type, str, str], Any] = {}  # a run asks for the same many times, and each time takes milliseconds

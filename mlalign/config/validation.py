@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -29,30 +29,18 @@ from mlalign.config.enums import (
     WordHead,
 )
 from mlalign.config.folder import CONF
-from mlalign.config.schema import Ablation, Adapter, Train
+from mlalign.config.schema import Adapter, Train
 from mlalign.config.settings import Faults, flattened, refuse, told, values, wrong_values
 from mlalign.config.task import Task
 from mlalign.data.languages import ENGLISH, canonical, spoken
-from mlalign.errors import ConfigError, closest
+from mlalign.errors import ConfigError, nearest
 from mlalign.files import CHECKPOINT
 from mlalign.metrics.tasks import task_metrics
 
 MOST = 2**32 - 1  # of whole numbers: more is a slip of the keyboard
 ALL_LEARN = (Stage.parse, Stage.swap)  # stages that train every weight
 MAPS = {Stage.centred, Stage.linear_map}  # stages that train nothing
-FUSION = "fusion"  # what an ablation can take away besides
 TABLE = "table"  # the format whose columns the task itself names
-
-
-def nearest(word: str, choices: Collection[str]) -> str:
-    """A guess at what was meant, and the choices."""
-    return f"{guess(word, choices)}Choices: {', '.join(choices)}"
-
-
-def guess(word: str, choices: Collection[str]) -> str:
-    """What was probably meant, as a question; empty if nothing is near."""
-    close = closest(word, choices)
-    return f"Did you mean {close}? " if close else ""
 
 
 def present(losses: Mapping[str, object]) -> list[str]:
@@ -69,49 +57,6 @@ def part_names(group: str) -> list[str]:
     """Every loss or tuning that ``conf/<group>`` has settings of."""
     texts = [path.read_text(encoding="utf-8") for path in (Path(CONF) / group).glob("*.yaml")]
     return sorted({name for text in texts for name in re.findall(rf"^# @package {group}\.(\w+)", text)})
-
-
-def apply_ablation(config: Train) -> None:
-    """Take away what the chosen ablations name, and name them jointly, in alphabetical order.
-
-    Raises:
-        ConfigError: the method does not have it, two of them take away the same, or nothing is left.
-    """
-    ablation = config.ablation
-    if ablation != Ablation(parts=ablation.parts):
-        raise ConfigError(
-            "ablation.name, ablation.without and ablation.fusion follow from ablation.parts; "
-            "give what is to be taken away as +ablation.parts.NAME=[LOSS], with a name of your own"
-        )
-    ablation.name = "+".join(sorted(ablation.parts)) or "none"
-    taken: dict[str, str] = {}  # -> the chosen ablation that names it
-    for choice, name in ((choice, name) for choice, names in sorted(ablation.parts.items()) for name in names):
-        if name in taken:
-            both = f"{taken[name]} and {choice} both take away {name}"
-            raise ConfigError(f"ablation={ablation.name}: {both}; leave out one of them")
-        taken[name] = choice
-    had = present(config.losses)
-    for name in taken:
-        if name not in (*had, FUSION):
-            raise ConfigError(
-                f"ablation={ablation.name} takes away {name}, which method={config.method.name} does not have (it has: "
-                f"{', '.join(had) or 'none'}). {guess(name, (*had, FUSION))}Choose ablation=none or another method"
-            )
-    if FUSION in taken:
-        if config.fusion.form == FusionForm.off:
-            raise ConfigError(
-                f"ablation={ablation.name} takes away the fusion, which "
-                f"method={config.method.name} does not have; choose ablation=none"
-            )
-        config.fusion.form = FusionForm.off
-    ablation.without = sorted(name for name in taken if name != FUSION)
-    ablation.fusion = FUSION not in taken
-    config.losses = {name: config.losses[name] for name in had if name not in taken}
-    if had and not config.losses:
-        raise ConfigError(
-            f"ablation={ablation.name} takes away all that method={config.method.name} has; "
-            "the run without alignment is method=none"
-        )
 
 
 TRAINER_OPTIONS = (  # of Lightning's Trainer; none of them changes what is learned, but for rounding

@@ -6,8 +6,7 @@ from itertools import chain
 from statistics import fmean
 from typing import TypedDict
 
-from mlalign.config.validation import guess
-from mlalign.errors import ConfigError
+from mlalign.errors import ConfigError, guess
 from mlalign.metrics.tasks import task_metrics
 from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences

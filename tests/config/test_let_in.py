@@ -14,9 +14,10 @@ from typed import call
 
 from mlalign.config.commands import COMMANDS
 from mlalign.config.described import descriptions
+from mlalign.config.explained import explain
 from mlalign.config.folder import CONF
 from mlalign.config.frozen import thawed
-from mlalign.config.hydra import explain, resolve
+from mlalign.config.hydra import resolve
 from mlalign.config.plain import container, typed
 from mlalign.config.schema import Train
 from mlalign.config.settings import is_name, leaves

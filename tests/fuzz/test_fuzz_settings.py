@@ -11,8 +11,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from mlalign.config.explained import explain
 from mlalign.config.folder import CONF
-from mlalign.config.hydra import MENDABLE, explain, resolve
+from mlalign.config.hydra import MENDABLE, resolve
 from mlalign.config.plain import container
 from mlalign.config.schema import Train
 from mlalign.config.settings import leaves
