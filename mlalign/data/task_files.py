@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ class TaskFiles:
             )
         self.labels, self.positions = list(release.labels), positions(release.labels, release.label_names)
         self.learned, self.scored, self.translated = learned and self.format.is_learned, scored, translated
-        self.source = self._source(source) if self.learned else source
+        is_there = source == ENGLISH or not self.learned  # English may be elsewhere, and is looked for below
+        self.source = source if is_there else self._with_train(source, f"task.source={source}")
         there = self.format.languages(self.folder, scored)
         if languages == AVAILABLE:
             languages = sorted(there, key=lambda language: (language != self.source, language))
@@ -111,7 +113,8 @@ class TaskFiles:
         self.examined = set() if examined is None else examined
         self.languages = [self._code_of(language, there) for language in languages]
         _refuse_twice(self.languages, languages)
-        self.shots = self._shots(shots or {}) if self.learned else {}
+        asked = (shots or {}).items() if self.learned else ()
+        self.shots = {self._with_train(one, f"finetune.shots={{{one}: {number}}}"): number for one, number in asked}
         for language, part in self.needed():
             self.path(language, part)
 
@@ -122,37 +125,23 @@ class TaskFiles:
             raise ConfigError(f"{key}: {language} may be {' or '.join(found)} in {self.folder}; name one")
         return found[0] if found else language
 
-    def _source(self, source: str) -> str:
-        """The language that is learned, by the code that is there; English may be elsewhere, and is looked for later.
+    def _with_train(self, language: str, setting: str) -> str:
+        """By which code a language has a train part.
 
         Raises:
-            DataError: it has no train part.
+            DataError: it has none.
         """
-        if source == ENGLISH:
-            return source
-        there = self.format.languages(self.folder, "train")
-        if (found := self._code_of(source, there, "task.source")) not in there:
+        there = self._trained
+        if (found := self._code_of(language, there, setting)) not in there:
             raise DataError(
-                f"task.source={source}: no train part for {source} in {self.folder}. Languages with one: "
-                f"{', '.join(there) or 'none'}{did_you_mean(source, there)}"
+                f"{setting}: no train part for {language} in {self.folder}. Languages with one: "
+                f"{', '.join(there) or 'none'}{did_you_mean(language, there)}"
             )
         return found
 
-    def _shots(self, asked: Mapping[str, int]) -> dict[str, int]:
-        """The same by the codes that are there.
-
-        Raises:
-            DataError: a language has no train part.
-        """
-        there = self.format.languages(self.folder, "train") if asked else []
-        found = {self._code_of(one, there, "finetune.shots"): number for one, number in asked.items()}
-        for language, number in found.items():
-            if language not in there:
-                raise DataError(
-                    f"finetune.shots={{{language}: {number}}}: no train part for {language} in {self.folder}. "
-                    f"Languages with one: {', '.join(there) or 'none'}"
-                )
-        return found
+    @cached_property
+    def _trained(self) -> list[str]:
+        return self.format.languages(self.folder, "train")
 
     def needed(self) -> list[tuple[str, PartName]]:
         """Language and part of every file of a run."""

@@ -8,8 +8,9 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
@@ -115,6 +116,28 @@ def lines_of(name: str, open_stream: Callable[[], BinaryIO], *, longest: int = L
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
     if not number:
         raise DataError(f"{name}: expected lines of text, found an empty file; get it anew")
+
+
+def aligned_lines(names: Sequence[object], *texts: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, str]]:
+    """Yield number and content of the lines of two texts that translate each other.
+
+    Args:
+        names: of both, for the message.
+        texts: see ``read_lines``.
+
+    Raises:
+        DataError: one has more lines than the other.
+    """
+    lines = (0, 0)
+    for (line, one), (other_line, two) in zip_longest(*texts, fillvalue=(0, "")):
+        lines = max(lines[0], line), max(lines[1], other_line)
+        if line and other_line:
+            yield line, one, two
+    if lines[0] != lines[1]:
+        raise DataError(
+            f"{names[0]}: expected as many lines as {names[1]}, found {lines[0]} and "
+            f"{lines[1]}; the lines of a pair must translate each other. Get both files anew"
+        )
 
 
 def _no_line(content: bytes, longest: int) -> str:

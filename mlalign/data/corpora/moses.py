@@ -7,32 +7,16 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
-from mlalign.data.text import lines_of, open_bytes, what_it_is
+from mlalign.data.text import aligned_lines, lines_of, what_it_is
 from mlalign.errors import DataError
 
 BESIDES = ("scores", "ids", "xml", "txt", "tsv", "md", "info", "zip", "json")  # hold no text
 GZ = re.compile(r"\.gz$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Text:
-    """One side of a pair: the name it is told by, and how to open it."""
-
-    name: str
-    open_stream: Callable[[], BinaryIO]
-
-    @classmethod
-    def of(cls, path: Path) -> "Text":
-        """A file, compressed or not."""
-        return cls(str(path), partial(open_bytes, path))
 
 
 def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -44,11 +28,10 @@ def read_zip(path: Path, language: str, codes: Mapping[str, str]) -> Iterator[tu
     try:
         with zipfile.ZipFile(path) as archive:
             members = {one.filename: one for one in archive.infolist() if _is_text(one)}
-            english, other = (
-                Text(f"{path}: {name}", _opener(archive, members[name]))
-                for name in _side_by_side(str(path), members, language, codes)
-            )
-            yield from read_aligned(english, other)
+            sides = _side_by_side(str(path), members, language, codes)
+            names = [f"{path}: {side}" for side in sides]
+            texts = (lines_of(name, _opener(archive, members[side])) for name, side in zip(names, sides, strict=True))
+            yield from ((english, other) for _, english, other in aligned_lines(names, *texts))
     except DataError:
         raise
     except zipfile.BadZipFile as error:
@@ -137,25 +120,3 @@ def _side_by_side(where: str, names: Collection[str], language: str, codes: Mapp
             raise DataError(f"{where}: expected one file, found {' and '.join(sorted(found))}; take one of them away")
     _, (english,), (other,) = pairs[0]
     return english, other
-
-
-def read_aligned(english: Text, other: Text) -> Iterator[tuple[str, str]]:
-    """Yield line after line of two texts.
-
-    Raises:
-        DataError: a text cannot be read, or one has more lines than the other.
-    """
-    lines = (0, 0)
-    for (line, one), (other_line, two) in zip_longest(
-        lines_of(english.name, english.open_stream),
-        lines_of(other.name, other.open_stream),
-        fillvalue=(0, ""),
-    ):
-        lines = max(lines[0], line), max(lines[1], other_line)
-        if line and other_line:
-            yield one, two
-    if lines[0] != lines[1]:
-        raise DataError(
-            f"{english.name}: expected as many lines as {other.name}, found {lines[0]} and "
-            f"{lines[1]}; the lines of a pair must translate each other. Get both files anew"
-        )

@@ -10,6 +10,7 @@ from mlalign.data.corpora.table import read_parquet, read_tsv
 from mlalign.data.corpora.tmx import read_tmx
 from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.leftovers import Leftovers
+from mlalign.data.text import aligned_lines, read_lines
 from mlalign.errors import DataError
 
 FORMS = (".zip", ".tsv", ".tmx", ".parquet")
@@ -89,8 +90,7 @@ def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftove
     """
     kind = form_of(paths[0])
     if kind not in FORMS:
-        english, other = (moses.Text.of(path) for path in paths)
-        yield from moses.read_aligned(english, other)
+        yield from ((english, other) for _, english, other in aligned_lines(paths, *map(read_lines, paths)))
     for path in paths if kind in FORMS else ():
         if kind == ".zip":
             yield from moses.read_zip(path, language, form.codes)

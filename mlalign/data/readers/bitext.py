@@ -5,7 +5,6 @@ Read from ``en-de.tsv[.gz]`` (English, tab, other), or from the two files of the
 """
 
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 from mlalign.data.readers.format import Format
@@ -13,8 +12,7 @@ from mlalign.data.readers.languages import CODES
 from mlalign.data.readers.leftovers import PartFile
 from mlalign.data.readers.parallel import NAMES, read_pairs
 from mlalign.data.readers.records import SentencePair
-from mlalign.data.text import read_lines
-from mlalign.errors import DataError
+from mlalign.data.text import aligned_lines, read_lines
 
 
 def examples(file: PartFile) -> Iterator[SentencePair]:
@@ -29,15 +27,10 @@ def examples(file: PartFile) -> Iterator[SentencePair]:
 
 
 def _side_by_side(file: PartFile, english: Path) -> Iterator[tuple[str, str]]:
-    for one, two in zip_longest(read_lines(english), read_lines(file.path)):
-        if one is None or two is None:
-            raise DataError(
-                f"{file.path}: expected as many lines as {english.name} has, found "
-                f"{'fewer' if two is None else 'more'}; get both files anew"
-            )
-        line, pair = one[0], (one[1].strip(), two[1].strip())
-        if all(pair):
-            yield pair
+    paths = english, file.path
+    for line, one, two in aligned_lines(paths, *map(read_lines, paths)):
+        if one.strip() and two.strip():
+            yield one.strip(), two.strip()
         else:
             file.bad(line, "empty side", "expected a sentence on both sides, found none on one")
 
