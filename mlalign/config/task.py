@@ -23,7 +23,7 @@ class TaskFiles(Settings):
 
 @dataclass
 class Columns(Settings):
-    """Names of the columns that are read; see ``data.formats.table.Columns``."""
+    """Names of the columns that are read; see ``data.readers.table.Columns``."""
 
     texts: list[str] = MISSING  # one, or two for pairs of texts
     label: str = MISSING

@@ -8,13 +8,13 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
-from mlalign.errors import DataError
+from mlalign.errors import DataError, did_you_mean
 from mlalign.files import Json
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -248,6 +248,18 @@ def _no_number(found: str) -> NoReturn:
 def _finite(found: str) -> float:
     value = float(found)
     return value if math.isfinite(value) else _no_number(found)
+
+
+def require_columns(where: str, columns: Collection[str], there: Sequence[str], advice: str) -> None:
+    """Look for columns of a table.
+
+    Raises:
+        DataError: one is not there; ``advice`` says what to do.
+    """
+    lacking = next((column for column in columns if column not in there), None)
+    if lacking is not None:
+        found = f"{shortened(', '.join(there))}{did_you_mean(lacking, there)}"
+        raise DataError(f"{where}: expected the columns {', '.join(columns)}, found {found}; {advice}")
 
 
 def shortened(text: str, length: int = 200) -> str:

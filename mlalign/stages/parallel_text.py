@@ -11,7 +11,6 @@ from transformers import PreTrainedTokenizerBase
 
 from mlalign.config.enums import Links
 from mlalign.config.schema import Train
-from mlalign.data.columns import Columns, find_swapped
 from mlalign.data.coverage import TEXTS, Coverage, coverage
 from mlalign.data.languages import ENGLISH, canonical, codes_of, nearest, unlike
 from mlalign.data.links import MODEL1, model1_links, with_links
@@ -21,6 +20,7 @@ from mlalign.data.parallel import MakeView, ParallelDataModule
 from mlalign.data.readers import find_corpora, one_code_each, parallel_path, read_pairs
 from mlalign.data.readers.parallel import called, is_reversed, other_side
 from mlalign.data.sequences import SequenceBuilder
+from mlalign.data.swapped_columns import ColumnWords, find_swapped
 from mlalign.data.text import count_lines, read_lines
 from mlalign.data.token_cache import Filter, Tokenised, tokenise
 from mlalign.device import padding_multiple
@@ -191,10 +191,10 @@ class ParallelText:
         Returns:
             Path -> lines of each file that is read; warnings of those that look swapped.
         """
-        lines, columns, called_so = dict[str, int](), dict[Path, Columns](), called(self.pivot)
+        lines, columns, called_so = dict[str, int](), dict[Path, ColumnWords](), called(self.pivot)
         for language, paths in self.files.items():
             for path in paths:
-                columns[path] = Columns(language, is_reversed(path, self.pivot))
+                columns[path] = ColumnWords(language, is_reversed(path, self.pivot))
                 read = columns[path].counting(content for _, content in read_lines(path))
                 found = Counter(map(has_entity, read))
                 lines[str(path)] = found.total()

@@ -10,8 +10,8 @@ from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
 from mlalign.data.parquet import opened, read_batches
 from mlalign.data.readers.leftovers import Leftovers
-from mlalign.data.text import LONGEST, read_lines, shortened
-from mlalign.errors import DataError, did_you_mean
+from mlalign.data.text import LONGEST, read_lines, require_columns
+from mlalign.errors import DataError
 
 BATCH = 10_000
 TRANSLATION = "translation"
@@ -60,12 +60,8 @@ def _expected(columns: Sequence[str], found: int) -> str:
 
 
 def _places(path: Path, columns: Sequence[str], header: Sequence[str]) -> tuple[int, int]:
+    require_columns(f"{path}, line 1", columns, header, "set prepare.columns")
     for column in columns:
-        if column not in header:
-            raise DataError(
-                f"{path}, line 1: expected a header with the columns {' and '.join(columns)}, "
-                f"found {shortened(', '.join(header))}{did_you_mean(column, header)}; set prepare.columns"
-            )
         if header.count(column) > 1:
             raise DataError(
                 f"{path}, line 1: expected one column {column}, found {header.count(column)}; give prepare.columns as "
@@ -124,12 +120,7 @@ def _columns(
 ) -> tuple[str, str]:
     """Of English and the other language; the same twice where one struct holds both."""
     names = schema.names
-    for column in columns:
-        if column not in names:
-            raise DataError(
-                f"{path}: expected the columns {' and '.join(columns)}, found "
-                f"{', '.join(names)}{did_you_mean(column, names)}; set prepare.columns"
-            )
+    require_columns(str(path), columns, names, "set prepare.columns")
     if columns:
         english, other = columns[0], columns[-1]
     elif TRANSLATION in names and pa.types.is_struct(schema.field(TRANSLATION).type):

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow
 
 from mlalign.data.parquet import opened, read_batches
-from mlalign.data.text import parse_json
-from mlalign.errors import DataError, did_you_mean
+from mlalign.data.text import parse_json, require_columns
+from mlalign.errors import DataError
 
 BATCH = 4096
 
@@ -25,13 +25,8 @@ def parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, A
             holds something else; or a value is missing.
     """
     with opened(path) as file:
-        there = file.schema_arrow.names
+        require_columns(str(path), columns, file.schema_arrow.names, "the release has changed")
         for column in columns:
-            if column not in there:
-                raise DataError(
-                    f"{path}: expected the columns {', '.join(columns)}, found "
-                    f"{', '.join(there)}{did_you_mean(column, there)}; the release has changed"
-                )
             found = _kind(file.schema_arrow.field(column).type)
             if found != columns[column]:
                 raise DataError(

@@ -6,10 +6,10 @@ from itertools import permutations
 import pytest
 
 from mlalign.config.schema import Train
-from mlalign.data.columns import Columns, find_swapped
 from mlalign.data.sample.choices import Choices
 from mlalign.data.sample.tasks import Language
 from mlalign.data.sample.translations import translations
+from mlalign.data.swapped_columns import ColumnWords, find_swapped
 from mlalign.stages.parallel_text import ParallelText
 
 LANGUAGES = ("de", "es", "fr", "ru")
@@ -29,7 +29,7 @@ def turned(lines):
 
 
 def found(text, swapped=()):
-    columns = {code: Columns(code) for code in text}
+    columns = {code: ColumnWords(code) for code in text}
     for code, lines in text.items():
         assert list(columns[code].counting(turned(lines) if code in swapped else lines))
     return set(find_swapped(columns))
@@ -50,7 +50,7 @@ def test_one_of_many_languages_is_told(text):
 
 def test_one_language_a_short_file_and_broken_lines_say_nothing(text):
     assert found({"de": text["de"]}, {"de"}) == set()
-    columns = {"de": Columns("de"), "de_AT": Columns("de_AT")}
+    columns = {"de": ColumnWords("de"), "de_AT": ColumnWords("de_AT")}
     for code, lines in (("de", text["de"]), ("de_AT", turned(text["de"]))):
         list(columns[code].counting(lines))
     assert find_swapped(columns) == {}
@@ -60,7 +60,7 @@ def test_one_language_a_short_file_and_broken_lines_say_nothing(text):
 
 def test_what_is_read_is_passed_on_and_only_the_first_words_are_held():
     lines = [f"a{number} b\tc\n" for number in range(60_000)]
-    columns = Columns("de", is_reversed=True)
+    columns = ColumnWords("de", is_reversed=True)
     assert list(columns.counting(lines)) == lines
     assert columns.pivot == {"c": 25_000}
     assert columns.other.total() == 50_000

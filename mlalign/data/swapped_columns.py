@@ -15,7 +15,7 @@ MARGIN = 1 / 3  # by which one share exceeds the other
 
 
 @dataclass
-class Columns:
+class ColumnWords:
     """The words in the first lines of a file, with how often they occur there.
 
     Args:
@@ -42,7 +42,7 @@ class Columns:
             yield line
 
 
-def find_swapped(files: Mapping[Path, Columns]) -> dict[Path, tuple[float, float]]:
+def find_swapped(files: Mapping[Path, ColumnWords]) -> dict[Path, tuple[float, float]]:
     """Files whose other column looks more like the pivot of the other languages' files than their own pivot does.
 
     A file that is swapped makes those that it is compared with look a little odd, too: the oddest is found first and
