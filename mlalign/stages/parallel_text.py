@@ -150,11 +150,15 @@ class ParallelText:
             if data.links == Links.ibm1:
                 shown = bar(is_shown, f"linking words of {name}")
                 tables[language] = with_links(tables[language], partial(model1_links, progress=shown), MODEL1)
-            for reason, count in tables[language].dropped.items():
-                log.info("%s: %s left out: %s", name, plural(count, "pair"), reason)
         if not tables:
             raise DataError(f"{self.root}: no languages in {data.parallel}")
         return tables
+
+    def log_left_out(self, tables: Mapping[str, Tokenised]) -> None:
+        """Say how many pairs of each language are not in its table, and why."""
+        for language, table in tables.items():
+            for reason, count in table.dropped.items():
+                log.info("%s-%s: %s left out: %s", self.pivot, language, plural(count, "pair"), reason)
 
     def data_of(
         self, tables: Mapping[str, Tokenised], layout: SequenceBuilder, views: Mapping[str, MakeView], **of_a_run: int

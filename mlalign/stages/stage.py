@@ -90,9 +90,11 @@ class EncoderStage(ABC):
         """
 
     def tables(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tokenised]:
-        """The parallel text; one rank tokenises it for all."""
+        """The parallel text, and a word on what is left out of it; one rank tokenises it for all."""
         with rank_zero_first():
-            return self.text.tables(tokenizer)
+            tables = self.text.tables(tokenizer)
+        self.text.log_left_out(tables)
+        return tables
 
     def configure_training(self, model: PreTrainedModel) -> None:
         """As the configuration asks, see ``models.learning``."""

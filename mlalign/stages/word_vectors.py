@@ -117,6 +117,7 @@ class VectorStage(EncoderStage):
         settings = self.config.vectors
         tokenizer = word_tokenizer(self.text.sentences(None), least=settings.min_count, most=settings.vocabulary)
         tables = self.text.tables(tokenizer)
+        self.text.log_left_out(tables)
         table, text = running_text(tables, len(tokenizer), least=settings.min_count)
         log.info("Learning vectors of %s words from %s tokens", f"{table.bounds[-1][1] - 1:,}", f"{table.tokens:,}")
         joint = settings.form == VectorForm.joint_subword

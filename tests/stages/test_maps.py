@@ -1,5 +1,7 @@
 """Maps of languages: what they do to vectors, and the stage that fits them."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -63,6 +65,15 @@ def test_every_language_has_the_mean_of_english_and_english_its_own_vectors(toy,
         torch.testing.assert_close(found[language].mean(1), plain[ENGLISH].mean(1), rtol=0, atol=1e-5)
         distances = [torch.cdist(one[language][0], one[language][0]) for one in (found, plain)]
         torch.testing.assert_close(*distances, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_left_out_is_said_by_the_stage_and_not_again_by_whoever_reads_the_text(toy, caplog):
+    caplog.set_level("INFO")
+    _, tokenizer, text, _ = mapped(toy, "method=centred", "data.max_pairs=50")
+    assert re.search(r"en-de: \d+ pairs left out: beyond data.max_pairs", caplog.text)
+    caplog.clear()
+    assert text.tables(tokenizer)["de"].dropped
+    assert "left out" not in caplog.text
 
 
 def test_the_map_is_the_one_of_scipy():
