@@ -35,6 +35,7 @@ class Lines:
     def __init__(self, what: str, total: int | None, done: int = 0) -> None:
         self.what, self.total, self.done, self.before = what, total, done, done
         self.shown: Mapping[str, str] = {}
+        self.line = ""  # the last one
         self.begun = self.told = time.monotonic()
 
     def update(self) -> None:
@@ -49,7 +50,7 @@ class Lines:
         self.shown = shown
 
     def close(self) -> None:
-        """A last line."""
+        """A last line, where the one before does not say the same."""
         self._tell(time.monotonic())
 
     def _tell(self, now: float) -> None:
@@ -57,7 +58,10 @@ class Lines:
         said = [f"{self.what}: {self.done:,}" + ("" if self.total is None else f" of {self.total:,}")]
         if self.total is not None and new and self.done < self.total:
             said.append(f"{tqdm.format_interval((self.total - self.done) * (now - self.begun) / new)} left")
-        log.info("%s", ", ".join([*said, *(f"{name}={value}" for name, value in self.shown.items())]))
+        line = ", ".join([*said, *(f"{name}={value}" for name, value in self.shown.items())])
+        if line != self.line:
+            log.info("%s", line)
+        self.line = line
 
 
 def counter(what: str, total: int, done: int) -> "tqdm[Never] | Lines":
