@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import mlalign
+from mlalign.config.validation import part_names
+from mlalign.metrics.tasks import task_metrics
+from mlalign.tasks.registry import learned_tasks
 
 MODULES = sorted(one.name for one in pkgutil.walk_packages(mlalign.__path__, "mlalign.") if "__main__" not in one.name)
 HEAVY = ("torch", "transformers", "lightning")
@@ -94,6 +97,35 @@ def test_the_way_to_a_gradient_never_climbs_back():
     rooms = [re.match(r"mlalign/(\w+)", file)[1] for file, _ in walk()[1:]]
     places = [next(place for place, floor in enumerate(floors) if room in floor) for room in rooms]
     assert places == sorted(places)
+
+
+def named(pattern: str, *places: str, but: tuple[str, ...] = ()) -> list[str]:
+    """What files of the package, or of some places in it, have of a pattern, some folders and files left out."""
+    package = Path(mlalign.__path__[0])
+    files = [path for place in places or ("**/*.py",) for path in sorted(package.glob(place))]
+    assert files
+    return [
+        f"{path.relative_to(package)}: {hit.group()}"
+        for path in files
+        if not path.relative_to(package).as_posix().startswith(but)
+        for hit in re.finditer(pattern, path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_what_holds_of_every_loss_names_none():
+    names = "|".join(part_names("losses"))
+    files = ("alignment/module.py", "alignment/assembly.py", "alignment/validation.py", "config/validation.py")
+    assert named(rf'"({names})"', *files) == []
+
+
+def test_only_the_tasks_name_a_metric_or_ask_for_a_type_of_task():
+    metrics = "|".join(task_metrics())
+    types = "|".join(["Retrieval", *(one.__name__ for one in learned_tasks().values())])
+    assert named(rf'"({metrics})"|isinstance\([^()]*\b({types})\b', but=("tasks/", "metrics/")) == []
+
+
+def test_english_is_said_once():
+    assert named(r'= "en"|setting\("en"', but=("data/languages.py", "data/sample/")) == []
 
 
 def test_shapes_are_declared_of_classes():

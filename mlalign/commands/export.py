@@ -17,8 +17,6 @@ from mlalign.models.encoder import Encoder
 from mlalign.models.pruned_vocabulary import pruned_from
 from mlalign.models.task_export import build_classifier, build_tokenizer, obstacles
 from mlalign.stages.reopen import OpenedRun, load_run
-from mlalign.tasks.classification import Classification
-from mlalign.tasks.tagging import Tagging
 
 CLOSE = 1e-5  # of probabilities, before and after
 INSTEAD = "Any run predicts with mlalign.inference.Classifier.from_run or evaluate.py predict=FILE"
@@ -113,10 +111,10 @@ def export(settings: Export) -> Path:
 def refuse_obstacles(run: OpenedRun) -> None:
     """Refuse a run that only this package can compute."""
     task, settings = run.module.task, run.config.finetune
-    reasons = ["it has no pipeline for this type of task"]
-    if isinstance(task, Classification | Tagging):
-        seen = settings.representation.value
-        reasons = obstacles(run.encoder, run.module.head, representation=seen, on_tokens=task.on_tokens)
+    seen = settings.representation.value
+    reasons = obstacles(run.encoder, run.module.head, representation=seen, on_tokens=task.on_tokens)
+    if task.pipeline is None:
+        reasons = ["it has no pipeline for this type of task"]
     if settings.windows:
         reasons.append("a long text is read in windows (finetune.windows=false cuts it)")
     if reasons:
@@ -168,7 +166,7 @@ def card(run: OpenedRun, language: str) -> str:
         token = language_token(layout.token_language(language))
         said = f"puts the token {token} in front of every text (export again for another language)"
     return CARD.substitute(
-        pipeline="token-classification" if task.on_tokens else "text-classification",
+        pipeline=task.pipeline,
         name=results.name,
         labels=f"Labels of {results.task}: {', '.join(task.labels)}",
         backbone=run.config.backbone.name,

@@ -176,7 +176,7 @@ class Dashboard:
 
     run: str | None = setting(None, A_PATH)  # a finished run: its task, metric and tested languages
     task: str = "mldoc"  # this and the next two: without one
-    metric: str = "accuracy"
+    metric: str | None = None  # null: that of the task's file in conf/task
     languages: list[str] = field(default_factory=lambda: ["en", "de", "es", "fr", "ru", "zh"])
     project: str = "mlalign"
     entity: str | None = None  # null: the account's own

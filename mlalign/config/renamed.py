@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from langcodes import tag_is_valid
 from omegaconf import MISSING
 
+from mlalign.data.languages import ENGLISH
 from mlalign.errors import ConfigError
 from mlalign.files import Json, JsonObject
 
@@ -53,7 +54,7 @@ def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObje
         if key not in RENAMED:
             found.setdefault(name, renamed_settings(value, f"{key}.") if isinstance(value, Mapping) else value)
     if prefix == "task." and is_address(found):
-        found |= {"url": found.pop("source"), "source": "en"}
+        found |= {"url": found.pop("source"), "source": ENGLISH}
     for old, new in RENAMED.items():
         group, _, name = old.rpartition(".")
         if group == prefix.rstrip(".") and settings.get(name, placeholder(old)) != placeholder(old):
@@ -63,7 +64,7 @@ def renamed_settings(settings: Mapping[str, Json], prefix: str = "") -> JsonObje
 
 def is_address(task: Mapping[str, Json]) -> bool:
     """Whether ``source`` has its former meaning: where the data comes from, which is ``url`` now."""
-    source = str(task.get("source", "en"))
+    source = str(task.get("source", ENGLISH))
     return "://" in source or (task.get("url", MISSING) == MISSING and not tag_is_valid(source))
 
 

@@ -28,6 +28,7 @@ from mlalign.config.settings import (
     setting,
 )
 from mlalign.config.task import Task
+from mlalign.data.languages import ENGLISH
 from mlalign.files import Json, JsonObject
 
 RUN, NOTHING = Affects.run, Affects.nothing  # what says neither affects the alignment, too
@@ -89,7 +90,7 @@ class Data(Settings):
     # Subwords, links and dictionaries that later runs find again.
     cache: str = setting("data/cache", A_PATH, affects=NOTHING)
     parallel: list[str] = setting(MISSING, NAMES, affects=RUN)  # corpora under <root>/parallel
-    pivot: str = setting("en", A_CODE)  # the language that one side of every pair is in
+    pivot: str = setting(ENGLISH, A_CODE)  # the language that one side of every pair is in
     # Target languages: a list, core10 or paper16; null: all there are.
     languages: Json = setting(None, CODES, affects=RUN)
     # A dictionary: a file or folder, sample (the sample's own), induced (from the parallel text).

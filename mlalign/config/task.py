@@ -7,6 +7,7 @@ from omegaconf import MISSING
 from mlalign.config.enums import Conversion, LanguageCodes
 from mlalign.config.frozen import Settings
 from mlalign.config.settings import A_CODE, A_NAME, A_PLACE, CODES, NAMED, NAMES, PLACES, at_least, setting
+from mlalign.data.languages import ENGLISH
 from mlalign.files import Json
 
 
@@ -89,7 +90,7 @@ class Task(Settings):
     labels: list[str] = MISSING  # all that its files may have
     label_names: dict[str, str] = field(default_factory=dict)  # what files say -> the label
     languages: Json = setting(MISSING, CODES)  # a list, or `available`
-    source: str = setting("en", A_CODE)  # whose labels are learned: its train and dev parts
+    source: str = setting(ENGLISH, A_CODE)  # whose labels are learned: its train and dev parts
     metric: str = MISSING  # accuracy, entity_f1, ...: which type of task it is
     translated_test: bool = False  # score the test parts of other languages as they are said in English
     # So many English examples, of a release with several sizes; null: the one it has.

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from mlalign.data.languages import ENGLISH
 from mlalign.files import JsonObject
 from mlalign.reporting.results import Results, summary
 from mlalign.reporting.tables import Cell, Row
@@ -30,7 +31,7 @@ AVERAGES_ONLY = "table6_ablation_panx"
 ROUNDING = 0.11  # of scores to one decimal, and of an average that was cut rather than rounded
 
 
-def in_order(task: str, languages: Collection[str], source: str = "en") -> list[str]:
+def in_order(task: str, languages: Collection[str], source: str = ENGLISH) -> list[str]:
     """The source, the paper's languages in its order, then the others by their codes."""
     first = (source, *ORDER.get(task, ()))
     place = {language: number for number, language in reversed([*enumerate(first)])}
@@ -45,7 +46,7 @@ def reason_against(kind: str, table: str | None, task: str, runs: Sequence[Resul
         return "these runs are on the generated sample"
     if any(one.split != "test" or one.is_upper_bound for one in runs):
         return "these scores are of another part than test, or an upper bound"
-    if any(one.source != "en" for one in runs):
+    if any(one.source != ENGLISH for one in runs):
         return "it learned English labels"
     if any(one.shots for one in runs):
         return "a few labels of target languages were learned (finetune.shots)"

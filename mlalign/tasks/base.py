@@ -99,12 +99,14 @@ class LearnedTask(TaskType[Example], Generic[Example, Decoded]):
         reads: names of the texts of an example, as rows to be predicted call them.
         takes_words: whether such a text is cut into words, or may be given so.
         is_plain: whether any text makes an example to learn from, and an example can be said with other words.
+        pipeline: that of transformers which predicts the same by a linear head; None: it has none.
     """
 
     on_tokens: ClassVar[bool]
     reads: ClassVar[tuple[str, ...]] = ("text",)
     takes_words: ClassVar[bool] = False
     is_plain: ClassVar[bool] = True
+    pipeline: ClassVar[str | None] = None
 
     @property
     def outputs(self) -> int:

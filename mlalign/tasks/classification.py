@@ -33,6 +33,7 @@ class Classification(LearnedTask[LabelledText, Classified]):
 
     metric = Accuracy()
     on_tokens = False
+    pipeline = "text-classification"
 
     def __init__(self, labels: Sequence[str], *, windows: bool = False) -> None:
         super().__init__(labels)

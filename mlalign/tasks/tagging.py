@@ -32,6 +32,7 @@ class Tagging(LearnedTask[TaggedSentence, list[Tagged]]):
 
     metric = EntityF1()
     on_tokens = True
+    pipeline = "token-classification"
     takes_words = True
 
     def encode(self, examples: Sequence[TaggedSentence], language: str, builder: SequenceBuilder) -> list[Prepared]:

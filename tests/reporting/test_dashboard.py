@@ -10,6 +10,7 @@ import pytest
 
 from mlalign.errors import ConfigError
 from mlalign.reporting.dashboard import make
+from mlalign.reporting.dashboard.__main__ import metric_of
 from mlalign.reporting.dashboard.build import specification, workspace
 from mlalign.reporting.dashboard.make import account, check_package, write
 
@@ -63,6 +64,12 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="output="):
         write(made(), tmp_path / "file" / "dashboard.json")
+
+
+def test_without_a_run_the_metric_is_that_of_the_tasks_file():
+    assert (metric_of("mldoc"), metric_of("panx")) == ("accuracy", "entity_f1")
+    with pytest.raises(ConfigError, match=r"task=pnax: no such file in conf/task; set metric=NAME.*Did you mean panx"):
+        metric_of("pnax")
 
 
 def test_a_missing_package_is_refused(monkeypatch):

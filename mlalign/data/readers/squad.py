@@ -7,6 +7,7 @@ learned from SQuAD's own ``train-v1.1.json`` and ``dev-v1.1.json``.
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlalign.data.languages import ENGLISH
 from mlalign.data.readers.format import Format
 from mlalign.data.readers.leftovers import PartFile
 from mlalign.data.readers.records import Question
@@ -14,7 +15,6 @@ from mlalign.data.text import parse_json, read_text, shortened
 from mlalign.errors import DataError
 from mlalign.files import Json
 
-SOURCE = "en"  # of SQuAD
 SQUAD = {"train": "train-v1.1.json", "dev": "dev-v1.1.json"}
 
 
@@ -23,7 +23,7 @@ def examples(file: PartFile) -> Iterator[Question]:
 
     Where SQuAD is learned from, a question whose first answer is not where it is said to be is left out.
     """
-    if file.path.name == SQUAD.get(file.part) and file.language != SOURCE:
+    if file.path.name == SQUAD.get(file.part) and file.language != ENGLISH:
         raise DataError(
             f"{file.path}: expected English, the only language of SQuAD's {file.part} part, found {file.language}; "
             "set task.languages=[en], or score split=test"
@@ -71,5 +71,5 @@ def _question(one: Json, context: Json) -> Question | None:
 FORMAT = Format(
     names={**{part: [name] for part, name in SQUAD.items()}, "test": ["xquad.{}.json"]},
     examples=examples,
-    inside=lambda path: [SOURCE],
+    inside=lambda path: [ENGLISH],
 )

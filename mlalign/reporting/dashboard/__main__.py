@@ -10,8 +10,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from mlalign.config.commands import Dashboard
+from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, given
+from mlalign.config.recipes import file_settings
 from mlalign.config.validation import part_names
+from mlalign.errors import ConfigError, nearest
 from mlalign.reporting.dashboard.build import workspace
 from mlalign.reporting.dashboard.make import account, check_package, save, write
 from mlalign.reporting.results import read_results
@@ -23,11 +26,11 @@ def job(composed: DictConfig) -> None:
     """One dashboard."""
     given(composed, Dashboard)
     settings: Any = OmegaConf.to_object(composed)
-    tested = settings.task, settings.metric, settings.languages
     if settings.run is not None:
         results = read_results(Path(settings.run))
-        tested = results.task, results.metric, list(results.scores)
-    task, metric, languages = tested
+        task, metric, languages = results.task, results.metric, list(results.scores)
+    else:
+        task, metric, languages = settings.task, settings.metric or metric_of(settings.task), settings.languages
     check_package()
     entity = settings.entity if settings.output else account(settings.entity)
     made = workspace(
@@ -45,6 +48,14 @@ def job(composed: DictConfig) -> None:
     else:
         write(made, Path(settings.output))
         print(f"dashboard  {settings.output}")
+
+
+def metric_of(task: str) -> str:
+    """The metric that a task's file names."""
+    files = {path.stem: path for path in sorted((Path(CONF) / "task").glob("*.yaml"))}
+    if task not in files:
+        raise ConfigError(f"task={task}: no such file in conf/task; set metric=NAME, or a task. {nearest(task, files)}")
+    return str(file_settings(files[task]).task.metric)
 
 
 if __name__ == "__main__":
