@@ -133,7 +133,7 @@ class Encoder(TaskEncoder):
                 language; None where there is no fusion.
             representation: ``prototype`` (keys: the pivot, usually English, and ``partner``), ``mixed`` (the pivot and
                 the sentence's own language token), ``self`` (the own token twice) or ``backbone``
-                (no fusion).
+                (no fusion, no map).
             language: of all the sentences, whose map is taken where there are maps; None: unknown.
         """
         states = self(subwords)
@@ -143,7 +143,9 @@ class Encoder(TaskEncoder):
         def mean() -> Tensor:
             return mean_pool(states, content)
 
-        maps = self.maps
+        maps, unchanged = self.maps, Represented(sentence, lambda: states, mean, content)
+        if representation == "backbone":
+            return unchanged
         if maps is not None:
             return Represented(
                 maps(sentence, language, "sentence"),
@@ -151,8 +153,8 @@ class Encoder(TaskEncoder):
                 lambda: maps(mean(), language, "word"),
                 content,
             )
-        if self.sentence_fusion is None or representation == "backbone":
-            return Represented(sentence, lambda: states, mean, content)
+        if self.sentence_fusion is None:
+            return unchanged
         assert self.prototypes is not None
         assert partner is not None
         own = states[:, 1]

@@ -35,13 +35,13 @@ def obstacles(encoder: TaskEncoder, head: nn.Module, *, representation: str, on_
     if not isinstance(encoder, Encoder):
         return ["an encoder of word vectors is no transformer"]
     fusion = encoder.word_fusion if on_tokens else encoder.sentence_fusion
-    family = encoder.backbone.config.model_type
+    family, is_changed = encoder.backbone.config.model_type, representation != "backbone"
     found = {
         f"a backbone of type {family} has another head there, or none": family not in MODEL_TYPES,
         "its head sees fused vectors (finetune.representation=backbone takes those before the fusion)": (
-            fusion is not None and representation != "backbone"
+            fusion is not None and is_changed
         ),
-        "its vectors are moved by a map of their language": encoder.maps is not None,
+        "its vectors are moved by a map of their language": encoder.maps is not None and is_changed,
         "its languages have embeddings of their own": encoder.rows is not None,
         "its layers have bottlenecks (backbone.adapter=lora is merged into the weights)": has_bottlenecks(encoder),
         "its head has hidden layers (finetune.head.form=linear has none)": not isinstance(head, nn.Linear),

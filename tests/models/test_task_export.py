@@ -131,6 +131,6 @@ def test_what_no_class_can_compute_is_said_with_every_reason(given, changed, wor
 def test_maps_and_other_families_are_obstacles(modernbert_folder):
     plain = make(modernbert_folder, pool="first", sentence=False, word=False).encoder
     moved = Encoder(plain.backbone, pool="first", maps=LanguageMaps(["de"], 32, linear=False))
-    said = "; ".join(obstacles(moved, nn.Linear(32, 2), representation="backbone", on_tokens=False))
+    said = "; ".join(obstacles(moved, nn.Linear(32, 2), representation="prototype", on_tokens=False))
     assert "modernbert has another head" in said
     assert "map of their language" in said

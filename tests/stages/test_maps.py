@@ -36,7 +36,7 @@ def mapped(toy, *overrides):
     return (*load_encoder(folders[-1], attention="eager"), text, folders)
 
 
-def vectors(encoder, text: ParallelText, tokenizer, **options):
+def vectors(encoder, text: ParallelText, tokenizer, representation="prototype"):
     """Language -> sentence vectors and means of words of what the maps were fitted to."""
     data = ParallelDataModule(
         text.tables(tokenizer), SequenceBuilder(tokenizer, {}, max_length=32), {}, pairs=1, batches=1, exponent=1,
@@ -48,7 +48,10 @@ def vectors(encoder, text: ParallelText, tokenizer, **options):
         for column, of in (("source", ENGLISH), ("target", language)):
             with torch.no_grad():
                 seen = encoder.represent(
-                    sentences_of(rows[column], of, data.layout), partner=None, representation="prototype", language=of
+                    sentences_of(rows[column], of, data.layout),
+                    partner=None,
+                    representation=representation,
+                    language=of,
                 )
             found.setdefault(of, []).append(torch.stack([seen.sentence, seen.mean]))
     return {language: torch.cat(parts, dim=1).double() for language, parts in found.items()}
@@ -57,9 +60,10 @@ def vectors(encoder, text: ParallelText, tokenizer, **options):
 @pytest.mark.parametrize("method", ["centred", "linear_map"])
 def test_every_language_has_the_mean_of_english_and_english_its_own_vectors(toy, method):
     encoder, tokenizer, text, _ = mapped(toy, f"method={method}")
-    found = vectors(encoder, text, tokenizer)
+    found, backbone = (vectors(encoder, text, tokenizer, one) for one in ("prototype", "backbone"))
     encoder.maps = None
     plain = vectors(encoder, text, tokenizer)
+    assert all(backbone[language].equal(plain[language]) for language in plain)
     assert found[ENGLISH].equal(plain[ENGLISH])
     for language in ("de", "fr"):
         torch.testing.assert_close(found[language].mean(1), plain[ENGLISH].mean(1), rtol=0, atol=1e-5)

@@ -115,7 +115,8 @@ class Tuning(nn.Module):
         faithful: how it differs from what was published; None: it does not.
         views: of a row whose activations are held at the same time.
         neutral: settings under which it is plain fine-tuning, to the bit.
-        weight: of its terms.
+        settings: its own kind of them.
+        weight: of its terms; 1 where the settings have none.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -158,8 +159,8 @@ class Tuning(nn.Module):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__()
-        self.parts = parts
-        self.weight = 1.0
+        self.settings, self.parts = settings, parts
+        self.weight: float = getattr(settings, "weight", 1.0)
 
     # What is learned from
 

@@ -15,7 +15,7 @@ from mlalign.data.readers.records import LabelledText
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
-from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning, refuse_spans
+from mlalign.finetuning.tunings.base import TargetLanguages, Tuning, refuse_spans
 from mlalign.tasks.updates import Row
 
 
@@ -69,9 +69,7 @@ class CodeSwitch(Tuning):
             """Of words alone."""
             return faithful if self.unit == Unit.word else None
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.settings = settings
+    settings: Settings
 
     def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
         """English rows with something replaced."""

@@ -16,7 +16,7 @@ from mlalign.config.settings import CLOSED_SHARE, at_least, setting
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
-from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning, refuse_frozen, refuse_spans
+from mlalign.finetuning.tunings.base import TargetLanguages, Tuning, refuse_frozen, refuse_spans
 from mlalign.losses import consistency_loss
 from mlalign.tasks.base import IGNORED, TaskBatch
 from mlalign.tasks.updates import Row
@@ -72,9 +72,7 @@ class Consistency(Tuning):
             """Nothing for noise."""
             return reads if self.view == View.code_switch else frozenset()
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.settings, self.weight = settings, settings.weight
+    settings: Settings
 
     def view(self, rows: Sequence[Row], epoch: int) -> Sequence[Row] | None:
         """English rows with some words replaced, none for noise."""

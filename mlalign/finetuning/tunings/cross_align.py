@@ -12,7 +12,7 @@ from torch.nn import functional
 from mlalign.config.schema import Train
 from mlalign.config.settings import at_least, setting
 from mlalign.finetuning.resources import Resources
-from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, Parts, TargetLanguages, Tuning
+from mlalign.finetuning.tunings.base import WITH_PAIRS, EncodedPairs, TargetLanguages, Tuning
 from mlalign.tasks.base import TaskBatch
 from mlalign.tasks.registry import learned_tasks
 from mlalign.tasks.updates import Pairs, Row
@@ -49,9 +49,7 @@ class CrossAlign(Tuning):
             """Both sides of as many pairs."""
             return WITH_PAIRS
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.settings, self.weight = settings, settings.weight
+    settings: Settings
 
     def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Pairs:
         """English sentences with their translations."""

@@ -68,9 +68,10 @@ class InstanceWeighting(Tuning):
         def passes(self, epochs: int) -> None:
             """Unlabelled text is read besides."""
 
+    settings: Settings
+
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.settings = settings
         self.weights: Float[Tensor, " examples"] | None = None
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:

@@ -57,9 +57,10 @@ class LanguageAdversary(Tuning):
             """Both sides of as many pairs."""
             return WITH_PAIRS
 
+    settings: Settings
+
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.settings, self.weight = settings, settings.weight
         self.discriminator = nn.Linear(parts.dim, 1)
 
     def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Pairs:

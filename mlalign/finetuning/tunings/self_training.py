@@ -62,9 +62,10 @@ class SelfTraining(Tuning):
         def passes(self, epochs: int) -> None:
             """Unlabelled text is read besides."""
 
+    settings: Settings
+
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.settings = settings
         self.learned: list[Row] = []  # from now on, beside English
 
     def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:

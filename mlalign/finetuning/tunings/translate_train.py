@@ -9,7 +9,7 @@ from mlalign.config.settings import CLOSED_SHARE, setting
 from mlalign.data.languages import canonical
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources
-from mlalign.finetuning.tunings.base import Parts, TargetLanguages, Tuning
+from mlalign.finetuning.tunings.base import TargetLanguages, Tuning
 from mlalign.tasks.updates import Row
 
 
@@ -36,9 +36,7 @@ class TranslateTrain(Tuning):
                 "tuning.translate_train.languages", self.chosen(resources), "choose tuning.translate_train.languages"
             )
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.settings = settings
+    settings: Settings
 
     def examples(self, rows: Sequence[Row], epoch: int) -> Sequence[Row]:
         """English rows in a drawn language; a row without a translation into it stays."""

@@ -15,7 +15,6 @@ from mlalign.finetuning.resources import PairSource, Resources
 from mlalign.finetuning.tunings.base import (
     WITH_PAIRS,
     EncodedPairs,
-    Parts,
     TargetLanguages,
     Tuning,
     Vector,
@@ -64,9 +63,7 @@ class XeroAlign(Tuning):
             other = "; parallel text instead of translated task text" if self.source == PairSource.parallel else ""
             return f"{faithful}{other}"
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        super().__init__(settings, parts)
-        self.settings, self.weight = settings, settings.weight
+    settings: Settings
 
     def pairs(self, rows: Sequence[Row], epoch: int, batch: int) -> Pairs:
         """Of one language, drawn at random and independent of the update's rows."""
