@@ -60,7 +60,7 @@ def _expected(columns: Sequence[str], found: int) -> str:
 
 
 def _places(path: Path, columns: Sequence[str], header: Sequence[str]) -> tuple[int, int]:
-    require_columns(f"{path}, line 1", columns, header, "set prepare.columns")
+    require_columns(f"{path}, line 1, its header", columns, header, "set prepare.columns")
     for column in columns:
         if header.count(column) > 1:
             raise DataError(

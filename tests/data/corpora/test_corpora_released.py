@@ -254,7 +254,7 @@ def test_lines_with_other_columns_are_refused_or_counted(tmp_path):
     dropped = Counter()
     assert read(place, on_bad_line="skip", dropped=dropped) == PAIRS
     assert dropped == {"wrong number of fields": 2}
-    with pytest.raises(DataError, match=r"line 1: expected a header .* english .* set prepare\.col"):
+    with pytest.raises(DataError, match=r"line 1, its header: expected the columns english, .*; set prepare\.col"):
         read(place, columns=("english", "german"))
 
 
