@@ -121,7 +121,10 @@ def refuse_missing(composed: DictConfig | ListConfig) -> None:
     """Hydra lets a forgotten ``???`` pass."""
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
-        raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE")
+        schema = OmegaConf.get_type(composed)
+        said = descriptions(schema).get(missing[0]) if schema is not None and is_dataclass(schema) else None
+        what = f" ({said})" if said else ""
+        raise ConfigError(f"{', '.join(missing)}: a value is needed; give it as {missing[0]}=VALUE{what}")
 
 
 def merged(schema: DictConfig, settings: Json) -> DictConfig | ListConfig:

@@ -67,7 +67,7 @@ def test_an_empty_pattern_does_not_walk_over_the_disk(runs):
         (Overlap("a", allowed=1.5), r"allowed=1.5: expected a share in \[0, 1\]"),
         (Show(points=3), "points=3: expected at least 10"),
         (AlignWords("a", "b", ["en"], "c"), "expected those of source and target"),
-        (Report(runs="a"), "report: a value is needed"),
+        (Report(runs="a"), r"report: a value is needed; give it as report=VALUE \(.*for report.html"),
     ],
     ids=["ngram", "allowed", "points", "languages", "report"],
 )
