@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ TokenLexicon = Mapping[str, Mapping[int, tuple[int, ...]]]  # the same of tokens
 
 SAMPLE, INDUCED = "sample", "induced"  # values of data.lexicon that are no paths
 LEAST = 0.1  # of both probabilities of an induced pair (Ammar et al. 2016, arXiv:1602.01925)
-PAIR = re.compile(r"(?:^|[-_.])(?:en|eng)-([a-z]{2,3})(?=[-_.]|$)")  # en-de.txt, freedict-eng-deu.index
+PAIR = re.compile(r"(?:^|[-_.])(?:en|eng)-([a-z]{2,3})(?=[-_.]|$)", re.IGNORECASE)  # en-de.txt, freedict-eng-deu.index
 DIGITS = {
     digit: place for place, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 }
@@ -28,7 +29,10 @@ LONGEST_ENTRY = 1 << 16  # bytes; FreeDict's have hundreds
 MOST_DIGITS = 10  # of an offset or a length
 LONGEST_LINE = 4096  # characters of an entry's line
 LONGEST_HEADWORD = 1000  # characters of a headword with its pronunciation; no word has as many
-WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+# What a word is written with besides letters: the vowels of Hindi are marks, and Persian joins with U+200C.
+MARKS = "".join(chr(code) for code in range(0x10000) if unicodedata.category(chr(code))[0] == "M") + "\u200c\u200d"
+LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])*"
+WORD = re.compile(rf"{LETTERS}(?:['’-]{LETTERS})*")
 
 
 def read_lexicon(path: Path, languages: Collection[str]) -> Lexicon:
@@ -95,7 +99,7 @@ def dictionary_files(path: Path) -> dict[Path, str]:
     found = {
         one: canonical(match[1])
         for one in inside
-        if (match := PAIR.search(one.name)) and one.suffix not in (".dz", ".dict")
+        if (match := PAIR.search(one.name)) and one.suffix.casefold() not in (".dz", ".dict")
     }
     if not found:
         raise DataError(
@@ -119,6 +123,8 @@ def induced(pairs: Iterable[tuple[str, str]]) -> Translations:
         english.add(source)
         other.add(target)
     forward = Model1(english.sentences(), other.sentences()).probabilities[1:].tocoo()
+    if not forward.nnz:  # no words on one side of every pair
+        return {}
     backward = Model1(other.sentences(), english.sentences()).probabilities[1:].T.tocsr()
     both = (forward.data >= LEAST) & (np.asarray(backward[forward.row, forward.col]).ravel() >= LEAST)
     order = np.lexsort((forward.col[both], -forward.data[both], forward.row[both]))

@@ -25,7 +25,7 @@ from mlalign.stages.parallel_text import ParallelText
 
 log = logging.getLogger(__name__)
 
-FORM = 1  # of the induced dictionaries in the cache; raise it when they change
+FORM = 2  # of the induced dictionaries in the cache; raise it when they change
 
 
 def lexicon_of(config: Train, text: ParallelText, languages: Sequence[str] | None = None) -> Lexicon:

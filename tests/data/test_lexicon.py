@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from mlalign.data.lexicon import DIGITS, induced, read_lexicon, token_lexicon
+from mlalign.data.lexicon import DIGITS, induced, read_lexicon, token_lexicon, words_of
 from mlalign.errors import DataError
 
 ENTRIES = {
@@ -47,7 +47,7 @@ def test_dictd_files_are_read(tmp_path):
     assert read_lexicon(tmp_path, ["fr", "de"]) == {"de": expected}
 
 
-@pytest.mark.parametrize("name", ["en-ru.txt", "en-ru.0-5000.txt", "eng-rus.tsv"])
+@pytest.mark.parametrize("name", ["en-ru.txt", "en-ru.0-5000.txt", "eng-rus.tsv", "EN-RU.TXT"])
 def test_lines_of_words_are_read(tmp_path, name):
     path = tmp_path / name
     path.write_text("The тот\nthe\tэтот самый\nhouse дом\nthe тот\n", encoding="utf-8")
@@ -119,6 +119,21 @@ def test_a_dictionary_is_induced_from_text():
     assert set(found) == set(words)
     assert all(translations[0] == word[::-1] for word, translations in found.items())
     assert np.mean([len(one) for one in found.values()]) < 1.1
+
+
+@pytest.mark.parametrize("pairs", [[], [("1", "2")], [("a", "2"), ("3", "b")]])
+def test_text_without_words_gives_no_dictionary(pairs):
+    assert not induced(pairs)
+
+
+def test_vowels_and_joiners_belong_to_their_words():
+    assert words_of("Don’t: किताब की 12 می\u200cخواهم cafe\u0301!") == [
+        "don’t",
+        "किताब",
+        "की",
+        "می\u200cخواهم",
+        "cafe\u0301",
+    ]
 
 
 def test_only_what_is_one_known_token_on_both_sides_is_kept():
