@@ -196,10 +196,8 @@ class Assembly:
             return VocabularyHead(transform, output.weight, None, vocabulary, vocabulary_ids=ids)
         untrained = untrained_head(model)
         if untrained:
-            log.info(
-                "The backbone has no masked-word head: a new one is trained, alone for %s",
-                plural(self.config.align.head_warmup, "step"),
-            )
+            alone = f", alone for {plural(self._head_warmup, 'step')} first" if self._head_warmup else ""
+            log.info("The backbone has no masked-word head: a new one is trained%s", alone)
         return VocabularyHead(
             word_transform(model),
             output.weight,
@@ -208,6 +206,12 @@ class Assembly:
             untrained,
             vocabulary_ids=ids,
         )
+
+    @property
+    def _head_warmup(self) -> int:
+        """Steps for a head alone that starts at random: none where words join later, who find another encoder then."""
+        at_once = any(one.needs().vocabulary and not getattr(one, "start", 0.0) for one in self.settings.values())
+        return self.config.align.head_warmup if at_once else 0
 
     def _weighting(self, objectives: ObjectiveSet) -> UncertaintyWeights | None:
         per_level = self.config.weighting.per == WeightingPer.level
@@ -223,7 +227,7 @@ class Assembly:
         return Optimisation(
             steps=align.steps,
             accumulate=align.accumulate,
-            head_warmup=align.head_warmup if head is not None and head.untrained else 0,
+            head_warmup=self._head_warmup if head is not None and head.untrained else 0,
             max_grad_norm=align.max_grad_norm,
             betas=(align.betas[0], align.betas[1]),
             warmup=align.warmup,

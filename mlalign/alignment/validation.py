@@ -1,11 +1,13 @@
 """The settings of the losses, which every objective checks for itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Needs, Objective
 from mlalign.config.enums import Links
+from mlalign.config.frozen import freeze
 from mlalign.config.parts import PartGroup
 from mlalign.config.schema import Train
 from mlalign.data.lexicon import SAMPLE, require_dictionary
@@ -15,7 +17,7 @@ from mlalign.models.sentence_encoder import modules_of
 
 
 def check_losses(config: Train) -> Train:
-    """The configuration with typed and complete settings of every loss that is present.
+    """The configuration with typed and complete settings of every loss that is present, and no links that none reads.
 
     Raises:
         ConfigError: see ``PartGroup.checked``; or ``align.cached`` with a loss of more than sentence vectors,
@@ -43,14 +45,17 @@ def check_losses(config: Train) -> Train:
     if starts and min(starts.values()) > 0:
         found = ", ".join(f"{key}={start:g}" for key, start in starts.items())
         raise ConfigError(f"{found}: until then nothing is learned; set {min(starts, key=lambda key: starts[key])}=0")
-    return config
+    if any(one.needs().links for one in settings.values()):
+        return config
+    return freeze(replace(config, data=replace(config.data, links=Links.none)))  # nobody reads them
 
 
 def _check_resources(name: str, needs: Needs, config: Train) -> None:
     """What a loss reads besides the text must be named, and files must be there."""
     if needs.links and config.data.links == Links.none:
         raise ConfigError(
-            f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a pretrained one"
+            f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a pretrained one, "
+            "or leave that loss out"
         )
     if needs.lexicon and config.data.lexicon != SAMPLE:  # which may be generated later
         require_dictionary(config.data.lexicon, config.data.root, f"losses.{name}")

@@ -6,6 +6,7 @@ from mlalign.config.validation import present
 from mlalign.errors import ConfigError, guess
 
 FUSION = "fusion"  # what can be taken away besides losses
+IF_PRESENT = "?"  # ends the name of a loss that only some methods have
 
 
 def apply_ablation(config: Train) -> None:
@@ -21,13 +22,16 @@ def apply_ablation(config: Train) -> None:
             "give what is to be taken away as +ablation.parts.NAME=[LOSS], with a name of your own"
         )
     ablation.name = "+".join(sorted(ablation.parts)) or "none"
+    had = present(config.losses)
     taken: dict[str, str] = {}  # -> the chosen ablation that names it
-    for choice, name in ((choice, name) for choice, names in sorted(ablation.parts.items()) for name in names):
+    for choice, asked in ((choice, name) for choice, names in sorted(ablation.parts.items()) for name in names):
+        name = asked.removesuffix(IF_PRESENT)
+        if name != asked and name not in had:
+            continue
         if name in taken:
             both = f"{taken[name]} and {choice} both take away {name}"
             raise ConfigError(f"ablation={ablation.name}: {both}; leave out one of them")
         taken[name] = choice
-    had = present(config.losses)
     for name in taken:
         if name not in (*had, FUSION):
             raise ConfigError(
