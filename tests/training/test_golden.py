@@ -16,9 +16,10 @@ from training.toy import ABLATIONS, batches, built, exact, fitted, without_dropo
 
 GOLDEN = Path(__file__).with_name("golden.json")
 ALIGNMENTS = {
-    "multilevel": [],
+    "multilevel": [],  # multilevel_v1
     "literal": ["method=literal"],
-    **{name: [f"ablation={name}"] for name in ABLATIONS},
+    "default": ["method=multilevel"],
+    **{name: [f"ablation={name}"] for name in ABLATIONS if name != "no_links"},
     "accumulate": ["align.accumulate=2"],
     "alternate": ["align.adversary.schedule=alternate", "align.adversary.discriminator_steps=2"],
     "mixture": ["losses.word_distribution.prediction=mixture", "align.adversary.input=token"],

@@ -23,7 +23,7 @@ def without_head(toy, *overrides: str):
     return built_by(maker)
 
 
-@pytest.mark.parametrize("method", ["multilevel", "mlm"])
+@pytest.mark.parametrize("method", ["multilevel_v1", "mlm"])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_only_the_head_moves_before_the_first_step(toy, tmp_path, method, accumulate):
     module, data = without_head(toy, f"method={method}", f"align.accumulate={accumulate}")
@@ -42,13 +42,13 @@ def test_only_the_head_moves_before_the_first_step(toy, tmp_path, method, accumu
 
 
 def test_then_everything_learns_along_the_usual_schedule(toy, tmp_path):
-    module, data = without_head(toy)
+    module, data = without_head(toy, "method=multilevel_v1")
     before, steps = state(module), Steps()
     loop = fitted(module, batches(data, 7), tmp_path, [steps])
     assert loop.global_step == 7
     moved = [name for name, value in state(module).items() if not value.equal(before[name])]
     assert any(".layer.0." in name for name in moved)
-    plain, its_data = built_by(aligner(toy, "align.steps=4", "align.head_warmup=3"))
+    plain, its_data = built_by(aligner(toy, "method=multilevel_v1", "align.steps=4", "align.head_warmup=3"))
     assert its_data.batches == 4  # its head came with the weights
     usual = Steps()
     fitted(plain, batches(its_data, 4), tmp_path, [usual])
@@ -69,3 +69,8 @@ def test_the_head_learns_masked_words(toy, tmp_path):
     fitted(module, batches(data, 60), tmp_path)
     module.eval()
     assert loss() < before - 0.02
+
+
+def test_a_head_whose_words_join_later_is_not_trained_alone(toy):
+    _, data = without_head(toy, "method=multilevel")
+    assert data.batches == 4

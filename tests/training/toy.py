@@ -34,11 +34,12 @@ PAIRS = 120
 LANGUAGES = ("de", "fr")
 METHODS = ("multilevel", "multilevel_v1", "literal", "mlm", "inter_sentence")
 ABLATIONS = (
-    "no_afm", "no_lang", "no_sent", "no_intra", "no_inter", "no_word", "no_mlm", "no_dist",
+    "no_afm", "no_lang", "no_sent", "no_intra", "no_inter", "no_word", "no_mlm", "no_dist", "no_links",
 )  # fmt: skip
 REFUSED = {  # takes away what the method does not have, or all that it has
     *(("mlm", name) for name in ABLATIONS),
     *(("inter_sentence", name) for name in ABLATIONS),
+    *((name, "no_links") for name in ("multilevel_v1", "literal")),
 }
 WORDS = {
     "subject": ["bank", "market", "river", "teacher", "army", "engine", "garden", "doctor"],
