@@ -9,17 +9,17 @@ from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Union, get_args, get_origin, get_type_hints
 
 from mlalign.config import enums
 from mlalign.config.folder import CONF
-from mlalign.config.settings import group_in
+from mlalign.config.settings import Range, group_in
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 COLUMN = 44  # of the words behind a key
-KINDS = {
+KINDS: Mapping[object, str] = {
     bool: "true | false",
     str: "text",
     int: "a whole number",
@@ -67,13 +67,13 @@ def _phrase(comment: str) -> str:
     return text if text[1:2].isupper() or text.startswith("Lightning") else f"{text[:1].lower()}{text[1:]}"
 
 
-def takes(hint: Any, allowed: Any = None) -> str:
+def takes(hint: object, allowed: Range | None = None) -> str:
     """Values of a type within a range, in words."""
     if get_origin(hint) in (Union, UnionType):
         inner = [allowed.expected] if allowed else [takes(one) for one in get_args(hint) if one is not NoneType]
         return " or ".join(filter(None, [*inner, "null"]))
     if allowed:
-        return str(allowed.expected)
+        return allowed.expected
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return " | ".join(hint)
     return KINDS.get(get_origin(hint) or hint, "")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
@@ -60,7 +60,9 @@ class AlignmentStage(EncoderStage):
         log.info("A budget of %g %s allows %s", align.budget.amount, align.budget.unit, plural(steps, "step"))
         return freeze(replace(self.asked, align=replace(align, steps=steps)))
 
-    def assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
+    def assembled(
+        self, config: Train, attention: str
+    ) -> tuple[AlignmentModule, ParallelDataModule, PreTrainedTokenizerBase]:
         """What is trained, on what, and the tokenizer."""
         model, tokenizer = self.backbone.load(attention)
         vocabulary, tables = vocabulary_size(tokenizer), self.tables(tokenizer)
