@@ -65,7 +65,8 @@ class MaskedSideModule(StageModule):
         mean = masked_word_loss(words, output.weight[: self.vocabulary], bias, side.original[side.masked])
         loss = mean * len(words) / per_rank(len(words))
         self.divergence.watch(self.global_step, {"loss": loss.detach()}, [Learned(batch.languages[1], batch.rows)])
-        self.log(f"{self.language} masked words", loss.detach(), prog_bar=True, logger=False, batch_size=1)
+        if self.is_reported(batch_idx):
+            self.show({f"{self.language} masked words": loss.detach()})
         return loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -105,12 +105,14 @@ class AlignmentModule(StageModule):
         for name, objective in self.objectives.opposed().items():
             losses["discriminator"] = self.train_discriminator(objective, encoded) + losses.get("discriminator", 0)
             losses[name] = objective(encoded)
-        with self.synchronised_at(batch.place):
+        ends_update = self.optimisation.ends_update(batch.place)
+        with nullcontext() if ends_update else unsynchronised(self.trainer):  # ranks exchange gradients once an update
             total = self.total(losses, progress)
             self.manual_backward(total / self.optimisation.accumulate)
         self.watch(losses, batch)
         self.report(encoded, losses, batch.place)
-        self.step_at(batch.place)
+        if ends_update:
+            self.step_players()
         self.update_prototypes(encoded)
         self.objectives.stepped(encoded)
 
@@ -200,15 +202,6 @@ class AlignmentModule(StageModule):
 
     # Updates
 
-    def synchronised_at(self, place: int) -> AbstractContextManager[None]:
-        """Ranks exchange gradients in the last backward of an update only."""
-        return nullcontext() if self.optimisation.ends_update(place) else unsynchronised(self.trainer)
-
-    def step_at(self, place: int) -> None:
-        """Both players step at the last batch of an update."""
-        if self.optimisation.ends_update(place):
-            self.step_players()
-
     def step_players(self) -> None:
         """Update, move the learning rates, forget the gradients."""
         if self.objectives.opposed() and not self.optimisation.alternate:
@@ -287,8 +280,7 @@ class AlignmentModule(StageModule):
 
     def report(self, encoded: EncodedBatch, losses: Mapping[str, Tensor], place: int) -> None:
         """Every so many batches: losses unweighted, learned weights, rates, speed; norms of the update before."""
-        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
-        if not every or place % every:
+        if not self.is_reported(place):
             return
         self.divergence.check()
         values: dict[str, Tensor | float] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
@@ -314,7 +306,7 @@ class AlignmentModule(StageModule):
             logger.log_metrics({f"align/{name}": value for name, value in shown.items()}, place)
             logger.save()
         if encoded.first is not None:
-            self.log("in_batch", shown["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
+            self.show({"in_batch": shown["in_batch_accuracy"]})
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Pairs never trained on, encoded as at inference."""
@@ -325,7 +317,7 @@ class AlignmentModule(StageModule):
         measures = self.held_out.measures()
         if measures:
             self.log_dict({f"held_out/{name}": value for name, value in measures.items()})
-            self.log("held_out", measures["retrieval/mean"], prog_bar=True, logger=False)
+            self.show({"held_out": measures["retrieval/mean"]})
             self.diagnostics.compare(measures)
 
 

@@ -65,10 +65,6 @@ class Parts:
         """The language that is learned."""
         return canonical(self.resources.files.source)
 
-    def epoch_after(self, share: float) -> int:
-        """See ``first_epoch_after``."""
-        return first_epoch_after(share, self.epochs)
-
     def drawn(self, number: int, of: int, epoch: int, batch: int, *purpose: str) -> NDArray[np.int64]:
         """Places of ``number`` things, or of all where there are not as many, drawn for one update."""
         random = stream(self.seed, self.name, epoch, batch, *purpose)
