@@ -176,7 +176,7 @@ def alignment_price(
 
 
 def finetuning_price(
-    of: Pricing, name: str, settings: Finetune, train: Ints, dev: Ints, *, passes: float = 1.0, views: int = 1
+    of: Pricing, name: str, settings: Finetune, train: Ints, dev: Ints, *, passes: float, views: int
 ) -> StagePrice:
     """Of learning labels, the source's dev included.
 
