@@ -56,12 +56,12 @@ class AlignmentModule(StageModule):
         optimisation: Optimisation,
         seed: int,
     ) -> None:
-        super().__init__("align", optimisation.max_grad_norm)
+        super().__init__("align", optimisation.align.max_grad_norm)
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoded.encoder, encoded.head, weighting, objectives
         self.companions, self.encoded = nn.ModuleDict(encoded.companions), encoded
         self.partner_drop, self.per_level = partner_drop, per_level
-        self.optimisation, self.seed = optimisation, seed
+        self.optimisation, self.align, self.seed = optimisation, optimisation.align, seed
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
         self.held_out = HeldOut(self.encoder, seed)
         # DDP would wait for the opponents in backward passes that do not reach them
@@ -108,7 +108,7 @@ class AlignmentModule(StageModule):
         ends_update = self.optimisation.ends_update(batch.place)
         with nullcontext() if ends_update else unsynchronised(self.trainer):  # ranks exchange gradients once an update
             total = self.total(losses, progress)
-            self.manual_backward(total / self.optimisation.accumulate)
+            self.manual_backward(total / self.align.accumulate)
         self.watch(losses, batch)
         self.report(encoded, losses, batch.place)
         if ends_update:
@@ -126,7 +126,7 @@ class AlignmentModule(StageModule):
             encoded = self.encode(batch, batch.views)
         losses = vocabulary_losses(self.objectives.vocabulary(), encoded)
         self.watch(losses, batch)
-        total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
+        total = torch.stack(list(losses.values())).sum() / self.align.accumulate
         for parameter, gradient in zip(
             self.head.untrained, torch.autograd.grad(total, self.head.untrained), strict=True
         ):
@@ -178,7 +178,7 @@ class AlignmentModule(StageModule):
     def train_discriminator(self, objective: Objective, encoded: EncodedBatch) -> Float[Tensor, ""]:
         """The opponent's loss; under the alternate schedule it learns from it at once."""
         loss = objective.opponent_loss(encoded)
-        for _ in range(self.optimisation.discriminator_steps if self.optimisation.alternate else 0):
+        for _ in range(self.align.adversary.discriminator_steps if self.optimisation.alternate else 0):
             with unsynchronised(self.trainer):
                 self.manual_backward(loss)
             self.step_discriminator()
@@ -248,17 +248,21 @@ class AlignmentModule(StageModule):
 
     def configure_optimizers(self) -> list[OptimizerLRSchedulerConfig]:
         """The generator's optimizer, whose groups have rates of their own, and the opponents'."""
-        rates = self.optimisation
+        align, rates = self.align, self.align.learning_rate
         opponents = [
             {"params": self.objectives.opponent_parameters(), "lr": rates.discriminator, "name": "discriminator"}
         ]
         players = [self.parameter_groups(), *([opponents] if self.objectives.opposed() else [])]
-        factors = [warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup), warmup_then_linear(rates.steps, 0)]
-        return list(map(along, build_optimizers(Adam, self, *players, betas=rates.betas), factors))
+        factors = [
+            warmup_then_linear(align.steps, align.warmup, self.optimisation.head_warmup),
+            warmup_then_linear(align.steps, 0),
+        ]
+        return list(map(along, build_optimizers(Adam, self, *players, betas=tuple(align.betas)), factors))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter of the generator once, each group with its peak rate."""
-        rates, encoder = self.optimisation, self.encoder
+        rates, encoder = self.align.learning_rate, self.encoder
+        of_embeddings = rates.backbone if rates.embeddings is None else rates.embeddings
         embeddings = encoder.backbone.get_input_embeddings().weight
         parts = (encoder.sentence_fusion, encoder.word_fusion, self.head)
         heads = [parameter for part in parts if part is not None for parameter in part.parameters()]
@@ -270,10 +274,10 @@ class AlignmentModule(StageModule):
         weights = [] if self.weighting is None else list(self.weighting.parameters())
         return [
             {"params": backbone, "lr": rates.backbone, "name": "backbone"},
-            {"params": adapter, "lr": rates.adapter, "name": "adapter"},
-            {"params": [embeddings], "lr": rates.embeddings, "name": "embeddings"},
+            {"params": adapter, "lr": self.optimisation.adapter, "name": "adapter"},
+            {"params": [embeddings], "lr": of_embeddings, "name": "embeddings"},
             {"params": heads, "lr": rates.heads, "name": "heads"},
-            {"params": weights, "lr": rates.weights * 20_000 / rates.steps, "name": "weights"},
+            {"params": weights, "lr": rates.weights * 20_000 / self.align.steps, "name": "weights"},
         ]
 
     # What is shown
