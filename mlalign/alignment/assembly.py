@@ -128,7 +128,6 @@ class Assembly:
                 config.align.head_warmup if head is not None and head.untrained else 0,
                 config.backbone.adapter.learning_rate,
             ),
-            seed=self.seed,
         )
         data = ParallelDataModule(
             tables,

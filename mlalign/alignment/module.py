@@ -42,7 +42,6 @@ class AlignmentModule(StageModule):
         partner_drop: share of batches in which masked tokens attend to their own sentence only.
         per_level: whether ``weighting`` knows levels instead of names.
         optimisation: learning rates, lengths, clipping.
-        seed: of dropout.
     """
 
     def __init__(
@@ -54,16 +53,15 @@ class AlignmentModule(StageModule):
         partner_drop: float,
         per_level: bool,
         optimisation: Optimisation,
-        seed: int,
     ) -> None:
         super().__init__("align", optimisation.align.max_grad_norm)
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoded.encoder, encoded.head, weighting, objectives
         self.companions, self.encoded = nn.ModuleDict(encoded.companions), encoded
         self.partner_drop, self.per_level = partner_drop, per_level
-        self.optimisation, self.align, self.seed = optimisation, optimisation.align, seed
+        self.optimisation, self.align, self.seed = optimisation, optimisation.align, optimisation.align.own_seed
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
-        self.held_out = HeldOut(self.encoder, seed)
+        self.held_out = HeldOut(self.encoder, self.seed)
         # DDP would wait for the opponents in backward passes that do not reach them
         theirs = {id(one) for one in objectives.opponent_parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
