@@ -87,6 +87,10 @@ MAKERS = {
     "parquet of translations": lambda tmp: parquet(
         tmp / "x.parquet", {"translation": [{"de": two, "en": one} for one, two in PAIRS]}
     ),
+    "parquet of categories": lambda tmp: parquet(
+        tmp / "x.parquet",
+        {code: pa.array(side).dictionary_encode() for code, side in zip(("en", "de"), columns(PAIRS), strict=True)},
+    ),
     "shards of parquet": lambda tmp: shards(tmp / "hub"),
 }
 
