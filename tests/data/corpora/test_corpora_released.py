@@ -292,6 +292,13 @@ def test_a_release_in_capitals_is_one(tmp_path):
     assert read(plain_files(tmp_path / "plain", ending=".GZ")) == PAIRS
 
 
+def test_a_cut_zip_in_capitals_is_not_told_to_be_one(tmp_path):
+    whole = moses_zip(tmp_path / "x.zip", PAIRS).read_bytes()
+    (tmp_path / "X.ZIP").write_bytes(whole[:200])
+    with pytest.raises(DataError, match=r"get it anew$"):
+        read(tmp_path / "X.ZIP")
+
+
 def test_members_of_a_zip_that_are_compressed_again_are_read(tmp_path):
     texts = {"X.de-en.en.gz": lines(one for one, _ in PAIRS), "X.de-en.de.GZ": lines(two for _, two in PAIRS)}
     place = write_zip(tmp_path / "de-en.zip", {name: gzip.compress(text) for name, text in texts.items()})
