@@ -168,7 +168,10 @@ def locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
+        try:
+            who = holder.read_text(encoding="utf-8")
+        except FileNotFoundError:  # it has only just begun, or is done
+            who = "another process"
         log.info("Waiting for %s, which has %s", who, path)
         lock.acquire()
     try:

@@ -3,12 +3,14 @@
 import logging
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from killed import Killer
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -145,6 +147,22 @@ def test_who_waits_says_for_whom(tmp_path, caplog):
     assert str(tmp_path / ".lock") in caplog.text
     holder.join()
     assert [one.name for one in tmp_path.iterdir()] == [".lock"]
+
+
+def test_who_waits_does_not_stumble_over_one_that_is_done_just_then(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(Path, "is_file", lambda path: True)  # the holder's name was there a moment ago
+    is_held = threading.Event()
+
+    def hold_without_name() -> None:
+        with FileLock(tmp_path / ".lock"):
+            is_held.set()
+            time.sleep(0.2)
+
+    threading.Thread(target=hold_without_name).start()
+    is_held.wait(20)
+    with caplog.at_level(logging.INFO, "mlalign.files"), locked(tmp_path / ".lock"):
+        pass
+    assert "Waiting for another process" in caplog.text
 
 
 def test_a_finished_part_can_be_published_where_there_is_nothing(tmp_path):

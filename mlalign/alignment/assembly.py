@@ -18,7 +18,6 @@ from mlalign.alignment.validation import settings_of
 from mlalign.alignment.views import build_views, views_read
 from mlalign.config.enums import (
     AdapterStage,
-    AdversarySchedule,
     FusionForm,
     Positions,
     Vocabulary,
@@ -124,8 +123,11 @@ class Assembly:
             self._weighting(objectives),
             partner_drop=config.fusion.partner_drop,
             per_level=config.weighting.per == WeightingPer.level,
-            optimisation=self._optimisation(head),
-            seed=self.seed,
+            optimisation=Optimisation(
+                config.align,
+                self._head_warmup if head is not None and head.untrained else 0,
+                config.backbone.adapter.learning_rate,
+            ),
         )
         data = ParallelDataModule(
             tables,
@@ -220,23 +222,3 @@ class Assembly:
         bound = self.config.weighting.bound
         form = self.config.weighting.form.value
         return UncertaintyWeights(names, form=form, bounds=(-bound, bound)) if names else None
-
-    def _optimisation(self, head: VocabularyHead | None) -> Optimisation:
-        align, adversary = self.config.align, self.config.align.adversary
-        rates = align.learning_rate
-        return Optimisation(
-            steps=align.steps,
-            accumulate=align.accumulate,
-            head_warmup=self._head_warmup if head is not None and head.untrained else 0,
-            max_grad_norm=align.max_grad_norm,
-            betas=(align.betas[0], align.betas[1]),
-            warmup=align.warmup,
-            backbone=rates.backbone,
-            embeddings=rates.backbone if rates.embeddings is None else rates.embeddings,
-            heads=rates.heads,
-            adapter=self.config.backbone.adapter.learning_rate,
-            discriminator=rates.discriminator,
-            weights=rates.weights,
-            discriminator_steps=adversary.discriminator_steps,
-            alternate=adversary.schedule == AdversarySchedule.alternate,
-        )

@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
-from itertools import islice
+from dataclasses import astuple, dataclass
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from mlalign.alignment.masked_side import MaskedSideModule
 from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.views import AGAIN, TARGET
-from mlalign.config.schema import Align
+from mlalign.config.schema import Budget
 from mlalign.cost import (
     FORWARD,
     BatchSize,
@@ -75,82 +75,63 @@ class BatchCost(NamedTuple):
     ends_update: bool
 
 
-def steps_within(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
+def steps_within(budget: Budget, module: AlignmentModule, data: ParallelDataModule) -> int:
     """The most steps that do not spend more than a budget.
 
     Args:
-        align: settings of the stage, with an amount.
+        budget: with an amount.
         module: as it begins, whatever its number of steps.
         data: what it learns from.
 
     Raises:
         ConfigError: the budget is spent before the first step.
     """
-    budget, before = align.budget, Spent()
-    assert budget.amount is not None
-    if not all(one.is_learned(0.0) for one in module.objectives.named().values()):
-        return _steps_of_a_share(align, module, data)
-    for spent in spending(align, module, data):
-        cost = getattr(spent, budget.unit.value)
-        if cost > budget.amount and before.steps:
-            return before.steps
-        if cost > budget.amount:
-            raise ConfigError(
-                f"align.budget.amount={budget.amount:g}: the first step costs {cost:g} {budget.unit}; "
-                "give a larger amount"
-            )
-        before = spent
-    raise AssertionError("a run that never ends spends everything")
+    amount, unit = budget.amount, budget.unit.value
+    assert amount is not None
+
+    def cost(steps: int) -> int:
+        return int(getattr(spent_by(module, data, steps), unit))
+
+    if all(one.is_learned(0.0) for one in module.objectives.named().values()):
+        steps = sum(1 for _ in takewhile(lambda spent: getattr(spent, unit) <= amount, spending(module, data)))
+    else:  # where losses begin at a share of the run, what a step costs depends on how many there are
+        most = 1
+        while cost(most) <= amount:
+            most *= 2
+        steps = bisect_left(range(most), True, key=lambda steps: steps > 0 and cost(steps) > amount) - 1
+    if not steps:
+        raise ConfigError(
+            f"align.budget.amount={amount:g}: the first step costs {cost(1):g} {unit}; give a larger amount"
+        )
+    return steps
 
 
-def _steps_of_a_share(align: Align, module: AlignmentModule, data: ParallelDataModule) -> int:
-    """The same where a loss begins at a share of the run, so that what a step costs depends on how many there are."""
-    budget = align.budget
-    assert budget.amount is not None
-
-    def is_within(steps: int) -> bool:
-        return bool(getattr(spent_by(align, module, data, steps), budget.unit.value) <= budget.amount)
-
-    most = 1
-    while is_within(most):
-        most *= 2
-    steps = bisect_left(range(most), True, key=lambda steps: steps > 0 and not is_within(steps)) - 1
-    if steps:
-        return steps
-    raise ConfigError(f"align.budget.amount={budget.amount:g}: the first step costs more; give a larger amount")
-
-
-def spent_by(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None) -> Spent:
+def spent_by(module: AlignmentModule, data: ParallelDataModule, steps: int | None = None) -> Spent:
     """What the whole run spends, or one of so many steps."""
-    steps = module.optimisation.steps if steps is None else steps
-    return next(islice(spending(align, module, data, steps), steps - 1, None))
+    steps = module.align.steps if steps is None else steps
+    return next(islice(spending(module, data, steps), steps - 1, None))
 
 
-def spending(
-    align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None
-) -> Iterator[Spent]:
+def spending(module: AlignmentModule, data: ParallelDataModule, steps: int | None = None) -> Iterator[Spent]:
     """What is spent after each update of the encoder, of a run without end; see ``batch_costs``."""
     updates = pairs = flops = 0
     tokens = 0.0
-    for cost in batch_costs(align, module, data, steps):
+    for cost in batch_costs(module, data, steps):
         pairs, tokens, flops = pairs + cost.pairs, tokens + cost.tokens, flops + cost.flops
         if cost.ends_update:
             updates += 1
             yield Spent(updates, pairs, round(tokens), flops)
 
 
-def batch_costs(
-    align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int | None = None
-) -> Iterator[BatchCost]:
+def batch_costs(module: AlignmentModule, data: ParallelDataModule, steps: int | None = None) -> Iterator[BatchCost]:
     """What each batch costs, of a run without end; a head that learns alone goes before.
 
     Args:
-        align: settings of the stage.
         module: that learns.
         data: what it learns from.
         steps: of the run that losses begin at a share of; None: those of ``module``.
     """
-    plan = module.optimisation if steps is None else replace(module.optimisation, steps=steps)
+    align, plan = module.align, module.optimisation if steps is None else module.optimisation.of_steps(steps)
     objectives, model = module.objectives.named(), module.encoder.backbone.base_model
     frozen = bool(frozen_names(model))
     adapter = matrix_entries(model, learned=True) if frozen else 0
@@ -180,9 +161,9 @@ def batch_costs(
         yield BatchCost(size.pairs, tokens, flops, rows, plan.ends_update(key.batch) and not alone)
 
 
-def dear_words(align: Align, module: AlignmentModule, data: ParallelDataModule) -> str | None:
+def dear_words(module: AlignmentModule, data: ParallelDataModule) -> str | None:
     """What to say where most of a step goes into mixtures of softmaxes over a large vocabulary, else None."""
-    *_, cost = islice(batch_costs(align, module, data, LATE), LATE)
+    *_, cost = islice(batch_costs(module, data, LATE), LATE)
     vocabulary = 0 if module.head is None else len(module.head)
     share = vocabulary_operations(0, cost.rows.mixed, module.encoder.dim, vocabulary) / cost.flops
     if share <= DEAR or vocabulary < MANY:

@@ -25,10 +25,8 @@ class HeldOut:
     @torch.no_grad()
     def add(self, batch: HeldOutBatch) -> None:
         """Encode a batch."""
-        source, target = (
-            self.encoder.embedded(subwords, batch.language, of)
-            for subwords, of in ((batch.source, batch.pivot), (batch.target, batch.language))
-        )
+        source = self.encoder.embedded(batch.source, batch.language, batch.pivot)
+        target = self.encoder.embedded(batch.target, batch.language, batch.language)
         self.pivot = batch.pivot
         self._parts.setdefault(batch.language, []).append(
             HeldOutPairs(

@@ -33,7 +33,6 @@ class MaskedSideModule(StageModule):
         groups: parameters and their peak learning rates.
         steps: updates.
         fixed: ids whose embeddings stay as they are.
-        seed: of dropout.
     """
 
     def __init__(
@@ -47,17 +46,15 @@ class MaskedSideModule(StageModule):
         groups: Sequence[ParameterGroup],
         steps: int,
         fixed: Int[Tensor, " ids"],
-        seed: int,
     ) -> None:
         super().__init__("align", align.max_grad_norm)
         self.encoder, self.vocabulary, self.align, self.side = encoder, vocabulary, align, side
-        self.language, self.groups, self.steps, self.seed = language, groups, steps, seed
-        self.fixed = fixed
+        self.language, self.groups, self.steps, self.fixed = language, groups, steps, fixed
         self.transform = word_transform(encoder.backbone)
 
     def training_step(self, batch: ParallelBatch, batch_idx: int) -> Float[Tensor, ""]:
         """The loss of a batch, whose mean over ranks is that of all its hidden words."""
-        seed_everything_for(self.seed, "masked side", self.language, batch.place, self.global_rank)
+        seed_everything_for(self.align.own_seed, "masked side", self.language, batch.place, self.global_rank)
         side = getattr(batch.first, self.side)
         output: Any = self.encoder.backbone.get_output_embeddings()
         bias = None if output.bias is None else output.bias[: self.vocabulary]
@@ -65,7 +62,8 @@ class MaskedSideModule(StageModule):
         mean = masked_word_loss(words, output.weight[: self.vocabulary], bias, side.original[side.masked])
         loss = mean * len(words) / per_rank(len(words))
         self.divergence.watch(self.global_step, {"loss": loss.detach()}, [Learned(batch.languages[1], batch.rows)])
-        self.log(f"{self.language} masked words", loss.detach(), prog_bar=True, logger=False, batch_size=1)
+        if self.is_reported(batch_idx):
+            self.show({f"{self.language} masked words": loss.detach()})
         return loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

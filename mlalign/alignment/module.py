@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -42,7 +42,6 @@ class AlignmentModule(StageModule):
         partner_drop: share of batches in which masked tokens attend to their own sentence only.
         per_level: whether ``weighting`` knows levels instead of names.
         optimisation: learning rates, lengths, clipping.
-        seed: of dropout.
     """
 
     def __init__(
@@ -54,16 +53,15 @@ class AlignmentModule(StageModule):
         partner_drop: float,
         per_level: bool,
         optimisation: Optimisation,
-        seed: int,
     ) -> None:
-        super().__init__("align", optimisation.max_grad_norm)
+        super().__init__("align", optimisation.align.max_grad_norm)
         self.automatic_optimization = False
         self.encoder, self.head, self.weighting, self.objectives = encoded.encoder, encoded.head, weighting, objectives
         self.companions, self.encoded = nn.ModuleDict(encoded.companions), encoded
         self.partner_drop, self.per_level = partner_drop, per_level
-        self.optimisation, self.seed = optimisation, seed
+        self.optimisation, self.align, self.seed = optimisation, optimisation.align, optimisation.align.own_seed
         self.diagnostics = Diagnostics(None if weighting is None else weighting.weight_bounds(), objectives.rules())
-        self.held_out = HeldOut(self.encoder, seed)
+        self.held_out = HeldOut(self.encoder, self.seed)
         # DDP would wait for the opponents in backward passes that do not reach them
         theirs = {id(one) for one in objectives.opponent_parameters()}
         self._ddp_params_and_buffers_to_ignore = [name for name, one in self.named_parameters() if id(one) in theirs]
@@ -105,12 +103,14 @@ class AlignmentModule(StageModule):
         for name, objective in self.objectives.opposed().items():
             losses["discriminator"] = self.train_discriminator(objective, encoded) + losses.get("discriminator", 0)
             losses[name] = objective(encoded)
-        with self.synchronised_at(batch.place):
+        ends_update = self.optimisation.ends_update(batch.place)
+        with nullcontext() if ends_update else unsynchronised(self.trainer):  # ranks exchange gradients once an update
             total = self.total(losses, progress)
-            self.manual_backward(total / self.optimisation.accumulate)
+            self.manual_backward(total / self.align.accumulate)
         self.watch(losses, batch)
         self.report(encoded, losses, batch.place)
-        self.step_at(batch.place)
+        if ends_update:
+            self.step_players()
         self.update_prototypes(encoded)
         self.objectives.stepped(encoded)
 
@@ -124,7 +124,7 @@ class AlignmentModule(StageModule):
             encoded = self.encode(batch, batch.views)
         losses = vocabulary_losses(self.objectives.vocabulary(), encoded)
         self.watch(losses, batch)
-        total = torch.stack(list(losses.values())).sum() / self.optimisation.accumulate
+        total = torch.stack(list(losses.values())).sum() / self.align.accumulate
         for parameter, gradient in zip(
             self.head.untrained, torch.autograd.grad(total, self.head.untrained), strict=True
         ):
@@ -176,7 +176,7 @@ class AlignmentModule(StageModule):
     def train_discriminator(self, objective: Objective, encoded: EncodedBatch) -> Float[Tensor, ""]:
         """The opponent's loss; under the alternate schedule it learns from it at once."""
         loss = objective.opponent_loss(encoded)
-        for _ in range(self.optimisation.discriminator_steps if self.optimisation.alternate else 0):
+        for _ in range(self.align.adversary.discriminator_steps if self.optimisation.alternate else 0):
             with unsynchronised(self.trainer):
                 self.manual_backward(loss)
             self.step_discriminator()
@@ -199,15 +199,6 @@ class AlignmentModule(StageModule):
                 self.encoder.prototypes.update(language, side.prototype)
 
     # Updates
-
-    def synchronised_at(self, place: int) -> AbstractContextManager[None]:
-        """Ranks exchange gradients in the last backward of an update only."""
-        return nullcontext() if self.optimisation.ends_update(place) else unsynchronised(self.trainer)
-
-    def step_at(self, place: int) -> None:
-        """Both players step at the last batch of an update."""
-        if self.optimisation.ends_update(place):
-            self.step_players()
 
     def step_players(self) -> None:
         """Update, move the learning rates, forget the gradients."""
@@ -255,17 +246,21 @@ class AlignmentModule(StageModule):
 
     def configure_optimizers(self) -> list[OptimizerLRSchedulerConfig]:
         """The generator's optimizer, whose groups have rates of their own, and the opponents'."""
-        rates = self.optimisation
+        align, rates = self.align, self.align.learning_rate
         opponents = [
             {"params": self.objectives.opponent_parameters(), "lr": rates.discriminator, "name": "discriminator"}
         ]
         players = [self.parameter_groups(), *([opponents] if self.objectives.opposed() else [])]
-        factors = [warmup_then_linear(rates.steps, rates.warmup, rates.head_warmup), warmup_then_linear(rates.steps, 0)]
-        return list(map(along, build_optimizers(Adam, self, *players, betas=rates.betas), factors))
+        factors = [
+            warmup_then_linear(align.steps, align.warmup, self.optimisation.head_warmup),
+            warmup_then_linear(align.steps, 0),
+        ]
+        return list(map(along, build_optimizers(Adam, self, *players, betas=tuple(align.betas)), factors))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter of the generator once, each group with its peak rate."""
-        rates, encoder = self.optimisation, self.encoder
+        rates, encoder = self.align.learning_rate, self.encoder
+        of_embeddings = rates.backbone if rates.embeddings is None else rates.embeddings
         embeddings = encoder.backbone.get_input_embeddings().weight
         parts = (encoder.sentence_fusion, encoder.word_fusion, self.head)
         heads = [parameter for part in parts if part is not None for parameter in part.parameters()]
@@ -277,18 +272,17 @@ class AlignmentModule(StageModule):
         weights = [] if self.weighting is None else list(self.weighting.parameters())
         return [
             {"params": backbone, "lr": rates.backbone, "name": "backbone"},
-            {"params": adapter, "lr": rates.adapter, "name": "adapter"},
-            {"params": [embeddings], "lr": rates.embeddings, "name": "embeddings"},
+            {"params": adapter, "lr": self.optimisation.adapter, "name": "adapter"},
+            {"params": [embeddings], "lr": of_embeddings, "name": "embeddings"},
             {"params": heads, "lr": rates.heads, "name": "heads"},
-            {"params": weights, "lr": rates.weights * 20_000 / rates.steps, "name": "weights"},
+            {"params": weights, "lr": rates.weights * 20_000 / self.align.steps, "name": "weights"},
         ]
 
     # What is shown
 
     def report(self, encoded: EncodedBatch, losses: Mapping[str, Tensor], place: int) -> None:
         """Every so many batches: losses unweighted, learned weights, rates, speed; norms of the update before."""
-        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # as profiler
-        if not every or place % every:
+        if not self.is_reported(place):
             return
         self.divergence.check()
         values: dict[str, Tensor | float] = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
@@ -314,7 +308,7 @@ class AlignmentModule(StageModule):
             logger.log_metrics({f"align/{name}": value for name, value in shown.items()}, place)
             logger.save()
         if encoded.first is not None:
-            self.log("in_batch", shown["in_batch_accuracy"], prog_bar=True, logger=False, batch_size=1)
+            self.show({"in_batch": shown["in_batch_accuracy"]})
 
     def validation_step(self, batch: HeldOutBatch, batch_idx: int) -> None:
         """Pairs never trained on, encoded as at inference."""
@@ -325,7 +319,7 @@ class AlignmentModule(StageModule):
         measures = self.held_out.measures()
         if measures:
             self.log_dict({f"held_out/{name}": value for name, value in measures.items()})
-            self.log("held_out", measures["retrieval/mean"], prog_bar=True, logger=False)
+            self.show({"held_out": measures["retrieval/mean"]})
             self.diagnostics.compare(measures)
 
 

@@ -136,11 +136,10 @@ def join(cluster: ClusterEnvironment, config: Train) -> Train:
 
 def refuse_unshared(config: Train, devices: int) -> None:
     """A batch is that of all devices together, whatever their number."""
-    pairs, every, thin = config.align.batch_size, config.align.word_distribution_every, config.align.masked_every
-    views = views_read(Assembly(config).needs)
+    pairs, thin, assembly = config.align.batch_size, config.align.masked_every, Assembly(config)
+    views = views_read(assembly.needs)
     rows, masked, less = pairs // 2, -(-pairs // thin) if "masked" in views else pairs, pairs // devices * devices
     is_mixed = rows % devices > 0 and "mixed" in views  # which has two pairs in a row
-    is_chosen = "word_distribution" in config.losses
     faults = {
         f"align.batch_size={pairs} is the batch of all {devices} devices together and no multiple of {devices}; take "
         f"{less or devices} or {less + devices}": pairs % devices > 0,
@@ -148,10 +147,10 @@ def refuse_unshared(config: Train, devices: int) -> None:
         f"multiple of {devices} devices; take a multiple of {2 * devices}, or one device": is_mixed,
         f"align.masked_every={thin} leaves {masked} of align.batch_size={pairs} pairs, no multiple of {devices} "
         "devices; change one of them": masked % devices > 0,
-        f"align.word_distribution_every={every}: each of {devices} devices has only {masked // devices} of "
-        f"align.batch_size={pairs}; lower it, or raise align.batch_size": is_chosen and masked // devices < every,
     }
     refuse(told(faults))
+    for settings in assembly.settings.values():
+        refuse(settings.check_share(config.align, devices, masked // devices))
 
 
 def launch(job: Job, config: Train, devices: int) -> None:

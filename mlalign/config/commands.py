@@ -35,8 +35,8 @@ class Tables:
     @property
     def of_comparison(self) -> JsonObject:
         """The keyword arguments of ``reporting.comparison.comparison``."""
-        alike = ("baseline", "paper", "mixed_budget", "every_system", "resamples")
-        return {"kind": self.table, "mixed": self.mixed_code, **{key: getattr(self, key) for key in alike}}
+        alike = ("baseline", "paper", "mixed_code", "mixed_budget", "every_system", "resamples")
+        return {"kind": self.table, **{key: getattr(self, key) for key in alike}}
 
 
 @dataclass

@@ -3,23 +3,23 @@
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Union, get_args, get_origin
 
 from mlalign.config import enums
 from mlalign.config.folder import CONF
-from mlalign.config.settings import group_in
+from mlalign.config.settings import Range, group_in, leaves
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 COLUMN = 44  # of the words behind a key
-KINDS = {
+KINDS: Mapping[object, str] = {
     bool: "true | false",
     str: "text",
     int: "a whole number",
@@ -40,24 +40,21 @@ class Description:
         return "; ".join(filter(None, (self.takes, self.means)))
 
 
-def descriptions(schema: "type[DataclassInstance]", prefix: str = "") -> dict[str, Description]:
+def descriptions(schema: "type[DataclassInstance]") -> dict[str, Description]:
     """Full key of every setting and group of a schema -> what is said of it there."""
-    hints, said = get_type_hints(schema), comments(schema)
     found: dict[str, Description] = {}
-    for one in fields(schema):
-        key, inner = f"{prefix}{one.name}", group_in(hints[one.name])
-        if inner:
-            is_always = inner is hints[one.name]
-            means = (inspect.getdoc(inner) or "").split("\n")[0] if is_always else said[one.name]
-            found |= {key: Description("", _phrase(means))} | descriptions(inner, f"{key}.")
-        else:
-            kinds = [kind for kind in (hints[one.name], *get_args(hints[one.name])) if isinstance(kind, type)]
-            means = said[one.name] or _comments_of_choices().get(kinds[0].__name__ if kinds else "", "")
-            values = takes(hints[one.name], one.metadata.get("allowed"))
-            is_said = "null:" in means  # what null does, and so that it may be
-            found[key] = Description(
-                values.removesuffix("null").removesuffix(" or ") if is_said else values, _phrase(means)
-            )
+    for key, leaf in leaves(schema).items():
+        inner, means = group_in(leaf.hint), comments(leaf.group)[key.rpartition(".")[2]]
+        if inner is not None:
+            means = means if leaf.may_be_no_group else (inspect.getdoc(inner) or "").split("\n")[0]
+            found[key] = Description("", _phrase(means))
+            continue
+        kinds = [kind for kind in (leaf.hint, *get_args(leaf.hint)) if isinstance(kind, type)]
+        means = means or _comments_of_choices().get(kinds[0].__name__ if kinds else "", "")
+        values = takes(leaf.hint, leaf.allowed)
+        if "null:" in means:  # what null does, and so that it may be
+            values = values.removesuffix("null").removesuffix(" or ")
+        found[key] = Description(values, _phrase(means))
     return found
 
 
@@ -67,13 +64,13 @@ def _phrase(comment: str) -> str:
     return text if text[1:2].isupper() or text.startswith("Lightning") else f"{text[:1].lower()}{text[1:]}"
 
 
-def takes(hint: Any, allowed: Any = None) -> str:
+def takes(hint: object, allowed: Range | None = None) -> str:
     """Values of a type within a range, in words."""
     if get_origin(hint) in (Union, UnionType):
         inner = [allowed.expected] if allowed else [takes(one) for one in get_args(hint) if one is not NoneType]
         return " or ".join(filter(None, [*inner, "null"]))
     if allowed:
-        return str(allowed.expected)
+        return allowed.expected
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return " | ".join(hint)
     return KINDS.get(get_origin(hint) or hint, "")

@@ -117,6 +117,12 @@ class Leaf:
     allowed: Range | None
     affects: Affects
     compared: bool
+    group: type = object  # the class that declares it
+
+    @property
+    def may_be_no_group(self) -> bool:
+        """Whether it is a group that may be null."""
+        return group_in(self.hint) not in (None, self.hint)
 
 
 EVERYTHING = Leaf(Any, None, Affects.alignment, True)
@@ -128,7 +134,7 @@ def leaves(schema: "type[DataclassInstance]", prefix: str = "", group: Leaf = EV
     hints, found = get_type_hints(schema), dict[str, Leaf]()
     for one in fields(schema):
         key, said = f"{prefix}{one.name}", {name: value for name, value in one.metadata.items() if value is not None}
-        found[key] = replace(group, **{"allowed": None, "hint": hints[one.name], **said})
+        found[key] = replace(group, **{"allowed": None, "hint": hints[one.name], "group": schema, **said})
         if inner := group_in(hints[one.name]):
             found |= leaves(inner, f"{key}.", found[key])
     return found

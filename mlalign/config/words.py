@@ -13,7 +13,8 @@ from mlalign.errors import ConfigError
 
 FREE = ("trainer.options", "logger.options")  # what users may add keys to
 SHORT = {"backbone.adapter": "backbone.adapter.form"}  # a group -> the setting in it that one word chooses
-NULL_GROUPS = ("task.files.", "task.table.", "task.release.")  # null in some tasks, so that their keys are added
+# Null in some tasks, so that their keys are added.
+NULL_GROUPS = tuple(f"{key}." for key, leaf in leaves(Train).items() if leaf.may_be_no_group)
 PATHS = {  # keys whose values are paths or patterns of paths, in the order of the schemas
     key: None
     for schema in (Train, *(one.schema for one in COMMANDS.values()))

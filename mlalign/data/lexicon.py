@@ -95,7 +95,7 @@ def dictionary_files(path: Path) -> dict[Path, str]:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder, named in data.lexicon (docs/data.md says where to get one)")
-    inside = sorted(path.iterdir()) if path.is_dir() else [path]
+    inside = sorted(path.glob("[!.]*")) if path.is_dir() else [path]
     found = {
         one: canonical(match[1])
         for one in inside

@@ -62,6 +62,12 @@ def read_batches(path: Path, about: pq.FileMetaData, columns: Sequence[str], row
                 yield batch
 
 
+def is_text(form: pa.DataType) -> bool:
+    """Whether a column holds text, or categories that are texts."""
+    values = form.value_type if pa.types.is_dictionary(form) else form
+    return pa.types.is_string(values) or pa.types.is_large_string(values)
+
+
 def text_bytes(array: pa.Array) -> int:
     """How large an array is when every entry of its dictionaries is written out."""
     types = pa.types

@@ -234,7 +234,7 @@ class TaskFiles:
         encoded = sum(any(map(has_entity, one.parts)) for one in read.examples)
         tell_of_entities(read.path, encoded, len(read.examples))
         check_rows(
-            len(read.examples) + sum(read.dropped.values()),
+            read.rows,
             self.release.sizes,
             part,
             language,

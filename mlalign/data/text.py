@@ -182,7 +182,7 @@ def refuse_disguise(name: str, start: bytes) -> None:
 def what_it_is(path: Path) -> str:
     """A sentence for the message about a file that could not be read as what its name says; empty if it is that."""
     found = disguise_of(start_of(path))
-    return f". {found}" if found is not None and path.suffix not in found else ""
+    return f". {found}" if found is not None and path.suffix.casefold() not in found else ""
 
 
 def require_file(path: Path) -> Path:

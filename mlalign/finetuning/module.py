@@ -162,7 +162,7 @@ class FinetuningModule(StageModule):
             opponent.zero_grad()
         for schedule in schedules_of(self):
             schedule.step()
-        self.report(update, losses)
+        self.report(update, losses, step)
 
     def learn_rows(self, update: UpdateBatch, step: int) -> dict[str, Tensor]:
         """The gradient of the task's loss and of the tunings' terms; in the last part all ranks exchange theirs.
@@ -216,13 +216,15 @@ class FinetuningModule(StageModule):
         self.divergence.watch(step, {name: torch.stack(terms).sum()})
         return torch.stack(terms).sum()
 
-    def report(self, update: UpdateBatch, losses: Mapping[str, Tensor]) -> None:
+    def report(self, update: UpdateBatch, losses: Mapping[str, Tensor], step: int) -> None:
         """The losses, unweighted, and how much is padding."""
         examples = sum(len(part.examples) for part in update.parts)
         for name, loss in losses.items():
-            self.log(f"finetune/{name}", loss, prog_bar=name == "loss", batch_size=examples, sync_dist=True)
+            self.log(f"finetune/{name}", loss, batch_size=examples, sync_dist=True)
         padded = padded_percent([part.subwords for part in update.parts])
         self.log("finetune/padded_percent", padded, batch_size=examples, sync_dist=True)
+        if self.is_reported(step):
+            self.show({"finetune/loss": losses["loss"]})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A diverged run is never a checkpoint to resume from; tunings remember more than parameters."""
@@ -251,7 +253,9 @@ class FinetuningModule(StageModule):
                 "kept. Lower finetune.learning_rate"
             )
         predictions = self.task.predictions(self.dev, decoded)
-        self.log("finetune/dev", self.task.metric.score(predictions), prog_bar=True)
+        score = self.task.metric.score(predictions)
+        self.log("finetune/dev", score)
+        self.show({"finetune/dev": score})
 
     def predict_step(self, batch: TaskBatch, batch_idx: int) -> list[Piece[object]]:
         """Example, its first word or token, and what was decoded, of every sequence of a batch."""

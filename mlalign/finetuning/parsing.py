@@ -164,7 +164,9 @@ class ParsingModule(StageModule):
         total = _summed(self.arcs(batch, root, words), batch.heads) + _summed(named, batch.relations)
         loss = total / per_rank(batch.scored)
         self.divergence.watch(self.global_step, {"loss": loss.detach()}, [Learned(ENGLISH, batch.places)])
-        self.log("parse/loss", loss.detach(), prog_bar=True, batch_size=len(batch.places), sync_dist=True)
+        self.log("parse/loss", loss.detach(), batch_size=len(batch.places), sync_dist=True)
+        if self.is_reported(batch_idx):
+            self.show({"parse/loss": loss.detach()})
         return loss
 
     def validation_step(self, batch: TreeBatch, batch_idx: int) -> None:
@@ -184,7 +186,9 @@ class ParsingModule(StageModule):
         self._found = {}
         gold = [(tree.heads, tree.relations) for _, _, tree in self.held_out]
         self.scores = attachment_scores(gold, [found[place] for place in range(len(gold))])
-        self.log_dict({f"parse/{name}": score for name, score in self.scores.items()}, prog_bar=True)
+        named = {f"parse/{name}": score for name, score in self.scores.items()}
+        self.log_dict(named)
+        self.show(named)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimizer along one schedule."""

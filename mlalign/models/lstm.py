@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -10,11 +9,12 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
-    AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
+
+from mlalign.models.tiny import write_untrained
 
 
 class BiLstmConfig(PreTrainedConfig):
@@ -152,19 +152,6 @@ AutoModelForMaskedLM.register(BiLstmConfig, BiLstmForMaskedLM, exist_ok=True)
 
 
 def build_bilstm(folder: Path, tokenizer_folder: Path, *, layers: int, width: int, seed: int) -> None:
-    """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
-    config = BiLstmConfig(
-        vocab_size=len(tokenizer),
-        embedding_size=width,
-        hidden_size=width,
-        num_hidden_layers=layers,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = BiLstmForMaskedLM(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    """Write an untrained encoder, see ``write_untrained``."""
+    shape = {"embedding_size": width, "hidden_size": width, "num_hidden_layers": layers}
+    write_untrained(folder, tokenizer_folder, BiLstmForMaskedLM, seed, **shape)

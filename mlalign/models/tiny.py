@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, trainers
-from transformers import AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaTokenizer
+from transformers import AutoTokenizer, PreTrainedModel, XLMRobertaForMaskedLM, XLMRobertaTokenizer
 
 FORM = 3  # raise it when what is built below changes
 IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -62,19 +62,13 @@ def _settled(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     ]
 
 
-def build_tiny(
-    folder: Path,
-    tokenizer_folder: Path,
-    *,
-    layers: int,
-    width: int,
-    heads: int,
-    seed: int,
-) -> None:
-    """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
-    config = XLMRobertaConfig(
-        vocab_size=len(tokenizer),
+def build_tiny(folder: Path, tokenizer_folder: Path, *, layers: int, width: int, heads: int, seed: int) -> None:
+    """Write an untrained encoder of XLM-R's type, see ``write_untrained``."""
+    write_untrained(
+        folder,
+        tokenizer_folder,
+        XLMRobertaForMaskedLM,
+        seed,
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=heads,
@@ -82,12 +76,26 @@ def build_tiny(
         max_position_embeddings=514,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
     )
+
+
+def write_untrained(
+    folder: Path, tokenizer_folder: Path, kind: type[PreTrainedModel], seed: int, **shape: float
+) -> None:
+    """Write an untrained encoder beside the tokenizer it is for, as ``save_pretrained`` would.
+
+    Args:
+        folder: is filled.
+        tokenizer_folder: of the tokenizer.
+        kind: of the encoder, with a head.
+        seed: of the weights.
+        **shape: what the configuration holds besides the tokenizer's ids.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
+    ids = {f"{one}_token_id": getattr(tokenizer, f"{one}_token_id") for one in ("pad", "bos", "eos")}
+    config = kind.config_class(vocab_size=len(tokenizer), **ids, **shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = XLMRobertaForMaskedLM(config)
+        model = kind(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

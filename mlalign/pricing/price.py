@@ -246,19 +246,19 @@ def _encoder(config: Train, here: Here, scratch: Path, on: On) -> Encoder:
     steps, model = stage.config.align.steps, module.encoder.backbone
     pairs = text.pairs(data.tables) if isinstance(text, SampledText) else {}
     reads = f"parallel text: {counted(pairs)} pairs" if pairs else f"parallel text: {', '.join(text.languages)}"
-    batches = batches_of(stage.config.align, module, data, steps)
+    batches = batches_of(module, data, steps)
     tokens = batches.mean.tokens / max(1, batches.mean.pairs)
     cache = sum(pairs.values()) * (PAIR + FLOAT * tokens)
     found = Encoder(model, tokenizer, cache=cache, reads=(reads,), left_out=left_out)
     if _is_made(config, here):
         return replace(found, left_out=(), notes=(found_note,))
     device = on.by(lambda computing: alignment_rate(stage, batches.mean.flops, computing, scratch))
-    if hint := dear_words(stage.config.align, module, data):
+    if hint := dear_words(module, data):
         notes.append(hint)
     longest, seconds = batches.most, None
     if here.longer is not None:
         other = stage_of(here.longer)
-        whole = batches_of(other.config.align, *other.assembled(other.config, other.attention)[:2], steps)
+        whole = batches_of(*other.assembled(other.config, other.attention)[:2], steps)
         longest, seconds = whole.most, alignment_price(other.config.align, module, whole, whole.most, device).seconds
     made = alignment_price(stage.config.align, module, batches, longest, device)
     before = _read_before(config, stage, data.tables, pairs, Pricing(model, device, on.at_once))

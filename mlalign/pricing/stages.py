@@ -49,18 +49,18 @@ class Batches:
     final: Ints  # likewise, of those that make the prototypes at the end
 
 
-def batches_of(align: Align, module: AlignmentModule, data: ParallelDataModule, steps: int) -> Batches:
+def batches_of(module: AlignmentModule, data: ParallelDataModule, steps: int) -> Batches:
     """All of a run of so many steps.
 
     Where there are many, those of a shorter run are looked at, in which every loss has the same share, and batches in
     which a head learns alone are taken to cost as much as the others.
     """
-    plan = replace(module.optimisation, steps=steps)
+    plan, align = module.optimisation.of_steps(steps), module.align
     first, looked_at, of = 0, plan.batches, steps
     if plan.batches > SHORT:
-        of = max(1, LOOKED_AT // plan.accumulate)
-        first, looked_at = plan.head_warmup * plan.accumulate, of * plan.accumulate
-    costs = list(islice(batch_costs(align, module, data, of), first, first + looked_at))
+        of = max(1, LOOKED_AT // align.accumulate)
+        first, looked_at = plan.head_warmup * align.accumulate, of * align.accumulate
+    costs = list(islice(batch_costs(module, data, of), first, first + looked_at))
     rows = VocabularyRows(*(round(float(np.mean(kind))) for kind in zip(*(one.rows for one in costs), strict=True)))
     pairs, tokens, flops = (
         float(np.mean([getattr(one, key) for one in costs])) for key in ("pairs", "tokens", "flops")
@@ -176,7 +176,7 @@ def alignment_price(
 
 
 def finetuning_price(
-    of: Pricing, name: str, settings: Finetune, train: Ints, dev: Ints, *, passes: float = 1.0, views: int = 1
+    of: Pricing, name: str, settings: Finetune, train: Ints, dev: Ints, *, passes: float, views: int
 ) -> StagePrice:
     """Of learning labels, the source's dev included.
 

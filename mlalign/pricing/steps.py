@@ -81,7 +81,7 @@ def alignment_rate(stage: AlignmentStage, operations: float, computing: Computin
     config = freeze(replace(stage.asked, align=short))
     module, data, _ = stage.assembled(config, stage.attention)
     stage.configure_training(module.encoder.backbone)
-    costs = [cost.flops for cost in islice(batch_costs(short, module, data), STEPS + 1)]
+    costs = [cost.flops for cost in islice(batch_costs(module, data), STEPS + 1)]
     watch = Stopwatch()
     make_trainer(
         folder=scratch,

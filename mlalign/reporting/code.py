@@ -1,9 +1,8 @@
-"""Refusal of tables whose rows were made by different code."""
+"""Which runs were made by different code."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from mlalign.errors import ConfigError
 from mlalign.reporting.results import CodeHashes, Results
 from mlalign.reporting.runs import Run
 
@@ -24,19 +23,6 @@ def mixed_code(runs: Sequence[Run]) -> str:
             made[stage][code].append(run)
     found = [_described(stage, groups) for stage, groups in made.items() if len(groups) > 1]
     return "; ".join(found)
-
-
-def refuse_mixed_code(task: str, runs: Sequence[Run]) -> None:
-    """Rows of one table come from one code.
-
-    Raises:
-        ConfigError: naming the groups of runs and what differs.
-    """
-    if found := mixed_code(runs):
-        raise ConfigError(
-            f"task {task}: {found}. Name runs of one code, recompute the others with "
-            "resume=false, or set mixed_code=true, which the table's notes will say"
-        )
 
 
 def _stages(results: Results) -> Iterator[tuple[str, Code]]:

@@ -8,9 +8,8 @@ from typing import TypedDict
 
 from mlalign.errors import ConfigError, guess
 from mlalign.metrics.tasks import task_metrics
-from mlalign.reporting.code import mixed_code, refuse_mixed_code
 from mlalign.reporting.differences import differences, resampled_differences
-from mlalign.reporting.fairness import budget_of, mixed_budgets, refuse_mixed_budgets, with_best, with_missing
+from mlalign.reporting.fairness import budget_of, refuse_mixed, with_best, with_missing
 from mlalign.reporting.notes import notes_on, notes_on_systems
 from mlalign.reporting.paper import copied_rows, in_order, keeps_averages, misprints, reason_against
 from mlalign.reporting.results import Results, Spending, summary
@@ -39,7 +38,7 @@ def comparison(
     paper: bool = False,
     resamples: int = RESAMPLES,
     unfinished: Sequence[Unfinished] = (),
-    mixed: bool = False,
+    mixed_code: bool = False,
     mixed_budget: bool = False,
     every_system: bool = False,
 ) -> list[Table]:
@@ -53,7 +52,7 @@ def comparison(
         paper: show the paper's rows too, where they make sense.
         resamples: of the test items, for the paired bootstrap; 0 for none.
         unfinished: runs to be listed below the table of their task; below all, if it has none.
-        mixed: let runs of different code into one table, and note it.
+        mixed_code: let runs of different code into one table, and note it.
         mixed_budget: let alignments of different budgets into one table, and note it.
         every_system: end each table with the methods and tunings that have no run in it.
 
@@ -62,13 +61,11 @@ def comparison(
             different budgets, or no task has the baseline.
         DataError: runs contradict each other or their predictions.
     """
-    rows, runs_of = {}, by_task(runs)
+    rows, mixed, runs_of = {}, {}, by_task(runs)
+    allowed = [key for key, is_allowed in (("mixed_code", mixed_code), ("mixed_budget", mixed_budget)) if is_allowed]
     for task, found in runs_of.items():
         refuse_other_differences(task, found, kind)
-        if not mixed:
-            refuse_mixed_code(task, found)
-        if not mixed_budget:
-            refuse_mixed_budgets(task, found)
+        mixed[task] = refuse_mixed(task, found, allowed)
         rows[task] = rows_of(found, kind)
     if baseline is not None:
         _refuse_unknown(baseline, [name for one in rows.values() for name in one])
@@ -78,10 +75,7 @@ def comparison(
         results = [run.results for run in runs_of[task]]
         missed = [one for one in unfinished if one.task == task or one.task not in rows]
         notes = [*notes_on(table, results, resamples, missed), *notes_on_systems(table, rows[task])]
-        if different := mixed_code(runs_of[task]):
-            notes.append(f"Mixed code, as asked for: {different}.")
-        if different := mixed_budgets(runs_of[task]):
-            notes.append(f"Mixed budgets, as asked for: {different}.")
+        notes += [f"{name}, as asked for: {groups}." for name, groups in mixed[task].items()]
         if paper:
             table, note = _beside_the_paper(table, results)
             notes.append(note)

@@ -1,12 +1,13 @@
 """What makes rows comparable: what their systems read, what alignments cost, how they were tuned, who is missing."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlalign.config.identity import TUNED
 from mlalign.config.validation import method_names, part_names
 from mlalign.errors import ConfigError
+from mlalign.reporting.code import mixed_code
 from mlalign.reporting.rows import Rows
 from mlalign.reporting.runs import Run
 from mlalign.reporting.significance import TIED
@@ -70,17 +71,35 @@ def mixed_budgets(runs: Sequence[Run]) -> str:
     return f"runs were aligned with different budgets: {', '.join(parts)}"
 
 
-def refuse_mixed_budgets(task: str, runs: Sequence[Run]) -> None:
-    """Rows of one table had one budget.
+MIXTURES = {  # key that lets them into a table -> what they are called there, what finds them, what to do instead
+    "mixed_code": ("Mixed code", mixed_code, "Name runs of one code, recompute the others with resume=false"),
+    "mixed_budget": ("Mixed budgets", mixed_budgets, "Name runs of one align.budget"),
+}
+
+
+def refuse_mixed(task: str, runs: Sequence[Run], allowed: Collection[str] = ()) -> dict[str, str]:
+    """Rows of one table come from one code, and their alignments had one budget.
+
+    Args:
+        task: of the runs.
+        runs: of a table.
+        allowed: keys of ``MIXTURES``.
+
+    Returns:
+        What is mixed nevertheless, called as in ``MIXTURES`` -> which groups of runs there are.
 
     Raises:
-        ConfigError: naming the budgets and the runs.
+        ConfigError: naming the groups of runs and what differs.
     """
-    if found := mixed_budgets(runs):
-        raise ConfigError(
-            f"task {task}: {found}. Name runs of one align.budget, or set mixed_budget=true, which the table's "
-            "notes will say"
-        )
+    found = {}
+    for key, (name, groups_of, remedy) in MIXTURES.items():
+        if groups := groups_of(runs):
+            if key not in allowed:
+                raise ConfigError(
+                    f"task {task}: {groups}. {remedy}, or set {key}=true, which the table's notes will say"
+                )
+            found[name] = groups
+    return found
 
 
 def trials_of(rows: Rows) -> str:

@@ -12,8 +12,7 @@ from mlalign.config.settings import flattened
 from mlalign.config.trials import TRIALS
 from mlalign.errors import DataError
 from mlalign.files import CONFIG, Json, JsonObject, write_whole
-from mlalign.reporting.code import refuse_mixed_code
-from mlalign.reporting.fairness import refuse_mixed_budgets
+from mlalign.reporting.fairness import refuse_mixed
 from mlalign.reporting.recorded import held_out_of
 from mlalign.reporting.runs import Run, Unfinished, find_runs, find_unfinished
 from mlalign.reporting.variation import refuse_other_differences
@@ -138,8 +137,7 @@ def choices_among(runs: Sequence[Run], unfinished: Sequence[Unfinished] = ()) ->
             raise DataError(f"{run.folder}: not a trial; name the runs of train.py -m trial=range({TRIALS})")
     task = ", ".join(sorted({run.results.task for run in runs}))
     refuse_other_differences(task, runs, "main")
-    refuse_mixed_code(task, runs)
-    refuse_mixed_budgets(task, runs)
+    refuse_mixed(task, runs)
     trials: dict[str, dict[int, Trial]] = defaultdict(dict)
     for run in runs:
         number, of_method = run.results.config["trial"], trials[run.results.method]

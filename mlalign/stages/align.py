@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from mlalign import stopping
 from mlalign.alignment.assembly import Assembly
@@ -56,11 +56,13 @@ class AlignmentStage(EncoderStage):
         if align.budget.amount is None:
             return self.asked
         module, data, _ = self.assembled(replace(self.asked, align=replace(align, steps=1)), self.attention)
-        steps = steps_within(align, module, data)
+        steps = steps_within(align.budget, module, data)
         log.info("A budget of %g %s allows %s", align.budget.amount, align.budget.unit, plural(steps, "step"))
         return freeze(replace(self.asked, align=replace(align, steps=steps)))
 
-    def assembled(self, config: Train, attention: str) -> tuple[AlignmentModule, ParallelDataModule, Any]:
+    def assembled(
+        self, config: Train, attention: str
+    ) -> tuple[AlignmentModule, ParallelDataModule, PreTrainedTokenizerBase]:
         """What is trained, on what, and the tokenizer."""
         model, tokenizer = self.backbone.load(attention)
         vocabulary, tables = vocabulary_size(tokenizer), self.tables(tokenizer)
@@ -120,12 +122,12 @@ class AlignmentStage(EncoderStage):
             )
         languages, pairs = plural(len(data.tables), "language"), plural(sum(map(len, data.tables.values())), "pair")
         log.info("Aligning %s (%s) for %s", languages, pairs, plural(config.align.steps, "step"))
-        if hint := dear_words(config.align, module, data):
+        if hint := dear_words(module, data):
             log.info("%s", hint)
         trainer, minutes = partial(self.trainer, precision=computing["precision"]), config.trainer.checkpoint_minutes
         places = {"folder": folder, "resume_from": resume_from}
         seconds = align(module, data, config.align, trainer=trainer, minutes=minutes, **places)
-        facts: JsonObject = {"computing": computing, "budget": asdict(spent_by(config.align, module, data))}
+        facts: JsonObject = {"computing": computing, "budget": asdict(spent_by(module, data))}
         facts |= {"warnings": list(module.diagnostics.warnings.values()), **self._resources(module, data)}
         self.save(module.encoder, tokenizer, folder, seconds=seconds, files=files_of(data.tables), **facts)
 

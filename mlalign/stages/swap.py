@@ -152,7 +152,6 @@ class _Learner:
             groups=groups,
             steps=steps,
             fixed=fixed,
-            seed=seed,
         )
         options = {"max_epochs": 1, "accumulate_grad_batches": align.accumulate}
         self.stage.fit(module, data.train_dataloader(), folder=self.folder, steps=steps, **options)

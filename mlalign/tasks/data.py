@@ -185,17 +185,13 @@ def covered(part: Part[AnyExample], files: TaskFiles, layout: SequenceBuilder, l
     return coverage(texts, files.scored_language(language), layout, str(part.path))
 
 
-def widths(prepared: Sequence[Prepared], layout: SequenceBuilder) -> list[int]:
-    """How wide a batch of each sequence alone would be."""
-    return [layout.width(one.length) for one in prepared]
-
-
 def scoring_loader(text: TaskText[Example], *, tokens: int, workers: int = 0) -> DataLoader[TaskBatch]:
     """All examples once, the shortest first, in batches as large as the budget allows.
 
     Batches are dealt out to the ranks; one that gets none repeats the first, which counts once.
     """
-    own, _ = own_share(within_budget(widths(text.prepared, text.layout), tokens))
+    widths = [text.layout.width(one.length) for one in text.prepared]
+    own, _ = own_share(within_budget(widths, tokens))
     return loader(text, [batch.tolist() for batch in own], workers)
 
 

@@ -1,6 +1,6 @@
 """What the modules of all stages have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class StageModule(L.LightningModule):
     Attributes:
         divergence: knows what each update learned from, and has it described by the data set that is learned.
         norms: name of a gradient -> its norm before it was clipped, of the last update.
+        shown: what the progress bar shows: name -> number.
     """
 
     def __init__(self, stage: str, max_grad_norm: float | None) -> None:
@@ -32,6 +33,7 @@ class StageModule(L.LightningModule):
         self.max_grad_norm = max_grad_norm
         self.divergence = DivergenceMonitor(stage, lambda: Path(self.trainer.default_root_dir), self._described)
         self.norms: dict[str, Float[Tensor, ""]] = {}
+        self.shown: dict[str, str] = {}
 
     def on_train_start(self) -> None:
         """Pretrained weights come in evaluation mode, and Lightning leaves modes as they are."""
@@ -48,6 +50,15 @@ class StageModule(L.LightningModule):
     def clipped(self, optimizer: Optimizer) -> list[nn.Parameter]:
         """What of an optimizer's parameters is clipped."""
         return parameters_of(optimizer)
+
+    def is_reported(self, place: int) -> bool:
+        """Whether numbers of this batch, or update, are read from the device, for which the host waits."""
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # of a trainer, not of Fabric
+        return every > 0 and place % every == 0
+
+    def show(self, values: Mapping[str, Tensor | float]) -> None:
+        """Put numbers on the progress bar; the host waits. ``self.log`` would do so after every batch from then on."""
+        self.shown |= {name: f"{float(value):.3g}" for name, value in values.items()}
 
     def on_validation_start(self) -> None:
         """A diverged run is not scored, and none of its weights are kept."""

@@ -6,10 +6,11 @@ import lightning as L
 from tqdm import tqdm
 
 from mlalign.progress import Lines, counter
+from mlalign.training.module import StageModule
 
 
 class StageBar(L.Callback):
-    """Counts the batches of a stage and shows what the module puts on the bar.
+    """Counts the batches of a stage and shows what its module says.
 
     Args:
         what: the stage, in front of the bar.
@@ -24,11 +25,11 @@ class StageBar(L.Callback):
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
         self.bar = counter(self.what, total, max(0, trainer.fit_loop.total_batch_idx + 1))
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
         """One more."""
         assert self.bar is not None
-        shown = {name: f"{float(value):.3g}" for name, value in trainer.progress_bar_metrics.items()}
-        self.bar.set_postfix(shown, refresh=False)
+        assert isinstance(pl_module, StageModule)
+        self.bar.set_postfix(pl_module.shown, refresh=False)
         self.bar.update()
 
     def on_train_end(self, *_: object) -> None:

@@ -1,7 +1,10 @@
 """How long and how fast the players learn; every length is a share of the run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from mlalign.config.enums import AdversarySchedule
+from mlalign.config.schema import Align
 
 
 @dataclass(frozen=True)
@@ -9,60 +12,53 @@ class Optimisation:
     """How the two players learn.
 
     Attributes:
-        steps: updates of the generator in the whole run.
-        accumulate: batches per update.
+        align: settings of the stage.
         head_warmup: updates before the first of these in which only a head that starts at random
             learns; 0 where there is none.
-        max_grad_norm: of each player, or None.
-        betas: of Adam, for both players.
-        warmup: share of the run over which the generator's learning rates rise.
-        backbone, embeddings, heads, adapter, discriminator: peak learning rates.
-        weights: of the learned weights in a run of 20,000 steps; a shorter run gets more.
-        discriminator_steps: updates of the discriminator per batch, where it learns first.
-        alternate: whether the discriminator learns first and the generator then plays against what
-            it has learned; otherwise both learn from the same logits in one backward.
+        adapter: peak learning rate of an adapter.
     """
 
-    steps: int
-    accumulate: int
+    align: Align
     head_warmup: int
-    max_grad_norm: float | None
-    betas: tuple[float, float]
-    warmup: float
-    backbone: float
-    embeddings: float
-    heads: float
     adapter: float
-    discriminator: float
-    weights: float
-    discriminator_steps: int
-    alternate: bool
+
+    @property
+    def alternate(self) -> bool:
+        """Whether the discriminator learns first and the generator then plays against what it has learned.
+
+        Otherwise both learn from the same logits in one backward.
+        """
+        return self.align.adversary.schedule == AdversarySchedule.alternate
+
+    def of_steps(self, steps: int) -> "Optimisation":
+        """The same for a run of so many steps."""
+        return replace(self, align=replace(self.align, steps=steps))
 
     @property
     def updates(self) -> int:
         """Of the whole run, the head's own among them."""
-        return self.head_warmup + self.steps
+        return self.head_warmup + self.align.steps
 
     @property
     def batches(self) -> int:
         """Of the whole run."""
-        return self.updates * self.accumulate
+        return self.updates * self.align.accumulate
 
     def is_head_warmup(self, place: int) -> bool:
         """Whether in this batch of the run only the head learns."""
-        return place < self.head_warmup * self.accumulate
+        return place < self.head_warmup * self.align.accumulate
 
     def progress(self, place: int) -> float:
         """The share of the generator's run before this batch."""
-        return (place - self.head_warmup * self.accumulate) / (self.steps * self.accumulate)
+        return (place - self.head_warmup * self.align.accumulate) / (self.align.steps * self.align.accumulate)
 
     def update(self, place: int) -> int:
         """The update that this batch belongs to."""
-        return place // self.accumulate
+        return place // self.align.accumulate
 
     def ends_update(self, place: int) -> bool:
         """Whether this batch is the last of its update."""
-        return (place + 1) % self.accumulate == 0
+        return (place + 1) % self.align.accumulate == 0
 
 
 def warmup_then_linear(steps: int, warmup: float, before: int = 0) -> Callable[[int], float]:

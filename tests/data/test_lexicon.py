@@ -67,6 +67,7 @@ def test_a_folder_gives_the_languages_that_are_wanted(tmp_path):
     for code in ("de", "ru", "fr"):
         (tmp_path / f"en-{code}.txt").write_text(f"dog hund-{code}\n", encoding="utf-8")
     (tmp_path / "README").write_text("none")
+    (tmp_path / "._en-de.txt").write_bytes(b"\0\5\x16\7")  # what macOS puts beside a file
     found = read_lexicon(tmp_path, ["de", "ru", "zh"])
     assert set(found) == {"de", "ru"}
     assert found["de"]["dog"] == ("hund-de",)

@@ -63,6 +63,12 @@ def test_names_in_capitals_are_names(tmp_path, name):
     assert list(read_pairs(path, on_bad_line="error", dropped=Counter())) == [("a", "b")]
 
 
+@pytest.mark.parametrize("name", ["._en-de.tsv", ".en-de.tsv.gz", "en-.tsv", "-de.tsv", "de-.tsv", "en-de.txt"])
+@pytest.mark.parametrize("pivot", ["en", "de"])
+def test_hidden_files_and_names_without_a_language_are_no_pair(name, pivot):
+    assert other_side(name, pivot) is None
+
+
 def test_the_pivot_may_be_either_side_in_capitals(tmp_path):
     path = tmp_path / "FR-zh-hant.tsv"
     path.write_text("a\tb\n")

@@ -63,8 +63,8 @@ def task(reader, labels, language="de", part="test") -> Callable[[Path], object]
 
 
 def release(path: Path) -> object:
-    paths = find_release(path, "de", ReleaseForm())
-    return list(read_release(paths, "de", ReleaseForm(), Leftovers(paths[0], "skip")))
+    files = find_release(path, "de", ReleaseForm())
+    return list(read_release(files, "de", ReleaseForm(), Leftovers(path, "skip")))
 
 
 def converted(name: str, labels: list[str]) -> Callable[[Path], object]:

@@ -192,7 +192,7 @@ def test_an_alignment_is_priced_as_its_budget_counts_it_and_what_it_is_validated
     reading = FORWARD * read_operations(
         module.encoder.backbone.base_model, np.concatenate(sides) + data.layout.overhead
     )
-    learning = spent_by(configured(toy, *words).align, module, data).flops
+    learning = spent_by(module, data).flops
     found = priced(toy, tmp_path, *words)
     assert found["align"].operations == pytest.approx(learning + 2 * reading, rel=1e-4)
     assert found["align"].memory <= priced(toy, tmp_path, *words[:2])["align"].memory

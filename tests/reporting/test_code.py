@@ -25,7 +25,7 @@ def test_runs_of_other_code_are_refused_by_what_differs(part):
     for word in (part, "c" * 12, "outputs/mlm"):
         assert word in message
     assert ("bbbb" in message) == (part == "conf")
-    (table,) = comparison(runs, mixed=True)
+    (table,) = comparison(runs, mixed_code=True)
     assert any(note.startswith("Mixed code") for note in table.notes)
 
 

@@ -271,7 +271,7 @@ def test_settings_reach_what_they_are_for(toy):
     settings = module.objectives["inter_sentence"].settings
     assert (settings.margin, settings.similarity) == (0.3, "cosine")
     assert module.weighting.bounds == (-1.5, 1.5)
-    assert (module.optimisation.accumulate, module.optimisation.max_grad_norm) == (3, 0.7)
+    assert (module.align.accumulate, module.max_grad_norm) == (3, 0.7)
     assert (data.exponent, data.batches, data.pairs) == (0.3, 12, 8)
     default, _ = built(toy)
     assert default.encoder.word_fusion.temperature == 32**0.5

@@ -80,7 +80,7 @@ def test_a_frozen_backbone_costs_fewer_operations_and_the_adapter_its_own(toy):
     for form in ("null", "lora"):
         maker = aligner(toy, *typed, f"backbone.adapter.form={form}")
         module, data, _ = maker.assembled(maker.config, "eager")
-        spent[form] = spent_by(maker.config.align, module, data)
+        spent[form] = spent_by(module, data)
         entries[form] = matrix_entries(module.encoder.backbone.base_model)
     base, adapter = entries["null"], entries["lora"] - entries["null"]
     assert spent["lora"].tokens == spent["null"].tokens

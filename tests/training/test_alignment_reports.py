@@ -7,6 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 from training.alignments import aligned
 from training.toy import Memory, batches, built, fitted, trainer
+from training.tuned import fitted as fitted_task
+from training.tuned import tuned
 
 from mlalign.alignment import module as alignment
 from mlalign.errors import TrainingError
@@ -48,6 +50,19 @@ def test_what_is_reported_is_read_beside_what_it_means(toy, tmp_path):
 def test_a_report_is_told_once(toy, tmp_path):
     memory = aligned(toy, tmp_path, "align.steps=12", curves=1)
     assert [step for step, told in memory.told if "align/in_batch_accuracy" in told] == [0, 10]
+
+
+def test_between_reports_the_host_waits_for_no_number_of_the_bar(toy, tmp_path):
+    """What is logged with ``prog_bar`` Lightning reads from the device after every batch."""
+    module, data = built(toy, "align.steps=12")
+    loop = trainer(tmp_path, max_epochs=1)
+    loop.fit(module, data)
+    assert module.shown.keys() == {"in_batch", "held_out"}
+    assert loop.progress_bar_metrics == {}
+    module, data = tuned(toy)
+    loop = fitted_task(module, data, tmp_path)
+    assert module.shown.keys() == {"finetune/loss"}
+    assert loop.progress_bar_metrics == {}
 
 
 def test_a_run_that_breaks_ends_at_once(toy, tmp_path):

@@ -17,6 +17,7 @@ from mlalign.alignment.budget import Spent, positions_of, size_of, spending, spe
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.views import TARGET, build_views
 from mlalign.config.enums import BudgetUnit
+from mlalign.config.schema import Budget
 from mlalign.cost import BatchSize
 from mlalign.data.token_cache import FEATURES, Tokenised
 from mlalign.errors import ConfigError
@@ -86,7 +87,7 @@ def test_operations_are_those_that_torch_counts(toy, tmp_path, case):
     module, data = of_equal_length(stage)
     second = batches(data, 2)[1:]  # in the first one more is reported
     found = counted(lambda: fitted(module, second, tmp_path))
-    one, two = itertools.islice(spending(stage.config.align, module, data), 2)
+    one, two = itertools.islice(spending(module, data), 2)
     assert two.flops - one.flops == found
 
 
@@ -94,7 +95,7 @@ def test_the_decoder_of_translations_is_counted_although_torch_counts_no_lstm(to
     stage = aligner(toy, "method=t_laser", "data.held_out=0")
     module, data = of_equal_length(stage)
     found = counted(lambda: fitted(module, batches(data, 2)[1:], tmp_path))
-    one, two = itertools.islice(spending(stage.config.align, module, data), 2)
+    one, two = itertools.islice(spending(module, data), 2)
     (objective,) = module.objectives.values()
     entries = sum(one.numel() for one in objective.decoder.lstm.parameters() if one.dim() == 2)
     positions = 2 * 8 * (LENGTH + 2 - 1)  # of pairs, all but the last one
@@ -153,10 +154,9 @@ def test_either_language_is_the_target_of_every_other_row():
 @pytest.mark.parametrize("settings", [(), ("align.accumulate=2", "losses.inter_sentence.view=clean")])
 def test_a_budget_allows_the_most_steps_that_do_not_exceed_it(toy, unit, settings):
     module, data = built(toy, *settings, "align.steps=7")
-    accumulate = module.optimisation.accumulate
+    accumulate = module.align.accumulate
     sides = [[side for view in batch.views.values() for side in view] for batch in batches(data, 7 * accumulate)]
-    align = configured(toy, *settings).align
-    spent = list(itertools.islice(spending(align, module, data), 7))
+    spent = list(itertools.islice(spending(module, data), 7))
     by_hand = {
         "pairs": [len(batch[0].original) for batch in sides],
         "tokens": [sum(int(side.subwords.attention_mask.sum()) for side in batch) for batch in sides],
@@ -165,26 +165,23 @@ def test_a_budget_allows_the_most_steps_that_do_not_exceed_it(toy, unit, setting
     if unit in by_hand:
         assert costs == np.cumsum(by_hand[unit])[accumulate - 1 :: accumulate].tolist()
     for amount in (costs[0], costs[2] + 1, costs[4] - 1, costs[4]):
-        budget = replace(align.budget, unit=BudgetUnit(unit), amount=amount)
-        allowed = steps_within(replace(align, budget=budget), module, data)
+        allowed = steps_within(Budget(BudgetUnit(unit), amount), module, data)
         assert allowed == sum(cost <= amount for cost in costs)
 
 
 def test_a_run_is_longer_than_the_first_batches_that_are_drawn(toy, monkeypatch):
     module, data = built(toy, "align.steps=30")
-    align = configured(toy).align
-    expected = spent_by(align, module, data)
+    expected = spent_by(module, data)
     monkeypatch.setattr("mlalign.alignment.budget.FIRST", 2)
-    assert spent_by(align, module, data) == expected
+    assert spent_by(module, data) == expected
     assert expected.steps == 30
 
 
 def test_a_head_that_learns_alone_spends_a_third_of_a_pass_before_the_first_step(toy):
     module, data = built(toy, "method=mlm", "align.steps=2")
-    align = configured(toy, "method=mlm").align
-    one, two = itertools.islice(spending(align, module, data), 2)
+    one, two = itertools.islice(spending(module, data), 2)
     module.optimisation = replace(module.optimisation, head_warmup=1)
-    late = next(spending(align, module, data))
+    late = next(spending(module, data))
     assert late.steps == 1
     assert late.pairs == two.pairs
     assert late.tokens == pytest.approx(one.tokens / 3 + two.tokens - one.tokens, abs=1)
@@ -192,7 +189,7 @@ def test_a_head_that_learns_alone_spends_a_third_of_a_pass_before_the_first_step
 
 def test_an_encoder_is_known_by_its_steps_however_they_were_asked_for(toy):
     plain = aligner(toy, "align.steps=3")
-    spent = spent_by(plain.config.align, *built_by(plain))
+    spent = spent_by(*built_by(plain))
     for words in (
         ["align.budget.amount=3"],
         ["align.budget.unit=tokens", f"align.budget.amount={spent.tokens}"],

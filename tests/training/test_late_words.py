@@ -8,6 +8,7 @@ from mlalign.alignment.budget import spent_by, steps_within
 from mlalign.alignment.validation import check_losses
 from mlalign.commands.devices import refuse_unshared
 from mlalign.config.enums import BudgetUnit
+from mlalign.config.schema import Budget
 from mlalign.errors import ConfigError
 
 UNMASKED = tuple(f"losses.{name}.view=clean" for name in ("adversarial", "inter_sentence", "intra_sentence"))
@@ -60,13 +61,10 @@ def test_they_begin_at_their_share_of_the_run(toy, tmp_path):
 def test_a_budget_knows_when_they_begin(toy, unit):
     module, data = built(toy, *late(0.5), "align.steps=10")
     early, _ = built(toy, *late(0.0), "align.steps=10")
-    align = configured(toy, *late(0.5), "align.steps=10").align
-    spent, more = (getattr(spent_by(align, one, data), unit.value) for one in (module, early))
+    spent, more = (getattr(spent_by(one, data), unit.value) for one in (module, early))
     assert spent < more
-    align = configured(toy, *late(0.5), f"align.budget.unit={unit}", f"align.budget.amount={spent}").align
-    assert steps_within(align, module, data) == 10
-    align = configured(toy, *late(0.5), f"align.budget.unit={unit}", f"align.budget.amount={spent - 1}").align
-    assert steps_within(align, module, data) == 9
+    assert steps_within(Budget(unit, spent), module, data) == 10
+    assert steps_within(Budget(unit, spent - 1), module, data) == 9
 
 
 def test_what_cannot_be_is_refused(toy):

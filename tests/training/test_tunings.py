@@ -17,6 +17,7 @@ from mlalign import distributed
 from mlalign.data.readers import UNLABELLED, LabelledText, TaggedSentence
 from mlalign.errors import DataError
 from mlalign.finetuning.evaluating import read_all
+from mlalign.finetuning.resources import Resources
 from mlalign.finetuning.switching import switched
 from mlalign.finetuning.tunings.base import EncodedPairs
 from mlalign.finetuning.tunings.instance_weighting import Similarity, similarity_weights
@@ -339,6 +340,17 @@ def test_a_weight_is_that_many_copies_of_a_row(toy, task):
     copies = [place for place, weight in enumerate(weights.int().tolist()) for _ in range(weight)]
     many = part._replace(labels=part.labels[copies], examples=[part.examples[place] for place in copies])
     torch.testing.assert_close(module.task.loss(outputs, part, weights), module.task.loss(outputs[copies], many))
+
+
+@pytest.mark.parametrize("name", ["xero_align", "cross_align"])
+def test_translations_are_looked_up_once(toy, monkeypatch, name):
+    _, data = tuned(toy, f"tuning={name}", f"tuning.{name}.languages=[de]")
+    asked = []
+    found = Resources.translation
+    monkeypatch.setattr(Resources, "translation", lambda *given: asked.append(given) or found(*given))
+    updates = list(data.train_dataloader())
+    assert all(one.pairs[name] for one in updates)
+    assert len(asked) == len(data.updates.source) < len(updates) * len(data.updates.source)
 
 
 @pytest.mark.parametrize("name", ["consistency", "model_consistency"])

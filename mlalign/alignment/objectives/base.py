@@ -132,6 +132,10 @@ class Objective(nn.Module, ABC):
             """What contradicts the rest of the configuration, each with what to do."""
             return iter(())
 
+        def check_share(self, align: Align, devices: int, pairs: int) -> Iterator[str]:
+            """What is wrong where each of several devices has so many masked pairs of a batch, with what to do."""
+            return iter(())
+
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__()
         self.weight, self.has_learned_weight = settings.weight, True

@@ -9,6 +9,7 @@ from mlalign.alignment.batch import EncodedBatch, EncodedSide
 from mlalign.alignment.objectives.base import Needs, Parts
 from mlalign.alignment.vocabulary import VocabularyObjective
 from mlalign.config.enums import Prediction
+from mlalign.config.schema import Align
 from mlalign.config.settings import SHARE, setting
 from mlalign.cost import BatchSize, VocabularyRows
 from mlalign.distributed import rank
@@ -31,6 +32,14 @@ class WordDistributionPrediction(VocabularyObjective):
         def needs(self) -> Needs:
             """Every token of both sentences."""
             return Needs(fused=True, vocabulary=True)
+
+        def check_share(self, align: Align, devices: int, pairs: int) -> Iterator[str]:
+            """One of them at least is chosen."""
+            if pairs < (every := align.word_distribution_every):
+                yield (
+                    f"align.word_distribution_every={every}: each of {devices} devices has only {pairs} of "
+                    f"align.batch_size={align.batch_size}; lower it, or raise align.batch_size"
+                )
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)

@@ -56,8 +56,8 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], B
     return lambda: io.BufferedReader(cast(io.RawIOBase, archive.open(member)))
 
 
-def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str, str]) -> list[Path]:
-    """The files ``stem.en[.gz]`` and ``stem.de[.gz]`` of a folder, English first.
+def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str, str]) -> dict[str, Path]:
+    """The files ``stem.en[.gz]`` and ``stem.de[.gz]`` of a folder by their names, English first.
 
     Args:
         folder: where both lie.
@@ -71,7 +71,7 @@ def find_files(folder: Path, stem: str | None, language: str, codes: Mapping[str
     names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
     if stem is not None:
         names = [name for name in names if split_name(name)[0] == stem]
-    return [folder / name for name in _side_by_side(str(folder), names, language, codes)]
+    return {name: folder / name for name in _side_by_side(str(folder), names, language, codes)}
 
 
 def split_name(name: str) -> tuple[str, str]:

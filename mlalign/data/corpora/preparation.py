@@ -141,14 +141,13 @@ class _Files:
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Everything that was released."""
-        for paths in self.source.files(self.language):
-            for path in paths:
-                known = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-                self.inputs[path.name] = known
-            self.left.append(Leftovers(paths[0], self.on_bad_line))
-            yield from read_release(paths, self.language, self.source.form, self.left[-1])
+        for lot in self.source.files(self.language):
+            for name, path in lot.items():
+                self.inputs[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            self.left.append(Leftovers(next(iter(lot.values())), self.on_bad_line))
+            yield from read_release(lot, self.language, self.source.form, self.left[-1])
             if not self.keep:
-                self.source.free(paths)
+                self.source.free(lot.values())
 
 
 def _prepare(

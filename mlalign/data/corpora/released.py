@@ -29,7 +29,7 @@ def form_of(path: Path) -> str:
     return Path(path.name.casefold().removesuffix(".gz")).suffix
 
 
-def find_release(place: Path, language: str, form: Form) -> list[Path]:
+def find_release(place: Path, language: str, form: Form) -> dict[str, Path]:
     """The files of English and one language.
 
     Args:
@@ -40,7 +40,8 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
         form: its codes.
 
     Returns:
-        The file, the shards in order of their names, or the two plain files, English first.
+        By their names inside the folder: the file, the shards in order of their names, or the two plain files, English
+        first.
 
     Raises:
         DataError: there is nothing for this pair, or more than one thing.
@@ -53,34 +54,34 @@ def find_release(place: Path, language: str, form: Form) -> list[Path]:
         )
     if place.is_file():
         if form_of(place) in FORMS:
-            return [place]
+            return {place.name: place}
         stem, _ = moses.split_name(place.name)
         return moses.find_files(place.parent, stem, language, form.codes)
-    names = {path: str(path.relative_to(place)) for path in sorted(place.rglob("*")) if path.is_file()}
-    tables = [path for path, name in names.items() if form_of(path) in FORMS and not is_hidden(name)]
-    found = [path for path in tables if english_side(names[path], language, form.codes) is not None]
+    files = {str(path.relative_to(place)): path for path in sorted(place.rglob("*")) if path.is_file()}
+    tables = {name: path for name, path in files.items() if form_of(path) in FORMS and not is_hidden(name)}
+    found = {name: path for name, path in tables.items() if english_side(name, language, form.codes) is not None}
     if not tables:
         return moses.find_files(place, None, language, form.codes)
     if not found:
         raise DataError(
             f"{place}: expected a file of English and {language}, named like "
-            f"{language}-en.txt.zip, found {', '.join(names[path] for path in tables)}; name the file that is "
+            f"{language}-en.txt.zip, found {', '.join(tables)}; name the file that is "
             f"meant with prepare.path=FILE, or its code with prepare.codes={{{language}: CODE}}"
         )
-    if len(found) > 1 and any(form_of(path) != ".parquet" for path in found):
+    if len(found) > 1 and any(form_of(path) != ".parquet" for path in found.values()):
         raise DataError(
             f"{place}: expected one file of English and {language}, found "
-            f"{' and '.join(names[path] for path in found)}; name the one that is meant with "
+            f"{' and '.join(found)}; name the one that is meant with "
             "prepare.path=FILE"
         )
     return found
 
 
-def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftovers) -> Iterator[tuple[str, str]]:
+def read_release(files: Mapping[str, Path], language: str, form: Form, left: Leftovers) -> Iterator[tuple[str, str]]:
     """Yield the pairs ``(English, other)`` as they were released, empty sides and all.
 
     Args:
-        paths: as ``find_release`` returns them.
+        files: as ``find_release`` returns them.
         language: the other language.
         form: columns and codes.
         left: counts what is no pair.
@@ -88,10 +89,12 @@ def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftove
     Raises:
         DataError: a file is damaged, or lacks a language or a column.
     """
+    paths = list(files.values())
     kind = form_of(paths[0])
     if kind not in FORMS:
         yield from ((english, other) for _, english, other in aligned_lines(paths, *map(read_lines, paths)))
-    for path in paths if kind in FORMS else ():
+        return
+    for name, path in files.items():
         if kind == ".zip":
             yield from moses.read_zip(path, language, form.codes)
         elif kind == ".tmx":
@@ -99,7 +102,7 @@ def read_release(paths: Sequence[Path], language: str, form: Form, left: Leftove
         elif kind == ".parquet":
             yield from read_parquet(path, language, form.columns, form.codes)
         else:
-            named = (english_side(one.name, language, form.codes) for one in (path, *path.parents))
+            named = (english_side(one, language, form.codes) for one in (path.name, name))  # its folder comes second
             english_first = next((side for side in named if side is not None), 0) == 0
             yield from read_tsv(path, form.columns, english_first=english_first, left=left)
 

@@ -1,7 +1,7 @@
 """Where the release of a corpus comes from: a place on disk, OPUS, or the hub."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -36,14 +36,14 @@ class Source(Protocol):
     def version(self) -> str:
         """Of what ``files`` gave: a version, a commit."""
 
-    def files(self, language: str) -> Iterator[list[Path]]:
-        """Files that are read together; each lot is fetched, unless it is there, in its turn.
+    def files(self, language: str) -> Iterator[dict[str, Path]]:
+        """Files that are read together, by their names in the release; each lot is fetched, unless it is there.
 
         Raises:
             DataError: they are not to be had.
         """
 
-    def free(self, files: Sequence[Path]) -> None:
+    def free(self, files: Iterable[Path]) -> None:
         """Make room on the disk: remove what was fetched, leave what is the user's."""
 
 
@@ -56,19 +56,18 @@ class OnDisk:
     licence: str = "as the release says"
 
     def identity(self, language: str) -> JsonObject:
-        """Names inside the folder, and content."""
-        folder = self.place if self.place.is_dir() else self.place.parent
-        return {str(path.relative_to(folder)): sha256_of(path) for paths in self.files(language) for path in paths}
+        """Names and content."""
+        return {name: sha256_of(path) for lot in self.files(language) for name, path in lot.items()}
 
     def version(self) -> str:
         """None but the content."""
         return "as on disk"
 
-    def files(self, language: str) -> Iterator[list[Path]]:
+    def files(self, language: str) -> Iterator[dict[str, Path]]:
         """All of them, see ``find_release``."""
         yield find_release(self.place, language, self.form)
 
-    def free(self, files: Sequence[Path]) -> None:
+    def free(self, files: Iterable[Path]) -> None:
         """They are the user's."""
 
 
@@ -98,13 +97,14 @@ class Opus:
         """That of the release."""
         return self.release
 
-    def files(self, language: str) -> Iterator[list[Path]]:
+    def files(self, language: str) -> Iterator[dict[str, Path]]:
         """The zip."""
         path = self._path(language)
         base = os.environ.get(OPUS_VARIABLE, OPUS).rstrip("/")
-        yield [fetch(f"{base}/{path}", self.downloads / path)]
+        target = self.downloads / path
+        yield {target.name: fetch(f"{base}/{path}", target)}
 
-    def free(self, files: Sequence[Path]) -> None:
+    def free(self, files: Iterable[Path]) -> None:
         """Remove the zip."""
         for path in files:
             path.unlink()
@@ -149,7 +149,7 @@ class Hub:
         """The commit."""
         return self._repo.revision
 
-    def files(self, language: str) -> Iterator[list[Path]]:
+    def files(self, language: str) -> Iterator[dict[str, Path]]:
         """The shards one by one, in order of their names."""
         pattern = self._pattern(language)
         names = [name for name in self._names if fnmatch(name, pattern)]
@@ -160,9 +160,9 @@ class Hub:
                 f"{', '.join(folders) or 'none'}; this corpus has no text in {language}"
             )
         for name in names:
-            yield [hub_file(self._repo, name)]
+            yield {name: hub_file(self._repo, name)}
 
-    def free(self, files: Sequence[Path]) -> None:
+    def free(self, files: Iterable[Path]) -> None:
         """Remove shards from the hub's cache."""
         for path in files:
             path.resolve().unlink()  # what the cache's link leads to

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from mlalign.data.corpora.codes import release_code
 from mlalign.data.languages import ENGLISH
-from mlalign.data.parquet import opened, read_batches
+from mlalign.data.parquet import is_text, opened, read_batches
 from mlalign.data.readers.leftovers import Leftovers
 from mlalign.data.text import LONGEST, read_lines, require_columns
 from mlalign.errors import DataError
@@ -133,6 +133,6 @@ def _columns(
         kind = schema.field(column).type
         inner = [field.type for field in kind] if pa.types.is_struct(kind) else []
         kinds = inner if english == other else [kind]
-        if not kinds or not all(pa.types.is_string(one) or pa.types.is_large_string(one) for one in kinds):
+        if not kinds or not all(map(is_text, kinds)):
             raise DataError(f"{path}: expected text in the column {column}, found {kind}; set prepare.columns")
     return english, other

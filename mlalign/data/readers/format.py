@@ -47,17 +47,14 @@ def positions(labels: Sequence[str], names: Mapping[str, str] | None = None) -> 
     return known | {name: known[label] for name, label in (names or {}).items()}
 
 
-class _WithoutLabels(Mapping[str, int]):
+class _WithoutLabels(dict[str, int]):
     """Stands for the labels of a task where a reader shall drop them: knows all, and keeps none apart."""
 
-    def __getitem__(self, name: str) -> int:
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> int:
         return UNLABELLED
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 WITHOUT_LABELS: Mapping[str, int] = _WithoutLabels()

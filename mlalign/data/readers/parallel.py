@@ -36,12 +36,12 @@ def _languages(corpus: Path, pivot: str) -> list[str]:
 def other_side(name: str, pivot: str) -> str | None:
     """The language that a file has with the pivot; None for another file. English is always the first in a name."""
     pair = re.sub(r"\.tsv(\.gz)?$", "", name, flags=re.IGNORECASE)
-    if pair == name:
+    if pair == name or name.startswith("."):  # macOS keeps a file's attributes in ._en-de.tsv
         return None
     if pair.casefold().startswith(f"{pivot}-".casefold()):
-        return pair[len(pivot) + 1 :]
+        return pair[len(pivot) + 1 :] or None
     is_last = pivot != ENGLISH and pair.casefold().endswith(f"-{pivot}".casefold())
-    return pair[: -len(pivot) - 1] if is_last else None
+    return (pair[: -len(pivot) - 1] or None) if is_last else None
 
 
 def is_reversed(path: Path, pivot: str) -> bool:

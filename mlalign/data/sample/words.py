@@ -18,22 +18,18 @@ class Word(NamedTuple):
 
 def plain(text: str) -> list[Word]:
     """Return the words of a text outside any name; ``_`` is a space inside a table's cell."""
-    return list(_plain(text))
-
-
-@cache
-def _plain(text: str) -> tuple[Word, ...]:
-    return tuple(Word(word) for word in text.replace("_", " ").split())
+    return list(_words(text.replace("_", " "), None))
 
 
 def name(text: str, kind: str) -> list[Word]:
     """Return the words of a name, tagged as one entity."""
-    return list(_name(text, kind))
+    return list(_words(text, kind))
 
 
 @cache
-def _name(text: str, kind: str) -> tuple[Word, ...]:
-    return tuple(Word(word, f"{'I' if position else 'B'}-{kind}") for position, word in enumerate(text.split()))
+def _words(text: str, kind: str | None) -> tuple[Word, ...]:
+    tags = (OUTSIDE,) * 2 if kind is None else (f"B-{kind}", f"I-{kind}")
+    return tuple(Word(word, tags[place > 0]) for place, word in enumerate(text.split()))
 
 
 def bracketed(text: str, kind: str) -> list[Word]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mlalign.config.enums import Freeze
 from mlalign.config.schema import Train
 from mlalign.data.languages import canonical
+from mlalign.data.readers import AnyExample
 from mlalign.data.reads import PARALLEL, SIDES
 from mlalign.data.sampling import stream
 from mlalign.finetuning.resources import Resources, TextSource
@@ -59,15 +60,12 @@ class Parts:
     rows: int  # of an update
     epochs: int  # of fine-tuning
     resources: Resources  # what there is besides labels
+    both: dict[str, list[tuple[AnyExample, AnyExample]]] = field(default_factory=dict)  # language -> translated rows
 
     @property
     def source(self) -> str:
         """The language that is learned."""
         return canonical(self.resources.files.source)
-
-    def epoch_after(self, share: float) -> int:
-        """See ``first_epoch_after``."""
-        return first_epoch_after(share, self.epochs)
 
     def drawn(self, number: int, of: int, epoch: int, batch: int, *purpose: str) -> NDArray[np.int64]:
         """Places of ``number`` things, or of all where there are not as many, drawn for one update."""
@@ -79,9 +77,14 @@ class Parts:
         return languages[int(stream(self.seed, self.name, epoch, batch, "language").integers(len(languages)))]
 
     def translated(self, rows: Sequence[Row], language: str, epoch: int, batch: int) -> Pairs:
-        """Examples of the source with their translations, as many as an update has rows, drawn for one update."""
-        found = [(row.example, self.resources.translation(row.example, language)) for row in rows]
-        both = [(one, other) for one, other in found if other is not None]
+        """Examples of the source with their translations, as many as an update has rows, drawn for one update.
+
+        ``rows`` are those of the whole run, which are looked up once.
+        """
+        if language not in self.both:
+            found = [(row.example, self.resources.translation(row.example, language)) for row in rows]
+            self.both[language] = [(one, other) for one, other in found if other is not None]
+        both = self.both[language]
         drawn = [both[place] for place in self.drawn(self.rows, len(both), epoch, batch)]
         return Pairs([one for one, _ in drawn], [other for _, other in drawn], canonical(language))
 

@@ -51,7 +51,7 @@ class ModelConsistency(Consistency):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         super().__init__(settings, parts)
-        self.start = parts.epoch_after(settings.start)
+        self.start = first_epoch_after(settings.start, parts.epochs)
         self.first: dict[str, Tensor] = {}  # name -> weight of the first stage
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:

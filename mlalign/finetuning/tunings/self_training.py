@@ -16,7 +16,7 @@ from mlalign.data.sampling import stream
 from mlalign.files import JsonObject
 from mlalign.finetuning.evaluating import read_all
 from mlalign.finetuning.resources import TextSource
-from mlalign.finetuning.tunings.base import Parts, Tuning, UnlabelledText, refuse_spans
+from mlalign.finetuning.tunings.base import Parts, Tuning, UnlabelledText, first_epoch_after, refuse_spans
 from mlalign.tasks.base import IGNORED, AnyTask, Piece, TaskBatch
 from mlalign.tasks.updates import Row, encode_rows
 
@@ -78,7 +78,7 @@ class SelfTraining(Tuning):
 
     def epoch_started(self, module: "FinetuningModule", data: "TaskDataModule") -> None:
         """Give labels once, when the share of the epochs is over."""
-        if module.current_epoch == self.parts.epoch_after(self.settings.start):
+        if module.current_epoch == first_epoch_after(self.settings.start, self.parts.epochs):
             guesses = list(guessed(module, data, self.settings.rows(self.parts.resources)))
             self.learned = chosen(guesses, self.settings.threshold, self.settings.share)
 

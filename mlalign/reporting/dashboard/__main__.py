@@ -5,13 +5,13 @@ python -m mlalign.reporting.dashboard run=DIR output=FILE.json   only its specif
 """
 
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mlalign.config.commands import Dashboard
 from mlalign.config.folder import CONF
 from mlalign.config.hydra import Command, given
+from mlalign.config.plain import as_object
 from mlalign.config.recipes import file_settings
 from mlalign.config.validation import part_names
 from mlalign.errors import ConfigError, nearest
@@ -25,7 +25,7 @@ ADVERSARIAL = "adversarial"  # has its panels with the discriminator
 def job(composed: DictConfig) -> None:
     """One dashboard."""
     given(composed, Dashboard)
-    settings: Any = OmegaConf.to_object(composed)
+    settings = as_object(composed, Dashboard)
     if settings.run is not None:
         results = read_results(Path(settings.run))
         task, metric, languages = results.task, results.metric, list(results.scores)

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mlalign.errors import DataError
-from mlalign.reporting.code import mixed_code
 from mlalign.reporting.comparison import comparison
 from mlalign.reporting.drawing.labels import drawable
 from mlalign.reporting.drawing.style import colour, house_style, kinds, panels
-from mlalign.reporting.fairness import mixed_budgets
+from mlalign.reporting.fairness import MIXTURES, refuse_mixed
 from mlalign.reporting.figures import Panels, Request
 from mlalign.reporting.runs import by_task
 from mlalign.reporting.tables import PairedComparison
@@ -36,10 +35,10 @@ def collect(runs_of: Panels, _: Request) -> pd.DataFrame:
         DataError: no row shares a seed with the baseline.
     """
     runs = [run for found in runs_of.values() for run in found]
-    for found in by_task(runs).values():
-        for mixed in filter(None, (mixed_code(found), mixed_budgets(found))):
-            log.warning("figure=differences: %s", mixed)
-    tables = comparison(runs, baseline=next(iter(runs_of)), mixed=True, mixed_budget=True)
+    for task, found in by_task(runs).items():
+        for groups in refuse_mixed(task, found, MIXTURES).values():
+            log.warning("figure=differences: %s", groups)
+    tables = comparison(runs, baseline=next(iter(runs_of)), mixed_code=True, mixed_budget=True)
     rows = [
         (table.task, table.baseline, row.name, *_numbers(against))
         for table in tables

@@ -22,9 +22,9 @@ SWAPPED = [(other, english) for english, other in PAIRS]
 
 def read(place, language="de", *, on_bad_line="error", dropped=None, **form):
     form = Form(**form)
-    paths = find_release(place, language, form)
-    left = Leftovers(paths[0], on_bad_line, Counter() if dropped is None else dropped)
-    return list(read_release(paths, language, form, left))
+    files = find_release(place, language, form)
+    left = Leftovers(next(iter(files.values())), on_bad_line, Counter() if dropped is None else dropped)
+    return list(read_release(files, language, form, left))
 
 
 def plain_files(folder, stem="corpus", code="de", ending="", english="en"):
@@ -86,6 +86,10 @@ MAKERS = {
     "parquet by codes": lambda tmp: parquet(tmp / "x.parquet", dict(zip(("de", "en"), columns(SWAPPED), strict=True))),
     "parquet of translations": lambda tmp: parquet(
         tmp / "x.parquet", {"translation": [{"de": two, "en": one} for one, two in PAIRS]}
+    ),
+    "parquet of categories": lambda tmp: parquet(
+        tmp / "x.parquet",
+        {code: pa.array(side).dictionary_encode() for code, side in zip(("en", "de"), columns(PAIRS), strict=True)},
     ),
     "shards of parquet": lambda tmp: shards(tmp / "hub"),
 }
@@ -288,6 +292,13 @@ def test_a_release_in_capitals_is_one(tmp_path):
     assert read(plain_files(tmp_path / "plain", ending=".GZ")) == PAIRS
 
 
+def test_a_cut_zip_in_capitals_is_not_told_to_be_one(tmp_path):
+    whole = moses_zip(tmp_path / "x.zip", PAIRS).read_bytes()
+    (tmp_path / "X.ZIP").write_bytes(whole[:200])
+    with pytest.raises(DataError, match=r"get it anew$"):
+        read(tmp_path / "X.ZIP")
+
+
 def test_members_of_a_zip_that_are_compressed_again_are_read(tmp_path):
     texts = {"X.de-en.en.gz": lines(one for one, _ in PAIRS), "X.de-en.de.GZ": lines(two for _, two in PAIRS)}
     place = write_zip(tmp_path / "de-en.zip", {name: gzip.compress(text) for name, text in texts.items()})
@@ -302,8 +313,10 @@ def test_members_of_a_zip_that_are_compressed_again_are_read(tmp_path):
 
 def test_the_folder_of_a_table_names_its_columns_where_its_own_name_does_not(tmp_path):
     tsv(tmp_path / "all" / "de-en" / "data.tsv", SWAPPED)
-    tsv(tmp_path / "all" / "en-fr" / "fr-en" / "data.tsv", SWAPPED)
+    tsv(tmp_path / "all" / "en-fr" / "fr-en.tsv", SWAPPED)
     assert read(tmp_path / "all") == read(tmp_path / "all", "fr") == PAIRS
+    outside = tsv(tmp_path / "de-en-mt" / "data.tsv", PAIRS)  # no folder of the release
+    assert read(outside) == PAIRS
 
 
 def test_a_unit_in_two_regions_is_asked_about_and_not_left_out(tmp_path):
@@ -349,7 +362,7 @@ def test_other_xml_is_no_translation_memory(tmp_path):
 def test_pairs_come_one_at_a_time(tmp_path):
     place = moses_zip(tmp_path / "x.zip", [*PAIRS, ("a\nb", "c")])
     form = Form()
-    stream = read_release([place], "de", form, Leftovers(place, "error"))
+    stream = read_release({place.name: place}, "de", form, Leftovers(place, "error"))
     assert [next(stream) for _ in PAIRS] == PAIRS
 
 

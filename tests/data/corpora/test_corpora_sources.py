@@ -86,7 +86,7 @@ def test_a_damaged_download_leaves_no_corpus(opus, tmp_path, hub):
 def test_a_data_set_of_the_hub(shards, tmp_path, hub):
     entry = prepared(tmp_path, shards, "de")["de"]
     assert entry["rows"] == entry["rows_in"] == len(MANY)
-    assert list(entry["inputs"]) == ["train-0-of-2.parquet", "train-1-of-2.parquet"]
+    assert list(entry["inputs"]) == ["en-de/train-0-of-2.parquet", "en-de/train-1-of-2.parquet"]
     assert entry["version"] == hub.commit("datasets", REPO)
     assert entry["recipe"]["source"]["revision"] == "main"
 
@@ -126,20 +126,21 @@ def test_every_shard_on_disk_is_known_by_its_content(tmp_path):
     parquet(tmp_path / "en-de" / "test" / "0.parquet", {"en": ["c"], "de": ["d"]})
     assert source.identity("de").keys() == before.keys() == {"en-de/test/0.parquet", "en-de/train/0.parquet"}
     assert source.identity("de") != before
+    assert prepared(tmp_path, source, "de")["de"]["inputs"].keys() == before.keys()
 
 
 @pytest.mark.parametrize("of", ["opus", "shards"])
 def test_what_was_fetched_can_go_as_soon_as_it_was_read(of, request, tmp_path, monkeypatch):
     source, there = request.getfixturevalue(of), []
     kept = prepared(tmp_path, source, "de")
-    for paths in source.files("de"):
-        source.free(paths)
+    for lot in source.files("de"):
+        source.free(lot.values())
     original = preparation.read_release
 
-    def watched(paths, *given):
-        there.extend(path for path in paths if path.is_file())
-        assert [path for path in there if path.is_file()] == list(paths)  # no others
-        yield from original(paths, *given)
+    def watched(files, *given):
+        there.extend(path for path in files.values() if path.is_file())
+        assert [path for path in there if path.is_file()] == list(files.values())  # no others
+        yield from original(files, *given)
 
     monkeypatch.setattr(preparation, "read_release", watched)
     freed = prepare_corpus(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow
 
-from mlalign.data.parquet import opened, read_batches
+from mlalign.data.parquet import is_text, opened, read_batches
 from mlalign.data.text import parse_json, require_columns
 from mlalign.errors import DataError
 
@@ -46,7 +46,7 @@ def _kind(form: pyarrow.DataType) -> str:
     types = pyarrow.types
     if types.is_list(form) or types.is_large_list(form) or types.is_fixed_size_list(form):
         return f"list of {_kind(form.value_type)}"
-    if types.is_string(form) or types.is_large_string(form):
+    if is_text(form):
         return "text"
     return "number" if types.is_integer(form) else str(form)
 
