@@ -54,8 +54,8 @@ def _check_resources(name: str, needs: Needs, config: Train) -> None:
     """What a loss reads besides the text must be named, and files must be there."""
     if needs.links and config.data.links == Links.none:
         raise ConfigError(
-            f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a pretrained one, "
-            "or leave that loss out"
+            f"losses.{name} needs links between words: set data.links=ibm1, or data.links=encoder with a "
+            "pretrained one, or leave that loss out"
         )
     if needs.lexicon and config.data.lexicon != SAMPLE:  # which may be generated later
         require_dictionary(config.data.lexicon, config.data.root, f"losses.{name}")

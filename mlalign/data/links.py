@@ -16,9 +16,10 @@ from mlalign.data.token_cache import Tokenised
 from mlalign.files import locked, replacing
 from mlalign.progress import Progress, in_silence
 
-MODEL1 = "links1"  # of the files; another number when they change
+MODEL1 = "links2"  # of the files; another number when they change
 ITERATIONS = 5
 CHUNK = 10_000  # pairs at a time
+LEARNED = 200_000  # pairs
 NULL = -1  # a word that translates none
 
 Ints = NDArray[np.int64]
@@ -36,6 +37,11 @@ class Sentences(NamedTuple):
     words: Ints
     lengths: Ints
 
+    def first(self, number: int) -> "Sentences":
+        """So many of them, or all."""
+        lengths = self.lengths[:number]
+        return Sentences(self.words[: int(lengths.sum())], lengths)
+
     def parts(self, size: int) -> Iterator["Sentences"]:
         """So many of the sentences at a time."""
         end = 0
@@ -45,11 +51,12 @@ class Sentences(NamedTuple):
             yield Sentences(self.words[start:end], lengths)
 
 
-class _Cells(NamedTuple):
+class _Candidates(NamedTuple):
     """Every word of some targets with NULL and every word of its source, target word by target word."""
 
     sizes: Ints  # of each target word: one more than its source has words
-    cell: NDArray[np.int32]  # which number of the table each is
+    place: Ints  # in its sentence, from 1 on; 0 is NULL
+    key: Ints  # of both words together; -1 where one of them was not learned from
 
 
 class Model1:
@@ -72,17 +79,16 @@ class Model1:
     def __init__(
         self, source: Sentences, target: Sentences, iterations: int = ITERATIONS, progress: Progress = in_silence
     ) -> None:
-        self.source, self.target = source, target
         self.shape = (int(source.words.max(initial=-1)) + 2, int(target.words.max(initial=-1)) + 1)
-        keys, self.cells = self._index()
-        row, column = np.divmod(keys, max(1, self.shape[1]))
-        self.table = np.ones(len(keys))
+        self.keys, occurring = self._index(source, target)
+        row, column = np.divmod(self.keys, max(1, self.shape[1]))
+        self.table = np.ones(len(self.keys))
         for _ in progress(range(iterations)):
-            counts = np.zeros(len(keys))
-            for sizes, cell in self.cells:
+            counts = np.zeros(len(self.keys))
+            for sizes, cell in occurring:
                 chance = self.table[cell]
                 chance /= np.repeat(np.add.reduceat(chance, _starts(sizes)), sizes)
-                counts += np.bincount(cell, chance, minlength=len(keys))
+                counts += np.bincount(cell, chance, minlength=len(self.keys))
             self.table = counts / np.bincount(row, counts)[row]
         self._places = (row, column)
 
@@ -91,51 +97,64 @@ class Model1:
         """``t`` as ``[source words + 1, target words]``; row 0 is NULL, row w + 1 the word w."""
         return csr_array((self.table, self._places), shape=self.shape)
 
-    def alignment(self) -> Ints:
+    def alignment(self, source: Sentences, target: Sentences) -> Ints:
         """Of every target word the place of its best source word in the sentence, or NULL.
 
-        Of equally good ones it is the one nearest to the diagonal.
+        Of equally good ones it is the one nearest to the diagonal; words never seen together are not linked.
+
+        Args:
+            source: sentences, those that were learned from or others.
+            target: row i translates row i of the source.
         """
         found = []
-        for (source, target), (sizes, cell) in zip(self._parts(), self.cells, strict=True):
+        for source_part, target_part in _chunks(source, target):
+            sizes, place, key = self._candidates(source_part, target_part)
             starts = _starts(sizes)
-            place = np.arange(len(cell)) - np.repeat(starts, sizes)  # 0 is NULL
-            own = _places(target) / np.repeat(target.lengths, target.lengths)
-            theirs = (place - 1) / np.repeat(np.repeat(source.lengths, target.lengths), sizes)
-            distance = np.where(place == 0, 2.0, np.abs(theirs - np.repeat(own, sizes)))
-            chance = self.table[cell]
-            is_best = chance >= np.repeat(np.maximum.reduceat(chance, starts), sizes) * (1 - 1e-12)
-            distance[~is_best] = np.inf
+            own = _places(target_part) / np.repeat(target_part.lengths, target_part.lengths)
+            width = np.repeat(np.maximum(source_part.lengths, 1), target_part.lengths)
+            distance = np.where(place == 0, 2.0, np.abs((place - 1) / np.repeat(width, sizes) - np.repeat(own, sizes)))
+            chance = self._chance(key)
+            best = np.repeat(np.maximum.reduceat(chance, starts), sizes)
+            distance[(chance < best * (1 - 1e-12)) | ((best == 0) & (place > 0))] = np.inf
             nearest = distance == np.repeat(np.minimum.reduceat(distance, starts), sizes)
             segment = np.repeat(np.arange(len(sizes)), sizes)[nearest]
             _, first = np.unique(segment, return_index=True)
             found.append(place[nearest][first] - 1)
         return np.concatenate([np.zeros(0, np.int64), *found])
 
-    def _parts(self) -> Iterator[tuple[Sentences, Sentences]]:
-        """Chunks of pairs."""
-        return zip(self.source.parts(CHUNK), self.target.parts(CHUNK), strict=True)
+    def _chance(self, key: Ints) -> NDArray[np.float64]:
+        """``t`` of words by their keys, 0 for those never seen together."""
+        if not len(self.keys):
+            return np.zeros(len(key))
+        distinct, cell = _distinct(key)
+        place = np.searchsorted(self.keys, distinct).clip(max=len(self.keys) - 1)
+        return np.where(self.keys[place] == distinct, self.table[place], 0.0)[cell]
 
-    def _index(self) -> tuple[Ints, list[_Cells]]:
-        """The pairs of words that stand in one pair of sentences, as keys, and where each occurs."""
-        occurring, keys = [], [np.zeros(0, np.int64)]
-        for source, target in self._parts():
-            sizes = np.repeat(source.lengths + 1, target.lengths)
-            before = np.cumsum(source.lengths + 1) - source.lengths - 1
-            with_null = np.insert(source.words + 1, np.cumsum(source.lengths) - source.lengths, 0)
-            place = np.arange(sizes.sum()) - np.repeat(_starts(sizes) - np.repeat(before, target.lengths), sizes)
-            found = pa.array(with_null[place] * self.shape[1] + np.repeat(target.words, sizes)).dictionary_encode()
-            here, cell = found.dictionary.to_numpy(), found.indices.to_numpy()  # by hashes, faster than by sorting
-            occurring.append((sizes, here, cell))
-            keys.append(here)
-        every = np.sort(np.concatenate(keys))  # np.unique is several times slower
-        every = every[np.append(True, every[1:] != every[:-1])[: len(every)]]
-        cells = [_Cells(sizes, np.searchsorted(every, here).astype(np.int32)[cell]) for sizes, here, cell in occurring]
-        return every, cells
+    def _candidates(self, source: Sentences, target: Sentences) -> _Candidates:
+        sizes = np.repeat(source.lengths + 1, target.lengths)
+        before = np.cumsum(source.lengths + 1) - source.lengths - 1
+        with_null = np.insert(source.words + 1, np.cumsum(source.lengths) - source.lengths, 0)
+        own = np.repeat(before, target.lengths)  # where the source of each target word begins
+        place = np.arange(sizes.sum()) - np.repeat(_starts(sizes), sizes)
+        one, other = with_null[place + np.repeat(own, sizes)], np.repeat(target.words, sizes)
+        is_known = (one < self.shape[0]) & (other < self.shape[1])
+        return _Candidates(sizes, place, np.where(is_known, one * self.shape[1] + other, -1))
+
+    def _index(self, source: Sentences, target: Sentences) -> tuple[Ints, list[tuple[Ints, NDArray[np.int32]]]]:
+        """Keys of the pairs of words that stand in one pair of sentences, and of each chunk sizes and which keys."""
+        occurring = []
+        for parts in _chunks(source, target):
+            sizes, _, key = self._candidates(*parts)
+            occurring.append((sizes, *_distinct(key)))
+        every = np.sort(np.concatenate([np.zeros(0, np.int64), *(here for _, here, _ in occurring)]))
+        every = every[np.append(True, every[1:] != every[:-1])[: len(every)]]  # np.unique is several times slower
+        return every, [(sizes, np.searchsorted(every, here).astype(np.int32)[cell]) for sizes, here, cell in occurring]
 
 
 def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS, progress: Progress = in_silence) -> Found:
     """Places of words that each direction finds the best for the other (Och & Ney 2003: the intersection).
+
+    Probabilities are learned from the first ``LEARNED`` pairs: more bring little, and memory grows with them.
 
     Args:
         source: sentences.
@@ -147,8 +166,9 @@ def links(source: Sentences, target: Sentences, iterations: int = ITERATIONS, pr
         Source and target place in their sentences ``[links, 2]``, pair by pair, and how many links
         each pair has.
     """
-    of_target = Model1(source, target, iterations, progress).alignment()
-    of_source = Model1(target, source, iterations, progress).alignment()
+    one, other = source.first(LEARNED), target.first(LEARNED)
+    of_target = Model1(one, other, iterations, progress).alignment(source, target)
+    of_source = Model1(other, one, iterations, progress).alignment(target, source)
     pair = np.repeat(np.arange(len(target.lengths)), target.lengths)
     first = np.cumsum(source.lengths) - source.lengths
     aligned = np.flatnonzero(of_target != NULL)
@@ -206,6 +226,17 @@ def _write_links(places: NDArray[np.int32], sizes: Ints, path: Path, seconds: fl
             ends = np.concatenate([[0], np.cumsum(2 * counts)]).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(own.ravel()))
             writer.write_batch(pa.record_batch([lists], schema=schema))
+
+
+def _chunks(source: Sentences, target: Sentences) -> Iterator[tuple[Sentences, Sentences]]:
+    """Both sides of so many pairs at a time as memory allows."""
+    return zip(source.parts(CHUNK), target.parts(CHUNK), strict=True)
+
+
+def _distinct(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """Each key once, and which of them stands at each place; by hashes, which is faster than by sorting."""
+    found = pa.array(keys).dictionary_encode()
+    return found.dictionary.to_numpy(), found.indices.to_numpy()
 
 
 def _starts(sizes: Ints) -> Ints:

@@ -51,12 +51,29 @@ def test_a_word_is_aligned_with_its_best_one(monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 11)
     source, target = made_up(seed=1)
     model, t = Model1(sentences(source), sentences(target), 4), by_loops(source, target, 4)
-    found = iter(model.alignment())
+    found = iter(model.alignment(sentences(source), sentences(target)))
     for one, other in zip(source, target, strict=True):
         for f in other:
             place = next(found)
             best = max(t[f, e] for e in (None, *one))
             assert t[f, None if place == NULL else one[place]] == pytest.approx(best)
+
+
+def test_probabilities_of_the_first_pairs_link_all_of_them(monkeypatch):
+    source, target = made_up(number=60, seed=3)
+    monkeypatch.setattr(module, "CHUNK", 13)
+    whole, its_sizes = links(sentences(source), sentences(target))
+    monkeypatch.setattr(module, "LEARNED", 60)
+    twice, sizes = links(sentences(source + source), sentences(target + target))
+    np.testing.assert_array_equal(twice, np.concatenate([whole, whole]))
+    assert sizes.tolist() == [*its_sizes, *its_sizes]
+
+
+def test_words_that_were_not_learned_are_not_linked(monkeypatch):
+    monkeypatch.setattr(module, "LEARNED", 2)
+    found, sizes = links(sentences([[0], [1], [0, 7], [1]]), sentences([[0], [1], [9, 0], [0]]))
+    assert found.tolist() == [[0, 0], [0, 0], [0, 1]]
+    assert sizes.tolist() == [1, 1, 1, 0]
 
 
 def test_of_equal_words_the_one_nearest_to_the_diagonal_is_taken():
