@@ -186,9 +186,7 @@ class Align(Seeded):
     masked_every: int = setting(1, at_least(1))  # every how many-th pair of a batch is in the masked view
     word_distribution_every: int = setting(1, at_least(1))  # every how many-th pair of a batch enters Eq. 13
     word_head: enums.WordHead = enums.WordHead.backbone
-    head_warmup: int = setting(
-        100, at_least(0)
-    )  # steps before `steps` for a random masked-word head
+    head_warmup: int = setting(100, at_least(0))  # steps before `steps` for a random masked-word head
     vocabulary: enums.Vocabulary = enums.Vocabulary.full  # what Eqs. 12 and 13 normalise over; seen: in `data`
     language_token_start: enums.LanguageTokenStart = enums.LanguageTokenStart.type_mean
     prototype_momentum: float = setting(0.99, SHARE)  # how much of a language's prototype stays at each update
