@@ -7,7 +7,7 @@ OPERATIONS := align.budget.unit=flops align.budget.amount=1.037e12
 TUNINGS := xero_align,cross_align,code_switch,translate_train,consistency,model_consistency,self_training
 SEEDS ?= 21,22,23,24,25
 STUDIED := none,mlm,tlm,labse,ppa,centred,inter_sentence,literal,multilevel_v1,multilevel
-PARTS := no_afm,no_lang,no_sent,no_intra,no_inter,no_word,no_mlm,no_dist
+PARTS := no_afm,no_lang,no_sent,no_intra,no_inter,no_word,no_mlm,no_dist,no_links
 STUDY = $(BIN)/python train.py -m seed=$(SEEDS) trainer.progress=false $(LAUNCHER)
 REAL = $(STUDY) experiment=study_real backbone.path=$(BACKBONE) data.root=$(ROOT)
 REAL_PAIRS := output=multirun/study_real
