@@ -240,6 +240,7 @@ def test_checkpointing_computes_every_layer_again_and_nothing_else(run: Any, mon
     for checkpointing in ("false", "true"):
         passes.clear()
         typed = [f"backbone.gradient_checkpointing={checkpointing}", "trainer.precision=float32"]
+        typed += ["losses.masked_words.start=0.75", "losses.word_distribution.start=0.75"]
         weights.append(aligned_weights(run(*TEXT, *typed, work=checkpointing)))
         found.append(dict(passes))
     kept, again = found

@@ -65,7 +65,7 @@ def test_the_paper_s_step_is_priced_as_it_was_measured(name, backbone):
     text = MadeUpText(config, config.align.max_length)
     stage = AlignmentStage(config, text, backbone, lambda **_: None, precision="32-true")
     module, data, _ = stage.assembled(config, "eager")
-    batches = batches_of(config.align, module, data, config.align.steps)
+    batches = batches_of(module, data, config.align.steps)
     price = alignment_price(config.align, module, batches, batches.most, sheet_of(config))
     found = measured(name)
     assert found

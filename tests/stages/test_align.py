@@ -282,7 +282,7 @@ def test_the_presets_are_what_they_say(toy):
         "multilevel": {
             "keys": "prototype", "per_level": False, "weighted_game": False, "partner_drop": 0.5,
             "form": "gated", "similarity": "cosine", "pool": "mean",
-            "weights": {"inter_sentence", "intra_sentence", "masked_words", "word_distribution"},
+            "weights": {"inter_sentence", "intra_sentence", "masked_words", "word_distribution", "word_links"},
         },
         "literal": {
             "keys": "pair", "per_level": True, "weighted_game": True, "partner_drop": 0.0,

@@ -127,7 +127,7 @@ def test_every_trained_parameter_is_in_one_group(toy, method):
             expected = 4e-3
         elif name.startswith("weighting."):
             expected = 5e-7 * 20000 / 4
-        elif "fusion" in name or name.startswith("head."):
+        elif "fusion" in name or name.startswith(("head.", "objectives.word_links.")):
             expected = 3e-3
         else:
             assert name.startswith("encoder.backbone.")
