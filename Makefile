@@ -65,10 +65,11 @@ tables: setup  ## unpack the committed results of docs/results and write its tab
 	$(BIN)/python evaluate.py runs='docs/results/systems/**' baseline=multilevel mixed_code=true output=docs/results/systems_against_multilevel.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' output=docs/results/study.txt
 	$(BIN)/python evaluate.py runs='docs/results/study/**' baseline=inter_sentence output=docs/results/study_against_inter_sentence.txt
-	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' output=docs/results/study_operations.txt
-	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' baseline=multilevel output=docs/results/study_operations_against_multilevel.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' mixed_code=true output=docs/results/study_operations.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations/**' baseline=multilevel mixed_code=true output=docs/results/study_operations_against_multilevel.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_operations_before/**' baseline=multilevel output=docs/results/study_operations_before.txt
-	$(BIN)/python evaluate.py runs='docs/results/study_real_operations/**' baseline=multilevel output=docs/results/study_real_operations.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_operations_quarter/**' output=docs/results/study_operations_quarter.txt
+	$(BIN)/python evaluate.py runs='docs/results/study_real_operations/**' baseline=multilevel mixed_code=true output=docs/results/study_real_operations.txt
 	$(BIN)/python evaluate.py runs='docs/results/systems_operations/**' every_system=true resamples=0 output=docs/results/systems_operations.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_gpu/**' mixed_code=true output=docs/results/study_gpu.txt
 	$(BIN)/python evaluate.py runs='docs/results/study_real/**' mixed_code=true output=docs/results/study_real.txt
