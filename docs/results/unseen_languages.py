@@ -42,6 +42,7 @@ def accuracy(encoder: AlignedEncoder, pairs: list[tuple[str, str]], language: st
 
 
 def main(root: str, *named: str) -> None:
+    """Write a row for each encoder, typed as NAME=FOLDER."""
     pairs = {one: pairs_of(Path(root) / "parallel" / "tatoeba" / f"en-{one}.tsv.gz") for one in LANGUAGES}
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["name", "mean", *LANGUAGES])
