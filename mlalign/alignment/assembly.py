@@ -14,7 +14,7 @@ from mlalign.alignment.module import AlignmentModule
 from mlalign.alignment.objective_set import ObjectiveSet
 from mlalign.alignment.objectives import objective_types
 from mlalign.alignment.objectives.base import Parts
-from mlalign.alignment.validation import settings_of
+from mlalign.alignment.validation import settings_of, start_of
 from mlalign.alignment.views import build_views, views_read
 from mlalign.config.enums import (
     AdapterStage,
@@ -212,7 +212,7 @@ class Assembly:
     @property
     def _head_warmup(self) -> int:
         """Steps for a head alone that starts at random: none where words join later, who find another encoder then."""
-        at_once = any(one.needs().vocabulary and not getattr(one, "start", 0.0) for one in self.settings.values())
+        at_once = any(one.needs().vocabulary and not start_of(one) for one in self.settings.values())
         return self.config.align.head_warmup if at_once else 0
 
     def _weighting(self, objectives: ObjectiveSet) -> UncertaintyWeights | None:

@@ -41,7 +41,7 @@ def check_losses(config: Train) -> Train:
                 f"align.cached={config.align.cached} with losses.{name}, which reads more than sentence vectors: "
                 "set align.cached=null, or leave that loss out"
             )
-    starts = {f"losses.{name}.start": getattr(one, "start", 0.0) for name, one in settings.items()}
+    starts = {f"losses.{name}.start": start_of(one) for name, one in settings.items()}
     if starts and min(starts.values()) > 0:
         found = ", ".join(f"{key}={start:g}" for key, start in starts.items())
         raise ConfigError(f"{found}: until then nothing is learned; set {min(starts, key=lambda key: starts[key])}=0")
@@ -71,6 +71,11 @@ def settings_of(name: str, given: Mapping[str, Json]) -> Objective.Settings:
     """
     settings: Objective.Settings = _losses().settings(name, given)
     return settings
+
+
+def start_of(settings: Objective.Settings) -> float:
+    """Share of the run before a loss is learned; 0 for one that cannot wait."""
+    return getattr(settings, "start", 0.0)
 
 
 def _losses() -> PartGroup:
